@@ -1,0 +1,342 @@
+package rawjson
+
+import (
+	"bytes"
+	"encoding"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// other writes a value of any other type by encoding/json. Where that fails
+// the value is walked by reflection, so that only the part at fault is
+// replaced.
+func (e *encoder) other(v any, depth int) {
+	if err, ok := v.(error); ok && !hasMarshaler(reflect.TypeOf(v)) {
+		e.message(err)
+		return
+	}
+	if text, err := marshal(v); err == nil {
+		// Parse bounds the depth, which encoding/json does not.
+		if clean, err := Parse(text); err == nil && depth+depthOf(clean) <= MaxDepth {
+			e.dst = append(e.dst, clean...)
+			return
+		}
+	}
+	e.walk(reflect.ValueOf(v), depth)
+}
+
+// message writes the text of an error.
+func (e *encoder) message(err error) {
+	defer e.recoverAt(len(e.dst), err)
+	e.dst = AppendString(e.dst, err.Error())
+}
+
+// marshal is json.Marshal without HTML escapes and without panics.
+func marshal(v any) (text string, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = &json.MarshalerError{Type: reflect.TypeOf(v), Err: errPanicked}
+		}
+	}()
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return "", err
+	}
+	return strings.TrimSuffix(b.String(), "\n"), nil
+}
+
+type panicked struct{}
+
+func (panicked) Error() string { return "the method panicked" }
+
+var errPanicked = panicked{}
+
+// depthOf returns how deep a canonical text is nested.
+func depthOf(text string) int {
+	deepest, depth := 0, 0
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '"':
+			i = stringEnd(text, i) - 1
+		case '{', '[':
+			depth++
+			deepest = max(deepest, depth)
+		case '}', ']':
+			depth--
+		}
+	}
+	return deepest
+}
+
+var (
+	marshalerType     = reflect.TypeFor[json.Marshaler]()
+	textMarshalerType = reflect.TypeFor[encoding.TextMarshaler]()
+)
+
+func hasMarshaler(t reflect.Type) bool {
+	return t.Implements(marshalerType) || t.Implements(textMarshalerType)
+}
+
+// walk writes a value part by part.
+func (e *encoder) walk(v reflect.Value, depth int) {
+	if !v.IsValid() {
+		e.dst = append(e.dst, "null"...)
+		return
+	}
+	if v.CanInterface() {
+		t := v.Type()
+		switch _, isError := v.Interface().(error); {
+		case v.Kind() == reflect.Interface:
+		case hasMarshaler(t), v.CanAddr() && hasMarshaler(reflect.PointerTo(t)):
+			e.leaf(v)
+			return
+		case isError:
+			if nilable(v) && v.IsNil() {
+				e.dst = append(e.dst, "null"...)
+				return
+			}
+			e.message(v.Interface().(error))
+			return
+		}
+	}
+	switch v.Kind() {
+	case reflect.Interface:
+		if v.IsNil() || !v.Elem().CanInterface() {
+			e.walk(v.Elem(), depth)
+			return
+		}
+		e.value(v.Elem().Interface(), depth)
+	case reflect.Pointer:
+		if v.IsNil() {
+			e.dst = append(e.dst, "null"...)
+			return
+		}
+		// A pointer opens no level of JSON, but pointers can form a cycle of
+		// their own; the path is as long as the cycle at the most.
+		if e.enter(container{address: v.UnsafePointer(), pointer: v.Type()}, depth) {
+			e.walk(v.Elem(), depth)
+			e.leave()
+		}
+	case reflect.Map:
+		e.walkMap(v, depth)
+	case reflect.Slice:
+		if v.IsNil() {
+			e.dst = append(e.dst, "null"...)
+			return
+		}
+		if v.Type().Elem().Kind() == reflect.Uint8 {
+			e.leaf(v)
+			return
+		}
+		e.walkElements(v, container{address: v.UnsafePointer(), length: v.Len()}, depth)
+	case reflect.Array:
+		e.walkElements(v, container{}, depth)
+	case reflect.Struct:
+		e.walkStruct(v, depth)
+	case reflect.Float32, reflect.Float64:
+		e.float(v.Float(), v.Type().Bits())
+	case reflect.Chan, reflect.Func, reflect.Complex64, reflect.Complex128, reflect.UnsafePointer:
+		e.replace("ERROR", "type %s has no JSON form", v.Type())
+	default:
+		e.leaf(v)
+	}
+}
+
+func nilable(v reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Map, reflect.Slice, reflect.Func, reflect.Chan, reflect.Interface:
+		return true
+	}
+	return false
+}
+
+// leaf writes a value that is not taken apart: a scalar, or what a marshaler
+// makes of it.
+func (e *encoder) leaf(v reflect.Value) {
+	if !v.CanInterface() {
+		e.replace("ERROR", "type %s is not exported", v.Type())
+		return
+	}
+	if nilable(v) && v.IsNil() {
+		e.dst = append(e.dst, "null"...)
+		return
+	}
+	value := v.Interface()
+	if v.CanAddr() {
+		value = v.Addr().Interface() // for methods on the pointer
+	}
+	text, err := marshal(value)
+	switch {
+	case err == nil:
+		e.raw(text)
+	case strings.HasSuffix(err.Error(), errPanicked.Error()):
+		e.replace("PANIC", "%s: its marshaler panicked", v.Type())
+	default:
+		e.replace("ERROR", "%v", err)
+	}
+}
+
+func (e *encoder) walkElements(v reflect.Value, c container, depth int) {
+	if !e.enter(c, depth) {
+		return
+	}
+	e.dst = append(e.dst, '[')
+	for i := range v.Len() {
+		if i > 0 {
+			e.dst = append(e.dst, ',')
+		}
+		e.walk(v.Index(i), depth+1)
+	}
+	e.dst = append(e.dst, ']')
+	e.leave()
+}
+
+func (e *encoder) walkMap(v reflect.Value, depth int) {
+	if v.IsNil() {
+		e.dst = append(e.dst, "null"...)
+		return
+	}
+	if !e.enter(container{address: v.UnsafePointer()}, depth) {
+		return
+	}
+	type entry struct {
+		key   string
+		value reflect.Value
+	}
+	entries := make([]entry, 0, v.Len())
+	for it := v.MapRange(); it.Next(); {
+		key, ok := mapKey(it.Key())
+		if !ok {
+			e.report(fmt.Errorf("a key of type %s has no JSON form", it.Key().Type()))
+		}
+		entries = append(entries, entry{key, it.Value()})
+	}
+	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.key, b.key) })
+	e.dst = append(e.dst, '{')
+	for i, entry := range entries {
+		e.key(i, entry.key)
+		e.walk(entry.value, depth+1)
+	}
+	e.dst = append(e.dst, '}')
+	e.leave()
+}
+
+// mapKey returns the key of a map as encoding/json has it, or what stands in
+// for one that has no JSON form.
+func mapKey(k reflect.Value) (key string, ok bool) {
+	defer func() {
+		if recover() != nil {
+			key, ok = "!PANIC: "+k.Type().String(), false
+		}
+	}()
+	if k.Kind() == reflect.String {
+		return k.String(), true
+	}
+	if k.CanInterface() {
+		if m, isText := k.Interface().(encoding.TextMarshaler); isText {
+			if text, err := m.MarshalText(); err == nil {
+				return string(text), true
+			}
+			return "!ERROR: " + k.Type().String(), false
+		}
+	}
+	switch {
+	case k.Kind() == reflect.Interface && !k.IsNil():
+		return mapKey(k.Elem())
+	case k.CanInt():
+		return strconv.FormatInt(k.Int(), 10), true
+	case k.CanUint():
+		return strconv.FormatUint(k.Uint(), 10), true
+	case k.CanFloat():
+		return strings.Trim(string(AppendFloat(nil, k.Float(), k.Type().Bits())), `"`), true
+	case k.Kind() == reflect.Bool:
+		return strconv.FormatBool(k.Bool()), true
+	}
+	return "!ERROR: " + k.Type().String(), false
+}
+
+// walkStruct writes the fields that encoding/json would write: exported ones
+// and those promoted from embedded structs, by the names of their tags.
+func (e *encoder) walkStruct(v reflect.Value, depth int) {
+	if !e.enter(container{}, depth) {
+		return
+	}
+	e.dst = append(e.dst, '{')
+	n := 0
+	e.walkFields(v, depth, &n, map[string]bool{})
+	e.dst = append(e.dst, '}')
+	e.leave()
+}
+
+func (e *encoder) walkFields(v reflect.Value, depth int, n *int, seen map[string]bool) {
+	t := v.Type()
+	var embedded []reflect.Value
+	for i := range t.NumField() {
+		f := t.Field(i)
+		tag, tagged := f.Tag.Lookup("json")
+		name, options, _ := strings.Cut(tag, ",")
+		fv := v.Field(i)
+		switch {
+		case tagged && tag == "-":
+			continue
+		case f.Anonymous && name == "":
+			if fv.Kind() == reflect.Pointer {
+				fv = fv.Elem()
+			}
+			if fv.Kind() == reflect.Struct {
+				embedded = append(embedded, fv) // outer fields win
+				continue
+			}
+			if !fv.IsValid() || !f.IsExported() {
+				continue
+			}
+		case !f.IsExported():
+			continue
+		}
+		if name == "" {
+			name = f.Name
+		}
+		if seen[name] || omitted(fv, options) {
+			continue
+		}
+		seen[name] = true
+		e.key(*n, name)
+		*n++
+		e.walk(fv, depth+1)
+	}
+	for _, fv := range embedded {
+		if depth < MaxDepth { // a struct can embed a pointer to itself
+			e.walkFields(fv, depth+1, n, seen)
+		}
+	}
+}
+
+func omitted(v reflect.Value, options string) bool {
+	for option := range strings.SplitSeq(options, ",") {
+		switch option {
+		case "omitzero":
+			if v.IsZero() {
+				return true
+			}
+		case "omitempty":
+			switch v.Kind() {
+			case reflect.Array, reflect.Map, reflect.Slice, reflect.String:
+				if v.Len() == 0 {
+					return true
+				}
+			case reflect.Struct:
+			default:
+				if v.IsZero() {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}

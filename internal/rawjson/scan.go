@@ -1,0 +1,433 @@
+// Package rawjson handles JSON as text: it checks a value without decoding it,
+// walks the members of an object without copying them, and writes Go values as
+// JSON so that one bad value costs itself alone.
+//
+// The grammar is RFC 8259. Texts are Go strings: they are immutable, so a piece
+// of a large document is a reference into it and can be shared freely.
+package rawjson
+
+import (
+	"encoding/json"
+	"fmt"
+	"iter"
+	"strings"
+	"unicode/utf8"
+)
+
+// MaxDepth is how many arrays and objects may be open at once. It equals the
+// default depth limit of OpenTelemetry attribute values.
+const MaxDepth = 64
+
+// SyntaxError says where a text stops being JSON.
+type SyntaxError struct {
+	Offset  int // bytes from the start of the text
+	Problem string
+}
+
+func (e *SyntaxError) Error() string {
+	return fmt.Sprintf("invalid JSON at byte %d: %s", e.Offset, e.Problem)
+}
+
+// Kind is the type of a JSON value, known by its first byte.
+type Kind byte
+
+// The kinds of JSON values. Numbers are known by any digit or a minus sign;
+// [KindOf] folds them into Number.
+const (
+	Invalid Kind = 0
+	Null    Kind = 'n'
+	False   Kind = 'f'
+	True    Kind = 't'
+	String  Kind = '"'
+	Number  Kind = '0'
+	Object  Kind = '{'
+	Array   Kind = '['
+)
+
+// String names the kind as error messages should.
+func (k Kind) String() string {
+	switch k {
+	case Null:
+		return "null"
+	case False, True:
+		return "boolean"
+	case String:
+		return "string"
+	case Number:
+		return "number"
+	case Object:
+		return "object"
+	case Array:
+		return "array"
+	}
+	return "invalid"
+}
+
+// KindOf returns the kind of the value that text starts with. It looks at the
+// first byte alone: text must be free of leading white space.
+func KindOf(text string) Kind {
+	if text == "" {
+		return Invalid
+	}
+	switch c := text[0]; c {
+	case 'n', 'f', 't', '"', '{', '[':
+		return Kind(c)
+	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+		return Number
+	}
+	return Invalid
+}
+
+// Parse checks that text holds exactly one JSON value and returns it in
+// canonical form: without insignificant white space, and with each run of
+// bytes that is no UTF-8 replaced by U+FFFD. A text that is canonical already
+// is returned as it is, not copied. Keys, their order and the digits of
+// numbers stay as they are.
+func Parse(text string) (string, error) {
+	if !utf8.ValidString(text) {
+		text = strings.ToValidUTF8(text, "\uFFFD")
+	}
+	s := scanner{text: text}
+	s.space()
+	if err := s.value(0); err != nil {
+		return "", err
+	}
+	s.space()
+	if s.pos != len(text) {
+		return "", s.fail("unexpected data after the value")
+	}
+	if s.spaces == 0 {
+		return text, nil
+	}
+	return compact(text, s.spaces), nil
+}
+
+// compact copies a checked text without its n bytes of white space.
+func compact(text string, n int) string {
+	var b strings.Builder
+	b.Grow(len(text) - n)
+	for i := 0; i < len(text); {
+		switch c := text[i]; c {
+		case ' ', '\t', '\n', '\r':
+			i++
+		case '"':
+			end := stringEnd(text, i)
+			b.WriteString(text[i:end])
+			i = end
+		default:
+			b.WriteByte(c)
+			i++
+		}
+	}
+	return b.String()
+}
+
+// Members walks the members of a canonical object in their order. The key is
+// decoded, the value is text. Any other text has no members.
+func Members(text string) iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		if KindOf(text) != Object || len(text) < 2 {
+			return
+		}
+		for i := 1; text[i] != '}'; {
+			if text[i] == ',' {
+				i++
+			}
+			end := stringEnd(text, i)
+			key := Unquote(text[i:end])
+			i = end + 1 // the colon
+			end = valueEnd(text, i)
+			if !yield(key, text[i:end]) {
+				return
+			}
+			i = end
+		}
+	}
+}
+
+// Elements walks the elements of a canonical array in their order. Any other
+// text has no elements.
+func Elements(text string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if KindOf(text) != Array || len(text) < 2 {
+			return
+		}
+		for i := 1; text[i] != ']'; {
+			if text[i] == ',' {
+				i++
+			}
+			end := valueEnd(text, i)
+			if !yield(text[i:end]) {
+				return
+			}
+			i = end
+		}
+	}
+}
+
+// Get returns the value of the last member called key of a canonical object.
+func Get(text, key string) (string, bool) {
+	var found string
+	var ok bool
+	for k, v := range Members(text) {
+		if k == key {
+			found, ok = v, true
+		}
+	}
+	return found, ok
+}
+
+// Unquote decodes a checked JSON string. Any other text is returned as it is.
+func Unquote(text string) string {
+	if KindOf(text) != String || len(text) < 2 {
+		return text
+	}
+	if strings.IndexByte(text, '\\') < 0 {
+		return text[1 : len(text)-1]
+	}
+	var s string
+	if err := json.Unmarshal([]byte(text), &s); err != nil {
+		return text
+	}
+	return s
+}
+
+// stringEnd returns the index past the closing quote of the checked string
+// that starts at i.
+func stringEnd(text string, i int) int {
+	for i++; text[i] != '"'; i++ {
+		if text[i] == '\\' {
+			i++
+		}
+	}
+	return i + 1
+}
+
+// valueEnd returns the index past the checked canonical value at i.
+func valueEnd(text string, i int) int {
+	depth := 0
+	for {
+		switch text[i] {
+		case '"':
+			i = stringEnd(text, i)
+		case '{', '[':
+			depth++
+			i++
+			continue
+		case '}', ']':
+			depth--
+			i++
+		case ',', ':':
+			i++
+			continue
+		default: // a number or a literal runs to the next structural byte
+			for i < len(text) && text[i] != ',' && text[i] != '}' && text[i] != ']' {
+				i++
+			}
+		}
+		if depth == 0 {
+			return i
+		}
+	}
+}
+
+// scanner checks the grammar and counts white space.
+type scanner struct {
+	text   string
+	pos    int
+	spaces int
+}
+
+func (s *scanner) fail(problem string) error {
+	return &SyntaxError{Offset: s.pos, Problem: problem}
+}
+
+func (s *scanner) space() {
+	for s.pos < len(s.text) {
+		switch s.text[s.pos] {
+		case ' ', '\t', '\n', '\r':
+			s.pos++
+			s.spaces++
+		default:
+			return
+		}
+	}
+}
+
+// peek returns the next byte, or 0 at the end. A real NUL is never valid.
+func (s *scanner) peek() byte {
+	if s.pos < len(s.text) {
+		return s.text[s.pos]
+	}
+	return 0
+}
+
+func (s *scanner) value(depth int) error {
+	switch c := s.peek(); c {
+	case '{', '[':
+		if depth == MaxDepth {
+			return s.fail(fmt.Sprintf("nested deeper than %d levels", MaxDepth))
+		}
+		if c == '{' {
+			return s.object(depth + 1)
+		}
+		return s.array(depth + 1)
+	case '"':
+		return s.str()
+	case 't':
+		return s.literal("true")
+	case 'f':
+		return s.literal("false")
+	case 'n':
+		return s.literal("null")
+	default:
+		if c == '-' || digit(c) {
+			return s.number()
+		}
+		if s.pos == len(s.text) {
+			return s.fail("unexpected end")
+		}
+		return s.fail("expected a value")
+	}
+}
+
+func (s *scanner) literal(word string) error {
+	if !strings.HasPrefix(s.text[s.pos:], word) {
+		return s.fail("expected " + word)
+	}
+	s.pos += len(word)
+	return nil
+}
+
+func (s *scanner) object(depth int) error {
+	s.pos++
+	s.space()
+	if s.peek() == '}' {
+		s.pos++
+		return nil
+	}
+	for {
+		if s.peek() != '"' {
+			return s.fail("expected a key")
+		}
+		if err := s.str(); err != nil {
+			return err
+		}
+		s.space()
+		if s.peek() != ':' {
+			return s.fail("expected a colon")
+		}
+		s.pos++
+		s.space()
+		if err := s.value(depth); err != nil {
+			return err
+		}
+		s.space()
+		switch s.peek() {
+		case ',':
+			s.pos++
+			s.space()
+		case '}':
+			s.pos++
+			return nil
+		default:
+			return s.fail("expected a comma or the end of the object")
+		}
+	}
+}
+
+func (s *scanner) array(depth int) error {
+	s.pos++
+	s.space()
+	if s.peek() == ']' {
+		s.pos++
+		return nil
+	}
+	for {
+		if err := s.value(depth); err != nil {
+			return err
+		}
+		s.space()
+		switch s.peek() {
+		case ',':
+			s.pos++
+			s.space()
+		case ']':
+			s.pos++
+			return nil
+		default:
+			return s.fail("expected a comma or the end of the array")
+		}
+	}
+}
+
+func (s *scanner) str() error {
+	for s.pos++; s.pos < len(s.text); s.pos++ {
+		switch c := s.text[s.pos]; {
+		case c == '"':
+			s.pos++
+			return nil
+		case c < 0x20:
+			return s.fail("control character in a string")
+		case c == '\\':
+			s.pos++
+			switch s.peek() {
+			case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+			case 'u':
+				for range 4 {
+					s.pos++
+					if !hexDigit(s.peek()) {
+						return s.fail("invalid escape in a string")
+					}
+				}
+			default:
+				return s.fail("invalid escape in a string")
+			}
+		}
+	}
+	return s.fail("unexpected end of a string")
+}
+
+func (s *scanner) number() error {
+	if s.peek() == '-' {
+		s.pos++
+	}
+	switch c := s.peek(); {
+	case c == '0':
+		s.pos++
+	case digit(c):
+		s.digits()
+	default:
+		return s.fail("expected a digit")
+	}
+	if s.peek() == '.' {
+		s.pos++
+		if !digit(s.peek()) {
+			return s.fail("expected a digit")
+		}
+		s.digits()
+	}
+	if c := s.peek(); c == 'e' || c == 'E' {
+		s.pos++
+		if c := s.peek(); c == '+' || c == '-' {
+			s.pos++
+		}
+		if !digit(s.peek()) {
+			return s.fail("expected a digit")
+		}
+		s.digits()
+	}
+	return nil
+}
+
+func (s *scanner) digits() {
+	for digit(s.peek()) {
+		s.pos++
+	}
+}
+
+func digit(c byte) bool { return '0' <= c && c <= '9' }
+
+func hexDigit(c byte) bool {
+	return digit(c) || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
+}
