@@ -1,0 +1,211 @@
+// Package convert turns finished spans into the records of the HoneyHive
+// contract: the root of a session into a [honeyhive.SessionStartRequest], every
+// other span into a [honeyhive.Event].
+//
+// It is the one conversion of the SDK's exporter, the local server and the
+// Collector component: the same span gives the same bytes wherever it is
+// converted. It looks at a neutral [Span], so that it depends on neither an SDK
+// nor a Collector.
+//
+// # Dialects
+//
+// A span is understood by its attributes, in any mix of four dialects: HoneyHive
+// and this library's own, the OpenTelemetry GenAI conventions, OpenInference and
+// Traceloop (OpenLLMetry). Each has a file with the table that says which
+// attribute lands in which field; [Tables] returns them all. Where two dialects
+// speak of the same field, the first in that order counts. An attribute that no
+// table names is kept in the metadata under its own name.
+package convert
+
+import (
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/sessionspan/sessionspan/honeyhive"
+)
+
+// Span is what a conversion needs of a span, whoever recorded it.
+type Span struct {
+	TraceID      [16]byte
+	SpanID       [8]byte
+	ParentSpanID [8]byte // zero for the root of a trace
+	Name         string
+	Start        time.Time
+	End          time.Time // zero while the span runs
+	Failed       bool      // the status is Error
+	Status       string    // the description of the status
+	Attributes   []attribute.KeyValue
+	Events       []Event
+	Links        []Link
+
+	// Parsed holds buckets whose attribute is known to be a JSON object, so
+	// that it is not parsed again. It may be nil, and must agree with the
+	// attributes.
+	Parsed *Buckets
+}
+
+// Event is something that happened during a span.
+type Event struct {
+	Name       string
+	Time       time.Time
+	Attributes []attribute.KeyValue
+}
+
+// Link points to another span.
+type Link struct {
+	TraceID    [16]byte
+	SpanID     [8]byte
+	Attributes []attribute.KeyValue
+}
+
+// Record is a converted span.
+type Record struct {
+	// SessionID is the id of the session that the span belongs to, or the nil
+	// UUID where its attributes name none.
+	SessionID honeyhive.UUID
+	// EventID is the id of the event that the span stands for. For the root of
+	// a session it is the session id.
+	EventID honeyhive.UUID
+	// ParentID is the id of the event above, or of the session; the nil UUID
+	// where the span has no parent.
+	ParentID honeyhive.UUID
+	// IsSession tells the root of a session from every other span.
+	IsSession bool
+	// Continued is set where another process holds the root of the session.
+	Continued bool
+
+	// Name is the session's name or the event's; Type one of the event types of
+	// package honeyhive. Project and Source are empty where the span has none.
+	Name, Type, Project, Source string
+	// SessionName is the name of the session that the span belongs to, if known.
+	SessionName string
+	// Error says what went wrong; Failed is set even where nothing says what.
+	Error  string
+	Failed bool
+	// Start and End are in milliseconds since the Unix epoch, Duration in
+	// milliseconds. Each is absent where the span has none.
+	Start, End, Duration honeyhive.Optional[float64]
+	// ChildrenIDs are the events directly below, where the span lists them.
+	ChildrenIDs honeyhive.Optional[[]string]
+	// Buckets are the maps of the payload.
+	Buckets Buckets
+}
+
+// Bucket names one of the maps of a payload.
+type Bucket uint8
+
+// The maps of a payload.
+const (
+	Config Bucket = iota
+	Inputs
+	Outputs
+	Metadata
+	Metrics
+	Feedback
+	UserProperties
+	numBuckets
+)
+
+// Buckets holds the maps of a payload, indexed by [Bucket].
+type Buckets [numBuckets]honeyhive.Object
+
+// bucketAttrs are the attributes that hold a bucket as a whole.
+var bucketAttrs = [numBuckets]string{
+	honeyhive.AttrConfig, honeyhive.AttrInputs, honeyhive.AttrOutputs, honeyhive.AttrMetadata,
+	honeyhive.AttrMetrics, honeyhive.AttrFeedback, honeyhive.AttrUserProperties,
+}
+
+// Attribute returns the name of the attribute that holds the bucket.
+func (b Bucket) Attribute() string { return bucketAttrs[b] }
+
+// Field returns the name of the bucket on the wire, such as "user_properties".
+func (b Bucket) Field() string { return bucketAttrs[b][len("honeyhive_"):] }
+
+// Wrap returns the key under which a value that is no object stands in the
+// bucket: "input" for inputs, "result" for outputs, "value" for the others.
+func (b Bucket) Wrap() string {
+	switch b {
+	case Inputs:
+		return "input"
+	case Outputs:
+		return "result"
+	}
+	return "value"
+}
+
+// AllBuckets lists the buckets in the order of their constants.
+func AllBuckets() []Bucket {
+	return []Bucket{Config, Inputs, Outputs, Metadata, Metrics, Feedback, UserProperties}
+}
+
+// Convert reads a span. It never fails: what it cannot read as the contract has
+// it is kept as text.
+func Convert(s *Span) Record {
+	r := reader{span: s}
+	r.attributes()
+	r.events()
+	r.links()
+	return r.record()
+}
+
+// Session returns the payload that starts the session, for a record of the root
+// of one. The maps that the span does not have are absent, as are project and
+// source where it has none.
+func (r *Record) Session() honeyhive.SessionStartRequest {
+	req := honeyhive.SessionStartRequest{
+		Project:     some(r.Project),
+		SessionName: honeyhive.Some(r.Name),
+		Source:      some(r.Source),
+		SessionID:   someID(r.SessionID),
+		ChildrenIDs: r.ChildrenIDs,
+		Error:       some(r.Error),
+		Duration:    r.Duration,
+		StartTime:   r.Start,
+		EndTime:     r.End,
+	}
+	req.Config, req.Inputs, req.Outputs = r.Buckets[Config], r.Buckets[Inputs], r.Buckets[Outputs]
+	req.UserProperties, req.Metrics = r.Buckets[UserProperties], r.Buckets[Metrics]
+	req.Feedback, req.Metadata = r.Buckets[Feedback], r.Buckets[Metadata]
+	return req
+}
+
+// Event returns the payload of an event. Inputs, which the API requires, are
+// empty where the span has none.
+func (r *Record) Event() honeyhive.Event {
+	e := honeyhive.Event{
+		EventID:     someID(r.EventID),
+		SessionID:   someID(r.SessionID),
+		ParentID:    someID(r.ParentID),
+		EventName:   honeyhive.Some(r.Name),
+		EventType:   honeyhive.Some(r.Type),
+		ChildrenIDs: r.ChildrenIDs,
+		Project:     some(r.Project),
+		Source:      some(r.Source),
+		Error:       some(r.Error),
+		Duration:    r.Duration,
+		StartTime:   r.Start,
+		EndTime:     r.End,
+	}
+	e.Config, e.Inputs, e.Outputs = r.Buckets[Config], r.Buckets[Inputs], r.Buckets[Outputs]
+	e.UserProperties, e.Metrics = r.Buckets[UserProperties], r.Buckets[Metrics]
+	e.Feedback, e.Metadata = r.Buckets[Feedback], r.Buckets[Metadata]
+	if e.Inputs.IsZero() {
+		e.Inputs = honeyhive.EmptyObject()
+	}
+	return e
+}
+
+func some(s string) honeyhive.Optional[string] {
+	if s == "" {
+		return honeyhive.Optional[string]{}
+	}
+	return honeyhive.Some(s)
+}
+
+func someID(u honeyhive.UUID) honeyhive.Optional[string] {
+	if u.IsZero() {
+		return honeyhive.Optional[string]{}
+	}
+	return honeyhive.Some(u.String())
+}
