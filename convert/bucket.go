@@ -7,17 +7,24 @@ import (
 	"github.com/sessionspan/sessionspan/internal/rawjson"
 )
 
-// rank orders the sources of one key: the lowest counts. Ranks below dialect
-// are spaced so that a table can order its own aliases.
+// rank orders the sources of one key: the lowest counts. Each dialect has room
+// for the lines of its table, so that they can order their own aliases.
 type rank int
 
+// rankRoom is how many ranks a dialect has.
+const rankRoom = 1000
+
 const (
-	rankOwn           rank = iota * 100 // HoneyHive's attributes and this library's
-	rankGenAI                           // OpenTelemetry GenAI
-	rankOpenInference                   // OpenInference
-	rankTraceloop                       // Traceloop (OpenLLMetry)
-	rankRest                            // what no table names
+	rankOwn           rank = iota * rankRoom // HoneyHive's attributes and this library's
+	rankGenAI                                // OpenTelemetry GenAI
+	rankOpenInference                        // OpenInference
+	rankTraceloop                            // Traceloop (OpenLLMetry)
+	rankRest                                 // what no table names
+	rankDerived                              // what the conversion says itself
 )
+
+// last is the rank of what counts only if nothing else in the dialect says it.
+func (r rank) last() rank { return r + rankRoom - 1 }
 
 // member is one key of a bucket.
 type member struct {
@@ -31,15 +38,16 @@ type member struct {
 type group struct {
 	rank  rank
 	marks []string
-	build func() []member
+	build func(*bucketReader) []member
 }
 
 // bucketReader collects one bucket of a record.
 type bucketReader struct {
-	whole   honeyhive.Object // from the attribute that holds the bucket
-	members []member
-	places  map[string]int // of members by key, once there are many
-	groups  []group
+	whole     honeyhive.Object // from the attribute that holds the bucket
+	wholeKeys map[string]string
+	members   []member
+	places    map[string]int // of members by key, once there are many
+	groups    []group
 }
 
 // put sets a key, unless a better source has set it. Its place is that of the
@@ -76,49 +84,94 @@ func (b *bucketReader) place(key string) int {
 }
 
 // putGroup adds a group.
-func (b *bucketReader) putGroup(from rank, marks []string, build func() []member) {
+func (b *bucketReader) putGroup(from rank, marks []string, build func(*bucketReader) []member) {
 	b.groups = append(b.groups, group{from, marks, build})
 }
+
+// putObject adds the keys of a JSON object, or the text under a key where it is
+// none.
+func (b *bucketReader) putObject(otherwise, text string, from rank) {
+	if rawjson.KindOf(text) != rawjson.Object {
+		b.put(otherwise, text, from)
+		return
+	}
+	for k, v := range rawjson.Members(text) {
+		b.put(k, v, from)
+	}
+}
+
+// get returns the value that a key has so far. It is for the building of
+// groups.
+func (b *bucketReader) get(key string) (string, bool) {
+	text, ok := b.wholeKeys[key]
+	if i := b.place(key); i >= 0 && (!ok || b.members[i].rank < rankGenAI) {
+		return b.members[i].text, true
+	}
+	return text, ok
+}
+
+// taken reports whether a better source has one of the marks of a group.
+func (b *bucketReader) taken(g group) bool {
+	return slices.ContainsFunc(g.marks, func(mark string) bool {
+		if _, ok := b.wholeKeys[mark]; ok {
+			return true
+		}
+		i := b.place(mark)
+		return i >= 0 && b.members[i].rank <= g.rank
+	})
+}
+
+// bucketDepth is how deep a bucket may be nested: with the payload around it,
+// and the list of a batch around that, it must stay within what this library
+// reads itself.
+const bucketDepth = rawjson.MaxDepth - 3
 
 // object returns the bucket: first the keys of the whole, then the others in
 // the order in which they came. A key of its own attribute wins over the whole,
 // the whole over every other dialect.
 func (b *bucketReader) object() honeyhive.Object {
-	if len(b.members) == 0 && len(b.groups) == 0 {
-		return b.whole
+	whole := b.whole
+	if len(b.members) > 0 || len(b.groups) > 0 {
+		whole = b.merged()
 	}
-	wholeKeys := make(map[string]bool)
-	for k := range rawjson.Members(b.whole.JSONText()) {
-		wholeKeys[k] = true
+	return honeyhive.TrustedObject(shallow(whole.JSONText(), bucketDepth))
+}
+
+func (b *bucketReader) merged() honeyhive.Object {
+	if !b.whole.IsEmpty() {
+		b.wholeKeys = make(map[string]string)
+		for k, v := range rawjson.Members(b.whole.JSONText()) {
+			b.wholeKeys[k] = v
+		}
 	}
 	slices.SortStableFunc(b.groups, func(x, y group) int { return int(x.rank - y.rank) })
 	for _, g := range b.groups {
-		taken := slices.ContainsFunc(g.marks, func(mark string) bool {
-			i := b.place(mark)
-			return wholeKeys[mark] || i >= 0 && b.members[i].rank <= g.rank
-		})
-		if taken {
+		if b.taken(g) {
 			continue
 		}
-		for _, m := range g.build() {
+		for _, m := range g.build(b) {
 			b.put(m.key, m.text, g.rank)
 		}
 	}
-	var text []byte
+	if text := b.text(); text != "{}" {
+		return b.whole.Merge(honeyhive.TrustedObject(text))
+	}
+	return b.whole
+}
+
+// text returns the members as a JSON object, but those that the whole has from
+// a better source.
+func (b *bucketReader) text() string {
+	text := []byte{'{'}
 	for _, m := range b.members {
-		if m.rank >= rankGenAI && wholeKeys[m.key] {
+		if _, ok := b.wholeKeys[m.key]; ok && m.rank >= rankGenAI {
 			continue
 		}
-		if text == nil {
-			text = append(text, '{')
-		} else {
+		if len(text) > 1 {
 			text = append(text, ',')
 		}
 		text = append(rawjson.AppendString(text, m.key), ':')
 		text = append(text, m.text...)
 	}
-	if text == nil {
-		return b.whole
-	}
-	return b.whole.Merge(honeyhive.TrustedObject(string(append(text, '}'))))
+	return string(append(text, '}'))
 }

@@ -14,7 +14,11 @@
 // Traceloop (OpenLLMetry). Each has a file with the table that says which
 // attribute lands in which field; [Tables] returns them all. Where two dialects
 // speak of the same field, the first in that order counts. An attribute that no
-// table names is kept in the metadata under its own name.
+// table names is kept in the metadata under its own name, and what the API would
+// refuse under a name such as original_event_id.
+//
+// Content is never cut. JSON nested deeper than about sixty levels goes on as
+// text, and bytes that are no UTF-8 become U+FFFD.
 package convert
 
 import (
@@ -39,9 +43,14 @@ type Span struct {
 	Events       []Event
 	Links        []Link
 
+	// Project and Source count where the attributes name none. They may be
+	// empty. The project is part of the id of a session that is not named by a
+	// UUID, so it belongs here rather than into the record afterwards.
+	Project, Source string
+
 	// Parsed holds buckets whose attribute is known to be a JSON object, so
 	// that it is not parsed again. It may be nil, and must agree with the
-	// attributes.
+	// attributes: a bucket without its attribute is not looked at.
 	Parsed *Buckets
 }
 
@@ -80,7 +89,8 @@ type Record struct {
 	Name, Type, Project, Source string
 	// SessionName is the name of the session that the span belongs to, if known.
 	SessionName string
-	// Error says what went wrong; Failed is set even where nothing says what.
+	// Error says what went wrong; it is "error" where the span failed and does
+	// not say why, and empty where it did not fail.
 	Error  string
 	Failed bool
 	// Start and End are in milliseconds since the Unix epoch, Duration in
@@ -139,13 +149,17 @@ func AllBuckets() []Bucket {
 	return []Bucket{Config, Inputs, Outputs, Metadata, Metrics, Feedback, UserProperties}
 }
 
-// Convert reads a span. It never fails: what it cannot read as the contract has
-// it is kept as text.
+// Convert reads a span, and keeps no reference to it. It never fails: what it
+// cannot read as the contract has it is kept as text. It may be called from
+// many goroutines at once.
 func Convert(s *Span) Record {
 	r := reader{span: s}
-	r.attributes()
+	for _, kv := range s.Attributes {
+		r.attribute(kv)
+	}
 	r.events()
 	r.links()
+	r.finish()
 	return r.record()
 }
 

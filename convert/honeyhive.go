@@ -1,6 +1,8 @@
 package convert
 
 import (
+	"strings"
+
 	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
@@ -15,27 +17,31 @@ var honeyHive = dialect{
 	name:     "HoneyHive",
 	base:     rankOwn,
 	prefixes: []string{"honeyhive.", "honeyhive_"},
+	identity: []string{
+		honeyhive.AttrSessionID, honeyhive.AttrSessionAutoCreate, honeyhive.AttrSessionName, honeyhive.AttrSessionContinued,
+		honeyhive.AttrProject, honeyhive.AttrSource, honeyhive.AttrParentID, "honeyhive_session_id", "honeyhive_project", "honeyhive_source",
+	},
 	rules: append([]rule{
 		setText(honeyhive.AttrSessionID, "session_id", func(r *reader) *ranked { return &r.sessionID }),
 		setText(honeyhive.AttrSessionName, "session_name", func(r *reader) *ranked { return &r.sessionName }),
 		setText(honeyhive.AttrProject, "project", func(r *reader) *ranked { return &r.project }),
 		setText(honeyhive.AttrSource, "source", func(r *reader) *ranked { return &r.source }),
-		setText(honeyhive.AttrEventType, "event_type", func(r *reader) *ranked { return &r.eventType }),
+		set(honeyhive.AttrEventType, "event_type", (*reader).ownType),
 		setText(honeyhive.AttrEventName, "event_name", func(r *reader) *ranked { return &r.eventName }),
 		setText(honeyhive.AttrEventID, "event_id", func(r *reader) *ranked { return &r.eventID }),
 		setText(honeyhive.AttrParentID, "parent_id", func(r *reader) *ranked { return &r.parentID }),
 		setText(honeyhive.AttrError, "error", func(r *reader) *ranked { return &r.err }),
 		set(honeyhive.AttrChildrenIDs, "children_ids", (*reader).childrenIDs),
-		set(honeyhive.AttrDuration, "duration", (*reader).milliseconds),
-		set(honeyhive.AttrSessionContinued, "", func(r *reader, v attribute.Value, _ rank) { r.continued = v.AsBool() }),
-		ignore(honeyhive.AttrSessionAutoCreate),
-		setText("honeyhive.event_type", "event_type", func(r *reader) *ranked { return &r.eventType }),
+		set(honeyhive.AttrDuration, "duration", (*reader).ownDuration),
+		set(honeyhive.AttrSessionContinued, "", func(r *reader, v attribute.Value, _ rank) { r.continued = str(v) == "true" }),
+		set(honeyhive.AttrSessionAutoCreate, "", func(*reader, attribute.Value, rank) {}),
+		set("honeyhive.event_type", "event_type", (*reader).ownType),
 		setText("honeyhive.event_name", "event_name", func(r *reader) *ranked { return &r.eventName }),
 		setText("honeyhive_session_id", "session_id", func(r *reader) *ranked { return &r.sessionID }),
 		setText("honeyhive_project", "project", func(r *reader) *ranked { return &r.project }),
 		setText("honeyhive_source", "source", func(r *reader) *ranked { return &r.source }),
 	}, bucketRules()...),
-	finish: finishBuckets,
+	finish: (*reader).finishBuckets,
 }
 
 // bucketRules are for each bucket the attribute that holds it whole and the
@@ -44,54 +50,70 @@ func bucketRules() []rule {
 	var rules []rule
 	for _, b := range AllBuckets() {
 		rules = append(rules,
-			set(b.Attribute(), b.Field(), func(r *reader, v attribute.Value, _ rank) { r.whole(b, v) }),
+			set(b.Attribute(), b.Field(), func(r *reader, v attribute.Value, from rank) { r.whole(b, v, from) }),
 			indexed(b.Attribute()+".", b.Field()+".*"))
 	}
 	return rules
 }
 
-func finishBuckets(r *reader, from rank) {
+func (r *reader) finishBuckets(from rank) {
 	for _, b := range AllBuckets() {
-		t := r.trees[b.Attribute()+"."]
+		t := r.below(b.Attribute() + ".")
 		if t == nil {
 			continue
 		}
-		for _, key := range t.names {
-			r.buckets[b].put(key, t.json(key), from)
-		}
+		t.taken = true
+		t.walk("", func(key string, value *tree) { r.buckets[b].put(key, value.json(), from) })
 	}
 }
 
-// childrenIDs reads a list of ids. The API refuses what is no UUID, so that is
-// kept in the metadata.
-func (r *reader) childrenIDs(v attribute.Value, _ rank) {
-	var list []string
-	if v.Type() == attribute.STRINGSLICE {
-		list = v.AsStringSlice()
-	} else {
-		for element := range rawjson.Elements(structured(v)) {
-			list = append(list, rawjson.Unquote(element))
-		}
+// ownType reads the type of the event. The API refuses what is none of the
+// four, so that is kept in the metadata.
+func (r *reader) ownType(v attribute.Value, from rank) {
+	switch kind := strings.ToLower(str(v)); kind {
+	case honeyhive.TypeModel, honeyhive.TypeTool, honeyhive.TypeChain, honeyhive.TypeSession:
+		r.eventType.put(kind, from)
+	case "":
+	default:
+		r.original("event_type", plain(v))
 	}
-	ids := make([]string, 0, len(list))
-	var others []string
-	for _, s := range list {
-		if _, err := honeyhive.ParseUUID(s); err != nil {
-			others = append(others, s)
-			continue
+}
+
+// childrenIDs reads a list of ids, or one. The API refuses what is no UUID, so
+// that is kept in the metadata.
+func (r *reader) childrenIDs(v attribute.Value, _ rank) {
+	var given []string
+	switch text := structured(v); {
+	case v.Type() == attribute.STRINGSLICE:
+		given = v.AsStringSlice()
+	case rawjson.KindOf(text) == rawjson.Array:
+		for element := range rawjson.Elements(text) {
+			given = append(given, rawjson.Unquote(element))
 		}
-		ids = append(ids, s)
+	case str(v) != "":
+		given = []string{str(v)}
+	}
+	ids := make([]string, 0, len(given))
+	var others []string
+	for _, s := range given {
+		if u, err := honeyhive.ParseUUID(s); err == nil && !u.IsZero() {
+			ids = append(ids, u.String())
+		} else {
+			others = append(others, s)
+		}
 	}
 	r.children = honeyhive.Some(ids)
 	if len(others) > 0 {
-		r.buckets[Metadata].put("original_children_ids", string(appendList(nil, others, rawjson.AppendString)), rankRest)
+		r.original("children_ids", string(appendList(nil, others, rawjson.AppendString)))
 	}
 }
 
-func (r *reader) milliseconds(v attribute.Value, _ rank) {
+// ownDuration reads a duration in milliseconds. What is no number is kept in
+// the metadata.
+func (r *reader) ownDuration(v attribute.Value, _ rank) {
 	if f, ok := finite(v); ok {
 		r.duration = honeyhive.Some(f)
 		return
 	}
-	r.buckets[Metadata].put("duration", plain(v), rankRest)
+	r.original("duration", plain(v))
 }

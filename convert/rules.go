@@ -1,9 +1,12 @@
 package convert
 
 import (
+	"slices"
 	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/sessionspan/sessionspan/honeyhive"
 )
 
 // rule says where an attribute lands. A table of rules is a list, in which a
@@ -18,25 +21,36 @@ type rule struct {
 
 // to puts the value under a key of a bucket.
 func to(name string, b Bucket, key string) rule {
-	return rule{attribute: name, field: b.Field() + "." + key, read: func(r *reader, v attribute.Value, from rank) {
+	return set(name, b.Field()+"."+key, func(r *reader, v attribute.Value, from rank) {
 		r.buckets[b].put(key, plain(v), from)
-	}}
+	})
 }
 
 // toJSON puts the value under a key of a bucket; a string that holds JSON
 // stands for it.
 func toJSON(name string, b Bucket, key string) rule {
-	return rule{attribute: name, field: b.Field() + "." + key, read: func(r *reader, v attribute.Value, from rank) {
+	return set(name, b.Field()+"."+key, func(r *reader, v attribute.Value, from rank) {
 		r.buckets[b].put(key, structured(v), from)
-	}}
+	})
+}
+
+// toList puts the value under a key of a bucket, a scalar as a list of one.
+func toList(name string, b Bucket, key string) rule {
+	return set(name, b.Field()+"."+key, func(r *reader, v attribute.Value, from rank) {
+		text := structured(v)
+		if text[0] != '[' {
+			text = list([]string{text})
+		}
+		r.buckets[b].put(key, text, from)
+	})
 }
 
 // spread adds the keys of a JSON object to a bucket. What is no object goes
 // under the key.
 func spread(name string, b Bucket, otherwise string) rule {
-	return rule{attribute: name, field: b.Field(), read: func(r *reader, v attribute.Value, from rank) {
-		r.merge(b, otherwise, structured(v), from)
-	}}
+	return set(name, b.Field()+".*", func(r *reader, v attribute.Value, from rank) {
+		r.buckets[b].putObject(otherwise, structured(v), from)
+	})
 }
 
 // set gives the value to a function.
@@ -57,64 +71,82 @@ func each(prefix string, b Bucket, lead string) rule {
 	}}
 }
 
+// keys puts the attributes that start with a prefix into a bucket, under what
+// follows the prefix: names that the user chose.
+func keys(prefix string, b Bucket) rule {
+	return rule{attribute: prefix, field: b.Field() + ".*", readBelow: func(r *reader, rest string, v attribute.Value, from rank) {
+		r.buckets[b].put(rest, plain(v), from)
+	}}
+}
+
 // indexed collects the attributes that start with a prefix into a tree, which
 // the dialect reads at the end, when all are there.
 func indexed(prefix, field string) rule {
 	return rule{attribute: prefix, field: field, readBelow: func(r *reader, rest string, v attribute.Value, _ rank) {
-		r.below(prefix, rest, v)
+		r.tree(prefix).set(rest, v)
 	}}
-}
-
-// ignore is for attributes that say nothing of the record.
-func ignore(name string) rule {
-	return set(name, "", func(*reader, attribute.Value, rank) {})
 }
 
 // dialect is one way to write what a span is about.
 type dialect struct {
-	name     string
-	base     rank
-	rules    []rule
-	prefixes []string // a span with an attribute that starts so speaks the dialect
+	name  string
+	base  rank
+	rules []rule
+	// prefixes start the names of the attributes that tell a span of the
+	// dialect; identity those among them that any span of a session may carry.
+	prefixes, identity []string
 	// finish runs when all attributes are read, for what several of them say
 	// together.
 	finish func(r *reader, from rank)
+	// events reads events of the span by their names.
+	events map[string]eventReader
 }
 
-// dialects in the order of their ranks.
-var dialects = []dialect{honeyHive, genAI}
+// eventReader reads an event, and reports whether it has read all of it.
+type eventReader func(r *reader, e *Event, from rank) bool
 
+// dialects in the order of their ranks.
+var dialects = []dialect{honeyHive, genAI, openInference, traceloop}
+
+// Indexes of the rules and of the readers of events.
 var (
-	exactRules  = make(map[string]rule)
-	prefixRules []rule
+	exactRules   = make(map[string]*rule)
+	prefixRules  []*rule
+	eventReaders = make(map[string]func(*reader, *Event) bool)
 )
 
 func init() {
-	for _, d := range dialects {
-		for i, rl := range d.rules {
-			rl.from = d.base + rank(min(i, 99))
+	for i := range dialects {
+		d := &dialects[i]
+		for j := range d.rules {
+			rl := &d.rules[j]
+			rl.from = d.base + rank(j)
 			if rl.readBelow != nil {
 				prefixRules = append(prefixRules, rl)
-			} else if _, taken := exactRules[rl.attribute]; !taken { // a better dialect has it
+			} else if exactRules[rl.attribute] == nil { // a better dialect has it
 				exactRules[rl.attribute] = rl
 			}
+		}
+		for name, read := range d.events {
+			eventReaders[name] = func(r *reader, e *Event) bool { return read(r, e, d.base) }
 		}
 	}
 }
 
 // prefixRule returns the rule for a family of attributes, and what follows its
-// prefix.
+// prefix. The first that fits counts.
 func prefixRule(key string) (*rule, string) {
-	for i := range prefixRules {
-		if rest, ok := strings.CutPrefix(key, prefixRules[i].attribute); ok && rest != "" {
-			return &prefixRules[i], rest
+	for _, rl := range prefixRules {
+		if rest, ok := strings.CutPrefix(key, rl.attribute); ok && rest != "" {
+			return rl, rest
 		}
 	}
 	return nil, ""
 }
 
 // Mapping is a line of the tables: an attribute, or all that start with it where
-// it ends in a dot, and the field of the record where it lands.
+// it ends in a dot, and the fields of the record where it lands. A field that
+// ends in a star stands for several keys.
 type Mapping struct {
 	Dialect, Attribute, Field string
 }
@@ -134,16 +166,37 @@ func Tables() []Mapping {
 }
 
 // Speaks reports whether a span with these attributes is about an LLM pipeline
-// in any dialect, rather than a plain HTTP or database span.
+// in any dialect, rather than a plain HTTP or database span. Attributes that
+// only say which session the span belongs to do not count: a processor may
+// write them on every span.
 func Speaks(attributes []attribute.KeyValue) bool {
 	for _, kv := range attributes {
-		for _, d := range dialects {
-			for _, prefix := range d.prefixes {
-				if strings.HasPrefix(string(kv.Key), prefix) {
-					return true
-				}
+		key := string(kv.Key)
+		for i := range dialects {
+			if d := &dialects[i]; hasPrefix(key, d.prefixes) && !hasPrefix(key, d.identity) {
+				return true
 			}
 		}
 	}
 	return false
+}
+
+// InSession reports whether the attributes name the session that the span
+// belongs to, in any dialect, or make it the root of one.
+func InSession(attributes []attribute.KeyValue) bool {
+	for _, kv := range attributes {
+		rl := exactRules[string(kv.Key)]
+		switch {
+		case rl == nil:
+		case strings.HasPrefix(rl.field, "session_id") && str(kv.Value) != "":
+			return true
+		case rl.field == "event_type" && str(kv.Value) == honeyhive.TypeSession:
+			return true
+		}
+	}
+	return false
+}
+
+func hasPrefix(s string, prefixes []string) bool {
+	return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(s, prefix) })
 }

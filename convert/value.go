@@ -2,7 +2,9 @@ package convert
 
 import (
 	"encoding/base64"
+	"math"
 	"strconv"
+	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
 
@@ -10,11 +12,8 @@ import (
 )
 
 // appendValue writes an attribute value as JSON. Bytes become base64, as in the
-// JSON form of OTLP; a value nested too deep becomes null.
+// JSON form of OTLP; a value nested too deep becomes a string.
 func appendValue(dst []byte, v attribute.Value, depth int) []byte {
-	if depth > rawjson.MaxDepth {
-		return append(dst, "null"...)
-	}
 	switch v.Type() {
 	case attribute.BOOL:
 		return strconv.AppendBool(dst, v.AsBool())
@@ -34,24 +33,26 @@ func appendValue(dst []byte, v attribute.Value, depth int) []byte {
 		return appendList(dst, v.AsFloat64Slice(), func(dst []byte, f float64) []byte { return rawjson.AppendFloat(dst, f, 64) })
 	case attribute.STRINGSLICE:
 		return appendList(dst, v.AsStringSlice(), rawjson.AppendString)
-	case attribute.SLICE:
+	case attribute.SLICE, attribute.MAP:
+		if depth == rawjson.MaxDepth {
+			return rawjson.AppendString(dst, v.String())
+		}
+		if v.Type() == attribute.MAP {
+			return appendMap(dst, v.AsMap(), depth+1)
+		}
 		return appendList(dst, v.AsSlice(), func(dst []byte, v attribute.Value) []byte { return appendValue(dst, v, depth+1) })
-	case attribute.MAP:
-		return appendMap(dst, v.AsMap(), depth+1)
 	}
 	return append(dst, "null"...)
 }
 
+// appendMap writes attributes as a JSON object. Where a key stands more than
+// once, the last one counts.
 func appendMap(dst []byte, kvs []attribute.KeyValue, depth int) []byte {
-	dst = append(dst, '{')
-	for i, kv := range kvs {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = append(rawjson.AppendString(dst, string(kv.Key)), ':')
-		dst = appendValue(dst, kv.Value, depth)
+	var b bucketReader
+	for _, kv := range kvs {
+		b.put(valid(string(kv.Key)), string(appendValue(nil, kv.Value, depth)), rankRest)
 	}
-	return append(dst, '}')
+	return append(dst, b.text()...)
 }
 
 func appendList[T any](dst []byte, list []T, element func([]byte, T) []byte) []byte {
@@ -81,17 +82,12 @@ func structured(v attribute.Value) string {
 
 // embedded returns the JSON object or array that a string holds, canonical.
 func embedded(s string) (string, bool) {
-	for i := 0; i < len(s); i++ {
-		switch s[i] {
-		case ' ', '\t', '\n', '\r':
-			continue
-		case '{', '[':
-			text, err := rawjson.Parse(s)
-			return text, err == nil
-		}
-		break
+	start := strings.TrimLeft(s, " \t\r\n")
+	if start == "" || start[0] != '{' && start[0] != '[' {
+		return "", false
 	}
-	return "", false
+	text, err := rawjson.Parse(start)
+	return text, err == nil
 }
 
 // str returns a value as text: a string as it is, anything else as JSON.
@@ -104,3 +100,77 @@ func str(v attribute.Value) string {
 
 // quoted returns the JSON string of s.
 func quoted(s string) string { return string(rawjson.AppendString(nil, s)) }
+
+// valid returns s with each run of bytes that is no UTF-8 replaced.
+func valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+
+// finite returns a number of an attribute, whatever its type.
+func finite(v attribute.Value) (float64, bool) {
+	var f float64
+	switch v.Type() {
+	case attribute.INT64:
+		f = float64(v.AsInt64())
+	case attribute.FLOAT64:
+		f = v.AsFloat64()
+	default:
+		return 0, false
+	}
+	return f, !math.IsNaN(f) && !math.IsInf(f, 0)
+}
+
+// shallow returns canonical JSON that is nested most levels deep at the most:
+// what lies deeper becomes a string that holds its JSON.
+func shallow(text string, most int) string {
+	if strings.Count(text, "{")+strings.Count(text, "[") <= most || !deeper(text, most) {
+		return text
+	}
+	return string(appendShallow(make([]byte, 0, len(text)), text, most))
+}
+
+func appendShallow(dst []byte, text string, most int) []byte {
+	kind := rawjson.KindOf(text)
+	switch {
+	case kind != rawjson.Object && kind != rawjson.Array:
+		return append(dst, text...)
+	case most == 0:
+		return rawjson.AppendString(dst, text)
+	}
+	dst = append(dst, text[0])
+	first := len(dst)
+	for v := range rawjson.Elements(text) {
+		if len(dst) > first {
+			dst = append(dst, ',')
+		}
+		dst = appendShallow(dst, v, most-1)
+	}
+	for k, v := range rawjson.Members(text) {
+		if len(dst) > first {
+			dst = append(dst, ',')
+		}
+		dst = append(rawjson.AppendString(dst, k), ':')
+		dst = appendShallow(dst, v, most-1)
+	}
+	return append(dst, text[len(text)-1])
+}
+
+// deeper reports whether canonical JSON is nested deeper than most levels.
+func deeper(text string, most int) bool {
+	open := 0
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '"':
+			for i++; text[i] != '"'; i++ {
+				if text[i] == '\\' {
+					i++
+				}
+			}
+		case '{', '[':
+			if open++; open > most {
+				return true
+			}
+		case '}', ']':
+			open--
+		}
+	}
+	return false
+}

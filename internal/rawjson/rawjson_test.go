@@ -205,18 +205,6 @@ func TestAppendKeepsNeighbours(t *testing.T) {
 	}
 }
 
-// TestAppendBounded holds a value whose text would double at each of 60 levels.
-func TestAppendBounded(t *testing.T) {
-	v := any("x")
-	for range 60 {
-		v = []any{v, v}
-	}
-	got, err := rawjson.Append(nil, v)
-	if err == nil || len(got) > 2*rawjson.MaxBytes || !json.Valid(got) {
-		t.Errorf("%d bytes, %v", len(got), err)
-	}
-}
-
 func TestAppendSharedIsNoCycle(t *testing.T) {
 	type inner struct{ N int }
 	type outer struct {

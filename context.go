@@ -1,0 +1,69 @@
+package sessionspan
+
+import "context"
+
+// scopeKey is the key of the node in a context: the place where new events
+// belong.
+type scopeKey struct{}
+
+// nodeFrom returns the node of a context, or nil.
+func nodeFrom(ctx context.Context) *node {
+	if ctx == nil {
+		return nil
+	}
+	n, _ := ctx.Value(scopeKey{}).(*node)
+	return n
+}
+
+// SessionFromContext returns the session that the context is in, or nil. That
+// may be one that another process started; see [ContinueSession].
+func SessionFromContext(ctx context.Context) *Session {
+	if n := nodeFrom(ctx); n != nil && n.session != nil {
+		return n.session.handle
+	}
+	return nil
+}
+
+// EventFromContext returns the event that the context is in: the nearest one
+// that was started by [StartEvent], or nil directly under a session.
+func EventFromContext(ctx context.Context) *Event {
+	if n := nodeFrom(ctx); n != nil {
+		return n.event
+	}
+	return nil
+}
+
+// ContextWithSession returns a context in which new events belong directly to
+// the session, in whatever event ctx is. It is for work that a session hands to
+// a goroutine with a context of its own; the span of the session becomes the
+// parent there. A nil session returns ctx.
+func ContextWithSession(ctx context.Context, s *Session) context.Context {
+	if s == nil {
+		return ctx
+	}
+	return s.rec.context(ctx)
+}
+
+// ContextWithEvent returns a context in which new events belong to the event. A
+// nil event returns ctx.
+func ContextWithEvent(ctx context.Context, e *Event) context.Context {
+	if e == nil {
+		return ctx
+	}
+	return e.rec.context(ctx)
+}
+
+// ContextWithTracer returns a context in which the functions of this package use
+// t where they would use the default tracer. A session in the context keeps its
+// own. A nil tracer returns ctx.
+func ContextWithTracer(ctx context.Context, t *Tracer) context.Context {
+	if t == nil {
+		return ctx
+	}
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	return context.WithValue(ctx, tracerKey{}, t)
+}
+
+type tracerKey struct{}

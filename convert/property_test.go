@@ -1,0 +1,149 @@
+package convert_test
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/attribute"
+	"pgregory.net/rapid"
+
+	"github.com/sessionspan/sessionspan/convert"
+	"github.com/sessionspan/sessionspan/honeyhive"
+)
+
+// anyJSON draws a value as encoding/json would decode it.
+func anyJSON() *rapid.Generator[any] {
+	scalar := rapid.OneOf(
+		rapid.String().AsAny(), rapid.Float64Range(-1e9, 1e9).AsAny(), rapid.Bool().AsAny(), rapid.Just[any](nil),
+		rapid.Int64().AsAny(), rapid.SampledFrom([]any{`{"a":1}`, `["x"]`, "\xff", "null"}),
+	)
+	var value *rapid.Generator[any]
+	level := scalar
+	for range 3 {
+		below := level
+		value = rapid.OneOf(
+			below,
+			rapid.MapOfN(rapid.String(), below, 0, 4).AsAny(),
+			rapid.SliceOfN(below, 0, 4).AsAny(),
+		)
+		level = value
+	}
+	return value
+}
+
+// TestParsedBuckets: buckets that are known to be objects give the same record
+// as their attributes do.
+func TestParsedBuckets(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := newSpan("gen_ai.request.model", "m", "honeyhive_outputs.extra", 1, "foreign", "x")
+		var parsed convert.Buckets
+		for _, b := range convert.AllBuckets() {
+			if !rapid.Bool().Draw(t, b.Field()) {
+				continue
+			}
+			o, _ := honeyhive.ObjectOf(rapid.MapOfN(rapid.String(), anyJSON(), 0, 5).Draw(t, "object"))
+			s.Attributes = append(s.Attributes, attribute.String(b.Attribute(), o.String()))
+			if rapid.Bool().Draw(t, "parsed") {
+				parsed[b] = o
+			}
+		}
+		want := convert.Convert(s)
+		s.Parsed = &parsed
+		if d := cmp.Diff(want, convert.Convert(s)); d != "" {
+			t.Error(d)
+		}
+	})
+}
+
+// TestParsedIsUsed: the property above holds for a conversion that ignores
+// Parsed too.
+func TestParsedIsUsed(t *testing.T) {
+	s := newSpan("honeyhive_inputs", `{"from":"the attribute"}`, "honeyhive_outputs", `{"from":"the attribute"}`, "honeyhive_metrics", `{"from":"the attribute"}`)
+	object := func(text string) honeyhive.Object { return honeyhive.TrustedObject(text) }
+	s.Parsed = &convert.Buckets{
+		convert.Inputs:   object(`{"from":"the buckets"}`),
+		convert.Metrics:  honeyhive.NullObject(), // no object
+		convert.Feedback: object(`{"without":"an attribute"}`),
+	}
+	want := convert.Buckets{
+		convert.Inputs:  object(`{"from":"the buckets"}`),
+		convert.Outputs: object(`{"from":"the attribute"}`),
+		convert.Metrics: object(`{"from":"the attribute"}`),
+	}
+	if d := cmp.Diff(want, convert.Convert(s).Buckets); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestOrder: the order of attributes says where a key stands, and nothing else.
+func TestOrder(t *testing.T) {
+	// One attribute for each way to say something; names that land on the same
+	// key by dots and underscores alone are not among them.
+	all := []any{
+		"honeyhive_event_type", "model", "honeyhive_inputs", `{"a":1,"query":2}`, "honeyhive_inputs.b.0", "x", "honeyhive_inputs.b.1", "y", "honeyhive_config.model", "own", "honeyhive_error", "e",
+		"gen_ai.operation.name", "chat", "gen_ai.request.model", "m", "gen_ai.response.model", "n", "gen_ai.input.messages", `[{"role":"user","content":"Hi"}]`, "gen_ai.output.messages", "Hello",
+		"gen_ai.usage.input_tokens", 1, "gen_ai.usage.output_tokens", 2, "gen_ai.prompt.variable.a.b", 1, "session.id", "s", "gen_ai.conversation.id", "c", "error.type", "t",
+		"openinference.span.kind", "CHAIN", "llm.model_name", "o", "llm.input_messages.0.message.content", "Ho", "llm.invocation_parameters", `{"model":"p","top_p":1}`,
+		"input.value", `{"query":3,"c":4}`, "input.mime_type", "application/json", "output.value", "out", "metadata", `{"m":1}`, "llm.token_count.prompt", 3, "llm.prompts.0.content", "old",
+		"traceloop.span.kind", "tool", "traceloop.entity.name", "f", "traceloop.entity.input", `{"query":5,"d":6}`, "gen_ai.prompt.0.content", "Hu", "gen_ai.completion.0.content", "Ha",
+		"traceloop.association.properties.session_id", "u", "llm.request.functions.0.name", "g", "foreign", 1, "exception.message", "x", "m", 2,
+	}
+	base := attributes(all...)
+	rapid.Check(t, func(t *rapid.T) {
+		kvs := slices.Clone(base)
+		kvs = kvs[:rapid.IntRange(0, len(kvs)).Draw(t, "n")]
+		s := newSpan()
+		s.Attributes = kvs
+		want := convert.Convert(s)
+		s.Attributes = rapid.Permutation(kvs).Draw(t, "order")
+		got := convert.Convert(s)
+		if d := cmp.Diff(decodedBuckets(t, want), decodedBuckets(t, got)); d != "" {
+			t.Error(d)
+		}
+		want.Buckets, got.Buckets = convert.Buckets{}, convert.Buckets{}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Error(d)
+		}
+	})
+}
+
+func decodedBuckets(t *rapid.T, rec convert.Record) map[string]any {
+	decoded := make(map[string]any)
+	for _, b := range convert.AllBuckets() {
+		var v map[string]any
+		if err := rec.Buckets[b].Decode(&v); err != nil {
+			t.Fatal(err)
+		}
+		decoded[b.Field()] = v
+	}
+	return decoded
+}
+
+// TestNothingIsLost: whatever nobody names stands in the metadata.
+func TestNothingIsLost(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		given := rapid.MapOfN(rapid.StringMatching(`(x|app|http)[.a-z_]{1,10}`), rapid.String(), 0, 50).Draw(t, "attributes")
+		s := newSpan()
+		for _, k := range slices.Sorted(maps.Keys(given)) {
+			s.Attributes = append(s.Attributes, attribute.String(k, given[k]))
+		}
+		got := map[string]string{}
+		if err := convert.Convert(s).Buckets[convert.Metadata].Decode(&got); err != nil {
+			t.Fatal(err)
+		}
+		want, err := json.Marshal(given)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var clean map[string]string // with U+FFFD for what is no UTF-8
+		if err := json.Unmarshal(want, &clean); err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(clean, got); d != "" {
+			t.Error(d)
+		}
+	})
+}

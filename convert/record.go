@@ -1,0 +1,126 @@
+package convert
+
+import (
+	"cmp"
+	"strings"
+	"time"
+
+	"github.com/sessionspan/sessionspan/honeyhive"
+)
+
+// record puts together what was read.
+func (r *reader) record() Record {
+	rec := Record{
+		Project: cmp.Or(r.project.text, valid(r.span.Project)), Source: cmp.Or(r.source.text, valid(r.span.Source)), SessionName: r.sessionName.text,
+		IsSession: r.eventType.text == honeyhive.TypeSession, Continued: r.continued,
+		Type: cmp.Or(r.eventType.text, honeyhive.TypeTool), ChildrenIDs: r.children,
+		Failed: r.span.Failed || r.err.set,
+	}
+	rec.Name = cmp.Or(r.eventName.text, valid(r.span.Name), "unknown")
+	if rec.IsSession {
+		rec.Name = cmp.Or(rec.SessionName, rec.Name)
+		rec.SessionName = rec.Name
+	}
+	r.ids(&rec)
+	r.times(&rec)
+	r.error(&rec)
+	for b := range r.buckets {
+		rec.Buckets[b] = r.buckets[b].object()
+	}
+	return rec
+}
+
+// OriginalSessionID is the metadata key that keeps the name of a session whose
+// user did not name it by a UUID.
+const OriginalSessionID = "original_session_id"
+
+// original keeps in the metadata what a span says of itself and the API would
+// refuse.
+func (r *reader) original(field, text string) {
+	r.buckets[Metadata].put("original_"+field, text, rankDerived)
+}
+
+func (r *reader) ids(rec *Record) {
+	s := r.span
+	rec.SessionID = honeyhive.SessionID(rec.Project, r.sessionID.text)
+	if r.sessionID.set && rec.SessionID.String() != strings.ToLower(r.sessionID.text) {
+		r.buckets[Metadata].put(OriginalSessionID, quoted(r.sessionID.text), rankDerived)
+	}
+	rec.EventID = r.id("event_id", r.eventID)
+	if rec.IsSession {
+		// Without an id of its own a session is named by its root span.
+		if rec.SessionID.IsZero() {
+			rec.SessionID = honeyhive.EventID(s.TraceID, s.SpanID)
+		}
+		if !rec.EventID.IsZero() && rec.EventID != rec.SessionID {
+			r.original("event_id", quoted(r.eventID.text))
+		}
+		rec.EventID = rec.SessionID
+		return
+	}
+	if rec.EventID.IsZero() {
+		rec.EventID = honeyhive.EventID(s.TraceID, s.SpanID)
+	}
+	rec.ParentID = r.id("parent_id", r.parentID)
+	if rec.ParentID == rec.EventID { // nothing is above itself
+		r.original("parent_id", quoted(r.parentID.text))
+		rec.ParentID = honeyhive.UUID{}
+	}
+	if rec.ParentID.IsZero() && s.ParentSpanID != [8]byte{} && s.ParentSpanID != s.SpanID {
+		rec.ParentID = honeyhive.EventID(s.TraceID, s.ParentSpanID)
+	}
+	if rec.ParentID.IsZero() {
+		rec.ParentID = rec.SessionID
+	}
+}
+
+// id reads an id that the span gives itself. What is no UUID, which the API
+// would refuse, is the nil UUID.
+func (r *reader) id(field string, given ranked) honeyhive.UUID {
+	u, err := honeyhive.ParseUUID(given.text)
+	if err != nil && given.set {
+		r.original(field, quoted(given.text))
+	}
+	return u
+}
+
+// times reads the clock of the wall alone: that is what another process would
+// get to see of the span.
+func (r *reader) times(rec *Record) {
+	start, end := r.span.Start.Round(0), r.span.End.Round(0)
+	rec.Duration = r.duration
+	if !start.IsZero() {
+		rec.Start = honeyhive.Some(float64(start.UnixMilli()))
+	}
+	if end.IsZero() {
+		return
+	}
+	rec.End = honeyhive.Some(float64(end.UnixMilli()))
+	if rec.Duration.IsZero() && !start.IsZero() {
+		// A clock that was set back gives no negative duration.
+		rec.Duration = honeyhive.Some(Milliseconds(max(0, end.Sub(start))))
+	}
+}
+
+// Milliseconds returns a duration in milliseconds, with its fraction.
+func Milliseconds(d time.Duration) float64 {
+	return float64(d) / float64(time.Millisecond)
+}
+
+// error chooses the text of the error: what the span says of it, the
+// description of its status, its exception, its type.
+func (r *reader) error(rec *Record) {
+	if r.errType.set {
+		r.buckets[Metadata].put("error_type", quoted(r.errType.text), r.errType.from)
+	}
+	x := r.lastException()
+	if rec.Failed {
+		rec.Error = cmp.Or(r.err.text, valid(r.span.Status), x.message, x.kind, r.errType.text, "error")
+	}
+	if x.message != "" && x.message != rec.Error {
+		x.about.put("message", quoted(x.message), rankRest)
+	}
+	if len(x.about.members) > 0 {
+		r.buckets[Metadata].put("exception", x.about.text(), rankDerived)
+	}
+}

@@ -1,0 +1,254 @@
+package convert
+
+import (
+	"cmp"
+	"strings"
+
+	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/rawjson"
+)
+
+// traceloop is the dialect of Traceloop's OpenLLMetry, with the names that its
+// releases had before they followed the GenAI conventions: llm.* at first, then
+// gen_ai.* with messages taken apart into attributes. Where its names became
+// those of the conventions, they stand in the table of GenAI.
+var traceloop = dialect{
+	name:     "Traceloop",
+	base:     rankTraceloop,
+	prefixes: []string{"traceloop.", "llm."},
+	identity: []string{"traceloop.association.properties", "traceloop.workflow.name", "traceloop.entity.path"},
+	rules: []rule{
+		set("llm.request.type", "event_type, metadata.operation_name", func(r *reader, v attribute.Value, from rank) {
+			r.eventType.put(requestTypes[str(v)], from)
+			r.buckets[Metadata].put("operation_name", plain(v), from)
+		}),
+		set("traceloop.span.kind", "event_type, metadata.span_kind", func(r *reader, v attribute.Value, from rank) {
+			r.traceloop.kind = str(v)
+			r.eventType.put(entityKinds[str(v)], from)
+			r.buckets[Metadata].put("span_kind", plain(v), from)
+		}),
+		set("traceloop.entity.name", "metadata.entity_name, metadata.tool_name", func(r *reader, v attribute.Value, from rank) {
+			r.traceloop.name = plain(v)
+			r.buckets[Metadata].put("entity_name", plain(v), from)
+		}),
+		each("traceloop.entity.", Metadata, "entity_"),
+		to("traceloop.workflow.name", Metadata, "workflow_name"),
+		to("traceloop.correlation.id", Metadata, "correlation_id"),
+		set("traceloop.entity.input", "inputs.*, inputs.input", func(r *reader, v attribute.Value, _ rank) { r.traceloop.input = v }),
+		set("traceloop.entity.output", "outputs.*, outputs.result", func(r *reader, v attribute.Value, _ rank) { r.traceloop.output = v }),
+		setText("traceloop.association.properties.session_id", "session_id", func(r *reader) *ranked { return &r.sessionID }),
+		to("traceloop.association.properties.user_id", UserProperties, "user_id"),
+		keys("traceloop.association.properties.", Metadata),
+		spread("traceloop.association.properties", Metadata, "association_properties"),
+
+		to("llm.vendor", Config, "provider"),
+		to("llm.request.model", Config, "model"),
+		set("llm.response.model", "metadata.response_model, config.model", func(r *reader, v attribute.Value, from rank) {
+			r.buckets[Metadata].put("response_model", plain(v), from)
+			r.buckets[Config].put("model", plain(v), from)
+		}),
+		to("llm.temperature", Config, "temperature"),
+		to("llm.top_p", Config, "top_p"),
+		to("llm.top_k", Config, "top_k"),
+		to("gen_ai.top_k", Config, "top_k"),
+		to("llm.frequency_penalty", Config, "frequency_penalty"),
+		to("gen_ai.frequency_penalty", Config, "frequency_penalty"),
+		to("llm.presence_penalty", Config, "presence_penalty"),
+		to("gen_ai.presence_penalty", Config, "presence_penalty"),
+		to("llm.chat.stop_sequences", Config, "stop_sequences"),
+		to("llm.is_streaming", Config, "stream"),
+		to("gen_ai.is_streaming", Config, "stream"),
+		toJSON("gen_ai.request.structured_output_schema", Config, "structured_output_schema"),
+		toJSON("llm.request.structured_output_schema", Config, "structured_output_schema"),
+		indexed("llm.request.functions.", "config.tools"),
+		indexed("gen_ai.tool.definitions.", "config.tools"),
+		each("llm.request.", Config, ""),
+		each("llm.watsonx.", Config, ""),
+		to("llm.openai.api_base", Config, "api_base"),
+		to("gen_ai.openai.api_base", Config, "api_base"),
+		to("llm.openai.api_version", Config, "api_version"),
+		to("gen_ai.openai.api_version", Config, "api_version"),
+		to("llm.openai.api_type", Config, "api_type"),
+		to("gen_ai.openai.api_type", Config, "api_type"),
+		to("traceloop.prompt.key", Config, "prompt_name"),
+		each("traceloop.prompt.", Config, "prompt_"),
+		to("db.vector.query.top_k", Config, "top_k"),
+
+		indexed("gen_ai.prompt.", "inputs.chat_history"),
+		indexed("gen_ai.completion.", "outputs"),
+		indexed("llm.completions.", "outputs"),
+		spread("traceloop.prompt.template_variables", Inputs, "prompt_variables"),
+
+		tokens("llm.usage.prompt_tokens", "prompt_tokens", promptTokens),
+		tokens("llm.usage.completion_tokens", "completion_tokens", completionTokens),
+		to("llm.usage.total_tokens", Metadata, "total_tokens"),
+		to("gen_ai.usage.cache_read_input_tokens", Metadata, "cache_read_input_tokens"),
+		to("llm.usage.cache_read_input_tokens", Metadata, "cache_read_input_tokens"),
+		to("gen_ai.usage.cache_creation_input_tokens", Metadata, "cache_write_input_tokens"),
+		to("llm.usage.cache_creation_input_tokens", Metadata, "cache_write_input_tokens"),
+		each("llm.usage.", Metadata, ""),
+		toList("llm.response.finish_reason", Metadata, "finish_reasons"),
+		toList("gen_ai.response.finish_reason", Metadata, "finish_reasons"),
+		toList("llm.response.stop_reason", Metadata, "finish_reasons"),
+		toList("gen_ai.response.stop_reason", Metadata, "finish_reasons"),
+		each("llm.response.", Metadata, "response_"),
+		to("gen_ai.openai.system_fingerprint", Metadata, "system_fingerprint"),
+		to("llm.openai.system_fingerprint", Metadata, "system_fingerprint"),
+		toJSON("llm.headers", Metadata, "headers"),
+		toJSON("gen_ai.headers", Metadata, "headers"),
+		to("llm.agent.name", Metadata, "agent_name"),
+		to("llm.user", UserProperties, "user_id"),
+		to("gen_ai.user", UserProperties, "user_id"),
+	},
+	finish: (*reader).finishTraceloop,
+	events: map[string]eventReader{
+		"db.query.result":  (*reader).searchResult,
+		"db.search.result": (*reader).searchResult,
+	},
+}
+
+// requestTypes are the event types of llm.request.type.
+var requestTypes = map[string]string{
+	"chat":       honeyhive.TypeModel,
+	"completion": honeyhive.TypeModel,
+	"embedding":  honeyhive.TypeTool,
+	"rerank":     honeyhive.TypeTool,
+}
+
+// entityKinds are the event types of traceloop.span.kind.
+var entityKinds = map[string]string{
+	"workflow": honeyhive.TypeChain,
+	"task":     honeyhive.TypeChain,
+	"agent":    honeyhive.TypeChain,
+	"tool":     honeyhive.TypeTool,
+}
+
+// traceloopParts are the attributes that speak together.
+type traceloopParts struct {
+	kind, name    string
+	input, output attribute.Value
+	found         []string // results of a search, as JSON
+}
+
+func (r *reader) finishTraceloop(from rank) {
+	p := &r.traceloop
+	if p.kind == "tool" && p.name != "" {
+		r.buckets[Metadata].put("tool_name", p.name, from)
+	}
+	functions := append(r.elements("llm.request.functions.", ""), r.elements("gen_ai.tool.definitions.", "")...)
+	r.buckets[Config].putElements("tools", functions, from, functionDefinition)
+
+	// llm.prompts is OpenInference's as well, which has taken what it knows.
+	prompts := append(r.elements("gen_ai.prompt.", ""), r.elements("llm.prompts.", "")...)
+	completions := append(r.elements("gen_ai.completion.", ""), r.elements("llm.completions.", "")...)
+	r.putMessages(Inputs, from, prompts, func(t *tree) []string { return traceloopMessage(t, "user") })
+	r.putMessages(Outputs, from, completions, func(t *tree) []string { return traceloopMessage(t, "assistant") })
+
+	if p.input.Type() != attribute.EMPTY {
+		r.putValue(Inputs, Inputs.Wrap(), typedText(p.input, "json"), from.last())
+	}
+	if p.output.Type() != attribute.EMPTY {
+		r.putValue(Outputs, Outputs.Wrap(), typedText(p.output, "json"), from.last())
+	}
+	if len(p.found) > 0 {
+		r.buckets[Outputs].putGroup(from, []string{"documents"}, func(*bucketReader) []member {
+			return []member{{key: "documents", text: list(p.found)}}
+		})
+	}
+}
+
+// traceloopMessage returns the messages that one becomes. A prompt that is no
+// chat message stands under "user", or is the element itself.
+func traceloopMessage(t *tree, role string) []string {
+	d := draft{
+		role:             cmp.Or(t.str("role"), role),
+		toolCallIDJSON:   t.plain("tool_call_id"),
+		finishReasonJSON: t.plain("finish_reason"),
+	}
+	if t.full {
+		traceloopContent(&d, t.leaf)
+	}
+	for _, name := range []string{"user", "content"} {
+		if content, ok := t.value(name); ok {
+			traceloopContent(&d, content)
+		}
+	}
+	if calls := t.at("tool_calls"); calls != nil && !calls.split() && rawjson.KindOf(calls.json()) == rawjson.Array {
+		for call := range rawjson.Elements(t.structured("tool_calls")) {
+			traceloopCall(&d, call)
+		}
+	}
+	if call := t.structured("function_call"); call != "" {
+		traceloopCall(&d, call)
+	}
+	d.others = append(d.others, t.others()...)
+	return d.messages()
+}
+
+// traceloopContent adds content: text, or the JSON of a list of parts.
+func traceloopContent(d *draft, v attribute.Value) {
+	text := structured(v)
+	isParts := rawjson.KindOf(text) == rawjson.Array && text != "[]"
+	for part := range rawjson.Elements(text) {
+		isParts = isParts && fieldsOf(part).first("type") != ""
+	}
+	if !isParts {
+		d.text(str(v))
+		return
+	}
+	for part := range rawjson.Elements(text) {
+		d.part(part)
+	}
+}
+
+// traceloopCall adds a call of a tool, whose name and arguments may stand under
+// "function".
+func traceloopCall(d *draft, call string) {
+	if rawjson.KindOf(call) != rawjson.Object {
+		d.others = append(d.others, pair{"tool_call", call})
+		return
+	}
+	f := fieldsOf(call)
+	function := f
+	if text := f.first("function"); rawjson.KindOf(text) == rawjson.Object {
+		function = fieldsOf(text)
+	}
+	d.call(f.first("id"), function.first("name"), function.first("arguments"), f.others("id", "type", "name", "arguments", "function")...)
+}
+
+// functionDefinition returns a tool that a model was offered, as the GenAI
+// conventions have it.
+func functionDefinition(t *tree) string {
+	kind := cmp.Or(t.plain("type"), `"function"`)
+	known := []pair{{"type", kind}, {"name", t.plain("name")}, {"description", t.plain("description")}, {"parameters", t.structured("parameters")}}
+	return object(append(known, t.others()...)...)
+}
+
+// searchResult reads a hit of a search in a vector store.
+func (r *reader) searchResult(e *Event, _ rank) bool {
+	var id, score, content, metadata string
+	var others bucketReader
+	for _, kv := range e.Attributes {
+		name := strings.TrimPrefix(valid(string(kv.Key)), e.Name+".")
+		switch name {
+		case "id":
+			id = plain(kv.Value)
+		case "score":
+			score = plain(kv.Value)
+		case "document":
+			content = plain(kv.Value)
+		case "metadata":
+			metadata = structured(kv.Value)
+		default:
+			others.put(name, plain(kv.Value), rankRest)
+		}
+	}
+	hit := []pair{{"id", id}, {"score", score}, {"content", content}, {"metadata", metadata}}
+	for _, m := range others.members {
+		hit = append(hit, pair{m.key, m.text})
+	}
+	r.traceloop.found = append(r.traceloop.found, object(hit...))
+	return true
+}

@@ -1,0 +1,55 @@
+// Package sessionspan traces LLM and RAG pipelines as sessions on
+// OpenTelemetry.
+//
+// A session is a root span whose attributes map onto the fields of a session
+// start payload (see [honeyhive.SessionStartRequest]); the spans under it are
+// its events. Sessions are delivered over HTTP to HoneyHive or to any server
+// that speaks its API, and the same spans by OTLP to any collector.
+//
+//	tracer, err := sessionspan.New(
+//		sessionspan.WithProject("Simple RAG Project"),
+//		sessionspan.WithSource("playground"),
+//	)
+//	sessionspan.SetDefault(tracer)
+//	defer tracer.Shutdown(ctx) // with a bounded context
+//
+//	ctx, session := sessionspan.StartSession(ctx, "Playground Session",
+//		sessionspan.WithInputs(map[string]any{"question": q}))
+//	defer session.End()
+//
+//	ctx, event := sessionspan.StartEvent(ctx, sessionspan.Retriever, "retrieve")
+//	event.SetDocuments(docs...)
+//	event.End()
+//
+// # Values
+//
+// What is given as inputs, outputs and the like is encoded to JSON at once, on
+// the goroutine of the caller, so that it may change afterwards. Anything that
+// encodes to a JSON object is taken: maps, structs, [json.RawMessage],
+// [honeyhive.Object]. Other values are wrapped: as "input" in inputs, "result"
+// in outputs, "value" elsewhere. A part that has no JSON form (a channel, a
+// cycle, a marshaler that panics) is replaced by a string that says so and
+// reported; its neighbours stay. Setting the same bucket again merges by
+// top-level key. A nil value sets nothing.
+//
+// # Errors
+//
+// Recording never returns an error, never panics and never blocks longer than
+// the queue's configured wait. What goes wrong in the background is passed to
+// [otel.Handle], each kind at most once a minute. Sessions and events are safe
+// for concurrent use; a nil one does nothing.
+//
+// # Nothing configured
+//
+// Without a destination the same program runs at close to no cost: nothing is
+// encoded, while the identity of sessions still travels to other services.
+package sessionspan
+
+import (
+	// For the links of the documentation.
+	_ "encoding/json"
+
+	_ "go.opentelemetry.io/otel"
+
+	_ "github.com/sessionspan/sessionspan/honeyhive"
+)

@@ -1,0 +1,293 @@
+package sessionspan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/sessionspan/sessionspan/convert"
+	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/genai"
+)
+
+// Kind says what an event does. On the wire there are three kinds of events:
+// model, tool and chain; the others map onto them and are told apart by
+// gen_ai.operation.name.
+type Kind string
+
+// The kinds of events.
+const (
+	Model     Kind = "model"     // a call of a language model
+	Tool      Kind = "tool"      // a call of a tool or function
+	Chain     Kind = "chain"     // a step that is made of others, or of plain code
+	Retriever Kind = "retriever" // a search for documents; a tool on the wire
+	Embedding Kind = "embedding" // a call of an embedding model; a tool on the wire
+	Agent     Kind = "agent"     // a run of an agent; a chain on the wire
+)
+
+// kindInfo is how a kind is written.
+type kindInfo struct {
+	stamps []attribute.KeyValue
+	start  []trace.SpanStartOption
+}
+
+// remote is how the span of a call to another system starts.
+var remote = []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient)}
+
+var kinds = map[Kind]kindInfo{
+	Model:     {kindStamps(honeyhive.TypeModel, genai.Chat), remote},
+	Tool:      {kindStamps(honeyhive.TypeTool, genai.ExecuteTool), nil},
+	Chain:     {kindStamps(honeyhive.TypeChain, ""), nil},
+	Retriever: {kindStamps(honeyhive.TypeTool, genai.Retrieval), remote},
+	Embedding: {kindStamps(honeyhive.TypeTool, genai.Embeddings), remote},
+	Agent:     {kindStamps(honeyhive.TypeChain, genai.InvokeAgent), nil},
+}
+
+func kindStamps(eventType, operation string) []attribute.KeyValue {
+	list := []attribute.KeyValue{attribute.String(honeyhive.AttrEventType, eventType)}
+	if operation != "" {
+		list = append(list, genai.OperationName.String(operation))
+	}
+	return list
+}
+
+// An Event is one step of a session. Its methods are safe for concurrent use and
+// do nothing on a nil Event. What is set after End is delivered as an update.
+type Event struct{ rec recording }
+
+// StartEvent starts an event with the tracer of the context, or else the default
+// one; see [Tracer.StartEvent].
+func StartEvent(ctx context.Context, kind Kind, name string, options ...FieldOption) (context.Context, *Event) {
+	return tracerOf(ctx).StartEvent(ctx, kind, name, options...)
+}
+
+// StartEvent starts an event of the session that the context is in, under the
+// event that the context is in, if any. It returns a context in which further
+// events are its children. End it with [Event.End].
+//
+// An empty name stands for the kind. A kind that is not known is reported and
+// taken for [Tool]. Options that are of use: [WithEventID], [WithStartTime], and
+// every field that can be set later.
+//
+// Outside a session it starts an ordinary span, which goes to collectors alone;
+// that is reported once.
+func (t *Tracer) StartEvent(ctx context.Context, kind Kind, name string, options ...FieldOption) (context.Context, *Event) {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	if t == nil {
+		t = nothing
+	}
+	e := new(Event)
+	n := &e.rec.node
+	n.tracer, n.event = t, e
+	if n.parent = nodeFrom(ctx); n.parent != nil && n.parent.session != nil {
+		n.session = n.parent.session
+		t.adoptRemote(n.session)
+	} else {
+		n.parent = nil
+	}
+	if t.disabled {
+		return context.WithValue(ctx, scopeKey{}, n), e
+	}
+	info, ok := kinds[kind]
+	if !ok {
+		t.reports.Report("kind", fmt.Errorf("sessionspan: start event: kind %q is not known", kind))
+		info = kinds[Tool]
+	}
+	if name == "" {
+		name = string(kind)
+	}
+	if n.session == nil {
+		t.reports.Once("outside", fmt.Errorf("sessionspan: event %q was started outside a session: it goes to collectors alone", name))
+	}
+	e.rec.stamps = info.stamps
+	start := info.start
+	for i := range options {
+		switch o := &options[i]; o.field {
+		case fieldStart:
+			start = append(start[:len(start):len(start)], trace.WithTimestamp(o.time))
+		case fieldEventID:
+			if u, err := honeyhive.ParseUUID(o.text); err != nil || u.IsZero() {
+				t.reports.Report("event id", errors.Join(errors.New("sessionspan: start event: the id is not used"), err))
+			} else {
+				n.given = u
+				e.rec.stamps = append(e.rec.stamps[:len(e.rec.stamps):len(e.rec.stamps)], attribute.String(honeyhive.AttrEventID, u.String()))
+			}
+		}
+	}
+	ctx = e.rec.start(ctx, name, start)
+	e.rec.apply(opStart, options)
+	return ctx, e
+}
+
+// adoptRemote gives a session that came with a request the tracer that records
+// its events.
+func (t *Tracer) adoptRemote(s *sessionState) {
+	if !s.continued || t.disabled || s.recorded.Load() {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.recorded.Load() || s.unsampledElsewhere {
+		return
+	}
+	s.project, s.source = t.project, t.source
+	s.root.tracer = t
+	s.setIdentity()
+	s.recorded.Store(true)
+}
+
+// ID returns the event's id, a UUID. It is "" on a nil Event, and where nothing
+// is recorded unless the caller chose the id.
+func (e *Event) ID() string {
+	if e == nil {
+		return ""
+	}
+	n := &e.rec.node
+	switch {
+	case !n.given.IsZero():
+		return n.given.String()
+	case e.rec.span == nil:
+		return ""
+	}
+	sc := e.rec.span.SpanContext()
+	return honeyhive.EventID(sc.TraceID(), sc.SpanID()).String()
+}
+
+// Format prints the event's id, for every verb.
+func (e *Event) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "event %s", e.ID()) }
+
+// Session returns the session that the event belongs to, or nil.
+func (e *Event) Session() *Session {
+	if e == nil || e.rec.node.session == nil {
+		return nil
+	}
+	return e.rec.node.session.handle
+}
+
+// Span returns the span of the event: one that records nothing where the event
+// does not.
+func (e *Event) Span() trace.Span {
+	if e == nil || e.rec.span == nil {
+		return trace.SpanFromContext(context.Background())
+	}
+	return e.rec.span
+}
+
+// IsRecording reports whether what is set goes anywhere. It is worth asking
+// before something costly is computed only to be recorded.
+func (e *Event) IsRecording() bool { return e != nil && e.rec.active() }
+
+// SetName renames the event. It does nothing after End.
+func (e *Event) SetName(name string) {
+	if e != nil && name != "" && e.rec.span != nil {
+		e.rec.span.SetName(name)
+	}
+}
+
+// SetInputs merges v into the inputs. See the package documentation on values.
+func (e *Event) SetInputs(v any) { e.set(convert.Inputs, v) }
+
+// SetOutputs merges v into the outputs. See the package documentation on values.
+func (e *Event) SetOutputs(v any) { e.set(convert.Outputs, v) }
+
+// SetConfig merges v into the configuration. See the package documentation on
+// values.
+func (e *Event) SetConfig(v any) { e.set(convert.Config, v) }
+
+// SetMetadata merges v into the metadata. See the package documentation on
+// values.
+func (e *Event) SetMetadata(v any) { e.set(convert.Metadata, v) }
+
+// SetMetrics merges v into the metrics. See the package documentation on values.
+func (e *Event) SetMetrics(v any) { e.set(convert.Metrics, v) }
+
+// SetFeedback merges v into the feedback. See the package documentation on
+// values.
+func (e *Event) SetFeedback(v any) { e.set(convert.Feedback, v) }
+
+// SetUserProperties merges v into what is known of the user. See the package
+// documentation on values.
+func (e *Event) SetUserProperties(v any) { e.set(convert.UserProperties, v) }
+
+func (e *Event) set(b convert.Bucket, v any) {
+	if e != nil {
+		e.rec.set(b, v)
+	}
+}
+
+// SetError says why the event failed. The last text counts; an empty one sets
+// nothing.
+func (e *Event) SetError(text string) {
+	if e != nil {
+		e.rec.setError(text)
+	}
+}
+
+// RecordError says that the event failed with err, and adds err to its span as
+// an exception. A nil err records nothing.
+func (e *Event) RecordError(err error) {
+	if e != nil {
+		e.rec.recordError(err)
+	}
+}
+
+// SetDuration sets how long the event took, where that is not the time from its
+// start to its end.
+func (e *Event) SetDuration(d time.Duration) {
+	if e != nil && e.rec.active() {
+		e.rec.setDuration(convert.Milliseconds(d))
+	}
+}
+
+// SetEndTime sets when the event ended. Without it End takes the time of the
+// call.
+func (e *Event) SetEndTime(t time.Time) {
+	if e != nil && e.rec.active() {
+		e.rec.setEndTime(t)
+	}
+}
+
+// AddChildren adds ids of events to children_ids, for events that no span of
+// this process stands for. What is no UUID is reported and left out.
+func (e *Event) AddChildren(ids ...string) {
+	if e != nil {
+		e.rec.addChildren(ids)
+	}
+}
+
+// End ends the event and hands it over for delivery. Only the first call counts.
+//
+// Deferred, it records a panic that passes, and lets it go on.
+func (e *Event) End(options ...FieldOption) {
+	if e == nil {
+		return
+	}
+	if r := recover(); r != nil {
+		e.rec.panicked(r)
+		defer panic(r)
+	}
+	e.rec.end(options)
+}
+
+// Do runs f as an event: in becomes its inputs, what f returns its outputs, an
+// error or a panic its error. The error is returned as it is; a panic goes on
+// after it was recorded. It uses the tracer of the context, or else the default
+// one.
+func Do[In, Out any](ctx context.Context, kind Kind, name string, in In, f func(context.Context, In) (Out, error), options ...FieldOption) (Out, error) {
+	ctx, e := StartEvent(ctx, kind, name, options...)
+	defer e.End()
+	e.SetInputs(in)
+	out, err := f(ctx, in)
+	if err != nil {
+		e.RecordError(err)
+		return out, err
+	}
+	e.SetOutputs(out)
+	return out, nil
+}

@@ -1,0 +1,164 @@
+package exporter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
+	"github.com/sessionspan/sessionspan/convert"
+	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/delivery"
+)
+
+// Stats is the account of one destination: at any moment Created is the sum of
+// Delivered, Waiting and all that was Dropped.
+type Stats = delivery.Stats
+
+// Reason says why a record was dropped.
+type Reason = delivery.Reason
+
+// The reasons for which records are dropped.
+const (
+	QueueFull = delivery.QueueFull // the destination holds as many bytes as it may
+	TooLarge  = delivery.TooLarge  // one record is larger than the queue or than the server takes
+	Refused   = delivery.Refused   // the server will not take this record
+	Broken    = delivery.Broken    // the record could not be encoded
+	Closed    = delivery.Closed    // it came after Shutdown, or was left when Shutdown had to end
+)
+
+// Exporter delivers to one destination. Make one with [NewHTTP], [NewLines],
+// [NewOTLP] or [Wrap]. A nil Exporter does nothing.
+//
+// It starts no goroutine before its first span, and leaves none behind after
+// Shutdown unless a foreign SpanExporter does not return, which the error says.
+type Exporter struct {
+	engine *delivery.Engine
+	// sessions is set where records are payloads rather than spans: such a
+	// destination takes the spans of sessions alone, and updates.
+	sessions bool
+	privacy  privacy
+	close    func(context.Context) error
+}
+
+var _ sdktrace.SpanExporter = (*Exporter)(nil)
+
+// OnStart tells of a session that has begun: what belongs to it is held until
+// the session itself was sent. root is the running root span, which is read
+// when the session must be announced before its end; it must be safe to read
+// from another goroutine, as the spans of the SDK are.
+func (e *Exporter) OnStart(session honeyhive.UUID, root sdktrace.ReadOnlySpan) {
+	if e != nil && e.sessions {
+		e.engine.Open(session, root)
+	}
+}
+
+// OnEnd takes over a finished span. It waits at most Limits.QueueWait for room,
+// and does no input or output itself.
+//
+// The span must belong to a session where the destination is one of payloads.
+func (e *Exporter) OnEnd(s sdktrace.ReadOnlySpan) {
+	if e != nil && s != nil {
+		e.engine.Put(s, sizeOf(s))
+	}
+}
+
+// TakesSpans reports whether the exporter wants every span, rather than those
+// of sessions alone.
+func (e *Exporter) TakesSpans() bool { return e != nil && !e.sessions }
+
+// ErrNoUpdates says that a destination takes spans alone and so cannot change
+// a session or event that it was sent.
+var ErrNoUpdates = errors.New("the destination takes no updates")
+
+// Update takes over a change of a session or an event. It is sent after what it
+// changes, in the order of the calls, and tried for Limits.UpdateFor while the
+// server does not know its target. It returns [ErrNoUpdates] for OTLP and for
+// wrapped exporters.
+func (e *Exporter) Update(session honeyhive.UUID, u *honeyhive.Update) error {
+	if e == nil || !e.sessions {
+		return ErrNoUpdates
+	}
+	e.engine.Put(&update{session, func() *honeyhive.Update { return u }}, sizeOfUpdate(u))
+	return nil
+}
+
+// UpdateFunc is [Exporter.Update] for a change that build makes when it is about
+// to be sent, on a worker goroutine.
+func (e *Exporter) UpdateFunc(session honeyhive.UUID, build func() *honeyhive.Update) error {
+	if e == nil || !e.sessions {
+		return ErrNoUpdates
+	}
+	e.engine.Put(&update{session, build}, spanOverhead)
+	return nil
+}
+
+// update is what Update puts into the queue.
+type update struct {
+	session honeyhive.UUID
+	build   func() *honeyhive.Update
+}
+
+// ExportSpans takes over finished spans, as a SpanExporter behind any span
+// processor. Where the destination is one of payloads, spans without a session
+// are left out. It returns when those that do not wait for the end of their
+// session are delivered, or with an error when ctx ends; they are kept and sent
+// later all the same.
+func (e *Exporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
+	if e == nil {
+		return nil
+	}
+	for _, s := range spans {
+		if s == nil || e.sessions && !inSession(s) {
+			continue
+		}
+		e.OnEnd(s)
+	}
+	return e.engine.Sync(ctx)
+}
+
+// inSession reports whether a span is part of a session, rather than a plain
+// one that merely runs on the same provider.
+func inSession(s sdktrace.ReadOnlySpan) bool {
+	attributes := s.Attributes()
+	return convert.Speaks(attributes) && convert.InSession(attributes)
+}
+
+// ForceFlush announces the sessions that are open and waits until all that ended
+// before is delivered, or ctx ends. The error counts what waits, and what was
+// dropped since the last flush.
+func (e *Exporter) ForceFlush(ctx context.Context) error {
+	if e == nil {
+		return nil
+	}
+	return e.engine.Flush(ctx)
+}
+
+// Shutdown takes no more spans, sends the sessions that are open as incomplete,
+// delivers until ctx ends, and drops and counts the rest. Later calls return
+// the same when the first has ended.
+func (e *Exporter) Shutdown(ctx context.Context) error {
+	if e == nil {
+		return nil
+	}
+	err := e.engine.Close(ctx)
+	if e.close != nil {
+		err = errors.Join(err, e.close(ctx))
+	}
+	return err
+}
+
+// Format prints the name of the destination, for every verb: nothing of an
+// exporter can be printed that holds a key.
+func (e *Exporter) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "exporter to %q", e.Stats().Destination)
+}
+
+// Stats returns the account of the destination.
+func (e *Exporter) Stats() Stats {
+	if e == nil {
+		return Stats{}
+	}
+	return e.engine.Stats()
+}

@@ -1,0 +1,234 @@
+package exporter
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/delivery"
+	"github.com/sessionspan/sessionspan/internal/version"
+)
+
+// DefaultURL is the public address of the HoneyHive API.
+const DefaultURL = "https://api.honeyhive.ai"
+
+// HTTPConfig describes a server that speaks the HoneyHive HTTP API.
+type HTTPConfig struct {
+	// URL is the base of the routes; [DefaultURL] when empty. It must be https,
+	// or http to a loopback address.
+	URL string
+	// Key is sent as a bearer token. It may be empty for a loopback address
+	// alone. It is never logged, printed or quoted in an error.
+	Key string
+	// V1 uses the routes /v1/sessions and /v1/events, which reject fields that
+	// they do not declare. The default is /session/start and /events.
+	V1 bool
+	// Gzip compresses requests. The default is off: that the public API takes
+	// compressed bodies is not documented.
+	Gzip bool
+	// Insecure allows http to any address. The key and all content then cross
+	// the network in the clear.
+	Insecure bool
+	// Project and Source are for spans that name none themselves.
+	Project, Source string
+	// Transport sends the requests; nil for one of its own, with proxies from
+	// the environment. Redirects are never followed. It must not be traced by
+	// the provider whose spans it sends.
+	Transport http.RoundTripper
+}
+
+// NewHTTP returns an exporter that delivers to a server of the HoneyHive HTTP
+// API: each session by POST /session/start, its events in batches by POST
+// /events/batch, changes by PUT /events. It does no network itself; the error
+// joins all that is wrong with the configuration.
+//
+// A status of 408, 425, 429 or 5xx, and a connection that breaks, is tried again
+// for as long as there is room in the queue, with back-off and jitter, and never
+// before the time that Retry-After names. 413 sends halves of a batch; 400 and
+// 422 find the record at fault, which is dropped, counted and reported. Anything
+// else (401, 403, 404, a redirect) pauses the destination: its records are kept,
+// and it is tried from time to time.
+func NewHTTP(cfg HTTPConfig, options ...Option) (*Exporter, error) {
+	cfg.Key = strings.TrimSpace(cfg.Key)
+	cfg.URL = cmp.Or(strings.TrimSpace(cfg.URL), DefaultURL)
+	client, err := delivery.NewClient(delivery.ClientConfig{
+		URL: cfg.URL, Insecure: cfg.Insecure, Key: delivery.Secret(cfg.Key), Gzip: cfg.Gzip,
+		UserAgent: "sessionspan-go/" + version.Version, Transport: cfg.Transport,
+	})
+	if err == nil && cfg.Key == "" && !client.Loopback() {
+		err = errors.New("a key is needed")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("export to HTTP: %w", err)
+	}
+	c := newConfig("http "+client.Host(), options)
+	t := &httpTransport{client: client, v1: cfg.V1}
+	e := newPayloads(c, c.engine(), t, cfg.Project, cfg.Source)
+	t.report = e.engine.Report
+	e.close = func(context.Context) error { client.CloseIdle(); return nil }
+	return e, nil
+}
+
+func newPayloads(c config, limits delivery.Config, t transport, project, source string) *Exporter {
+	p := &payloads{transport: t, privacy: c.privacy, project: project, source: source}
+	return &Exporter{engine: delivery.New(limits, p), sessions: true, privacy: c.privacy}
+}
+
+// httpTransport sends payloads to the routes of the API.
+type httpTransport struct {
+	client *delivery.Client
+	v1     bool
+	report func(kind string, err error)
+}
+
+func (t *httpTransport) encodeSession(s *honeyhive.SessionStartRequest) ([]byte, *honeyhive.Update) {
+	if !t.v1 {
+		return append(s.AppendJSON([]byte(`{"session":`)), '}'), nil
+	}
+	// The route does not declare project (which the key decides), error,
+	// metrics and feedback; the last two can be set by an update, and an error
+	// goes where it can be found.
+	declared := *s
+	declared.Project, declared.Error = honeyhive.Optional[string]{}, honeyhive.Optional[string]{}
+	declared.Metrics, declared.Feedback, declared.Unknown = honeyhive.Object{}, honeyhive.Object{}, honeyhive.Object{}
+	if text, ok := s.Error.Get(); ok {
+		declared.Metadata, _ = declared.Metadata.With("error", text)
+	}
+	var rest *honeyhive.Update
+	if !s.Metrics.IsEmpty() || !s.Feedback.IsEmpty() {
+		rest = &honeyhive.Update{EventID: s.SessionID, Metrics: s.Metrics, Feedback: s.Feedback}
+	}
+	return declared.AppendJSON(nil), rest
+}
+
+func (t *httpTransport) encodeEvent(e *honeyhive.Event) []byte {
+	if t.v1 {
+		declared := *e
+		declared.Project, declared.Unknown = honeyhive.Optional[string]{}, honeyhive.Object{}
+		e = &declared
+	}
+	return e.AppendJSON(nil)
+}
+
+// Send posts a batch.
+func (t *httpTransport) Send(ctx context.Context, batch []*delivery.Record) delivery.Result {
+	switch batch[0].Kind {
+	case delivery.Opener:
+		return t.sendSession(ctx, batch[0])
+	case delivery.Update:
+		return t.sendUpdate(ctx, batch)
+	}
+	return t.sendEvents(ctx, batch)
+}
+
+func (t *httpTransport) sendSession(ctx context.Context, r *delivery.Record) delivery.Result {
+	path := "/session/start"
+	if t.v1 {
+		path = "/v1/sessions"
+	}
+	answer := t.client.Do(ctx, http.MethodPost, path, r.Body)
+	result := answer.Result()
+	if answer.Status == http.StatusConflict { // it has the session already
+		return delivery.Result{Outcome: delivery.Delivered}
+	}
+	if result.Outcome != delivery.Delivered {
+		result.Err = wrap("start session", result.Err)
+		return result
+	}
+	// Of the answer the session id alone is sure; some servers leave out more
+	// than their schema says.
+	var body struct {
+		SessionID string `json:"session_id"`
+	}
+	want := honeyhive.UUID(r.ID).String()
+	if json.Unmarshal(answer.Body, &body) == nil && body.SessionID != "" && !strings.EqualFold(body.SessionID, want) {
+		t.report("session id", fmt.Errorf("start session: the server made session %.64q of %s: its events will not be found under it", body.SessionID, want))
+	}
+	return result
+}
+
+// sendUpdate puts changes one by one; a batch has one unless it was split.
+func (t *httpTransport) sendUpdate(ctx context.Context, batch []*delivery.Record) delivery.Result {
+	r := batch[0]
+	path := "/events"
+	if t.v1 {
+		path = "/v1/events/" + honeyhive.UUID(r.ID).String()
+	}
+	answer := t.client.Do(ctx, http.MethodPut, path, r.Body)
+	result := answer.Result()
+	if answer.Status == http.StatusBadRequest || answer.Status == http.StatusNotFound {
+		// The API says so of a session or event that it does not know yet.
+		result.Outcome = delivery.NotYet
+	}
+	if result.Err != nil {
+		result.Err = wrap("update", result.Err)
+	}
+	return result
+}
+
+func (t *httpTransport) sendEvents(ctx context.Context, batch []*delivery.Record) delivery.Result {
+	size := len(`{"events":[]}`)
+	for _, r := range batch {
+		size += len(r.Body) + 1
+	}
+	body := append(make([]byte, 0, size), `{"events":[`...)
+	for i, r := range batch {
+		if i > 0 {
+			body = append(body, ',')
+		}
+		body = append(body, r.Body...)
+	}
+	body = append(body, `]}`...)
+	path := "/events/batch"
+	if t.v1 {
+		path = "/v1/events/batch"
+	}
+	answer := t.client.Do(ctx, http.MethodPost, path, body)
+	result := answer.Result()
+	if partial, ok := partialSuccess(&answer, batch); ok {
+		result = partial
+	}
+	if result.Err != nil {
+		result.Err = wrap("send events", result.Err)
+	}
+	return result
+}
+
+// partialSuccess reads the answer of a batch of which the server took a part:
+// a 500, or a 2xx, with the ids it took and a list of errors.
+func partialSuccess(a *delivery.Answer, batch []*delivery.Record) (delivery.Result, bool) {
+	if a.Status != http.StatusInternalServerError && (a.Status < 200 || a.Status > 299) {
+		return delivery.Result{}, false
+	}
+	var body struct {
+		EventIDs []string `json:"event_ids"`
+		Errors   []any    `json:"errors"`
+	}
+	if err := json.Unmarshal(a.Body, &body); err != nil || len(body.Errors) == 0 && a.Status < 300 || len(body.EventIDs) == 0 {
+		return delivery.Result{}, false
+	}
+	taken := make(map[string]bool, len(body.EventIDs))
+	for _, id := range body.EventIDs {
+		taken[strings.ToLower(id)] = true
+	}
+	result := delivery.Result{Outcome: delivery.Delivered}
+	for _, r := range batch {
+		if !taken[honeyhive.UUID(r.ID).String()] {
+			result.Again = append(result.Again, r)
+		}
+	}
+	if len(result.Again) == len(batch) {
+		return delivery.Result{}, false // the ids are not ours: the status must do
+	}
+	if len(result.Again) > 0 {
+		result.Err = fmt.Errorf("%d of %d were taken: %w", len(batch)-len(result.Again), len(batch), a.Error())
+	}
+	return result, true
+}
+
+func wrap(operation string, err error) error { return fmt.Errorf("%s: %w", operation, err) }

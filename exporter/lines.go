@@ -1,0 +1,56 @@
+package exporter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/delivery"
+)
+
+// NewLines returns an exporter that writes payloads to w as JSON lines, each an
+// object with one key: {"session": …}, {"event": …} or {"update": …}. A session
+// comes before its events, and everything before its updates.
+//
+// Writes come from one goroutine at a time, each of whole lines. An error of w
+// is tried again, as for a server that cannot be reached; the lines that a
+// short write left unfinished are then written again. The writer is not closed.
+func NewLines(w io.Writer, options ...Option) (*Exporter, error) {
+	if w == nil {
+		return nil, errors.New("export JSON lines: the writer is nil")
+	}
+	c := newConfig("lines", options)
+	limits := c.engine()
+	limits.InFlight = 1
+	return newPayloads(c, limits, &lineTransport{w: w}, "", ""), nil
+}
+
+type lineTransport struct{ w io.Writer }
+
+func (t *lineTransport) encodeSession(s *honeyhive.SessionStartRequest) ([]byte, *honeyhive.Update) {
+	return s.AppendJSON(nil), nil
+}
+
+func (t *lineTransport) encodeEvent(e *honeyhive.Event) []byte { return e.AppendJSON(nil) }
+
+// Send writes the lines of a batch in one write.
+func (t *lineTransport) Send(_ context.Context, batch []*delivery.Record) delivery.Result {
+	var b []byte
+	for _, r := range batch {
+		switch r.Kind {
+		case delivery.Opener:
+			b = append(b, `{"session":`...)
+		case delivery.Update:
+			b = append(b, `{"update":`...)
+		default:
+			b = append(b, `{"event":`...)
+		}
+		b = append(append(b, r.Body...), "}\n"...)
+	}
+	if _, err := t.w.Write(b); err != nil {
+		return delivery.Result{Outcome: delivery.Retry, Err: fmt.Errorf("write lines: %w", err)}
+	}
+	return delivery.Result{Outcome: delivery.Delivered}
+}

@@ -1,0 +1,96 @@
+package exporter
+
+import (
+	"time"
+
+	"go.opentelemetry.io/otel"
+
+	"github.com/sessionspan/sessionspan/internal/delivery"
+)
+
+// Limits bound what an exporter holds and how it sends. A zero field stands for
+// its default.
+type Limits struct {
+	QueueBytes    int64         // bytes of records in memory, from the end of a span to its delivery; 64 MiB
+	QueueWait     time.Duration // that the end of a span may wait for room in the queue; 100 ms, negative for none
+	BatchRecords  int           // records in one request; 512
+	BatchBytes    int64         // bytes of records in one request; 1 MiB
+	BatchWait     time.Duration // that a record waits for others to share its request; 200 ms
+	InFlight      int           // requests at the same time; 8, and always 1 for OTLP, JSON lines and Wrap
+	Timeout       time.Duration // of one request; 30 s, or OTEL_EXPORTER_OTLP_TIMEOUT for OTLP
+	AnnounceAfter time.Duration // that a running session with finished events stays unannounced; 30 s
+	UpdateFor     time.Duration // that an update is tried for a session the server does not know yet; 10 min
+}
+
+// Option changes an exporter.
+type Option func(*config)
+
+// config is what the options of an exporter say.
+type config struct {
+	name    string
+	limits  Limits
+	live    bool
+	handle  func(error)
+	privacy privacy
+}
+
+func newConfig(name string, options []Option) config {
+	c := config{name: name, handle: otel.Handle}
+	for _, o := range options {
+		if o != nil {
+			o(&c)
+		}
+	}
+	return c
+}
+
+// engine returns the limits as the delivery engine has them.
+func (c *config) engine() delivery.Config {
+	return delivery.Config{
+		Name: c.name, Live: c.live, Handle: c.handle,
+		MaxBytes: c.limits.QueueBytes, MaxWait: c.limits.QueueWait,
+		MaxBatch: c.limits.BatchRecords, MaxBatchBytes: c.limits.BatchBytes, Linger: c.limits.BatchWait,
+		InFlight: c.limits.InFlight, Timeout: c.limits.Timeout,
+		AnnounceAfter: c.limits.AnnounceAfter, UpdateFor: c.limits.UpdateFor,
+	}
+}
+
+// WithName sets the name of the destination in errors and in [Exporter.Stats].
+// The default names the kind of exporter and the host.
+func WithName(name string) Option {
+	return func(c *config) {
+		if name != "" {
+			c.name = name
+		}
+	}
+}
+
+// WithLimits sets the limits; zero fields keep their defaults.
+func WithLimits(l Limits) Option { return func(c *config) { c.limits = l } }
+
+// WithLiveSessions announces each session when it starts, so that it can be
+// watched while it runs. It costs one more request for each session, and what
+// is set after the start as input lands in the session's metadata.
+func WithLiveSessions() Option { return func(c *config) { c.live = true } }
+
+// WithErrorHandler sends errors of the background to handle: drops, refusals,
+// a server that cannot be reached, each kind at most once a minute. The default
+// is otel.Handle. A nil handler drops them.
+func WithErrorHandler(handle func(error)) Option { return func(c *config) { c.handle = handle } }
+
+// WithoutContent keeps what users and models say out of this destination:
+// inputs, outputs, messages, documents, the arguments and results of tools, and
+// the texts of errors. Names, times, ids, usage, models and structure stay.
+func WithoutContent() Option { return func(c *config) { c.privacy.noContent = true } }
+
+// WithRedactor passes every text through redact before it is written or sent:
+// the values of attributes, each string inside a bucket, names of spans, texts
+// of errors and of span events. See [Redactor]. Redactors run in the order in
+// which they are given; nil is ignored.
+func WithRedactor(redact Redactor) Option {
+	return func(c *config) {
+		if redact != nil {
+			c.privacy.redactors = append(c.privacy.redactors, redact)
+		}
+	}
+}

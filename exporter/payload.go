@@ -1,0 +1,196 @@
+package exporter
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
+	"github.com/sessionspan/sessionspan/convert"
+	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/delivery"
+)
+
+// MetadataIncomplete is the metadata key that is true on a session which was
+// still open when its program ended.
+const MetadataIncomplete = "incomplete"
+
+// payloads is a destination that takes sessions, events and updates. How they
+// are written, and where they go, is up to its transport.
+type payloads struct {
+	transport
+	privacy         privacy
+	project, source string // for spans that name none
+}
+
+// transport is what the destinations of payloads differ in.
+type transport interface {
+	// encodeSession writes the payload of a session, and returns an update to
+	// send after it where the payload cannot carry all.
+	encodeSession(s *honeyhive.SessionStartRequest) ([]byte, *honeyhive.Update)
+	encodeEvent(e *honeyhive.Event) []byte
+	Send(ctx context.Context, batch []*delivery.Record) delivery.Result
+}
+
+// sessionRecord is the Value of the record of a session, for Amend.
+type sessionRecord struct{ request honeyhive.SessionStartRequest }
+
+// eventRecord is the Value of the record of an event, for Announce.
+type eventRecord struct{ project, source, sessionName string }
+
+// Encode converts a span, or writes an update.
+func (p *payloads) Encode(r *delivery.Record) error {
+	switch v := r.Value.(type) {
+	case sdktrace.ReadOnlySpan:
+		rec := p.convert(v)
+		if rec.IsSession {
+			p.encodeRoot(r, rec.Session())
+		} else {
+			p.encodeSpan(r, &rec)
+		}
+	case *update:
+		u := p.privacy.update(v.build())
+		id, err := honeyhive.ParseUUID(u.EventID.Or(""))
+		if err != nil {
+			return fmt.Errorf("update: %w", err)
+		}
+		r.Kind, r.Group, r.ID, r.Value = delivery.Update, v.session, id, nil
+		r.Body = u.AppendJSON(nil)
+	default:
+		return fmt.Errorf("nothing to do with a %T", v)
+	}
+	return nil
+}
+
+// convert is the one conversion, with this destination's privacy and defaults.
+func (p *payloads) convert(s sdktrace.ReadOnlySpan) convert.Record {
+	n := neutral(p.privacy.span(s))
+	n.Project, n.Source = p.project, p.source
+	return convert.Convert(n)
+}
+
+// encodeRoot writes the payload of a session into the record.
+func (p *payloads) encodeRoot(r *delivery.Record, s honeyhive.SessionStartRequest) {
+	id, _ := honeyhive.ParseUUID(s.SessionID.Or(""))
+	r.Kind, r.Group, r.ID, r.Value = delivery.Opener, id, id, &sessionRecord{s}
+	body, rest := p.encodeSession(&s)
+	r.Body = body
+	if rest != nil {
+		r.Follow = updateRecord(id, rest)
+	}
+}
+
+func updateRecord(id honeyhive.UUID, u *honeyhive.Update) *delivery.Record {
+	return &delivery.Record{Kind: delivery.Update, Group: id, ID: id, Body: u.AppendJSON(nil)}
+}
+
+func (p *payloads) encodeSpan(r *delivery.Record, rec *convert.Record) {
+	e := rec.Event()
+	r.Kind, r.Group, r.ID, r.Elsewhere = delivery.Member, rec.SessionID, rec.EventID, rec.Continued
+	r.Value = &eventRecord{rec.Project, rec.Source, rec.SessionName}
+	r.Body = p.encodeEvent(&e)
+}
+
+// Announce makes the payload of a session that has not ended. Where only its
+// events are known, it says what they say of it.
+func (p *payloads) Announce(group [16]byte, live any, held []*delivery.Record) (*delivery.Record, any) {
+	var s honeyhive.SessionStartRequest
+	if root, ok := live.(sdktrace.ReadOnlySpan); ok {
+		rec := p.convert(root)
+		s = rec.Session()
+	} else {
+		s.SessionID = honeyhive.Some(honeyhive.UUID(group).String())
+		s.SessionName = honeyhive.Some("unknown")
+		for _, r := range held {
+			if e, ok := r.Value.(*eventRecord); ok {
+				fill(&s.Project, e.project)
+				fill(&s.Source, e.source)
+				if e.sessionName != "" {
+					s.SessionName = honeyhive.Some(e.sessionName)
+				}
+			}
+		}
+	}
+	r := new(delivery.Record)
+	p.encodeRoot(r, s)
+	return r, &s
+}
+
+func fill(field *honeyhive.Optional[string], v string) {
+	if field.IsZero() && v != "" {
+		*field = honeyhive.Some(v)
+	}
+}
+
+// Amend turns the payload of a session into the update of its announcement.
+func (p *payloads) Amend(r *delivery.Record, announced any) {
+	final := r.Value.(*sessionRecord).request
+	u := amendment(&final, announced.(*honeyhive.SessionStartRequest))
+	r.Value, r.Follow, r.Body = nil, nil, u.AppendJSON(nil)
+}
+
+// Abandon makes the record of a session that its program did not end.
+func (p *payloads) Abandon(group [16]byte, live, announced any) *delivery.Record {
+	root, ok := live.(sdktrace.ReadOnlySpan)
+	if !ok {
+		return nil
+	}
+	rec := p.convert(root)
+	s := rec.Session()
+	s.Metadata, _ = s.Metadata.With(MetadataIncomplete, true)
+	r := new(delivery.Record)
+	p.encodeRoot(r, s)
+	if announced != nil {
+		p.Amend(r, announced)
+		r.Kind = delivery.Update
+	}
+	return r
+}
+
+// amendment returns the update that makes what was announced what it became.
+// The API merges maps by key, and changes no inputs, error, start time or name:
+// what came after the announcement of those goes to the metadata.
+func amendment(final, announced *honeyhive.SessionStartRequest) *honeyhive.Update {
+	u := &honeyhive.Update{
+		EventID: final.SessionID, Config: final.Config, Outputs: final.Outputs, Duration: final.Duration, EndTime: final.EndTime,
+		Metadata: final.Metadata, Metrics: final.Metrics, Feedback: final.Feedback, UserProperties: final.UserProperties,
+	}
+	if ids, _ := final.ChildrenIDs.Get(); len(ids) > 0 {
+		u.ChildrenIDs = final.ChildrenIDs
+	}
+	keep := func(key string, value any) {
+		u.Metadata, _ = u.Metadata.With(key, value)
+	}
+	if later := changed(final.Inputs, announced.Inputs); !later.IsZero() {
+		keep("inputs", later)
+	}
+	for _, f := range []struct {
+		key         string
+		now, before honeyhive.Optional[string]
+	}{
+		{"error", final.Error, announced.Error},
+		{"session_name", final.SessionName, announced.SessionName},
+		{"source", final.Source, announced.Source},
+		{"project", final.Project, announced.Project},
+	} {
+		if v, ok := f.now.Get(); ok && !f.now.Equal(f.before) {
+			keep(f.key, v)
+		}
+	}
+	if v, ok := final.StartTime.Get(); ok && !final.StartTime.Equal(announced.StartTime) {
+		keep("start_time", v)
+	}
+	return u
+}
+
+// changed returns the keys whose values are new.
+func changed(now, before honeyhive.Object) honeyhive.Object {
+	var out honeyhive.Object
+	for k, v := range now.All() {
+		if old, ok := before.Get(k); !ok || string(old) != string(v) {
+			out, _ = out.With(k, json.RawMessage(v))
+		}
+	}
+	return out
+}

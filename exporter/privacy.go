@@ -1,0 +1,238 @@
+package exporter
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.opentelemetry.io/otel/attribute"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
+	"github.com/sessionspan/sessionspan/convert"
+	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/rawjson"
+)
+
+// A Redactor returns the text that may leave the program in place of text. key
+// says where it stands: the name of an attribute, with a dotted path inside a
+// bucket or other JSON (honeyhive_inputs.chat_history.0.content), or "name",
+// "status", or "event" for the name of a span event.
+//
+// It runs on a worker goroutine, may be called for the same text more than
+// once, and must be safe for concurrent use. Where it panics the text becomes
+// "[redaction failed]": nothing leaves unredacted.
+type Redactor func(key, text string) string
+
+// redactionFailed stands for a text whose redactor panicked.
+const redactionFailed = "[redaction failed]"
+
+// privacy is what a destination may not see. It works on copies: the span is
+// shared with other destinations and processors.
+type privacy struct {
+	noContent bool
+	redactors []Redactor
+}
+
+func (p *privacy) off() bool { return !p.noContent && len(p.redactors) == 0 }
+
+// span returns what a destination may see of a span.
+func (p *privacy) span(s sdktrace.ReadOnlySpan) sdktrace.ReadOnlySpan {
+	if p.off() {
+		return s
+	}
+	r := &redactedSpan{ReadOnlySpan: s, name: p.text("name", s.Name()), status: s.Status()}
+	r.attributes = p.attributes(s.Attributes())
+	r.status.Description = p.text("status", r.status.Description)
+	if p.noContent {
+		r.status.Description = ""
+	}
+	for _, e := range s.Events() {
+		e.Name = p.text("event", e.Name)
+		e.Attributes = p.attributes(e.Attributes)
+		r.events = append(r.events, e)
+	}
+	for _, l := range s.Links() {
+		l.Attributes = p.attributes(l.Attributes)
+		r.links = append(r.links, l)
+	}
+	return r
+}
+
+// redactedSpan is a span with some of it replaced. It hides what else the span
+// could tell, such as its parsed buckets.
+type redactedSpan struct {
+	sdktrace.ReadOnlySpan
+	name       string
+	attributes []attribute.KeyValue
+	events     []sdktrace.Event
+	links      []sdktrace.Link
+	status     sdktrace.Status
+}
+
+func (s *redactedSpan) Name() string                     { return s.name }
+func (s *redactedSpan) Attributes() []attribute.KeyValue { return s.attributes }
+func (s *redactedSpan) Events() []sdktrace.Event         { return s.events }
+func (s *redactedSpan) Links() []sdktrace.Link           { return s.links }
+func (s *redactedSpan) Status() sdktrace.Status          { return s.status }
+
+// text passes a text through the redactors.
+func (p *privacy) text(key, text string) (out string) {
+	if text == "" || len(p.redactors) == 0 {
+		return text
+	}
+	defer func() {
+		if recover() != nil {
+			out = redactionFailed
+		}
+	}()
+	for _, redact := range p.redactors {
+		text = redact(key, text)
+	}
+	return text
+}
+
+// attributes returns a copy without content, its texts redacted.
+func (p *privacy) attributes(kvs []attribute.KeyValue) []attribute.KeyValue {
+	out := make([]attribute.KeyValue, 0, len(kvs))
+	for _, kv := range kvs {
+		key := string(kv.Key)
+		switch {
+		case identity[key]:
+			out = append(out, kv)
+		case p.noContent && isContent(key):
+		default:
+			out = append(out, attribute.KeyValue{Key: kv.Key, Value: p.value(key, kv.Value)})
+		}
+	}
+	return out
+}
+
+// value redacts the texts of an attribute.
+func (p *privacy) value(key string, v attribute.Value) attribute.Value {
+	switch v.Type() {
+	case attribute.STRING:
+		return attribute.StringValue(p.jsonOrText(key, v.AsString()))
+	case attribute.STRINGSLICE:
+		list := slices.Clone(v.AsStringSlice())
+		for i, s := range list {
+			list[i] = p.jsonOrText(key+"."+strconv.Itoa(i), s)
+		}
+		return attribute.StringSliceValue(list)
+	case attribute.BYTESLICE:
+		return attribute.ByteSliceValue([]byte(p.text(key, string(v.AsByteSlice()))))
+	case attribute.SLICE:
+		list := slices.Clone(v.AsSlice())
+		for i, e := range list {
+			list[i] = p.value(key+"."+strconv.Itoa(i), e)
+		}
+		return attribute.SliceValue(list...)
+	case attribute.MAP:
+		list := slices.Clone(v.AsMap())
+		for i, kv := range list {
+			list[i].Value = p.value(key+"."+string(kv.Key), kv.Value)
+		}
+		return attribute.MapValue(list...)
+	}
+	return v
+}
+
+// jsonOrText redacts the strings inside a JSON object or array, and any other
+// text as a whole.
+func (p *privacy) jsonOrText(key, text string) string {
+	if trimmed := strings.TrimLeft(text, " \t\r\n"); trimmed != "" && (trimmed[0] == '{' || trimmed[0] == '[') {
+		if canonical, err := rawjson.Parse(text); err == nil {
+			return string(p.appendJSON(nil, key, canonical))
+		}
+	}
+	return p.text(key, text)
+}
+
+// appendJSON writes canonical JSON with its strings redacted.
+func (p *privacy) appendJSON(dst []byte, key, text string) []byte {
+	switch rawjson.KindOf(text) {
+	case rawjson.String:
+		return rawjson.AppendString(dst, p.text(key, rawjson.Unquote(text)))
+	case rawjson.Object:
+		dst = append(dst, '{')
+		first := len(dst)
+		for k, v := range rawjson.Members(text) {
+			if len(dst) > first {
+				dst = append(dst, ',')
+			}
+			dst = append(rawjson.AppendString(dst, k), ':')
+			dst = p.appendJSON(dst, key+"."+k, v)
+		}
+		return append(dst, '}')
+	case rawjson.Array:
+		dst = append(dst, '[')
+		i := 0
+		for v := range rawjson.Elements(text) {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = p.appendJSON(dst, key+"."+strconv.Itoa(i), v)
+			i++
+		}
+		return append(dst, ']')
+	}
+	return append(dst, text...)
+}
+
+// update returns what a destination may see of an update.
+func (p *privacy) update(u *honeyhive.Update) *honeyhive.Update {
+	if p.off() {
+		return u
+	}
+	v := *u
+	if p.noContent {
+		v.Outputs = honeyhive.Object{}
+	}
+	for _, f := range []struct {
+		bucket convert.Bucket
+		object *honeyhive.Object
+	}{
+		{convert.Config, &v.Config},
+		{convert.Outputs, &v.Outputs},
+		{convert.Metadata, &v.Metadata},
+		{convert.Metrics, &v.Metrics},
+		{convert.Feedback, &v.Feedback},
+		{convert.UserProperties, &v.UserProperties},
+	} {
+		if !f.object.IsEmpty() {
+			*f.object = honeyhive.TrustedObject(string(p.appendJSON(nil, f.bucket.Attribute(), f.object.JSONText())))
+		}
+	}
+	return &v
+}
+
+// identity are the attributes that hold ids and types, never texts of users.
+var identity = map[string]bool{
+	honeyhive.AttrSessionID: true, honeyhive.AttrSessionAutoCreate: true, honeyhive.AttrSessionContinued: true,
+	honeyhive.AttrEventType: true, honeyhive.AttrEventID: true, honeyhive.AttrParentID: true, honeyhive.AttrChildrenIDs: true,
+	honeyhive.AttrDuration: true,
+}
+
+// contentNames are the attributes, or with a dot at the end the families of
+// attributes, that hold what users, models and tools say.
+var contentNames = []string{
+	honeyhive.AttrInputs, honeyhive.AttrInputs + ".", honeyhive.AttrOutputs, honeyhive.AttrOutputs + ".", honeyhive.AttrError,
+	"gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.system_instructions", "gen_ai.tool.definitions",
+	"gen_ai.tool.call.arguments", "gen_ai.tool.call.result", "gen_ai.retrieval.query.text", "gen_ai.retrieval.documents",
+	"gen_ai.prompt", "gen_ai.prompt.", "gen_ai.completion", "gen_ai.completion.", "gen_ai.evaluation.explanation",
+	"gen_ai.content.prompt", "gen_ai.content.completion", "content",
+	"input.value", "output.value", "llm.input_messages.", "llm.output_messages.", "llm.prompts", "llm.prompts.", "llm.choices.",
+	"llm.completions.", "llm.prompt_template.", "llm.function_call", "llm.tools.", "retrieval.documents.", "reranker.query",
+	"reranker.input_documents.", "reranker.output_documents.", "embedding.text", "embedding.embeddings.", "tool.parameters",
+	"traceloop.entity.input", "traceloop.entity.output", "traceloop.prompt.template_variables", "llm.request.functions.",
+	"db.query.text", "db.statement", "exception.message", "exception.stacktrace",
+}
+
+func isContent(key string) bool {
+	for _, name := range contentNames {
+		if key == name || strings.HasSuffix(name, ".") && strings.HasPrefix(key, name) {
+			// Names and versions of prompts and tools are no content.
+			return key != "gen_ai.prompt.name" && key != "gen_ai.prompt.version"
+		}
+	}
+	return false
+}

@@ -1,0 +1,63 @@
+package exporter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
+	"github.com/sessionspan/sessionspan/internal/delivery"
+)
+
+// wrapTries is how often a batch is given to a foreign exporter that returns
+// errors, before the record at fault is looked for.
+const wrapTries = 8
+
+// Wrap returns an exporter that gives spans to any SpanExporter, behind a queue
+// of its own: bounded in bytes, with retries, and safe from panics. It takes
+// every span of its provider.
+//
+// An exporter cannot say whether trying again helps, so an error is tried again
+// seven times with back-off; after that the batch is halved until the span at
+// fault is alone, and that one is dropped and counted.
+func Wrap(exp sdktrace.SpanExporter, options ...Option) (*Exporter, error) {
+	if exp == nil {
+		return nil, errors.New("wrap exporter: it is nil")
+	}
+	c := newConfig(fmt.Sprintf("%T", exp), options)
+	limits := c.engine()
+	limits.InFlight = 1 // SpanExporter.ExportSpans is not called concurrently
+	d := &wrapped{exporter: exp, privacy: c.privacy}
+	return &Exporter{engine: delivery.New(limits, d), privacy: c.privacy, close: exp.Shutdown}, nil
+}
+
+type wrapped struct {
+	exporter sdktrace.SpanExporter
+	privacy  privacy
+	spansOnly
+}
+
+func (d *wrapped) Encode(r *delivery.Record) error {
+	r.Value = d.privacy.span(r.Value.(sdktrace.ReadOnlySpan))
+	return nil
+}
+
+func (d *wrapped) Send(ctx context.Context, batch []*delivery.Record) delivery.Result {
+	err := d.exporter.ExportSpans(ctx, spansOf(batch))
+	switch {
+	case err == nil:
+		return delivery.Result{Outcome: delivery.Delivered}
+	case batch[0].Tries() < wrapTries-1:
+		return delivery.Result{Outcome: delivery.Retry, Err: err}
+	}
+	return delivery.Result{Outcome: delivery.Bad, Err: err}
+}
+
+// spansOnly is for destinations without sessions: their records belong to no
+// group.
+type spansOnly struct{}
+
+func (spansOnly) Announce([16]byte, any, []*delivery.Record) (*delivery.Record, any) { return nil, nil }
+func (spansOnly) Amend(*delivery.Record, any)                                        {}
+func (spansOnly) Abandon([16]byte, any, any) *delivery.Record                        { return nil }

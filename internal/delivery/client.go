@@ -1,0 +1,246 @@
+package delivery
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Bounds of what is read of an answer, and of what an error quotes of it.
+const (
+	answerMost = 1 << 20
+	quoteMost  = 512
+)
+
+// Client posts bodies to one server. It follows no redirect, reads a bounded
+// piece of each answer, and never shows its key.
+type Client struct {
+	base   url.URL
+	header http.Header
+	gzip   bool
+	http   *http.Client
+}
+
+// ClientConfig describes the server.
+type ClientConfig struct {
+	URL       string // base of the routes; https, or http to a loopback address
+	Insecure  bool   // take http to any address
+	Key       Secret // sent as a bearer token, if not empty
+	Gzip      bool   // compress bodies
+	UserAgent string
+	Transport http.RoundTripper // a transport of its own when nil
+}
+
+// Secret is a key that no way of printing shows.
+type Secret string
+
+const redacted = "[redacted]"
+
+// String returns a placeholder; so do the other ways to print the secret.
+func (Secret) String() string { return redacted }
+
+// GoString returns a placeholder.
+func (Secret) GoString() string { return redacted }
+
+// Format prints a placeholder for every verb.
+func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+// MarshalText returns a placeholder.
+func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// NewClient checks the configuration. It does no network.
+func NewClient(cfg ClientConfig) (*Client, error) {
+	u, err := CheckURL(cfg.URL, cfg.Insecure)
+	if err != nil {
+		return nil, err
+	}
+	if strings.ContainsFunc(string(cfg.Key), func(r rune) bool { return r < 0x20 || r > 0x7e }) {
+		return nil, errors.New("the key holds characters that no header can carry")
+	}
+	c := &Client{base: *u, gzip: cfg.Gzip, header: make(http.Header)}
+	c.header.Set("Content-Type", "application/json")
+	c.header.Set("Accept", "application/json")
+	c.header.Set("User-Agent", cfg.UserAgent)
+	if cfg.Gzip {
+		c.header.Set("Content-Encoding", "gzip")
+	}
+	if cfg.Key != "" {
+		c.header.Set("Authorization", "Bearer "+string(cfg.Key))
+	}
+	transport := cfg.Transport
+	if transport == nil {
+		transport = NewTransport(nil)
+	}
+	c.http = &http.Client{Transport: transport, CheckRedirect: NoRedirect}
+	return c, nil
+}
+
+// CheckURL reads the base URL of a server. Only https is taken, and http to a
+// loopback address or where insecure says so.
+func CheckURL(raw string, insecure bool) (*url.URL, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		// url.Error quotes the whole text, which may hold a password.
+		return nil, errors.New("the URL cannot be read")
+	}
+	switch {
+	case u.User != nil:
+		return nil, errors.New("the URL must not hold a user or password")
+	case u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+		return nil, fmt.Errorf("%q is no http or https URL", raw)
+	case u.RawQuery != "" || u.Fragment != "":
+		return nil, fmt.Errorf("the URL %q must not hold a query or fragment", raw)
+	case u.Scheme == "http" && !insecure && !loopback(u.Hostname()):
+		return nil, fmt.Errorf("%q would send keys and prompts in the clear: use https", raw)
+	}
+	u.Path = strings.TrimRight(u.Path, "/")
+	u.RawPath = ""
+	return u, nil
+}
+
+func loopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsLoopback()
+}
+
+// NoRedirect is an http.Client.CheckRedirect that follows none: a redirect
+// would post prompts, and with some status codes the key, to another host.
+func NoRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// NewTransport returns a transport that keeps connections alive. Proxies are
+// taken from the environment.
+func NewTransport(tlsConfig *tls.Config) *http.Transport {
+	if tlsConfig == nil {
+		tlsConfig = new(tls.Config)
+	}
+	tlsConfig.MinVersion = max(tlsConfig.MinVersion, tls.VersionTLS12)
+	return &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		TLSClientConfig:       tlsConfig,
+		TLSHandshakeTimeout:   10 * time.Second,
+		ForceAttemptHTTP2:     true,
+		MaxIdleConns:          64,
+		MaxIdleConnsPerHost:   64,
+		IdleConnTimeout:       90 * time.Second,
+		ExpectContinueTimeout: time.Second,
+	}
+}
+
+// CloseIdle closes connections that are not in use.
+func (c *Client) CloseIdle() { c.http.CloseIdleConnections() }
+
+// Answer is what a server said.
+type Answer struct {
+	Status     int // 0 where no answer came
+	Header     http.Header
+	Body       []byte // a bounded piece
+	Err        error  // why no answer came
+	RetryAfter time.Duration
+}
+
+var gzipWriters = sync.Pool{New: func() any {
+	w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed)
+	return w
+}}
+
+// Do sends a body and waits for the answer.
+func (c *Client) Do(ctx context.Context, method, path string, body []byte) Answer {
+	if c.gzip {
+		var b bytes.Buffer
+		zw := gzipWriters.Get().(*gzip.Writer)
+		zw.Reset(&b)
+		_, _ = zw.Write(body) // a bytes.Buffer takes all
+		_ = zw.Close()
+		gzipWriters.Put(zw)
+		body = b.Bytes()
+	}
+	u := c.base
+	u.Path += path
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
+	if err != nil {
+		return Answer{Err: err}
+	}
+	req.Header = c.header.Clone()
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return Answer{Err: err}
+	}
+	return ReadAnswer(resp)
+}
+
+// ReadAnswer reads and closes a response. An answer that breaks off is none.
+func ReadAnswer(resp *http.Response) Answer {
+	defer func() { _ = resp.Body.Close() }()
+	a := Answer{Status: resp.StatusCode, Header: resp.Header, RetryAfter: RetryAfter(resp.Header, time.Now())}
+	a.Body, a.Err = io.ReadAll(io.LimitReader(resp.Body, answerMost))
+	if a.Err != nil {
+		a.Status = 0
+	}
+	return a
+}
+
+// Result classifies the answer to a batch, apart from what the body may say.
+func (a Answer) Result() Result {
+	r := Result{RetryAfter: a.RetryAfter}
+	switch s := a.Status; {
+	case s == 0:
+		// No answer: whether the server has the records is not known, so they
+		// are sent again.
+		r.Outcome, r.Err = Retry, a.Err
+		return r
+	case s >= 200 && s < 300:
+		return Result{Outcome: Delivered}
+	case s == http.StatusRequestTimeout, s == http.StatusTooEarly, s == http.StatusTooManyRequests,
+		s == http.StatusBadGateway, s == http.StatusServiceUnavailable, s == http.StatusGatewayTimeout:
+		r.Outcome = Retry
+	case s >= 500:
+		r.Outcome = Suspect
+	case s == http.StatusRequestEntityTooLarge:
+		r.Outcome = Large
+	case s == http.StatusBadRequest, s == http.StatusConflict, s == http.StatusUnprocessableEntity:
+		r.Outcome = Bad
+	default:
+		// A redirect, a wrong key, a wrong path: nothing is wrong with the
+		// records, so they are kept until somebody mends it.
+		r.Outcome = Blocked
+	}
+	r.Err = a.Error()
+	return r
+}
+
+// Error describes an answer that is no success, with a bounded and escaped
+// piece of its body.
+func (a Answer) Error() error {
+	text := strings.TrimSpace(string(a.Body))
+	if len(text) > quoteMost {
+		text = text[:quoteMost] + "…"
+	}
+	if text == "" {
+		return fmt.Errorf("status %d", a.Status)
+	}
+	return fmt.Errorf("status %d: %q", a.Status, text)
+}
+
+// Host returns the host of the server, with its port.
+func (c *Client) Host() string { return c.base.Host }
+
+// Loopback reports whether the server is on this machine.
+func (c *Client) Loopback() bool { return loopback(c.base.Hostname()) }
+
+// Reader returns the body for another reader.
+func (a Answer) Reader() io.ReadCloser { return io.NopCloser(bytes.NewReader(a.Body)) }

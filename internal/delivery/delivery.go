@@ -1,0 +1,348 @@
+// Package delivery carries records to one destination: a queue bounded in
+// bytes, batches, several requests in flight, retries, and an exact account. It
+// knows bytes and routes, not spans.
+//
+// One worker goroutine owns everything that is ordered: it encodes what was put,
+// holds what must wait, and hands batches to senders, one goroutine for each
+// request in flight. It starts with the first record and ends with Close.
+//
+// # Order
+//
+// Records of a group (a session) are sent after the record that opens it was
+// acknowledged: until then they are held. A group that stays open is announced
+// by a record that the destination makes of what is known by then. A change of a
+// record is sent after the record it changes was acknowledged, and changes of
+// one record one after the other. Nothing else is ordered.
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/sessionspan/sessionspan/internal/report"
+	"github.com/sessionspan/sessionspan/internal/untraced"
+)
+
+// Kind says how a record stands to others.
+type Kind uint8
+
+// The kinds of records.
+const (
+	Single Kind = iota // belongs to no group
+	Opener             // opens its group
+	Member             // waits for the opener of its group
+	Update             // changes the record with the same id
+)
+
+// Record is one thing to deliver. A Destination fills in the exported fields
+// when it encodes the record.
+type Record struct {
+	Value     any      // what was put
+	Kind      Kind     //
+	Group     [16]byte // session id; zero for none
+	ID        [16]byte // event id; zero for none
+	Elsewhere bool     // the opener of the group is not ours to send: do not wait for it
+	Body      []byte   // encoded record; its length counts against the byte limit
+	Follow    *Record  // a record to send besides, made by Encode or Amend
+
+	size          int64
+	created       time.Time
+	epoch         uint64
+	tries         int       // sends that did not settle the record
+	since         time.Time // of the first of them
+	before, after *Record   // in the account
+}
+
+// Tries returns how often the record was sent without being settled.
+func (r *Record) Tries() int { return r.tries }
+
+// Outcome says what became of a batch.
+type Outcome uint8
+
+// The outcomes of sending a batch.
+const (
+	Delivered Outcome = iota // the destination has it, but for Result.Again
+	Retry                    // the destination cannot be reached or is busy: again later
+	Suspect                  // it failed, perhaps because of this batch: again later, others may go on
+	Blocked                  // it refuses whatever we send (key, address): again later, and say so
+	NotYet                   // what the record changes is not there yet: again later, others may go on
+	Bad                      // it refuses a record of the batch
+	Large                    // the batch is too large
+)
+
+// Result is what a send returns.
+type Result struct {
+	Outcome    Outcome
+	Err        error         // why it was not delivered
+	RetryAfter time.Duration // the earliest time to try again, if the destination said
+	Again      []*Record     // after a partial success: what was not taken, to be sent alone
+	Refused    int           // after a partial success: how many were not taken for good
+}
+
+// Destination is where records go. Its methods are called one at a time by the
+// worker, except Send.
+type Destination interface {
+	// Encode fills in the record from its Value. An error drops the record.
+	Encode(r *Record) error
+	// Send delivers a batch of records of one kind; openers and updates come
+	// alone. It honours ctx. Up to Config.InFlight calls run at once.
+	Send(ctx context.Context, batch []*Record) Result
+	// Announce makes the opener of a group that has not ended. live is what was
+	// given to Open, nil for a group that is known by its held records alone.
+	// It returns the record and what Amend needs, or nil where nothing is known.
+	Announce(group [16]byte, live any, held []*Record) (r *Record, announced any)
+	// Amend turns the opener of a group that was announced into an update.
+	Amend(r *Record, announced any)
+	// Abandon makes the record of a group that will not end, because the
+	// program does. announced is nil where it was not announced.
+	Abandon(group [16]byte, live, announced any) *Record
+}
+
+// Config sets the limits of an engine. New fills in zero fields.
+type Config struct {
+	Name          string        // of the destination, for errors and the account
+	MaxBytes      int64         // that records may take in memory; 64 MiB
+	MaxWait       time.Duration // of a Put while the queue is full; 100 ms, negative for none
+	MaxBatch      int           // records in a batch; 512
+	MaxBatchBytes int64         // in a batch; 1 MiB
+	Linger        time.Duration // that a batch waits for more records; 200 ms
+	InFlight      int           // batches on their way at once; 8
+	Timeout       time.Duration // of one send; 30 s
+	AnnounceAfter time.Duration // that an open group with held records waits; 30 s
+	Live          bool          // announce each group when it opens
+	UpdateFor     time.Duration // that a change waits for what it changes; 10 min
+	Handle        func(error)   // for errors of the background; nil drops them
+}
+
+func (c Config) withDefaults() Config {
+	set(&c.MaxBytes, 64<<20)
+	set(&c.MaxWait, 100*time.Millisecond)
+	set(&c.MaxBatch, 512)
+	set(&c.MaxBatchBytes, 1<<20)
+	set(&c.Linger, 200*time.Millisecond)
+	set(&c.InFlight, 8)
+	set(&c.Timeout, 30*time.Second)
+	set(&c.AnnounceAfter, 30*time.Second)
+	set(&c.UpdateFor, 10*time.Minute)
+	return c
+}
+
+func set[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Engine delivers to one destination. Its methods are safe for concurrent use.
+type Engine struct {
+	cfg     Config
+	dest    Destination
+	budget  budget
+	account account
+	reports report.Reporter
+
+	mu      sync.Mutex
+	inbox   []any // *Record, open, *flush or closing, in order
+	started bool
+	closed  bool
+
+	signal  chan struct{}   // the inbox is not empty
+	abort   chan struct{}   // closed when Close gives up
+	giveUp  func()          // closes abort, once
+	stopped chan struct{}   // closed when the worker has ended
+	left    int             // records that were left at the end; read after stopped
+	stuck   int             // senders that did not return; likewise
+	ctx     context.Context // of the senders
+	cancel  context.CancelFunc
+
+	lostSaid int64 // drops that a Flush has told of; under mu
+}
+
+// New returns an engine for a destination. It starts no goroutine.
+func New(cfg Config, dest Destination) *Engine {
+	cfg = cfg.withDefaults()
+	e := &Engine{
+		cfg: cfg, dest: dest,
+		budget:  budget{limit: cfg.MaxBytes},
+		reports: report.Reporter{Handle: cfg.Handle},
+		signal:  make(chan struct{}, 1),
+		abort:   make(chan struct{}),
+		stopped: make(chan struct{}),
+	}
+	e.giveUp = sync.OnceFunc(func() { close(e.abort) })
+	e.ctx, e.cancel = context.WithCancel(untraced.Context(context.Background()))
+	return e
+}
+
+// open says that a group has begun.
+type open struct {
+	group [16]byte
+	live  any
+}
+
+// flush waits for all that came before it.
+type flush struct {
+	announce  bool // open groups too
+	epoch     uint64
+	done      chan struct{}
+	abandoned bool // nobody waits any more; under Engine.mu
+}
+
+// closing asks the worker to deliver the rest and end.
+type closing struct{}
+
+// Put hands over a value of about size bytes. While the queue is full it waits
+// at most Config.MaxWait, then drops the value. It reports whether the value
+// was accepted.
+func (e *Engine) Put(value any, size int64) bool {
+	if !e.budget.acquire(size, e.cfg.MaxWait) {
+		why := QueueFull
+		if size > e.cfg.MaxBytes {
+			why = TooLarge
+		}
+		e.lose(why)
+		return false
+	}
+	r := &Record{Value: value, size: size, created: time.Now()}
+	e.mu.Lock()
+	if e.closed {
+		e.mu.Unlock()
+		e.budget.change(-size)
+		e.lose(Closed)
+		return false
+	}
+	e.account.add(r)
+	e.post(r)
+	e.mu.Unlock()
+	return true
+}
+
+// lose counts and reports a record that was not accepted.
+func (e *Engine) lose(why Reason) {
+	e.account.lost(why)
+	e.reports.Report("drop "+string(why), fmt.Errorf("%s: a record was dropped: %s", e.cfg.Name, why))
+}
+
+// Open says that a group has begun: what belongs to it is held until its opener
+// was delivered. live is given back to the destination to announce the group.
+func (e *Engine) Open(group [16]byte, live any) {
+	e.mu.Lock()
+	if !e.closed {
+		e.post(open{group, live})
+	}
+	e.mu.Unlock()
+}
+
+// post adds to the inbox and starts the worker. The lock is held.
+func (e *Engine) post(message any) {
+	e.inbox = append(e.inbox, message)
+	if !e.started {
+		e.started = true
+		go newWorker(e).run()
+	}
+	e.wake()
+}
+
+func (e *Engine) wake() {
+	select {
+	case e.signal <- struct{}{}:
+	default:
+	}
+}
+
+// Flush announces the groups that are open and waits until all that was put
+// before is delivered, or ctx ends. It returns an error that counts what waits,
+// and what was dropped since the last Flush.
+func (e *Engine) Flush(ctx context.Context) error { return e.flush(ctx, true) }
+
+// Sync waits like Flush, but not for records that are held for their group.
+func (e *Engine) Sync(ctx context.Context) error { return e.flush(ctx, false) }
+
+func (e *Engine) flush(ctx context.Context, announce bool) error {
+	e.mu.Lock()
+	if !e.started || e.closed {
+		e.mu.Unlock()
+		return e.lostSince()
+	}
+	f := &flush{announce: announce, done: make(chan struct{})}
+	e.post(f)
+	e.mu.Unlock()
+	select {
+	case <-f.done:
+		return e.lostSince()
+	case <-ctx.Done():
+		e.mu.Lock()
+		f.abandoned = true
+		e.mu.Unlock()
+		return errors.Join(fmt.Errorf("%w: %w", e.waiting(), context.Cause(ctx)), e.lostSince())
+	}
+}
+
+// waiting describes the records that are not delivered yet.
+func (e *Engine) waiting() error {
+	s := e.account.stats()
+	return fmt.Errorf("%s: %d records wait in memory, the oldest for %s", e.cfg.Name, s.Waiting, s.OldestAge.Round(time.Millisecond))
+}
+
+// lostSince returns an error that counts the drops which no Flush told of yet.
+func (e *Engine) lostSince() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	n := e.account.lostTotal() - e.lostSaid
+	if n == 0 {
+		return nil
+	}
+	e.lostSaid += n
+	return fmt.Errorf("%s: %d records were dropped", e.cfg.Name, n)
+}
+
+// Close takes no more records, delivers what it has until ctx ends, and stops
+// the worker. What is left then is dropped, and counted in the error. Later
+// calls wait for the first one to end.
+func (e *Engine) Close(ctx context.Context) error {
+	e.mu.Lock()
+	if !e.closed {
+		e.closed = true
+		if e.started {
+			e.post(closing{})
+		} else {
+			close(e.stopped)
+		}
+	}
+	e.mu.Unlock()
+	var why error
+	select {
+	case <-e.stopped:
+	case <-ctx.Done():
+		why = context.Cause(ctx)
+		e.giveUp()
+		<-e.stopped // bounded: the worker waits for no sender longer than grace
+	}
+	e.cancel()
+	var err error
+	if e.left > 0 {
+		err = fmt.Errorf("%s: %d records were left in memory at the end", e.cfg.Name, e.left)
+		if why != nil {
+			err = fmt.Errorf("%w: %w", err, why)
+		}
+	}
+	if e.stuck > 0 {
+		err = errors.Join(err, fmt.Errorf("%s: %d sends did not return and still run", e.cfg.Name, e.stuck))
+	}
+	return errors.Join(err, e.lostSince())
+}
+
+// Stats returns the account.
+func (e *Engine) Stats() Stats {
+	s := e.account.stats()
+	s.Destination = e.cfg.Name
+	s.WaitingBytes = e.budget.inUse()
+	return s
+}
+
+// Report passes an error to Config.Handle, at most once a minute for each kind.
+func (e *Engine) Report(kind string, err error) { e.reports.Report(kind, err) }

@@ -1,0 +1,283 @@
+package delivery
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// singleTries is how often a record is sent alone after the destination took
+// others of its batch and not this one. suspectTries is how often a batch is
+// sent that the destination fails on while it takes others.
+const (
+	singleTries  = 5
+	suspectTries = 8
+)
+
+// came deals with a batch that was sent.
+func (w *worker) came(s sent) {
+	w.inFlight--
+	now := time.Now()
+	switch s.result.Outcome {
+	case Delivered:
+		w.recovered()
+		w.lastGood = now
+		w.delivered(s)
+		for _, r := range s.result.Again {
+			w.alone(r, s.result.Err, now)
+		}
+	case Retry, Blocked:
+		w.failed(s, now)
+	case Suspect:
+		w.suspect(s, now)
+	case NotYet:
+		w.recovered()
+		w.notYet(s, now)
+	case Bad, Large:
+		w.recovered()
+		w.split(s, now)
+	}
+}
+
+// delivered settles what a batch delivered. Of records that were refused only
+// their number is known, so the last ones stand for them.
+func (w *worker) delivered(s sent) {
+	left := s.result.Refused
+	if left > 0 {
+		w.reports.Report("refused", fmt.Errorf("%s: %d records were dropped: %w", w.cfg.Name, left, s.result.Err))
+	}
+	for _, r := range slices.Backward(s.batch) {
+		switch {
+		case slices.Contains(s.result.Again, r):
+		case left > 0:
+			left--
+			w.finish(r, Refused)
+		default:
+			w.finish(r, "")
+		}
+	}
+}
+
+// recovered notes that the destination answers.
+func (w *worker) recovered() {
+	w.failures, w.notBefore, w.asked = 0, time.Time{}, false
+}
+
+// failed keeps a batch for later, and everything else with it.
+func (w *worker) failed(s sent, now time.Time) {
+	if s.failures == w.failures { // not one of several that failed together
+		w.failures++
+	}
+	wait := backoff(w.failures)
+	if s.result.RetryAfter > 0 {
+		wait = s.result.RetryAfter + wait/10 // not all clients at the same moment
+		w.asked = true
+	}
+	if t := now.Add(wait); t.After(w.notBefore) {
+		w.notBefore = t
+	}
+	w.again(s.batch, now)
+	kind, verb := "retry", "delivery fails and is tried again"
+	if s.result.Outcome == Blocked {
+		kind, verb = "blocked", "delivery is refused; records are kept and it is tried again"
+	}
+	w.reports.Report(kind, fmt.Errorf("%s: %s: %w", w.cfg.Name, verb, s.result.Err))
+}
+
+// suspect keeps a batch for later. One that fails again and again while others
+// are delivered is at fault itself.
+func (w *worker) suspect(s sent, now time.Time) {
+	first := s.batch[0]
+	if first.tries >= suspectTries && w.lastGood.After(first.since) {
+		s.result.Outcome = Bad
+		w.split(s, now)
+		return
+	}
+	w.again(s.batch, now.Add(max(backoff(first.tries+1), s.result.RetryAfter)))
+	w.reports.Report("retry", fmt.Errorf("%s: delivery fails and is tried again: %w", w.cfg.Name, s.result.Err))
+}
+
+func (w *worker) again(batch []*Record, due time.Time) {
+	for _, r := range batch {
+		if r.tries++; r.since.IsZero() {
+			r.since = time.Now()
+		}
+	}
+	w.retries = append(w.retries, retry{batch, due})
+}
+
+// notYet keeps a change whose target is not there yet.
+func (w *worker) notYet(s sent, now time.Time) {
+	var rest []*Record
+	for _, r := range s.batch {
+		if r.since.IsZero() || now.Sub(r.since) < w.cfg.UpdateFor {
+			rest = append(rest, r)
+			continue
+		}
+		w.refuse(r, Refused, s.result.Err)
+	}
+	if len(rest) > 0 {
+		w.again(rest, now.Add(backoff(rest[0].tries+1)))
+	}
+}
+
+// alone sends a record by itself, a few times.
+func (w *worker) alone(r *Record, err error, now time.Time) {
+	if r.tries >= singleTries {
+		w.refuse(r, Refused, err)
+		return
+	}
+	w.again([]*Record{r}, now.Add(backoff(r.tries+1)))
+}
+
+// split sends the halves of a batch by themselves, until the record at fault is
+// alone.
+func (w *worker) split(s sent, now time.Time) {
+	if n := len(s.batch); n > 1 {
+		w.again(s.batch[:n/2:n/2], now)
+		w.again(s.batch[n/2:], now)
+		return
+	}
+	why := Refused
+	if s.result.Outcome == Large {
+		why = TooLarge
+	}
+	w.refuse(s.batch[0], why, s.result.Err)
+}
+
+// refuse drops a record that the destination does not take.
+func (w *worker) refuse(r *Record, why Reason, err error) {
+	w.reports.Report("refused", fmt.Errorf("%s: a record was dropped: %w", w.cfg.Name, err))
+	w.finish(r, why)
+}
+
+// beginFlush starts a new epoch; the flush is over when the earlier ones are.
+func (w *worker) beginFlush(f *flush) {
+	f.epoch = w.epoch
+	w.epoch++
+	w.flushes = append(w.flushes, f)
+	if f.announce {
+		w.announceHeld()
+	}
+	w.hurry()
+}
+
+// announceHeld announces every group that holds something.
+func (w *worker) announceHeld() {
+	for _, g := range w.groups.byID {
+		if len(g.held) > 0 {
+			w.announce(g)
+		}
+	}
+}
+
+// hurry ends a wait that was our own idea.
+func (w *worker) hurry() {
+	if !w.asked {
+		w.notBefore = time.Time{}
+	}
+}
+
+// settle ends the flushes whose records are all done.
+func (w *worker) settle() {
+	if len(w.flushes) == 0 {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.flushes = slices.DeleteFunc(w.flushes, func(f *flush) bool {
+		if f.abandoned {
+			return true
+		}
+		open := 0
+		for epoch, n := range w.outstanding {
+			if epoch <= f.epoch {
+				open += n
+				if !f.announce {
+					open -= w.held[epoch]
+				}
+			}
+		}
+		if open == 0 {
+			close(f.done)
+		}
+		return open == 0
+	})
+}
+
+// beginEnd makes what is open known as incomplete, and sends all.
+func (w *worker) beginEnd() {
+	w.ending = true
+	w.hurry()
+	for _, g := range w.groups.byID {
+		if g.roots == 0 {
+			if len(g.held) > 0 {
+				w.announce(g)
+			}
+			continue
+		}
+		var r *Record
+		err := w.guarded(func() error { r = w.dest.Abandon(g.id, g.live, g.announced); return nil })
+		if err != nil {
+			w.reports.Report("announce", fmt.Errorf("%s: abandon session: %w", w.cfg.Name, err))
+		}
+		if r == nil {
+			w.announce(g)
+			continue
+		}
+		r.Group = g.id
+		g.roots = 0
+		w.made(r)
+		if r.Kind == Opener {
+			w.opening(g)
+			w.ready(r)
+		} else {
+			w.route(r)
+		}
+	}
+}
+
+// abandonAll drops what is left when Close gives up.
+func (w *worker) abandonAll() {
+	w.cancel()
+	deadline := time.NewTimer(grace)
+	defer deadline.Stop()
+	for w.inFlight > 0 {
+		select {
+		case s := <-w.results:
+			w.inFlight--
+			if s.result.Outcome == Delivered {
+				w.delivered(s)
+			}
+			continue
+		case <-deadline.C:
+			w.stuck = w.inFlight
+		}
+		break
+	}
+	w.mu.Lock()
+	inbox := w.inbox
+	w.inbox = nil
+	w.mu.Unlock()
+	for _, m := range inbox {
+		if r, ok := m.(*Record); ok {
+			w.take(r)
+		}
+	}
+	// What is left is what the account still links.
+	for r := w.account.first(); r != nil; r = w.account.first() {
+		w.left++
+		w.account.done(r, Closed)
+		w.budget.change(-r.size)
+	}
+	w.mu.Lock()
+	for _, f := range w.flushes {
+		if !f.abandoned {
+			close(f.done)
+		}
+	}
+	w.mu.Unlock()
+	if w.left > 0 {
+		w.reports.Report("drop "+string(Closed), fmt.Errorf("%s: %d records were left in memory at the end", w.cfg.Name, w.left))
+	}
+}

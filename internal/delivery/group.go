@@ -1,0 +1,230 @@
+package delivery
+
+import (
+	"container/list"
+	"fmt"
+	"time"
+)
+
+// group is a session on its way: its members are held until its opener was
+// acknowledged.
+type group struct {
+	id        [16]byte
+	live      any  // what Open was given; nil for a group known by its members alone
+	roots     int  // openers that are still to come
+	rooted    bool // an opener has come, rather than an announcement alone
+	since     time.Time
+	overdue   bool      // it may be announced as soon as it holds something
+	opening   bool      // an opener is on its way
+	opened    bool      // an opener was acknowledged
+	announced any       // what the announcement held; nil where there was none
+	next      []*Record // openers of the same session started again, in turn
+	held      []*Record
+	heldBytes int64
+}
+
+// groups are the sessions that are not done. One that is done leaves its id
+// behind for a while, so that late members need not wait.
+type groups struct {
+	byID map[[16]byte]*group
+	// young are the groups in the order in which they began, until they are
+	// overdue.
+	young *list.List
+	// done holds the groups that were opened and have ended, and of those whose
+	// root was never seen what was announced of them.
+	done      map[[16]byte]any
+	doneOrder [][16]byte // the newest last
+}
+
+// mostDone bounds the groups that are remembered. A late member of one that is
+// forgotten waits like one whose group is unknown, and is then sent.
+const mostDone = 1 << 16
+
+func newGroups() groups {
+	return groups{byID: make(map[[16]byte]*group), young: list.New(), done: make(map[[16]byte]any)}
+}
+
+func (g *groups) get(id [16]byte) *group { return g.byID[id] }
+
+func (g *groups) add(id [16]byte) *group {
+	gr := &group{id: id, since: time.Now()}
+	g.byID[id] = gr
+	g.young.PushBack(gr)
+	return gr
+}
+
+// open notes that a group has begun.
+func (g *groups) open(id [16]byte, live any) {
+	gr := g.byID[id]
+	if gr == nil {
+		gr = g.add(id)
+		gr.announced, gr.opened = g.done[id] // opened: a session that is started once more
+	}
+	gr.live = live
+	gr.roots++
+}
+
+// ended notes that the opener of a group has come.
+func (g *groups) ended(id [16]byte) *group {
+	gr := g.byID[id]
+	if gr == nil {
+		gr = g.add(id)
+		gr.announced, gr.opened = g.done[id]
+	}
+	gr.live, gr.rooted = nil, true
+	gr.roots = max(0, gr.roots-1)
+	return gr
+}
+
+// holder returns the group that must hold a record, or nil where it may go.
+func (g *groups) holder(r *Record) *group {
+	gr := g.byID[r.Group]
+	_, done := g.done[r.Group]
+	switch {
+	case r.Group == [16]byte{}, gr != nil && gr.opened, gr == nil && (r.Elsewhere || r.Kind == Update || done):
+		return nil
+	case gr == nil:
+		return g.add(r.Group)
+	}
+	return gr
+}
+
+// forget drops a group whose opener was acknowledged and will not come again.
+func (g *groups) forget(gr *group) {
+	if !gr.opened || gr.roots > 0 || gr.opening {
+		return
+	}
+	delete(g.byID, gr.id)
+	_, known := g.done[gr.id]
+	g.done[gr.id] = nil
+	if !gr.rooted {
+		g.done[gr.id] = gr.announced
+	}
+	if known {
+		return
+	}
+	g.doneOrder = append(g.doneOrder, gr.id)
+	if len(g.doneOrder) > mostDone {
+		delete(g.done, g.doneOrder[0])
+		g.doneOrder = g.doneOrder[1:]
+	}
+}
+
+// nextDue returns when the next group is to be announced if it holds something.
+func (g *groups) nextDue(after time.Duration) (time.Time, bool) {
+	if front := g.young.Front(); front != nil {
+		return front.Value.(*group).since.Add(after), true
+	}
+	return time.Time{}, false
+}
+
+// hold keeps a record until its group is open.
+func (w *worker) hold(g *group, r *Record) {
+	g.held = append(g.held, r)
+	g.heldBytes += r.size
+	if !g.opening {
+		w.heldBytes += r.size
+	}
+	w.groupsHeld(r, 1)
+	if g.overdue {
+		w.announce(g)
+	}
+}
+
+func (w *worker) groupsHeld(r *Record, n int) {
+	if w.held[r.epoch] += n; w.held[r.epoch] == 0 {
+		delete(w.held, r.epoch)
+	}
+}
+
+// opening notes that the opener of a group is on its way.
+func (w *worker) opening(g *group) {
+	if !g.opening {
+		g.opening = true
+		w.heldBytes -= g.heldBytes
+	}
+}
+
+// openInTurn sends the opener of a group, after one that is on its way.
+func (w *worker) openInTurn(g *group, r *Record) {
+	if g.opening {
+		g.next = append(g.next, r)
+		return
+	}
+	w.opening(g)
+	w.ready(r)
+}
+
+// opened notes that the opener of a group was delivered, or refused: its events
+// are worth more alone than not at all.
+func (w *worker) opened(g *group) {
+	next := g.next
+	g.next = nil
+	if len(next) == 0 {
+		w.release(g)
+		return
+	}
+	w.release(g)
+	g.opening, g.next = true, next[1:]
+	w.groups.byID[g.id] = g
+	w.ready(next[0])
+}
+
+// release sends what a group held.
+func (w *worker) release(g *group) {
+	w.opening(g)
+	g.opened, g.opening = true, false
+	held := g.held
+	g.held, g.heldBytes = nil, 0
+	for _, r := range held {
+		w.groupsHeld(r, -1)
+		w.ready(r)
+	}
+	w.groups.forget(g)
+}
+
+// announceDue announces the groups that have held something for long enough,
+// and under memory pressure the oldest that do.
+func (w *worker) announceDue(now time.Time) {
+	for {
+		due, ok := w.groups.nextDue(w.cfg.AnnounceAfter)
+		if !ok || now.Before(due) {
+			break
+		}
+		front := w.groups.young.Front()
+		g := w.groups.young.Remove(front).(*group)
+		g.overdue = true
+		if len(g.held) > 0 {
+			w.announce(g)
+		}
+	}
+	for e := w.groups.young.Front(); e != nil && w.heldBytes > w.cfg.MaxBytes/2; e = e.Next() {
+		if g := e.Value.(*group); len(g.held) > 0 {
+			w.announce(g)
+		}
+	}
+}
+
+// announce sends the opener of a group that has not ended.
+func (w *worker) announce(g *group) {
+	if g.opening || g.opened {
+		return
+	}
+	var r *Record
+	err := w.guarded(func() error {
+		r, g.announced = w.dest.Announce(g.id, g.live, g.held)
+		return nil
+	})
+	if err != nil || r == nil {
+		if err != nil {
+			w.reports.Report("announce", fmt.Errorf("%s: announce session: %w", w.cfg.Name, err))
+		}
+		w.release(g) // better without their session than not at all
+		return
+	}
+	r.Kind, r.Group = Opener, g.id
+	w.opening(g)
+	w.made(r)
+	w.ready(r)
+	w.follow(r)
+}

@@ -1,0 +1,389 @@
+package delivery
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// worker owns the state of an engine that is ordered. Only its goroutine
+// touches it.
+type worker struct {
+	*Engine
+	groups groups
+	// heldBytes are the bytes that groups hold without an opener on its way.
+	heldBytes int64
+
+	// What is ready to be sent.
+	openers, updates, members []*Record
+	memberBytes               int64
+	retries                   []retry
+
+	// pending counts the records of an id that are not delivered yet; changes
+	// of that id wait for them.
+	pending map[[16]byte]int
+	changes map[[16]byte][]*Record
+
+	inFlight  int
+	results   chan sent
+	failures  int       // in a row
+	notBefore time.Time // no send starts earlier
+	asked     bool      // the destination asked for that time
+	lastGood  time.Time // when something was delivered last
+
+	epoch       uint64
+	outstanding map[uint64]int // accepted and not done, by epoch
+	held        map[uint64]int // of them, held for their group
+	flushes     []*flush
+	ending      bool
+	timer       *time.Timer
+}
+
+// retry is a batch that is sent again.
+type retry struct {
+	batch []*Record
+	due   time.Time
+}
+
+// sent is a batch that came back.
+type sent struct {
+	batch    []*Record
+	result   Result
+	failures int // in a row when it was sent
+}
+
+// grace is how long the worker waits at the end for senders whose context was
+// cancelled.
+const grace = time.Second
+
+func newWorker(e *Engine) *worker {
+	return &worker{
+		Engine:      e,
+		groups:      newGroups(),
+		pending:     make(map[[16]byte]int),
+		changes:     make(map[[16]byte][]*Record),
+		results:     make(chan sent, e.cfg.InFlight),
+		outstanding: make(map[uint64]int),
+		held:        make(map[uint64]int),
+		timer:       time.NewTimer(time.Hour),
+	}
+}
+
+func (w *worker) run() {
+	defer close(w.stopped)
+	defer w.timer.Stop()
+	for {
+		w.accept()
+		now := time.Now()
+		w.announceDue(now)
+		w.dispatch(now)
+		w.settle()
+		if w.ending && w.idle() {
+			return
+		}
+		w.timer.Reset(w.nextDue(now))
+		select {
+		case <-w.signal:
+		case s := <-w.results:
+			w.came(s)
+		case <-w.timer.C:
+		case <-w.abort:
+			w.abandonAll()
+			return
+		}
+	}
+}
+
+// idle reports whether nothing is left to do.
+func (w *worker) idle() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.inbox) == 0 && w.inFlight == 0 && len(w.outstanding) == 0
+}
+
+// accept takes over the inbox.
+func (w *worker) accept() {
+	w.mu.Lock()
+	inbox := w.inbox
+	w.inbox = nil
+	w.mu.Unlock()
+	for i, message := range inbox {
+		inbox[i] = nil
+		switch m := message.(type) {
+		case *Record:
+			w.take(m)
+			w.encode(m)
+		case open:
+			w.groups.open(m.group, m.live)
+			if w.cfg.Live {
+				w.announce(w.groups.get(m.group))
+			}
+		case *flush:
+			w.beginFlush(m)
+		case closing:
+			w.beginEnd()
+		}
+	}
+}
+
+// take makes a record part of the current epoch.
+func (w *worker) take(r *Record) {
+	r.epoch = w.epoch
+	w.outstanding[r.epoch]++
+}
+
+// made takes over a record that a destination made, rather than its user.
+func (w *worker) made(r *Record) {
+	r.created = time.Now()
+	w.account.add(r)
+	w.take(r)
+	w.charge(r)
+}
+
+// charge corrects what a record takes of the budget to what it really takes.
+func (w *worker) charge(r *Record) {
+	const overhead = 256 // of the record itself
+	size := int64(len(r.Body)) + overhead
+	if r.Body == nil {
+		return
+	}
+	w.budget.change(size - r.size)
+	r.size = size
+}
+
+func (w *worker) encode(r *Record) {
+	if err := w.guarded(func() error { return w.dest.Encode(r) }); err != nil {
+		w.reports.Report("encode", fmt.Errorf("%s: a record was dropped: %w", w.cfg.Name, err))
+		w.finish(r, Broken)
+		return
+	}
+	w.charge(r)
+	w.route(r)
+	w.follow(r)
+}
+
+// follow takes over the record that goes with another.
+func (w *worker) follow(r *Record) {
+	if next := r.Follow; next != nil {
+		r.Follow = nil
+		w.made(next)
+		w.route(next)
+	}
+}
+
+// guarded runs code of a destination, whose panics are errors.
+func (w *worker) guarded(f func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v", r)
+		}
+	}()
+	return f()
+}
+
+// route puts an encoded record where it waits or is ready.
+func (w *worker) route(r *Record) {
+	switch r.Kind {
+	case Single:
+		w.ready(r)
+	case Opener:
+		g := w.groups.ended(r.Group)
+		if g.announced == nil {
+			w.openInTurn(g, r)
+			return
+		}
+		if err := w.guarded(func() error { w.dest.Amend(r, g.announced); return nil }); err != nil {
+			w.reports.Report("encode", fmt.Errorf("%s: a record was dropped: %w", w.cfg.Name, err))
+			w.finish(r, Broken)
+			return
+		}
+		r.Kind = Update
+		w.charge(r)
+		w.route(r)
+		w.follow(r)
+		w.groups.forget(g)
+	default: // Member, Update
+		if r.Kind == Member {
+			w.await(r)
+		}
+		if g := w.groups.holder(r); g != nil {
+			w.hold(g, r)
+			return
+		}
+		w.ready(r)
+	}
+}
+
+// await makes changes of a record wait for it.
+func (w *worker) await(r *Record) {
+	if r.ID != [16]byte{} {
+		w.pending[r.ID]++
+	}
+}
+
+// ready makes a record ready to be sent. An update waits for earlier records of
+// its id.
+func (w *worker) ready(r *Record) {
+	switch r.Kind {
+	case Opener:
+		w.await(r)
+		w.openers = append(w.openers, r)
+	case Update:
+		if w.pending[r.ID] > 0 {
+			w.changes[r.ID] = append(w.changes[r.ID], r)
+			return
+		}
+		w.await(r)
+		w.updates = append(w.updates, r)
+	default:
+		w.members = append(w.members, r)
+		w.memberBytes += r.size
+	}
+}
+
+// finish takes a record out of the account and lets go what waited for it.
+func (w *worker) finish(r *Record, why Reason) {
+	w.account.done(r, why)
+	w.budget.change(-r.size)
+	if w.outstanding[r.epoch]--; w.outstanding[r.epoch] == 0 {
+		delete(w.outstanding, r.epoch)
+	}
+	if r.Kind == Opener {
+		if g := w.groups.get(r.Group); g != nil && g.opening {
+			w.opened(g)
+		}
+	}
+	if w.pending[r.ID] == 0 {
+		return
+	}
+	if w.pending[r.ID]--; w.pending[r.ID] > 0 {
+		return
+	}
+	delete(w.pending, r.ID)
+	if waiting := w.changes[r.ID]; len(waiting) > 0 {
+		if len(waiting) == 1 {
+			delete(w.changes, r.ID)
+		} else {
+			w.changes[r.ID] = waiting[1:]
+		}
+		w.ready(waiting[0])
+	}
+}
+
+// dispatch starts as many sends as it may.
+func (w *worker) dispatch(now time.Time) {
+	for w.inFlight < w.cfg.InFlight && !now.Before(w.notBefore) {
+		if w.failures > 0 && w.inFlight > 0 {
+			return // one try at a time finds out whether it works again
+		}
+		batch := w.next(now)
+		if batch == nil {
+			return
+		}
+		w.send(batch)
+	}
+}
+
+// next takes the batch to send now, or nil.
+func (w *worker) next(now time.Time) []*Record {
+	if i := w.dueRetry(now); i >= 0 {
+		batch := w.retries[i].batch
+		w.retries = slices.Delete(w.retries, i, i+1)
+		w.account.again(len(batch))
+		return batch
+	}
+	if len(w.openers) > 0 {
+		return pop(&w.openers)
+	}
+	if len(w.updates) > 0 {
+		return pop(&w.updates)
+	}
+	if len(w.members) > 0 && !now.Before(w.membersDue()) {
+		return w.nextMembers()
+	}
+	return nil
+}
+
+func pop(list *[]*Record) []*Record {
+	r := (*list)[0]
+	(*list)[0] = nil
+	*list = (*list)[1:]
+	return []*Record{r}
+}
+
+// membersDue returns when the next batch of members should go.
+func (w *worker) membersDue() time.Time {
+	full := len(w.members) >= w.cfg.MaxBatch || w.memberBytes >= w.cfg.MaxBatchBytes
+	if full || w.ending || len(w.flushes) > 0 {
+		return time.Time{}
+	}
+	return w.members[0].created.Add(w.cfg.Linger)
+}
+
+func (w *worker) nextMembers() []*Record {
+	n, bytes := 0, int64(0)
+	for n < len(w.members) && n < w.cfg.MaxBatch && (n == 0 || bytes+w.members[n].size <= w.cfg.MaxBatchBytes) {
+		bytes += w.members[n].size
+		n++
+	}
+	batch := slices.Clone(w.members[:n])
+	clear(w.members[:n])
+	w.members = w.members[n:]
+	w.memberBytes -= bytes
+	return batch
+}
+
+// dueRetry returns the index of the retry that has been due longest, or -1.
+func (w *worker) dueRetry(now time.Time) int {
+	best := -1
+	for i := range w.retries {
+		if !now.Before(w.retries[i].due) && (best < 0 || w.retries[i].due.Before(w.retries[best].due)) {
+			best = i
+		}
+	}
+	return best
+}
+
+func (w *worker) send(batch []*Record) {
+	w.inFlight++
+	failures := w.failures
+	go func() {
+		ctx, cancel := context.WithTimeout(w.ctx, w.cfg.Timeout)
+		defer cancel()
+		var result Result
+		if err := w.guarded(func() error { result = w.dest.Send(ctx, batch); return nil }); err != nil {
+			result = Result{Outcome: Bad, Err: err}
+		}
+		w.results <- sent{batch, result, failures} // has room for every sender
+	}()
+}
+
+// nextDue returns how long the worker may sleep.
+func (w *worker) nextDue(now time.Time) time.Duration {
+	const long = time.Hour
+	due := now.Add(long)
+	earlier := func(t time.Time) {
+		if t.Before(due) {
+			due = t
+		}
+	}
+	if w.inFlight < w.cfg.InFlight && (w.failures == 0 || w.inFlight == 0) {
+		if len(w.members) > 0 {
+			earlier(w.membersDue())
+		}
+		for i := range w.retries {
+			earlier(w.retries[i].due)
+		}
+		if len(w.openers)+len(w.updates) > 0 {
+			earlier(now)
+		}
+		if due.Before(w.notBefore) {
+			due = w.notBefore
+		}
+	}
+	if t, ok := w.groups.nextDue(w.cfg.AnnounceAfter); ok {
+		earlier(t)
+	}
+	return max(0, due.Sub(now))
+}

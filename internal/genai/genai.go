@@ -1,0 +1,43 @@
+// Package genai holds the names of the OpenTelemetry GenAI conventions that
+// this library writes.
+//
+// The Go packages of OpenTelemetry stopped carrying them after semconv v1.41,
+// when they moved to a repository of their own that has no release yet, so they
+// stand here, in one place. Where a name changed since, the newer one is used
+// and the older one is named beside it.
+package genai
+
+import "go.opentelemetry.io/otel/attribute"
+
+// Attributes of spans.
+const (
+	OperationName = attribute.Key("gen_ai.operation.name")
+	ProviderName  = attribute.Key("gen_ai.provider.name") // gen_ai.system before v1.37
+	RequestModel  = attribute.Key("gen_ai.request.model")
+
+	InputMessages  = attribute.Key("gen_ai.input.messages")  // JSON: list of role and parts
+	OutputMessages = attribute.Key("gen_ai.output.messages") // JSON: the same with finish_reason
+	FinishReasons  = attribute.Key("gen_ai.response.finish_reasons")
+
+	UsageInputTokens      = attribute.Key("gen_ai.usage.input_tokens")
+	UsageOutputTokens     = attribute.Key("gen_ai.usage.output_tokens")
+	UsageCacheReadTokens  = attribute.Key("gen_ai.usage.cache_read.input_tokens")
+	UsageCacheWriteTokens = attribute.Key("gen_ai.usage.cache_write.input_tokens")    // since v1.42
+	UsageCacheCreation    = attribute.Key("gen_ai.usage.cache_creation.input_tokens") // its name in v1.41, which viewers still read
+	UsageReasoningTokens  = attribute.Key("gen_ai.usage.reasoning.output_tokens")
+
+	RetrievalQuery     = attribute.Key("gen_ai.retrieval.query.text")
+	RetrievalDocuments = attribute.Key("gen_ai.retrieval.documents") // JSON: list of id, score and more
+	ToolName           = attribute.Key("gen_ai.tool.name")
+	AgentName          = attribute.Key("gen_ai.agent.name")
+	ErrorType          = attribute.Key("error.type")
+)
+
+// Values of OperationName.
+const (
+	Chat        = "chat"
+	Embeddings  = "embeddings"
+	Retrieval   = "retrieval"
+	ExecuteTool = "execute_tool"
+	InvokeAgent = "invoke_agent"
+)

@@ -1,0 +1,314 @@
+package sessionspan
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/sessionspan/sessionspan/convert"
+	"github.com/sessionspan/sessionspan/exporter"
+)
+
+// An Option configures a [Tracer]. A [FieldOption] for the project, the source
+// or the name of sessions is one too.
+type Option interface{ apply(*config) }
+
+type optionFunc func(*config)
+
+func (f optionFunc) apply(c *config) { f(c) }
+
+// config is what the options of New say.
+type config struct {
+	provider     trace.TracerProvider
+	sampler      sdktrace.Sampler // of a provider that New makes; nil for the default
+	project      string
+	source       string
+	sessionName  string
+	http         *httpDestination
+	otlp         *otlpDestination
+	destinations []func([]exporter.Option) (*exporter.Exporter, error)
+	shared       []exporter.Option // for every destination that New makes
+	noEnv        bool
+	offSpans     bool
+	allChildren  bool
+	newTraces    bool
+	filter       func(name string, attributes []attribute.KeyValue) bool
+	handle       func(error)
+	problems     []error
+}
+
+type httpDestination struct {
+	cfg     exporter.HTTPConfig
+	options []exporter.Option
+}
+
+type otlpDestination struct {
+	cfg     exporter.OTLPConfig
+	options []exporter.Option
+}
+
+// WithTracerProvider records on the given provider instead of one that New
+// makes. Sessions then keep its sampler, limits, resource and other processors;
+// New registers its span processor there, and Shutdown removes it again, but
+// neither shuts the provider down. It must be an SDK provider, or have its
+// method RegisterSpanProcessor. A nil provider is ignored.
+//
+// OTEL_EXPORTER_OTLP_ENDPOINT is then not taken as a destination: such a
+// provider usually has an exporter for it already. [WithOTLP] adds one.
+//
+// For sampling by session, give the provider a [SessionSampler].
+func WithTracerProvider(p trace.TracerProvider) Option {
+	return optionFunc(func(c *config) {
+		if p != nil {
+			c.provider = p
+		}
+	})
+}
+
+// WithHTTP delivers sessions and events to a server of the HoneyHive HTTP API.
+// It replaces what HH_API_KEY and HH_API_URL ask for; an empty URL or key in cfg
+// is still taken from them.
+func WithHTTP(cfg exporter.HTTPConfig, options ...exporter.Option) Option {
+	return optionFunc(func(c *config) {
+		if c.http != nil {
+			c.problems = append(c.problems, errors.New("WithHTTP is given twice: use WithDestination for a second server"))
+		}
+		c.http = &httpDestination{cfg, options}
+	})
+}
+
+// WithAPIKey delivers sessions to the HoneyHive API with this key, like [WithHTTP].
+// The default is HH_API_KEY.
+func WithAPIKey(key string) Option {
+	return optionFunc(func(c *config) {
+		if c.http == nil {
+			c.http = new(httpDestination)
+		}
+		c.http.cfg.Key = key
+	})
+}
+
+// WithAPIURL delivers sessions to the server at this base URL, like [WithHTTP].
+// The default is HH_API_URL, or else https://api.honeyhive.ai. The scheme must be
+// https, or http for a loopback address.
+func WithAPIURL(url string) Option {
+	return optionFunc(func(c *config) {
+		if c.http == nil {
+			c.http = new(httpDestination)
+		}
+		c.http.cfg.URL = url
+	})
+}
+
+// WithOTLP sends the spans of the provider to a collector. It replaces what the
+// OTEL_EXPORTER_OTLP_* variables ask for; what cfg leaves empty is still taken
+// from them.
+func WithOTLP(cfg exporter.OTLPConfig, options ...exporter.Option) Option {
+	return optionFunc(func(c *config) {
+		if c.otlp != nil {
+			c.problems = append(c.problems, errors.New("WithOTLP is given twice: use WithDestination for a second collector"))
+		}
+		c.otlp = &otlpDestination{cfg, options}
+	})
+}
+
+// WithWriter writes sessions, events and updates to w as JSON lines; see
+// [exporter.NewLines]. Several writers are several destinations.
+func WithWriter(w io.Writer, options ...exporter.Option) Option {
+	return optionFunc(func(c *config) {
+		c.destinations = append(c.destinations, func(shared []exporter.Option) (*exporter.Exporter, error) {
+			return exporter.NewLines(w, append(shared, options...)...)
+		})
+	})
+}
+
+// WithSpanExporter gives the spans of the provider to any SpanExporter, behind a
+// queue of its own; see [exporter.Wrap].
+func WithSpanExporter(e sdktrace.SpanExporter, options ...exporter.Option) Option {
+	return optionFunc(func(c *config) {
+		c.destinations = append(c.destinations, func(shared []exporter.Option) (*exporter.Exporter, error) {
+			return exporter.Wrap(e, append(shared, options...)...)
+		})
+	})
+}
+
+// WithDestination adds an exporter that the caller made. The tracer flushes it
+// and shuts it down. A nil exporter is ignored.
+func WithDestination(e *exporter.Exporter) Option {
+	return optionFunc(func(c *config) {
+		if e != nil {
+			c.destinations = append(c.destinations, func([]exporter.Option) (*exporter.Exporter, error) { return e, nil })
+		}
+	})
+}
+
+// WithDefaults applies options to every destination that New makes, before the
+// destination's own: limits, a redactor, live sessions.
+func WithDefaults(options ...exporter.Option) Option {
+	return optionFunc(func(c *config) { c.shared = append(c.shared, options...) })
+}
+
+// WithoutEnvironment ignores the HH_* and OTEL_* variables, as tests want.
+func WithoutEnvironment() Option { return optionFunc(func(c *config) { c.noEnv = true }) }
+
+// WithSpanFilter decides which spans of other tracers on the provider become
+// events of the session that they run in. It is given the name and the
+// attributes of the span, is called more than once for a span, and must be fast
+// and safe for concurrent use. The default keeps those that carry attributes of
+// the GenAI conventions, OpenInference, Traceloop or HoneyHive; what hangs on a
+// span that is left out hangs on its nearest ancestor that is kept. Collectors
+// get all spans in any case. A nil filter stands for the default.
+func WithSpanFilter(keep func(name string, attributes []attribute.KeyValue) bool) Option {
+	return optionFunc(func(c *config) { c.filter = keep })
+}
+
+// WithAllDescendants lists all events of a session in its children_ids. The
+// default lists those directly under it.
+func WithAllDescendants() Option { return optionFunc(func(c *config) { c.allChildren = true }) }
+
+// WithNewTraces starts each session in a trace of its own, with a link to the
+// span that the context carries. By default a session stays in the trace of the
+// request that it belongs to.
+func WithNewTraces() Option { return optionFunc(func(c *config) { c.newTraces = true }) }
+
+// WithErrorHandler passes errors of the background to handle instead of
+// otel.Handle, each kind at most once a minute. A nil handler drops them.
+func WithErrorHandler(handle func(error)) Option {
+	return optionFunc(func(c *config) { c.handle = handle })
+}
+
+// A FieldOption sets one field of a session or an event: where it starts, where
+// it ends, or in an update. It is a plain value and costs no allocation.
+type FieldOption struct {
+	field    fieldName
+	bucket   convert.Bucket
+	value    any
+	text     string
+	second   string
+	number   float64
+	time     time.Time
+	messages []Message
+}
+
+type fieldName uint8
+
+const (
+	fieldNone fieldName = iota
+	fieldBucket
+	fieldProject
+	fieldSource
+	fieldSessionName
+	fieldSessionID
+	fieldEventID
+	fieldStart
+	fieldEnd
+	fieldDuration
+	fieldError
+	fieldModel
+	fieldMessages
+	fieldQuery
+)
+
+// names of the options, for errors.
+var fieldNames = map[fieldName]string{
+	fieldProject: "WithProject", fieldSource: "WithSource", fieldSessionName: "WithSessionName", fieldSessionID: "WithSessionID",
+	fieldEventID: "WithEventID", fieldStart: "WithStartTime", fieldEnd: "WithEndTime", fieldDuration: "WithDuration",
+	fieldError: "WithError", fieldModel: "WithModel", fieldMessages: "WithMessages", fieldQuery: "WithQuery",
+}
+
+func (o FieldOption) name() string {
+	if o.field == fieldBucket {
+		return "an option for " + o.bucket.Field()
+	}
+	return fieldNames[o.field]
+}
+
+// apply makes a FieldOption an Option.
+func (o FieldOption) apply(c *config) {
+	switch o.field {
+	case fieldNone:
+	case fieldProject:
+		c.project = o.text
+	case fieldSource:
+		c.source = o.text
+	case fieldSessionName:
+		c.sessionName = o.text
+	default:
+		c.problems = append(c.problems, fmt.Errorf("%s is for sessions and events, not for New", o.name()))
+	}
+}
+
+// WithProject names the project of a session. Given to [New] it is the default
+// of all sessions, in place of HH_PROJECT.
+func WithProject(name string) FieldOption { return FieldOption{field: fieldProject, text: name} }
+
+// WithSource says where a session runs: production, staging, playground. Given
+// to [New] it is the default of all sessions, in place of HH_SOURCE; without
+// either it is "production".
+func WithSource(name string) FieldOption { return FieldOption{field: fieldSource, text: name} }
+
+// WithSessionName names sessions that are started with an empty name, in place
+// of HH_SESSION_NAME. It is an option of [New].
+func WithSessionName(name string) FieldOption {
+	return FieldOption{field: fieldSessionName, text: name}
+}
+
+// WithSessionID sets the id of a session. A UUID is taken as it is. Any other
+// string, such as the id of a conversation, becomes the UUID that
+// [honeyhive.SessionID] derives from it and the project, and is kept in the
+// metadata as original_session_id. The default is a random UUID.
+func WithSessionID(id string) FieldOption { return FieldOption{field: fieldSessionID, text: id} }
+
+// WithEventID sets the id of an event, which must be a UUID. The default is
+// derived from the trace and span id; see [honeyhive.EventID].
+func WithEventID(id string) FieldOption { return FieldOption{field: fieldEventID, text: id} }
+
+// WithStartTime sets when a session or event started. The default is now.
+func WithStartTime(t time.Time) FieldOption { return FieldOption{field: fieldStart, time: t} }
+
+// WithEndTime sets when a session or event ended. The default is the time of
+// the call of End.
+func WithEndTime(t time.Time) FieldOption { return FieldOption{field: fieldEnd, time: t} }
+
+// WithDuration sets how long a session or event took, where that is not the
+// time from its start to its end.
+func WithDuration(d time.Duration) FieldOption {
+	return FieldOption{field: fieldDuration, number: convert.Milliseconds(d)}
+}
+
+// WithError says what went wrong. An empty text sets nothing.
+func WithError(text string) FieldOption { return FieldOption{field: fieldError, text: text} }
+
+// WithInputs sets inputs: the user's query, context, chat_history. See the
+// package documentation on values.
+func WithInputs(v any) FieldOption { return bucketOption(convert.Inputs, v) }
+
+// WithOutputs sets outputs. See the package documentation on values.
+func WithOutputs(v any) FieldOption { return bucketOption(convert.Outputs, v) }
+
+// WithConfig sets the configuration. See the package documentation on values.
+func WithConfig(v any) FieldOption { return bucketOption(convert.Config, v) }
+
+// WithMetadata sets metadata. See the package documentation on values.
+func WithMetadata(v any) FieldOption { return bucketOption(convert.Metadata, v) }
+
+// WithMetrics sets metrics: values computed over the output. See the package
+// documentation on values.
+func WithMetrics(v any) FieldOption { return bucketOption(convert.Metrics, v) }
+
+// WithFeedback sets what users said of the output. See the package documentation
+// on values.
+func WithFeedback(v any) FieldOption { return bucketOption(convert.Feedback, v) }
+
+// WithUserProperties sets what is known of the user. See the package
+// documentation on values.
+func WithUserProperties(v any) FieldOption { return bucketOption(convert.UserProperties, v) }
+
+func bucketOption(b convert.Bucket, v any) FieldOption {
+	return FieldOption{field: fieldBucket, bucket: b, value: v}
+}

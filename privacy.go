@@ -1,0 +1,41 @@
+package sessionspan
+
+import (
+	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/sessionspan/sessionspan/convert"
+	"github.com/sessionspan/sessionspan/exporter"
+	"github.com/sessionspan/sessionspan/internal/genai"
+)
+
+// WithRedactor passes every text through redact before it is written to or sent
+// to any destination that New makes; see [exporter.WithRedactor] for one
+// destination alone. It works on copies: the spans themselves, which other
+// exporters of the provider may read, stay as they are. A nil redactor is
+// ignored.
+func WithRedactor(redact exporter.Redactor) Option {
+	return WithDefaults(exporter.WithRedactor(redact))
+}
+
+// WithoutContent keeps what users, models and tools say out of every destination
+// that New makes; see [exporter.WithoutContent] for one destination alone.
+func WithoutContent() Option { return WithDefaults(exporter.WithoutContent()) }
+
+// WithContentOffSpans keeps buckets, messages and documents off the spans
+// themselves, for a provider that has other exporters which should not see
+// them. The destinations of the tracer get them all the same.
+func WithContentOffSpans() Option { return optionFunc(func(c *config) { c.offSpans = true }) }
+
+// isContentKey reports whether WithContentOffSpans keeps an attribute off spans.
+func isContentKey(key attribute.Key) bool {
+	switch key {
+	case genai.InputMessages, genai.OutputMessages, genai.RetrievalQuery, genai.RetrievalDocuments:
+		return true
+	}
+	for _, b := range convert.AllBuckets() {
+		if string(key) == b.Attribute() {
+			return true
+		}
+	}
+	return false
+}

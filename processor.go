@@ -1,0 +1,391 @@
+package sessionspan
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"strings"
+	"sync"
+
+	"go.opentelemetry.io/otel/attribute"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
+	"github.com/sessionspan/sessionspan/convert"
+	"github.com/sessionspan/sessionspan/exporter"
+	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/untraced"
+)
+
+// processor sees every span of the provider start and end. It stamps the
+// identity of its session on it, registers it as a child, and hands it to the
+// destinations when it ends. It does no input or output.
+type processor struct {
+	tracer *Tracer
+	spans  spans
+}
+
+// OnStart implements [sdktrace.SpanProcessor].
+func (p *processor) OnStart(ctx context.Context, s sdktrace.ReadWriteSpan) {
+	defer p.tracer.guard("start span")
+	sc := s.SpanContext()
+	if !sc.IsSampled() || p.tracer.closed.Load() || untraced.Is(ctx) {
+		return
+	}
+	scope := nodeFrom(ctx)
+	if scope != nil && scope.starting && scope.tracer == p.tracer {
+		scope.starting = false
+		p.ours(scope, s, keyOf(sc))
+		return
+	}
+	p.foreign(scope, s, keyOf(sc))
+}
+
+// ours takes in a span that StartSession or StartEvent started.
+func (p *processor) ours(n *node, s sdktrace.ReadWriteSpan, key spanKey) {
+	n.key, n.live = key, s
+	if !p.spans.add(key, n) {
+		return // registered twice
+	}
+	session := n.session
+	if session == nil {
+		s.SetAttributes(n.rec.stamps...)
+		return
+	}
+	if n == session.root {
+		p.begin(n, s, []attribute.KeyValue{
+			attribute.String(honeyhive.AttrEventType, honeyhive.TypeSession),
+			attribute.String(honeyhive.AttrSessionName, s.Name()),
+		})
+		return
+	}
+	// A span of another tracer may stand between the event and the scope.
+	if above := keyOf(s.Parent()); above != n.parent.key {
+		if between := session.between(p, above); between != nil {
+			n.parent = between
+		}
+	}
+	session.attach(n)
+	n.rec.stamps = p.stamp(n, s, n.rec.stamps)
+	session.settle()
+}
+
+// begin takes in the root of a session.
+func (p *processor) begin(n *node, s sdktrace.ReadWriteSpan, stamps []attribute.KeyValue) {
+	session := n.session
+	session.idText = session.id.String()
+	session.setIdentity()
+	session.recorded.Store(true)
+	var live sdktrace.ReadOnlySpan = s
+	if n.rec != nil {
+		s.SetAttributes(session.identity...)
+		s.SetAttributes(stamps...)
+		n.rec.stamps = stamps
+		live = &liveSpan{s, n.rec}
+	} else { // what the user set stays
+		has := s.Attributes()
+		for _, kv := range session.identity {
+			if !hasKey(has, string(kv.Key)) {
+				s.SetAttributes(kv)
+			}
+		}
+	}
+	for _, e := range p.tracer.exporters {
+		e.OnStart(session.id, live)
+	}
+}
+
+// stamp writes the identity of its session on a span, and returns what it wrote
+// besides what all spans of the session have. The parent is among it if it is
+// known by now; where it is not, the queue's entry has it.
+func (p *processor) stamp(n *node, s sdktrace.ReadWriteSpan, stamps []attribute.KeyValue) []attribute.KeyValue {
+	session := n.session
+	s.SetAttributes(session.identity...)
+	session.mu.Lock()
+	parent := ""
+	if above := n.parent; above.standing == kept {
+		parent = session.idOf(above)
+	}
+	session.mu.Unlock()
+	if parent != "" {
+		stamps = append(stamps[:len(stamps):len(stamps)], attribute.String(honeyhive.AttrParentID, parent))
+	}
+	s.SetAttributes(stamps...)
+	return stamps
+}
+
+// foreign takes in a span of another tracer.
+func (p *processor) foreign(scope *node, s sdktrace.ReadWriteSpan, key spanKey) {
+	n := &node{tracer: p.tracer, key: key, live: s}
+	above := keyOf(s.Parent())
+	if scope != nil && scope.session != nil && (scope.tracer == p.tracer || scope.tracer == nil) {
+		if n.parent = scope; above != scope.key {
+			if between := scope.session.between(p, above); between != nil {
+				n.parent = between
+			}
+		}
+	} else if running := p.spans.get(above); running != nil && running.session != nil {
+		n.parent = running // the context was lost, the parent was not
+	}
+	attributes := s.Attributes()
+	if eventType(attributes) == honeyhive.TypeSession {
+		p.foreignSession(n, s, attributes)
+		return
+	}
+	if n.parent != nil {
+		n.session, n.event = n.parent.session, n.parent.event
+		p.tracer.adoptRemote(n.session)
+		n.standing = undecided
+		if p.tracer.keeps(s.Name(), attributes) {
+			n.standing = kept
+		}
+	}
+	if !p.spans.add(key, n) || n.session == nil || !n.session.recorded.Load() {
+		return
+	}
+	n.session.attach(n)
+	if !hasKey(attributes, honeyhive.AttrSessionID) {
+		p.stamp(n, s, nil)
+	}
+	n.session.settle()
+}
+
+// foreignSession takes in the root of a session that was started by the plain
+// OpenTelemetry API.
+func (p *processor) foreignSession(n *node, s sdktrace.ReadWriteSpan, attributes []attribute.KeyValue) {
+	rec := convert.Convert(&convert.Span{TraceID: n.key.trace, SpanID: n.key.span, Name: s.Name(), Attributes: attributes})
+	session := &sessionState{root: n, id: rec.SessionID, project: rec.Project, source: rec.Source}
+	fill(&session.project, p.tracer.project)
+	fill(&session.source, p.tracer.source)
+	if rec.Project == "" && hasKey(attributes, honeyhive.AttrSessionID) {
+		// The id was derived without a project.
+		session.id = honeyhive.SessionID(session.project, text(attributes, honeyhive.AttrSessionID))
+	}
+	n.session, n.parent = session, nil
+	if p.spans.add(n.key, n) {
+		p.begin(n, s, nil)
+	}
+}
+
+// OnEnd implements [sdktrace.SpanProcessor]. A span whose start was not seen,
+// and one that ends twice, is left alone.
+func (p *processor) OnEnd(s sdktrace.ReadOnlySpan) {
+	defer p.tracer.guard("end span")
+	n := p.spans.remove(keyOf(s.SpanContext()))
+	if n == nil {
+		return
+	}
+	f := &finishedSpan{ReadOnlySpan: s, node: n}
+	if n.rec != nil {
+		n.rec.freeze() // where the span was ended past its handle
+	}
+	delivered := n.session != nil && n.session.recorded.Load()
+	if delivered {
+		delivered = p.finish(n, f)
+		n.session.settle()
+	}
+	f.measure()
+	for _, e := range p.tracer.exporters {
+		if delivered || e.TakesSpans() {
+			e.OnEnd(f)
+		}
+	}
+}
+
+// finish settles the place of a span that has ended, and reports whether it is
+// an event, or the session itself.
+func (p *processor) finish(n *node, f *finishedSpan) bool {
+	s := n.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer func() { n.live = nil }()
+	n.over.Store(true)
+	if n == s.root {
+		if n.rec == nil {
+			s.decideAll()
+			f.add(attribute.StringSlice(honeyhive.AttrChildrenIDs, s.childrenIDs(n)))
+		}
+		return true
+	}
+	if n.rec == nil {
+		s.decide(n, f.ReadOnlySpan.Name(), f.ReadOnlySpan.Attributes())
+		if n.standing != kept {
+			return false
+		}
+		s.bury(n)
+		if ids := s.childrenIDs(n); len(ids) > 0 {
+			f.add(attribute.StringSlice(honeyhive.AttrChildrenIDs, ids))
+		}
+	}
+	f.add(attribute.String(honeyhive.AttrParentID, s.idOf(s.keptParent(n))))
+	return true
+}
+
+// ForceFlush implements [sdktrace.SpanProcessor]; see [Tracer.ForceFlush].
+func (p *processor) ForceFlush(ctx context.Context) error { return p.tracer.ForceFlush(ctx) }
+
+// Shutdown implements [sdktrace.SpanProcessor]: a provider that is shut down
+// delivers what the tracer has. See [Tracer.Shutdown].
+func (p *processor) Shutdown(ctx context.Context) error {
+	p.tracer.closed.Store(true)
+	return p.tracer.each(ctx, (*exporter.Exporter).Shutdown)
+}
+
+func eventType(attributes []attribute.KeyValue) string {
+	return text(attributes, honeyhive.AttrEventType)
+}
+
+func text(attributes []attribute.KeyValue, key string) string {
+	for i := range attributes {
+		if string(attributes[i].Key) == key {
+			return attributes[i].Value.AsString()
+		}
+	}
+	return ""
+}
+
+func hasKey(attributes []attribute.KeyValue, key string) bool {
+	for i := range attributes {
+		if string(attributes[i].Key) == key {
+			return true
+		}
+	}
+	return false
+}
+
+// finishedSpan is the queue's entry for a span that has ended: the span, and
+// what its recording knows of it, which no limit of the provider has cut.
+type finishedSpan struct {
+	sdktrace.ReadOnlySpan
+	node *node
+	more []attribute.KeyValue // what was known at the end alone
+	size int64
+
+	once       sync.Once
+	attributes []attribute.KeyValue
+}
+
+var _ exporter.Detailed = (*finishedSpan)(nil)
+
+func (f *finishedSpan) add(kv attribute.KeyValue) { f.more = append(f.more, kv) }
+
+// measure estimates what the entry keeps in memory.
+func (f *finishedSpan) measure() {
+	const overhead = 1024
+	f.size = overhead + int64(len(f.Name()))
+	for _, kv := range f.ReadOnlySpan.Attributes() {
+		f.size += 64 + int64(len(kv.Value.AsString()))
+	}
+	if r := f.node.rec; r != nil && r.node.tracer.offSpans {
+		for _, kv := range r.final {
+			f.size += int64(len(kv.Value.AsString()))
+		}
+	}
+	for _, e := range f.Events() {
+		for _, kv := range e.Attributes {
+			f.size += 64 + int64(len(kv.Value.AsString()))
+		}
+	}
+}
+
+// Size returns about how many bytes the entry keeps in memory.
+func (f *finishedSpan) Size() int64 { return f.size }
+
+// Parsed returns the buckets of the recording, which are JSON objects.
+func (f *finishedSpan) Parsed() *convert.Buckets {
+	if f.node.rec == nil {
+		return nil
+	}
+	return &f.node.rec.buckets
+}
+
+// Attributes returns the attributes of the span, whole.
+func (f *finishedSpan) Attributes() []attribute.KeyValue {
+	f.once.Do(func() { f.attributes = f.restore() })
+	return f.attributes
+}
+
+// errCut is reported when the limits of a provider cut what was recorded.
+var errCut = errors.New("sessionspan: the span limits of the tracer provider cut attributes of sessions; " +
+	"payloads are whole all the same, but other exporters of the provider see the cut ones: raise AttributeCountLimit and AttributeValueLengthLimit")
+
+// restore puts back what the limits of the provider cut. The SDK does not count
+// all of its cuts, so lengths are compared.
+func (f *finishedSpan) restore() []attribute.KeyValue {
+	have := f.ReadOnlySpan.Attributes()
+	at := make(map[attribute.Key]int, len(have))
+	for i := range have {
+		at[have[i].Key] = i
+	}
+	out, copied, cut := have, false, false
+	for kv, expected := range f.known() {
+		i, ok := at[kv.Key]
+		if ok && !isPiece(have[i].Value, kv.Value) {
+			continue
+		}
+		cut = cut || expected
+		if !copied {
+			out, copied = append(make([]attribute.KeyValue, 0, len(have)+8), have...), true
+		}
+		if ok {
+			out[i] = kv
+		} else {
+			out = append(out, kv)
+		}
+	}
+	if cut {
+		f.node.tracer.reports.Once("limits", errCut)
+	}
+	return out
+}
+
+// known yields what was set on the span, the newest value of each key, and
+// whether the span should have it.
+func (f *finishedSpan) known() iter.Seq2[attribute.KeyValue, bool] {
+	return func(yield func(attribute.KeyValue, bool) bool) {
+		var identity, stamps, final []attribute.KeyValue
+		if s := f.node.session; s != nil && s.recorded.Load() {
+			identity = s.identity
+		}
+		offSpans := false
+		if r := f.node.rec; r != nil {
+			stamps, final, offSpans = r.stamps, r.final, r.node.tracer.offSpans
+		}
+		for i, list := range [][]attribute.KeyValue{identity, stamps, final} {
+			for _, kv := range list {
+				if i < 2 && hasKey(final, string(kv.Key)) {
+					continue
+				}
+				if !yield(kv, !offSpans || !isContentKey(kv.Key)) {
+					return
+				}
+			}
+		}
+		for _, kv := range f.more {
+			if !yield(kv, false) {
+				return
+			}
+		}
+	}
+}
+
+// isPiece reports whether a value is what a limit leaves of another: a shorter
+// one with the same start. Anything else that differs was set by somebody on
+// purpose.
+func isPiece(have, want attribute.Value) bool {
+	if have.Type() != want.Type() {
+		return false
+	}
+	switch want.Type() {
+	case attribute.STRING:
+		h, w := have.AsString(), want.AsString()
+		return len(h) < len(w) && strings.HasPrefix(w, h)
+	case attribute.STRINGSLICE:
+		hs, ws := have.AsStringSlice(), want.AsStringSlice()
+		for i := range min(len(hs), len(ws)) {
+			if len(hs[i]) < len(ws[i]) && strings.HasPrefix(ws[i], hs[i]) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,266 @@
+package sessionspan
+
+import (
+	"context"
+	"net/url"
+	"strings"
+
+	"go.opentelemetry.io/otel/baggage"
+	"go.opentelemetry.io/otel/propagation"
+
+	"github.com/sessionspan/sessionspan/honeyhive"
+)
+
+// The identity of a session travels as members of the W3C baggage header. It
+// stays out of OpenTelemetry's baggage inside a process, because the propagator
+// of that writes every member on every request, also to the providers of models.
+// Instead the propagator below writes it, and only where the context is marked:
+// by Transport for hosts that were allowed, or by Inject.
+const (
+	memberSession = "honeyhive.session_id"
+	memberParent  = "honeyhive.parent_id"
+	// memberSampled is "0" where the session is not recorded.
+	memberSampled = "honeyhive.session_sampled"
+)
+
+// The members that HoneyHive's Python tracer writes. Only the ids are read: an
+// inbound request chooses no project and no destination.
+var (
+	inboundSession = []string{memberSession, "honeyhive_session_id", "session_id"}
+	inboundParent  = []string{memberParent, "honeyhive_parent_id", "parent_id"}
+	inboundOther   = []string{"session_name", "project", "source"}
+)
+
+// Limits of the W3C baggage specification, for all members together.
+const (
+	baggageMembers = 64
+	baggageBytes   = 8192
+)
+
+const baggageHeader = "baggage"
+
+type markKey struct{}
+
+// Propagator carries the identity of a session from one process to another in
+// the baggage header: the id of the session, the id of the event to hang on, and
+// whether the session is recorded. Its Inject writes only for requests that
+// [Transport] sends to an allowed host. Its Extract takes the identity into the
+// context, out of which it is never sent on by anything else.
+//
+// It belongs behind the other propagators, since it adds to what they wrote and
+// removes from the context's baggage what is not meant for others:
+//
+//	otel.SetTextMapPropagator(propagation.NewCompositeTextMapPropagator(
+//		propagation.TraceContext{}, propagation.Baggage{}, sessionspan.Propagator()))
+//
+// [Handler] and [Transport] work without it.
+func Propagator() propagation.TextMapPropagator { return propagator{} }
+
+type propagator struct{}
+
+// Fields returns the headers that Inject writes.
+func (propagator) Fields() []string { return []string{baggageHeader} }
+
+// Inject writes the identity where the context is marked for it.
+func (propagator) Inject(ctx context.Context, carrier propagation.TextMapCarrier) {
+	if ctx.Value(markKey{}) != nil {
+		inject(ctx, carrier)
+	}
+}
+
+// Extract takes the identity of a session from the carrier into the context.
+// What is no UUID is ignored.
+func (propagator) Extract(ctx context.Context, carrier propagation.TextMapCarrier) context.Context {
+	return extract(ctx, carrier)
+}
+
+// Inject writes the identity of the session that ctx is in, and the trace
+// context, to the headers of a message: for queues and the like, whose carriers
+// nobody but the caller knows to be safe. Other baggage members that the carrier
+// has are kept. Outside a session it writes the trace context alone.
+func Inject(ctx context.Context, carrier propagation.TextMapCarrier) {
+	if ctx == nil || carrier == nil {
+		return
+	}
+	propagation.TraceContext{}.Inject(ctx, carrier)
+	inject(ctx, carrier)
+}
+
+// Extract returns a context in the session and the trace that the carrier names,
+// for messages that were sent with [Inject]. A session that it does not name, or
+// by something that is no UUID, leaves ctx as it is.
+func Extract(ctx context.Context, carrier propagation.TextMapCarrier) context.Context {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	if carrier == nil {
+		return ctx
+	}
+	return extract(propagation.TraceContext{}.Extract(ctx, carrier), carrier)
+}
+
+// inject adds the identity to the members that the carrier has. Members are
+// added whole or not at all.
+func inject(ctx context.Context, carrier propagation.TextMapCarrier) {
+	n := nodeFrom(ctx)
+	if n == nil || n.session == nil {
+		return
+	}
+	var members []string
+	total := 0
+	for member := range strings.SplitSeq(strings.Join(headerValues(carrier), ","), ",") {
+		if member = strings.TrimSpace(member); member == "" || isOurs(memberKey(member)) {
+			continue
+		}
+		members = append(members, member)
+		total += len(member) + 1
+	}
+	for _, m := range n.identity() {
+		if len(members) >= baggageMembers || total+len(m) > baggageBytes {
+			break
+		}
+		members = append(members, m)
+		total += len(m) + 1
+	}
+	carrier.Set(baggageHeader, strings.Join(members, ","))
+}
+
+// identity returns the members that name a place in a session.
+func (n *node) identity() []string {
+	s := n.session
+	members := []string{memberSession + "=" + s.id.String()}
+	if s.recorded.Load() {
+		s.mu.Lock()
+		parent := ""
+		for p := n; ; p = p.parent {
+			if p == s.root {
+				if !s.remoteParent.IsZero() {
+					parent = s.remoteParent.String()
+				}
+				break
+			}
+			if p.rec == nil || p.rec.span != nil {
+				parent = s.idOf(p)
+				break
+			}
+		}
+		s.mu.Unlock()
+		if parent != "" {
+			members = append(members, memberParent+"="+parent)
+		}
+		return members
+	}
+	if !s.continued || s.unsampledElsewhere {
+		// Recorded nowhere, unless nobody here records anything at all.
+		if t := n.tracer; s.unsampledElsewhere || t != nil && !t.disabled {
+			members = append(members, memberSampled+"=0")
+		}
+	}
+	if !s.remoteParent.IsZero() { // passed on as it came
+		members = append(members, memberParent+"="+s.remoteParent.String())
+	}
+	return members
+}
+
+// headerValues returns the baggage headers of a carrier; HTTP may have several.
+func headerValues(carrier propagation.TextMapCarrier) []string {
+	if many, ok := carrier.(propagation.ValuesGetter); ok {
+		return many.Values(baggageHeader)
+	}
+	return []string{carrier.Get(baggageHeader)}
+}
+
+func memberKey(member string) string {
+	key, _, _ := strings.Cut(member, "=")
+	key, _, _ = strings.Cut(key, ";")
+	return strings.TrimSpace(key)
+}
+
+func isOurs(key string) bool { return strings.HasPrefix(key, "honeyhive.") }
+
+// extract puts the session that the carrier names into the context.
+func extract(ctx context.Context, carrier propagation.TextMapCarrier) context.Context {
+	found := readBaggage(carrier)
+	ctx = strip(ctx, found)
+	id, ok := firstUUID(found, inboundSession)
+	if !ok {
+		return ctx
+	}
+	s := (*Tracer)(nil).continued(id)
+	if parent, ok := firstUUID(found, inboundParent); ok && parent != id {
+		s.state.remoteParent = parent
+	}
+	s.state.unsampledElsewhere = found[memberSampled] == "0"
+	return context.WithValue(ctx, scopeKey{}, &s.rec.node)
+}
+
+// readBaggage returns the members that speak of a session, decoded.
+func readBaggage(carrier propagation.TextMapCarrier) map[string]string {
+	found := make(map[string]string)
+	members, total := 0, 0
+	for _, value := range headerValues(carrier) {
+		if total += len(value); total > baggageBytes {
+			break
+		}
+		for member := range strings.SplitSeq(value, ",") {
+			if members++; members > baggageMembers {
+				return found
+			}
+			key, rest, ok := strings.Cut(member, "=")
+			key = strings.TrimSpace(key)
+			if _, seen := found[key]; !ok || seen || !speaksOfSession(key) {
+				continue
+			}
+			text, _, _ := strings.Cut(rest, ";") // without properties
+			if decoded, err := url.PathUnescape(strings.TrimSpace(text)); err == nil {
+				found[key] = decoded
+			}
+		}
+	}
+	return found
+}
+
+func speaksOfSession(key string) bool {
+	if isOurs(key) {
+		return true
+	}
+	for _, list := range [][]string{inboundSession, inboundParent, inboundOther} {
+		for _, k := range list {
+			if k == key {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func firstUUID(found map[string]string, keys []string) (honeyhive.UUID, bool) {
+	for _, k := range keys {
+		if u, err := honeyhive.ParseUUID(found[k]); err == nil && !u.IsZero() {
+			return u, true
+		}
+	}
+	return honeyhive.UUID{}, false
+}
+
+// strip takes what speaks of a session out of OpenTelemetry's baggage, so that
+// its propagator sends it to nobody. The plain names of the Python tracer are
+// removed where they came with a session alone: anybody may use them.
+func strip(ctx context.Context, found map[string]string) context.Context {
+	bag := baggage.FromContext(ctx)
+	if bag.Len() == 0 {
+		return ctx
+	}
+	_, python := firstUUID(found, []string{"session_id", "honeyhive_session_id"})
+	changed := false
+	for _, m := range bag.Members() {
+		if key := m.Key(); isOurs(key) || python && speaksOfSession(key) {
+			bag = bag.DeleteMember(key)
+			changed = true
+		}
+	}
+	if !changed {
+		return ctx
+	}
+	return baggage.ContextWithBaggage(ctx, bag)
+}

@@ -1,0 +1,321 @@
+package sessionspan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/sessionspan/sessionspan/convert"
+	"github.com/sessionspan/sessionspan/honeyhive"
+)
+
+// A Session is one conversation, or one run of a pipeline. Start one with
+// [StartSession], join one with [ContinueSession]. Its methods are safe for
+// concurrent use and do nothing on a nil Session. What is set after End, or on a
+// session that was continued, is delivered as an update.
+type Session struct {
+	rec   recording
+	state sessionState
+}
+
+// StartSession starts a session with the tracer of the context, or else the
+// default one; see [Tracer.StartSession].
+func StartSession(ctx context.Context, name string, options ...FieldOption) (context.Context, *Session) {
+	return tracerOf(ctx).StartSession(ctx, name, options...)
+}
+
+// StartSession starts a session and returns a context in which events belong to
+// it. End it with [Session.End].
+//
+// An empty name stands for the one from [WithSessionName], or else "session".
+// Options that are of use: [WithSessionID], [WithProject], [WithSource],
+// [WithStartTime], and every field that can be set later.
+//
+// Where the context carries a span, the session stays in its trace, as its
+// child; see [WithNewTraces]. Inside a session it starts another one, with a
+// link to where it was started.
+func (t *Tracer) StartSession(ctx context.Context, name string, options ...FieldOption) (context.Context, *Session) {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	if t == nil {
+		t = nothing
+	}
+	if name == "" {
+		if name = t.sessionName; name == "" {
+			name = "session"
+		}
+	}
+	s, given, start := t.newSession(options)
+	outer := nodeFrom(ctx)
+	ctx = s.rec.start(ctx, name, t.sessionStart(ctx, outer, start))
+	if s.rec.span != nil {
+		if given != "" {
+			s.rec.set(convert.Metadata, map[string]any{convert.OriginalSessionID: given})
+		}
+		s.rec.apply(opStart, options)
+	}
+	return ctx, s
+}
+
+// newSession makes the handle of a session from what must be known before its
+// span starts. given is the id that the user chose, where that is no UUID.
+func (t *Tracer) newSession(options []FieldOption) (s *Session, given string, start time.Time) {
+	s = new(Session)
+	st := &s.state
+	st.handle, st.root = s, &s.rec.node
+	st.project, st.source = t.project, t.source
+	s.rec.node.tracer, s.rec.node.session = t, st
+	for i := range options {
+		switch o := &options[i]; o.field {
+		case fieldProject:
+			st.project = o.text
+		case fieldSource:
+			st.source = o.text
+		case fieldSessionID:
+			given = o.text
+		case fieldStart:
+			start = o.time
+		}
+	}
+	if given == "" {
+		st.id.Randomize()
+		return s, "", start
+	}
+	st.id = honeyhive.SessionID(st.project, given)
+	if u, err := honeyhive.ParseUUID(given); err == nil && u == st.id {
+		given = ""
+	}
+	return s, given, start
+}
+
+// sessionStart returns how the span of a session starts: nil in the usual case.
+func (t *Tracer) sessionStart(ctx context.Context, outer *node, start time.Time) []trace.SpanStartOption {
+	if t.disabled {
+		return nil
+	}
+	var list []trace.SpanStartOption
+	if !start.IsZero() {
+		list = append(list, trace.WithTimestamp(start))
+	}
+	above := trace.SpanContextFromContext(ctx)
+	if t.newTraces && above.IsValid() {
+		list = append(list, trace.WithNewRoot(), trace.WithLinks(trace.Link{SpanContext: above}))
+	} else if outer != nil && outer.session != nil && above.IsValid() {
+		list = append(list, trace.WithLinks(trace.Link{SpanContext: above}))
+	}
+	return list
+}
+
+// ContinueSession joins a session with the tracer of the context, or else the
+// default one; see [Tracer.ContinueSession].
+func ContinueSession(ctx context.Context, id string) (context.Context, *Session) {
+	return tracerOf(ctx).ContinueSession(ctx, id)
+}
+
+// ContinueSession joins a session that was started elsewhere or earlier, in this
+// process or another. It makes no span and sends no session: events in the
+// returned context are children of the session, and what is set on the Session
+// is delivered as updates at once. End does nothing.
+//
+// id is the session's UUID, or the string that was given to [WithSessionID] in
+// the same project. An empty id is reported, and the context returned as it is
+// with a nil Session.
+//
+// Where the context is in that very session already, it is returned with the
+// session that it holds.
+func (t *Tracer) ContinueSession(ctx context.Context, id string) (context.Context, *Session) {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	if t == nil {
+		t = nothing
+	}
+	u := honeyhive.SessionID(t.project, id)
+	if u.IsZero() {
+		t.reports.Report("continue", errors.New("sessionspan: continue session: the id is empty"))
+		return ctx, nil
+	}
+	if n := nodeFrom(ctx); n != nil && n.session != nil && n.session.id == u && n.tracer != nil {
+		return ctx, n.session.handle
+	}
+	s := t.continued(u)
+	return context.WithValue(ctx, scopeKey{}, &s.rec.node), s
+}
+
+// continued makes the handle of a session that another process holds. t is nil
+// for one that came with a request, before any tracer saw it.
+func (t *Tracer) continued(id honeyhive.UUID) *Session {
+	s := new(Session)
+	st := &s.state
+	st.handle, st.root, st.id, st.continued = s, &s.rec.node, id, true
+	st.idText = id.String()
+	s.rec.node.session, s.rec.node.tracer, s.rec.node.rec = st, t, &s.rec
+	s.rec.ended = true // what is set is an update
+	if t != nil {
+		st.project, st.source = t.project, t.source
+		st.setIdentity()
+		st.recorded.Store(true)
+	}
+	return s
+}
+
+// setIdentity fills in the attributes that every span of the session has.
+func (s *sessionState) setIdentity() {
+	list := make([]attribute.KeyValue, 0, 6)
+	list = append(list,
+		attribute.String(honeyhive.AttrSessionID, s.idText),
+		attribute.Bool(honeyhive.AttrSessionAutoCreate, true),
+		attribute.String("session.id", s.idText)) // OpenTelemetry's own, which other viewers group by
+	if s.project != "" {
+		list = append(list, attribute.String(honeyhive.AttrProject, s.project))
+	}
+	if s.source != "" {
+		list = append(list, attribute.String(honeyhive.AttrSource, s.source))
+	}
+	if s.continued {
+		list = append(list, attribute.Bool(honeyhive.AttrSessionContinued, true))
+	}
+	s.identity = list
+}
+
+// ID returns the session's id, a UUID: "" on a nil Session.
+func (s *Session) ID() string {
+	if s == nil {
+		return ""
+	}
+	return s.state.id.String()
+}
+
+// EventID returns the id of the session as an event, which is its id.
+func (s *Session) EventID() string { return s.ID() }
+
+// Span returns the root span of the session: one that records nothing where the
+// session does not, or was continued.
+func (s *Session) Span() trace.Span {
+	if s == nil || s.rec.span == nil {
+		return trace.SpanFromContext(context.Background())
+	}
+	return s.rec.span
+}
+
+// IsRecording reports whether what is set goes anywhere. It is worth asking
+// before something costly is computed only to be recorded.
+func (s *Session) IsRecording() bool { return s != nil && s.rec.active() }
+
+// SetName renames the session. It does nothing after End.
+func (s *Session) SetName(name string) {
+	if s != nil && name != "" && s.rec.span != nil {
+		s.rec.span.SetName(name)
+		s.rec.attributes(attribute.String(honeyhive.AttrSessionName, name))
+	}
+}
+
+// SetProject changes the project of the session, for spans that start later and
+// for the session's payload. It does nothing after End. Use [WithProject] where
+// the project is known at the start.
+func (s *Session) SetProject(name string) { s.setText(honeyhive.AttrProject, name) }
+
+// SetSource changes the source of the session's payload. It does nothing after
+// End. Use [WithSource] where the source is known at the start.
+func (s *Session) SetSource(name string) { s.setText(honeyhive.AttrSource, name) }
+
+func (s *Session) setText(key, text string) {
+	if s != nil && text != "" {
+		s.rec.attributes(attribute.String(key, text))
+	}
+}
+
+// SetInputs merges v into the inputs. See the package documentation on values.
+func (s *Session) SetInputs(v any) { s.set(convert.Inputs, v) }
+
+// SetOutputs merges v into the outputs. See the package documentation on values.
+func (s *Session) SetOutputs(v any) { s.set(convert.Outputs, v) }
+
+// SetConfig merges v into the configuration. See the package documentation on
+// values.
+func (s *Session) SetConfig(v any) { s.set(convert.Config, v) }
+
+// SetMetadata merges v into the metadata. See the package documentation on
+// values.
+func (s *Session) SetMetadata(v any) { s.set(convert.Metadata, v) }
+
+// SetMetrics merges v into the metrics. See the package documentation on values.
+func (s *Session) SetMetrics(v any) { s.set(convert.Metrics, v) }
+
+// SetFeedback merges v into the feedback. See the package documentation on
+// values.
+func (s *Session) SetFeedback(v any) { s.set(convert.Feedback, v) }
+
+// SetUserProperties merges v into what is known of the user. See the package
+// documentation on values.
+func (s *Session) SetUserProperties(v any) { s.set(convert.UserProperties, v) }
+
+func (s *Session) set(b convert.Bucket, v any) {
+	if s != nil {
+		s.rec.set(b, v)
+	}
+}
+
+// SetError says why the session failed. The last text counts; an empty one sets
+// nothing.
+func (s *Session) SetError(text string) {
+	if s != nil {
+		s.rec.setError(text)
+	}
+}
+
+// RecordError says that the session failed with err, and adds err to its span as
+// an exception. A nil err records nothing.
+func (s *Session) RecordError(err error) {
+	if s != nil {
+		s.rec.recordError(err)
+	}
+}
+
+// SetDuration sets how long the session took, where that is not the time from
+// its start to its end.
+func (s *Session) SetDuration(d time.Duration) {
+	if s != nil && s.rec.active() {
+		s.rec.setDuration(convert.Milliseconds(d))
+	}
+}
+
+// SetEndTime sets when the session ended. Without it End takes the time of the
+// call.
+func (s *Session) SetEndTime(t time.Time) {
+	if s != nil && s.rec.active() {
+		s.rec.setEndTime(t)
+	}
+}
+
+// AddChildren adds ids of events to children_ids, for events that no span of
+// this process stands for. What is no UUID is reported and left out.
+func (s *Session) AddChildren(ids ...string) {
+	if s != nil {
+		s.rec.addChildren(ids)
+	}
+}
+
+// End ends the session and hands it over for delivery, after which its events
+// follow. Only the first call counts. Events that still run are listed as
+// children and delivered when they end.
+//
+// Deferred, it records a panic that passes, and lets it go on.
+func (s *Session) End(options ...FieldOption) {
+	if s == nil {
+		return
+	}
+	if r := recover(); r != nil {
+		s.rec.panicked(r)
+		defer panic(r)
+	}
+	s.rec.end(options)
+}
+
+// Format prints the session's id, for every verb.
+func (s *Session) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "session %s", s.ID()) }

@@ -1,0 +1,339 @@
+package sessionspan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/sessionspan/sessionspan/exporter"
+	"github.com/sessionspan/sessionspan/internal/report"
+	"github.com/sessionspan/sessionspan/internal/version"
+)
+
+// scopeName is the instrumentation scope of the spans that this package makes.
+const scopeName = "github.com/sessionspan/sessionspan"
+
+// defaultSource is where sessions run that nobody told of.
+const defaultSource = "production"
+
+// A Tracer records sessions and delivers them. Make one with [New] and end it
+// with [Tracer.Shutdown]. All methods are safe for concurrent use; a nil Tracer
+// records nothing.
+type Tracer struct {
+	provider  trace.TracerProvider
+	own       *sdktrace.TracerProvider // the provider, where New made it
+	tracer    trace.Tracer
+	processor *processor
+	exporters []*exporter.Exporter
+	reports   report.Reporter
+
+	project, source, sessionName string
+
+	filter      func(name string, attributes []attribute.KeyValue) bool
+	allChildren bool
+	newTraces   bool
+	offSpans    bool // buckets are kept off the span
+	forViewers  bool // somebody reads spans, so GenAI content is worth writing
+	disabled    bool
+
+	shutdown sync.Once
+	closed   atomic.Bool
+}
+
+// registrar is what New needs of a provider.
+type registrar interface {
+	RegisterSpanProcessor(sdktrace.SpanProcessor)
+	UnregisterSpanProcessor(sdktrace.SpanProcessor)
+}
+
+// New returns a tracer. It does no network. All that is wrong with the options
+// and the environment is joined in the error.
+//
+// Where to deliver to is taken from options or else from the environment:
+//
+//   - HH_API_KEY, HH_API_URL: a server of the HoneyHive HTTP API; see [WithHTTP].
+//     The key may be missing where the URL is a loopback address.
+//   - OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, or
+//     OTEL_TRACES_EXPORTER=otlp: a collector; see [WithOTLP]. OTEL_TRACES_EXPORTER
+//     can be "none", and "console" for JSON lines on standard output.
+//
+// HH_PROJECT, HH_SOURCE and HH_SESSION_NAME are defaults of sessions.
+// OTEL_TRACES_SAMPLER decides for a session as a whole; see [SessionSampler].
+// OTEL_SDK_DISABLED=true switches everything off.
+// OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=false (or NO_CONTENT) keeps
+// what users and models say out of every destination. An option wins over a
+// variable.
+//
+// Without any destination, nor a provider from [WithTracerProvider], the tracer
+// records nothing and says so once.
+func New(options ...Option) (*Tracer, error) {
+	c := config{handle: otel.Handle}
+	for _, o := range options {
+		if o != nil {
+			o.apply(&c)
+		}
+	}
+	c.environment()
+	t := &Tracer{
+		project: c.project, source: c.source, sessionName: c.sessionName,
+		filter: c.filter, allChildren: c.allChildren, newTraces: c.newTraces, offSpans: c.offSpans,
+		reports: report.Reporter{Handle: c.handle},
+	}
+	if t.source == "" {
+		t.source = defaultSource
+	}
+	if c.disabled() {
+		t.disable()
+		return t, errors.Join(c.problems...)
+	}
+	t.exporters = c.exporters()
+	if c.http != nil && !c.http.cfg.V1 && c.http.cfg.Project == "" && t.project == "" {
+		c.problems = append(c.problems, errors.New("no project is named, and the HTTP API asks for one: use WithProject or HH_PROJECT"))
+	}
+	t.record(&c)
+	if len(c.problems) > 0 {
+		return nil, fmt.Errorf("sessionspan: %w", errors.Join(c.problems...))
+	}
+	return t, nil
+}
+
+// exporters makes the destinations.
+func (c *config) exporters() []*exporter.Exporter {
+	shared := append([]exporter.Option{exporter.WithErrorHandler(c.handle)}, c.shared...)
+	shared = shared[:len(shared):len(shared)]
+	var list []*exporter.Exporter
+	add := func(e *exporter.Exporter, err error) {
+		if err != nil {
+			c.problems = append(c.problems, err)
+			return
+		}
+		list = append(list, e)
+	}
+	if c.http != nil {
+		cfg := c.http.cfg
+		fill(&cfg.Project, c.project)
+		fill(&cfg.Source, c.source)
+		add(exporter.NewHTTP(cfg, append(shared, c.http.options...)...))
+	}
+	if c.otlp != nil {
+		add(exporter.NewOTLP(c.otlp.cfg, append(shared, c.otlp.options...)...))
+	}
+	for _, destination := range c.destinations {
+		add(destination(shared))
+	}
+	return list
+}
+
+func fill(field *string, value string) {
+	if *field == "" {
+		*field = value
+	}
+}
+
+// record connects the tracer to its provider.
+func (t *Tracer) record(c *config) {
+	if c.provider == nil && len(t.exporters) == 0 {
+		t.disable()
+		if len(c.problems) == 0 {
+			t.reports.Report("nowhere", errNowhere)
+		}
+		return
+	}
+	t.processor = &processor{tracer: t}
+	t.forViewers = c.provider != nil
+	for _, e := range t.exporters {
+		t.forViewers = t.forViewers || e.TakesSpans()
+	}
+	if c.provider == nil {
+		t.own = sdktrace.NewTracerProvider(
+			sdktrace.WithSampler(SessionSampler(c.sampler)), sdktrace.WithSpanProcessor(t.processor))
+		t.provider = t.own
+	} else {
+		t.provider = c.provider
+		if r, ok := c.provider.(registrar); !ok {
+			c.problems = append(c.problems, fmt.Errorf("WithTracerProvider: %T has no method RegisterSpanProcessor", c.provider))
+		} else if len(c.problems) == 0 {
+			r.RegisterSpanProcessor(t.processor)
+		}
+	}
+	t.tracer = t.provider.Tracer(scopeName, trace.WithInstrumentationVersion(version.Version))
+}
+
+// disable makes a tracer that records nothing.
+func (t *Tracer) disable() {
+	t.disabled = true
+	t.provider = noop.NewTracerProvider()
+	t.tracer = t.provider.Tracer(scopeName)
+}
+
+// TracerProvider returns the provider that the tracer records on: the one from
+// [WithTracerProvider], or the one that New made. Spans that other tracers of it
+// start in the context of a session belong to the session. It is a no-op
+// provider where nothing is recorded.
+func (t *Tracer) TracerProvider() trace.TracerProvider {
+	if t == nil {
+		return noop.NewTracerProvider()
+	}
+	return t.provider
+}
+
+// SpanProcessor returns the processor that feeds the destinations. New registers
+// it; it is of use for providers that are built elsewhere. Registering it twice
+// is the same as once. It is nil where nothing is recorded.
+func (t *Tracer) SpanProcessor() sdktrace.SpanProcessor {
+	if t == nil || t.processor == nil {
+		return nil
+	}
+	return t.processor
+}
+
+// ForceFlush waits until all that ended before is delivered everywhere, or ctx
+// ends. Sessions that run and have finished events are announced for it. The
+// error counts what waits and where, and what was dropped since the last flush.
+func (t *Tracer) ForceFlush(ctx context.Context) error {
+	if t == nil {
+		return nil
+	}
+	return t.each(ctx, (*exporter.Exporter).ForceFlush)
+}
+
+// each calls a method of all destinations at once, so that one that hangs does
+// not use up the time of the others.
+func (t *Tracer) each(ctx context.Context, call func(*exporter.Exporter, context.Context) error) error {
+	errs := make([]error, len(t.exporters))
+	var wg sync.WaitGroup
+	for i, e := range t.exporters {
+		wg.Go(func() { errs[i] = call(e, ctx) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// Shutdown delivers what there is until ctx ends, and stops. What could not be
+// delivered by then is dropped and counted in the error. Sessions that still run
+// are sent as incomplete. Afterwards nothing is recorded, and calling Shutdown
+// again changes nothing. Call it before the Shutdown of a provider of your own,
+// which it does not shut down.
+//
+// A context without a deadline waits for as long as the destinations take.
+func (t *Tracer) Shutdown(ctx context.Context) error {
+	if t == nil {
+		return nil
+	}
+	t.closed.Store(true)
+	err := t.each(ctx, (*exporter.Exporter).Shutdown)
+	done := make(chan error, 1)
+	t.shutdown.Do(func() {
+		go func() { done <- t.leave(ctx) }()
+		// The provider's lock may be held by a stuck processor of its own.
+		select {
+		case e := <-done:
+			err = errors.Join(err, e)
+		case <-ctx.Done():
+			select {
+			case e := <-done:
+				err = errors.Join(err, e)
+			default:
+				err = errors.Join(err, fmt.Errorf("sessionspan: the tracer provider did not let go of the span processor: %w", context.Cause(ctx)))
+			}
+		}
+	})
+	return err
+}
+
+// leave takes the processor, which is closed by now, off the provider.
+func (t *Tracer) leave(ctx context.Context) error {
+	switch p := t.provider.(type) {
+	case *sdktrace.TracerProvider:
+		if p == t.own {
+			return p.Shutdown(ctx)
+		}
+		p.UnregisterSpanProcessor(t.processor)
+	case registrar:
+		p.UnregisterSpanProcessor(t.processor)
+	}
+	return nil
+}
+
+// Stats returns the account of each destination: at any moment, what was created
+// is the sum of what was delivered, waits and was dropped.
+func (t *Tracer) Stats() []exporter.Stats {
+	if t == nil {
+		return nil
+	}
+	stats := make([]exporter.Stats, len(t.exporters))
+	for i, e := range t.exporters {
+		stats[i] = e.Stats()
+	}
+	return stats
+}
+
+// Format prints the names of the destinations, for every verb: nothing of a
+// tracer can be printed that holds a key.
+func (t *Tracer) Format(f fmt.State, _ rune) {
+	var names []string
+	for _, s := range t.Stats() {
+		names = append(names, s.Destination)
+	}
+	_, _ = fmt.Fprintf(f, "tracer to %q", names)
+}
+
+// guard keeps a panic of foreign code, or of our own, from the host.
+func (t *Tracer) guard(where string) {
+	if r := recover(); r != nil {
+		t.reports.Report("panic "+where, fmt.Errorf("sessionspan: %s: panic: %v", where, r))
+	}
+}
+
+var defaultTracer atomic.Pointer[Tracer]
+
+// nothing is the tracer where there is none.
+var nothing = func() *Tracer { t := new(Tracer); t.disable(); return t }()
+
+var sayNoDefault sync.Once
+
+// SetDefault makes t the tracer of the functions of this package where the
+// context names no other. A nil t records nothing.
+func SetDefault(t *Tracer) {
+	if t == nil {
+		t = nothing
+	}
+	defaultTracer.Store(t)
+}
+
+// Default returns the tracer that was given to [SetDefault], or one that records
+// nothing.
+func Default() *Tracer {
+	if t := defaultTracer.Load(); t != nil {
+		return t
+	}
+	return nothing
+}
+
+// tracerOf returns the tracer of a context.
+func tracerOf(ctx context.Context) *Tracer {
+	if n := nodeFrom(ctx); n != nil && n.tracer != nil {
+		return n.tracer
+	}
+	if ctx != nil {
+		if t, ok := ctx.Value(tracerKey{}).(*Tracer); ok {
+			return t
+		}
+	}
+	t := defaultTracer.Load()
+	if t == nil {
+		sayNoDefault.Do(func() {
+			otel.Handle(errors.New("sessionspan: a session was started without a tracer, so nothing is recorded: call New and SetDefault"))
+		})
+		return nothing
+	}
+	return t
+}

@@ -1,0 +1,331 @@
+package sessionspan
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"go.opentelemetry.io/otel/attribute"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/sessionspan/sessionspan/convert"
+	"github.com/sessionspan/sessionspan/honeyhive"
+)
+
+// This file keeps the tree of a session while it runs: which spans are its
+// events, and what hangs on what. A span of ours is an event from the start. A
+// span of another tracer is one if the filter says so, which is often known only
+// when more of its attributes are there; until then it is undecided, and what
+// hangs on it waits with it. It is decided when the first of its children ends,
+// when it ends itself, or when the session does, whichever comes first.
+
+// spanKey identifies a span in every trace.
+type spanKey struct {
+	trace trace.TraceID
+	span  trace.SpanID
+}
+
+func keyOf(sc trace.SpanContext) spanKey { return spanKey{sc.TraceID(), sc.SpanID()} }
+
+// standing says whether a node is an event.
+type standing uint8
+
+const (
+	kept standing = iota
+	undecided
+	leftOut
+)
+
+// node is a place in the tree of a session: the session, an event of ours, or a
+// span of another tracer. Its fields are set before others see it, but for
+// those that the lock of the session guards.
+type node struct {
+	tracer   *Tracer
+	session  *sessionState  // nil outside a session
+	parent   *node          // nil for the session itself and outside a session
+	event    *Event         // the nearest event of ours, itself included
+	rec      *recording     // nil for a span of another tracer
+	given    honeyhive.UUID // the id that the user chose for the event
+	key      spanKey
+	live     sdktrace.ReadWriteSpan // while the span runs
+	starting bool                   // the span of this node is the next to start in its context
+	over     atomic.Bool            // the list of children is made, or about to be
+	lateSent atomic.Bool            // an update of the children is on its way
+
+	// Guarded by the lock of the session.
+	standing standing
+	sequence uint32
+	children []child
+	id       string // text of the event id, once somebody asked
+}
+
+// child is a child of a node, kept small: a session may have very many.
+type child struct {
+	id       [16]byte // the trace id, or the event id where span is zero
+	span     trace.SpanID
+	sequence uint32
+}
+
+func (c child) eventID() honeyhive.UUID {
+	if c.span == (trace.SpanID{}) {
+		return c.id
+	}
+	return honeyhive.EventID(c.id, c.span)
+}
+
+func (n *node) asChild() child {
+	if !n.given.IsZero() {
+		return child{id: n.given, sequence: n.sequence}
+	}
+	return child{id: n.key.trace, span: n.key.span, sequence: n.sequence}
+}
+
+// sessionState is what all nodes of a session share.
+type sessionState struct {
+	handle *Session
+	root   *node
+	id     honeyhive.UUID
+	idText string // set for sessions that are recorded or continued
+	// remoteParent is the event of another process under which this one's
+	// events hang; the nil UUID for the session itself.
+	remoteParent honeyhive.UUID
+	// continued is set where another process holds the root.
+	continued bool
+	// unsampledElsewhere is set where that process does not record the session.
+	unsampledElsewhere bool
+
+	project, source string
+	identity        []attribute.KeyValue // for every span of the session; not changed once set
+
+	recorded atomic.Bool // its spans are delivered
+
+	mu       sync.Mutex
+	sequence uint32
+	waiting  map[*node]struct{} // undecided nodes that run
+	all      []child            // every event, where the tracer lists all descendants
+	gone     map[spanKey]*node  // events of other tracers that have ended, for late children
+	touched  []*node            // nodes that got children after their list was made
+	stale    atomic.Bool        // there are such nodes
+}
+
+// attach puts a node under its parent. Where the parent records nothing its own
+// parent takes its place.
+func (s *sessionState) attach(n *node) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for n.parent.parent != nil && n.parent.rec != nil && n.parent.rec.span == nil {
+		n.parent = n.parent.parent
+	}
+	s.sequence++
+	n.sequence = s.sequence
+	if n.standing == undecided {
+		if s.waiting == nil {
+			s.waiting = make(map[*node]struct{})
+		}
+		s.waiting[n] = struct{}{}
+		return
+	}
+	s.adopt(n)
+}
+
+// adopt lists an event as a child. The lock is held.
+func (s *sessionState) adopt(n *node) {
+	p := n.parent
+	for p.standing == leftOut {
+		p = p.parent
+	}
+	p.children = append(p.children, n.asChild())
+	s.touch(p)
+	if n.tracer.allChildren {
+		s.all = append(s.all, n.asChild())
+	}
+}
+
+// decide settles an undecided node, by the attributes that it has. The lock is
+// held.
+func (s *sessionState) decide(n *node, name string, attributes []attribute.KeyValue) {
+	delete(s.waiting, n)
+	switch keep := n.tracer.keeps(name, attributes); {
+	case n.standing == kept:
+	case keep:
+		// Also where it was left out while it ran: its children stay where they
+		// are, but nothing about a model is lost.
+		n.standing = kept
+		s.adopt(n)
+	case n.standing == undecided:
+		n.standing = leftOut
+		p := n.parent
+		for p.standing == leftOut {
+			p = p.parent
+		}
+		if len(n.children) > 0 {
+			p.children = append(p.children, n.children...)
+			s.touch(p)
+		}
+		n.children = nil
+	}
+}
+
+// keptParent returns the nearest ancestor that is an event, or the session. It
+// decides those that are undecided. The lock is held.
+func (s *sessionState) keptParent(n *node) *node {
+	p := n.parent
+	for p.standing != kept {
+		if p.standing == undecided {
+			s.decide(p, p.live.Name(), p.live.Attributes())
+			continue
+		}
+		p = p.parent
+	}
+	return p
+}
+
+// bury remembers an event of another tracer that has ended: what starts under it
+// later has no other way to find it. The lock is held.
+func (s *sessionState) bury(n *node) {
+	if s.gone == nil {
+		s.gone = make(map[spanKey]*node)
+	}
+	s.gone[n.key] = n
+}
+
+// between returns the node of a span that stands between the scope of a context
+// and a new span, or nil.
+func (s *sessionState) between(p *processor, k spanKey) *node {
+	if n := p.spans.get(k); n != nil {
+		if n.session == s {
+			return n
+		}
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.gone[k]
+}
+
+// touch notes that a node got a child. The lock is held.
+func (s *sessionState) touch(n *node) {
+	if n.over.Load() {
+		s.touched = append(s.touched, n)
+		s.stale.Store(true)
+	}
+}
+
+// settle sends the children of nodes that got some after their list was made. No
+// lock is held.
+func (s *sessionState) settle() {
+	if !s.stale.Swap(false) {
+		return
+	}
+	s.mu.Lock()
+	touched := s.touched
+	s.touched = nil
+	s.mu.Unlock()
+	for _, n := range touched {
+		if s.recorded.Load() {
+			n.updateChildren()
+		}
+	}
+}
+
+// decideAll settles what still runs, when the session ends. The lock is held.
+func (s *sessionState) decideAll() {
+	for n := range s.waiting {
+		s.decide(n, n.live.Name(), n.live.Attributes())
+	}
+}
+
+// idOf returns the event id of a node as text. The lock is held.
+func (s *sessionState) idOf(n *node) string {
+	switch {
+	case n != s.root:
+		if n.id == "" {
+			n.id = n.asChild().eventID().String()
+		}
+		return n.id
+	case !s.remoteParent.IsZero():
+		return s.remoteParent.String()
+	}
+	return s.idText
+}
+
+// childrenIDs returns the ids of the children of a node, in the order in which
+// they started. The lock is held.
+func (s *sessionState) childrenIDs(n *node) []string {
+	list := n.children
+	if n == s.root && n.tracer.allChildren {
+		list = s.all
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	order := func(a, b child) int { return cmp.Compare(a.sequence, b.sequence) }
+	if !slices.IsSortedFunc(list, order) {
+		slices.SortFunc(list, order)
+	}
+	// One piece of memory for all ids.
+	const size = 36
+	text := make([]byte, 0, size*len(list))
+	for _, c := range list {
+		text = c.eventID().Append(text)
+	}
+	all := string(text)
+	ids := make([]string, len(list))
+	for i := range ids {
+		ids[i] = all[i*size : (i+1)*size]
+	}
+	return ids
+}
+
+// keeps reports whether a span of another tracer is an event.
+func (t *Tracer) keeps(name string, attributes []attribute.KeyValue) bool {
+	if t.filter == nil {
+		return convert.Speaks(attributes)
+	}
+	defer t.guard("span filter")
+	return t.filter(name, attributes)
+}
+
+// spans are the spans that run, by key.
+type spans struct {
+	shards [64]struct {
+		mu   sync.Mutex
+		live map[spanKey]*node
+		_    [40]byte // a cache line of its own
+	}
+}
+
+func (s *spans) shard(k spanKey) int { return int(k.span[7]) % len(s.shards) }
+
+// add reports whether the span was not there yet.
+func (s *spans) add(k spanKey, n *node) bool {
+	sh := &s.shards[s.shard(k)]
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if _, ok := sh.live[k]; ok {
+		return false
+	}
+	if sh.live == nil {
+		sh.live = make(map[spanKey]*node)
+	}
+	sh.live[k] = n
+	return true
+}
+
+func (s *spans) get(k spanKey) *node {
+	sh := &s.shards[s.shard(k)]
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	return sh.live[k]
+}
+
+func (s *spans) remove(k spanKey) *node {
+	sh := &s.shards[s.shard(k)]
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	n := sh.live[k]
+	delete(sh.live, k)
+	return n
+}

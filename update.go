@@ -1,0 +1,155 @@
+package sessionspan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/sessionspan/sessionspan/convert"
+	"github.com/sessionspan/sessionspan/exporter"
+	"github.com/sessionspan/sessionspan/honeyhive"
+)
+
+// Update changes a session or event with the tracer of the context, or else the
+// default one; see [Tracer.Update].
+func Update(ctx context.Context, id string, options ...FieldOption) error {
+	return tracerOf(ctx).Update(ctx, id, options...)
+}
+
+// Update changes a session or an event long after its end, from any process:
+// feedback, metrics, outputs, metadata, configuration, user properties, the
+// duration and the end. Maps are merged by top-level key. What the API cannot
+// change (inputs, the error) goes to the metadata.
+//
+// id is the UUID of the session or event, or the string that was given to
+// [WithSessionID] in the same project. The update is queued and delivered like
+// everything else; while the server does not know the id it is tried again, by
+// default for ten minutes.
+//
+// It returns an error where the update can go nowhere: the id is empty, an
+// option is of no use here, nothing would change, or no destination takes
+// updates (collectors do not). Where nothing is recorded it does nothing.
+func (t *Tracer) Update(_ context.Context, id string, options ...FieldOption) error {
+	if t == nil || t.disabled {
+		return nil
+	}
+	target := honeyhive.SessionID(t.project, id)
+	if target.IsZero() {
+		return errors.New("sessionspan: update: the id is empty")
+	}
+	u := &honeyhive.Update{EventID: honeyhive.Some(target.String())}
+	var problems []error
+	for i := range options {
+		o := &options[i]
+		switch o.field {
+		case fieldBucket:
+			setBucket(u, o.bucket, t.encode(o.bucket, o.value))
+		case fieldDuration:
+			u.Duration = honeyhive.Some(o.number)
+		case fieldEnd:
+			u.EndTime = honeyhive.Some(float64(o.time.UnixMilli()))
+		case fieldError:
+			u.Metadata, _ = u.Metadata.With("error", o.text)
+		case fieldNone:
+		default:
+			problems = append(problems, fmt.Errorf("%s cannot be updated", o.name()))
+		}
+	}
+	if u.IsEmpty() {
+		problems = append(problems, errors.New("nothing is to be changed"))
+	}
+	if len(problems) > 0 {
+		return fmt.Errorf("sessionspan: update %s: %w", target, errors.Join(problems...))
+	}
+	return t.deliver(target, u)
+}
+
+// deliver gives an update to every destination that takes updates.
+func (t *Tracer) deliver(session honeyhive.UUID, u *honeyhive.Update) error {
+	taken := false
+	for _, e := range t.exporters {
+		err := e.Update(session, u)
+		if err == nil {
+			taken = true
+		} else if !errors.Is(err, exporter.ErrNoUpdates) {
+			return err
+		}
+	}
+	if !taken {
+		return fmt.Errorf("sessionspan: update: %w", exporter.ErrNoUpdates)
+	}
+	return nil
+}
+
+// setBucket merges an object into a map of an update. Inputs cannot be updated
+// and are kept in the metadata.
+func setBucket(u *honeyhive.Update, b convert.Bucket, o honeyhive.Object) {
+	switch b {
+	case convert.Config:
+		u.Config = u.Config.Merge(o)
+	case convert.Outputs:
+		u.Outputs = u.Outputs.Merge(o)
+	case convert.Metadata:
+		u.Metadata = u.Metadata.Merge(o)
+	case convert.Metrics:
+		u.Metrics = u.Metrics.Merge(o)
+	case convert.Feedback:
+		u.Feedback = u.Feedback.Merge(o)
+	case convert.UserProperties:
+		u.UserProperties = u.UserProperties.Merge(o)
+	case convert.Inputs:
+		if !o.IsZero() {
+			u.Metadata, _ = u.Metadata.With("inputs", o)
+		}
+	}
+}
+
+// update delivers a change of a recording that has ended, or was continued.
+func (r *recording) update(change func(*honeyhive.Update)) {
+	t, session := r.tracer(), r.node.session
+	if session == nil {
+		t.reports.Report("outside", errOutside)
+		return
+	}
+	u := &honeyhive.Update{EventID: honeyhive.Some(r.id().String())}
+	change(u)
+	if err := t.deliver(session.id, u); err != nil {
+		t.reports.Report("update", err)
+	}
+}
+
+// id returns the event id of the recording.
+func (r *recording) id() honeyhive.UUID {
+	if n := &r.node; n != n.session.root {
+		return n.asChild().eventID()
+	}
+	return r.node.session.id
+}
+
+// updateChildren sends the list of children once more, after the end. The list
+// is made when the update is sent, so that children which come in the meantime
+// need none of their own.
+func (n *node) updateChildren() {
+	if n.lateSent.Swap(true) {
+		return
+	}
+	build := func() *honeyhive.Update {
+		n.lateSent.Store(false)
+		s := n.session
+		s.mu.Lock()
+		id, ids := s.id, s.childrenIDs(n)
+		if n != s.root {
+			id = n.asChild().eventID()
+		}
+		s.mu.Unlock()
+		if n.rec != nil {
+			n.rec.mu.Lock()
+			ids = append(ids, n.rec.more...)
+			n.rec.mu.Unlock()
+		}
+		return &honeyhive.Update{EventID: honeyhive.Some(id.String()), ChildrenIDs: honeyhive.Some(ids)}
+	}
+	for _, e := range n.tracer.exporters {
+		_ = e.UpdateFunc(n.session.id, build) // collectors see who the parent is
+	}
+}
