@@ -212,26 +212,40 @@ var identity = map[string]bool{
 	honeyhive.AttrDuration: true,
 }
 
-// contentNames are the attributes, or with a dot at the end the families of
-// attributes, that hold what users, models and tools say.
-var contentNames = []string{
-	honeyhive.AttrInputs, honeyhive.AttrInputs + ".", honeyhive.AttrOutputs, honeyhive.AttrOutputs + ".", honeyhive.AttrError,
-	"gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.system_instructions", "gen_ai.tool.definitions",
-	"gen_ai.tool.call.arguments", "gen_ai.tool.call.result", "gen_ai.retrieval.query.text", "gen_ai.retrieval.documents",
-	"gen_ai.prompt", "gen_ai.prompt.", "gen_ai.completion", "gen_ai.completion.", "gen_ai.evaluation.explanation",
-	"gen_ai.content.prompt", "gen_ai.content.completion", "content",
-	"input.value", "output.value", "llm.input_messages.", "llm.output_messages.", "llm.prompts", "llm.prompts.", "llm.choices.",
-	"llm.completions.", "llm.prompt_template.", "llm.function_call", "llm.tools.", "retrieval.documents.", "reranker.query",
-	"reranker.input_documents.", "reranker.output_documents.", "embedding.text", "embedding.embeddings.", "tool.parameters",
-	"traceloop.entity.input", "traceloop.entity.output", "traceloop.prompt.template_variables", "llm.request.functions.",
+// moreContent are attributes with content that the tables of the conversion do
+// not send to inputs or outputs. A dot at the end stands for all that start so.
+var moreContent = []string{
+	honeyhive.AttrError, "gen_ai.tool.definitions", "gen_ai.evaluation.explanation", "content",
+	"llm.tools.", "llm.prompt_template.", "llm.function_call", "llm.request.functions.", "tool.parameters",
 	"db.query.text", "db.statement", "exception.message", "exception.stacktrace",
 }
 
+// content says of attributes by name, and of families of them by prefix, whether
+// they hold what users, models and tools say.
+var content = func() map[string]bool {
+	names := make(map[string]bool)
+	for _, m := range convert.Tables() {
+		said := false
+		for field := range strings.SplitSeq(m.Field, ", ") {
+			said = said || strings.HasPrefix(field, "inputs") || strings.HasPrefix(field, "outputs")
+		}
+		names[m.Attribute] = names[m.Attribute] || said
+	}
+	for _, name := range moreContent {
+		names[name] = true
+	}
+	return names
+}()
+
+// isContent reports whether an attribute holds content: by its own name, or by
+// the longest family that it is of.
 func isContent(key string) bool {
-	for _, name := range contentNames {
-		if key == name || strings.HasSuffix(name, ".") && strings.HasPrefix(key, name) {
-			// Names and versions of prompts and tools are no content.
-			return key != "gen_ai.prompt.name" && key != "gen_ai.prompt.version"
+	if said, known := content[key]; known {
+		return said
+	}
+	for i := strings.LastIndexByte(key, '.'); i > 0; i = strings.LastIndexByte(key[:i], '.') {
+		if said, known := content[key[:i+1]]; known {
+			return said
 		}
 	}
 	return false
