@@ -262,6 +262,52 @@ func TestOtherProcess(t *testing.T) {
 	}
 }
 
+// TestContinuedHere continues a session that this process holds, as a handler
+// of a later request does.
+func TestContinuedHere(t *testing.T) {
+	p := sessiontest.New(t)
+	plain := p.Tracer.TracerProvider().Tracer("server")
+	_, s := p.Tracer.StartSession(t.Context(), "s", sessionspan.WithSessionID("conversation 7"))
+	for _, turn := range []string{"first", "second"} {
+		rctx, request := plain.Start(t.Context(), "POST /chat") // a trace of its own
+		ctx, c := p.Tracer.ContinueSession(rctx, "conversation 7")
+		if c.ID() != s.ID() || sessionspan.SessionFromContext(ctx) != s || !c.IsRecording() {
+			t.Error("not the session")
+		}
+		ectx, e := sessionspan.StartEvent(ctx, sessionspan.Chain, turn)
+		_, inner := sessionspan.StartEvent(ectx, sessionspan.Tool, "inner")
+		if inner.Span().SpanContext().TraceID() != request.SpanContext().TraceID() {
+			t.Error("the event left the trace of its request")
+		}
+		inner.End()
+		e.End()
+		c.SetMetadata(map[string]any{turn: true})
+		c.End() // not the end of the session
+		request.End()
+	}
+	s.End()
+	got := p.Session("s")
+	got.AssertTree(`
+		session s
+		  chain first
+		    tool inner
+		  chain second
+		    tool inner
+	`)
+	checkTree(t, got)
+	if got.Metadata.Len() != 3 {
+		t.Errorf("metadata %s", got.Metadata)
+	}
+	// After its end it is one of the past.
+	ctx, c := p.Tracer.ContinueSession(t.Context(), "conversation 7")
+	_, e := sessionspan.StartEvent(ctx, sessionspan.Tool, "afterwards")
+	e.End()
+	c.SetFeedback(map[string]any{"rating": 5})
+	if got := p.Session("s"); len(got.Events) != 3 || got.Feedback.String() != `{"rating":5}` {
+		t.Errorf("%s%s", got.Tree(), got.Feedback)
+	}
+}
+
 // TestConcurrentSessions runs sessions at once on one tracer and looks for
 // anything that got into the wrong one.
 func TestConcurrentSessions(t *testing.T) {

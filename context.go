@@ -41,7 +41,7 @@ func ContextWithSession(ctx context.Context, s *Session) context.Context {
 	if s == nil {
 		return ctx
 	}
-	return s.rec.context(ctx)
+	return s.recording().context(ctx)
 }
 
 // ContextWithEvent returns a context in which new events belong to the event. A

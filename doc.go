@@ -44,12 +44,3 @@
 // Without a destination the same program runs at close to no cost: nothing is
 // encoded, while the identity of sessions still travels to other services.
 package sessionspan
-
-import (
-	// For the links of the documentation.
-	_ "encoding/json"
-
-	_ "go.opentelemetry.io/otel"
-
-	_ "github.com/sessionspan/sessionspan/honeyhive"
-)

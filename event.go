@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -110,13 +111,13 @@ func (t *Tracer) StartEvent(ctx context.Context, kind Kind, name string, options
 	for i := range options {
 		switch o := &options[i]; o.field {
 		case fieldStart:
-			start = append(start[:len(start):len(start)], trace.WithTimestamp(o.time))
+			start = append(slices.Clip(start), trace.WithTimestamp(o.time))
 		case fieldEventID:
 			if u, err := honeyhive.ParseUUID(o.text); err != nil || u.IsZero() {
 				t.reports.Report("event id", errors.Join(errors.New("sessionspan: start event: the id is not used"), err))
 			} else {
 				n.given = u
-				e.rec.stamps = append(e.rec.stamps[:len(e.rec.stamps):len(e.rec.stamps)], attribute.String(honeyhive.AttrEventID, u.String()))
+				e.rec.stamps = append(slices.Clip(e.rec.stamps), attribute.String(honeyhive.AttrEventID, u.String()))
 			}
 		}
 	}

@@ -68,7 +68,7 @@ func WithQuery(query string) FieldOption { return FieldOption{field: fieldQuery,
 // SetMessages sets the messages of the conversation so far: inputs.chat_history.
 func (s *Session) SetMessages(messages ...Message) {
 	if s != nil {
-		s.rec.setMessages(messages)
+		s.recording().setMessages(messages)
 	}
 }
 
@@ -76,14 +76,14 @@ func (s *Session) SetMessages(messages ...Message) {
 // outputs, and choices where there is more than one.
 func (s *Session) SetReply(choices ...Message) {
 	if s != nil {
-		s.rec.setReply(choices)
+		s.recording().setReply(choices)
 	}
 }
 
 // SetUsage sets the token counts of the whole session, in its metadata.
 func (s *Session) SetUsage(u Usage) {
 	if s != nil {
-		s.rec.setUsage(u)
+		s.recording().setUsage(u)
 	}
 }
 

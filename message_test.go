@@ -96,7 +96,7 @@ func TestHelpers(t *testing.T) {
 		{"s", "honeyhive_event_type", "session"},
 		{"s", "session.id", s.ID()},
 	} {
-		if got := attrs[tc.span][tc.key].Emit(); got != tc.want {
+		if got := attrs[tc.span][tc.key].String(); got != tc.want {
 			t.Errorf("%s: %s is %s, want %s", tc.span, tc.key, got, tc.want)
 		}
 	}

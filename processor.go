@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 	"strings"
 	"sync"
 
@@ -22,6 +23,34 @@ import (
 type processor struct {
 	tracer *Tracer
 	spans  spans
+
+	mu       sync.Mutex
+	sessions map[honeyhive.UUID]*node // roots that run; the newest where one id runs twice
+}
+
+// running returns the root of a session that was started by StartSession and
+// runs, or nil.
+func (p *processor) running(id honeyhive.UUID) *node {
+	if p == nil {
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.sessions[id]
+}
+
+func (p *processor) setRunning(n *node, runs bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch id := n.session.id; {
+	case n.rec == nil:
+	case runs && p.sessions == nil:
+		p.sessions = map[honeyhive.UUID]*node{id: n}
+	case runs:
+		p.sessions[id] = n
+	case p.sessions[id] == n:
+		delete(p.sessions, id)
+	}
 }
 
 // OnStart implements [sdktrace.SpanProcessor].
@@ -75,6 +104,7 @@ func (p *processor) begin(n *node, s sdktrace.ReadWriteSpan, stamps []attribute.
 	session.idText = session.id.String()
 	session.setIdentity()
 	session.recorded.Store(true)
+	p.setRunning(n, true)
 	var live sdktrace.ReadOnlySpan = s
 	if n.rec != nil {
 		s.SetAttributes(session.identity...)
@@ -107,7 +137,7 @@ func (p *processor) stamp(n *node, s sdktrace.ReadWriteSpan, stamps []attribute.
 	}
 	session.mu.Unlock()
 	if parent != "" {
-		stamps = append(stamps[:len(stamps):len(stamps)], attribute.String(honeyhive.AttrParentID, parent))
+		stamps = append(slices.Clip(stamps), attribute.String(honeyhive.AttrParentID, parent))
 	}
 	s.SetAttributes(stamps...)
 	return stamps
@@ -200,6 +230,7 @@ func (p *processor) finish(n *node, f *finishedSpan) bool {
 	defer func() { n.live = nil }()
 	n.over.Store(true)
 	if n == s.root {
+		p.setRunning(n, false)
 		if n.rec == nil {
 			s.decideAll()
 			f.add(attribute.StringSlice(honeyhive.AttrChildrenIDs, s.childrenIDs(n)))
@@ -207,7 +238,7 @@ func (p *processor) finish(n *node, f *finishedSpan) bool {
 		return true
 	}
 	if n.rec == nil {
-		s.decide(n, f.ReadOnlySpan.Name(), f.ReadOnlySpan.Attributes())
+		s.decide(n, f.Name(), f.ReadOnlySpan.Attributes())
 		if n.standing != kept {
 			return false
 		}

@@ -3,6 +3,7 @@ package sessionspan
 import (
 	"context"
 	"net/url"
+	"slices"
 	"strings"
 
 	"go.opentelemetry.io/otel/baggage"
@@ -225,10 +226,8 @@ func speaksOfSession(key string) bool {
 		return true
 	}
 	for _, list := range [][]string{inboundSession, inboundParent, inboundOther} {
-		for _, k := range list {
-			if k == key {
-				return true
-			}
+		if slices.Contains(list, key) {
+			return true
 		}
 	}
 	return false

@@ -20,6 +20,16 @@ import (
 type Session struct {
 	rec   recording
 	state sessionState
+	// open is the session of this process that a continued one stands for.
+	open *Session
+}
+
+// recording returns what the methods work on.
+func (s *Session) recording() *recording {
+	if s.open != nil {
+		return &s.open.rec
+	}
+	return &s.rec
 }
 
 // StartSession starts a session with the tracer of the context, or else the
@@ -126,8 +136,10 @@ func ContinueSession(ctx context.Context, id string) (context.Context, *Session)
 // the same project. An empty id is reported, and the context returned as it is
 // with a nil Session.
 //
-// Where the context is in that very session already, it is returned with the
-// session that it holds.
+// Where this process holds the session and it still runs, its events are listed
+// as children as usual, and what is set is set on it; its End is not reached
+// through the returned Session. Where the context is in that very session
+// already, it is returned with the session that it holds.
 func (t *Tracer) ContinueSession(ctx context.Context, id string) (context.Context, *Session) {
 	if ctx == nil {
 		ctx = context.Background()
@@ -144,6 +156,10 @@ func (t *Tracer) ContinueSession(ctx context.Context, id string) (context.Contex
 		return ctx, n.session.handle
 	}
 	s := t.continued(u)
+	if root := t.processor.running(u); root != nil {
+		s.open = root.session.handle
+		return context.WithValue(ctx, scopeKey{}, root), s
+	}
 	return context.WithValue(ctx, scopeKey{}, &s.rec.node), s
 }
 
@@ -197,21 +213,24 @@ func (s *Session) EventID() string { return s.ID() }
 // Span returns the root span of the session: one that records nothing where the
 // session does not, or was continued.
 func (s *Session) Span() trace.Span {
-	if s == nil || s.rec.span == nil {
+	if s == nil || s.recording().span == nil {
 		return trace.SpanFromContext(context.Background())
 	}
-	return s.rec.span
+	return s.recording().span
 }
 
 // IsRecording reports whether what is set goes anywhere. It is worth asking
 // before something costly is computed only to be recorded.
-func (s *Session) IsRecording() bool { return s != nil && s.rec.active() }
+func (s *Session) IsRecording() bool { return s != nil && s.recording().active() }
 
 // SetName renames the session. It does nothing after End.
 func (s *Session) SetName(name string) {
-	if s != nil && name != "" && s.rec.span != nil {
-		s.rec.span.SetName(name)
-		s.rec.attributes(attribute.String(honeyhive.AttrSessionName, name))
+	if s == nil || name == "" {
+		return
+	}
+	if r := s.recording(); r.span != nil {
+		r.span.SetName(name)
+		r.attributes(attribute.String(honeyhive.AttrSessionName, name))
 	}
 }
 
@@ -226,7 +245,7 @@ func (s *Session) SetSource(name string) { s.setText(honeyhive.AttrSource, name)
 
 func (s *Session) setText(key, text string) {
 	if s != nil && text != "" {
-		s.rec.attributes(attribute.String(key, text))
+		s.recording().attributes(attribute.String(key, text))
 	}
 }
 
@@ -257,7 +276,7 @@ func (s *Session) SetUserProperties(v any) { s.set(convert.UserProperties, v) }
 
 func (s *Session) set(b convert.Bucket, v any) {
 	if s != nil {
-		s.rec.set(b, v)
+		s.recording().set(b, v)
 	}
 }
 
@@ -265,7 +284,7 @@ func (s *Session) set(b convert.Bucket, v any) {
 // nothing.
 func (s *Session) SetError(text string) {
 	if s != nil {
-		s.rec.setError(text)
+		s.recording().setError(text)
 	}
 }
 
@@ -273,23 +292,23 @@ func (s *Session) SetError(text string) {
 // an exception. A nil err records nothing.
 func (s *Session) RecordError(err error) {
 	if s != nil {
-		s.rec.recordError(err)
+		s.recording().recordError(err)
 	}
 }
 
 // SetDuration sets how long the session took, where that is not the time from
 // its start to its end.
 func (s *Session) SetDuration(d time.Duration) {
-	if s != nil && s.rec.active() {
-		s.rec.setDuration(convert.Milliseconds(d))
+	if s != nil && s.recording().active() {
+		s.recording().setDuration(convert.Milliseconds(d))
 	}
 }
 
 // SetEndTime sets when the session ended. Without it End takes the time of the
 // call.
 func (s *Session) SetEndTime(t time.Time) {
-	if s != nil && s.rec.active() {
-		s.rec.setEndTime(t)
+	if s != nil && s.recording().active() {
+		s.recording().setEndTime(t)
 	}
 }
 
@@ -297,7 +316,7 @@ func (s *Session) SetEndTime(t time.Time) {
 // this process stands for. What is no UUID is reported and left out.
 func (s *Session) AddChildren(ids ...string) {
 	if s != nil {
-		s.rec.addChildren(ids)
+		s.recording().addChildren(ids)
 	}
 }
 
@@ -311,10 +330,12 @@ func (s *Session) End(options ...FieldOption) {
 		return
 	}
 	if r := recover(); r != nil {
-		s.rec.panicked(r)
+		s.recording().panicked(r)
 		defer panic(r)
 	}
-	s.rec.end(options)
+	if s.open == nil {
+		s.rec.end(options)
+	}
 }
 
 // Format prints the session's id, for every verb.

@@ -75,5 +75,5 @@ func (h *logHandler) WithGroup(name string) slog.Handler {
 }
 
 func (h *logHandler) open(f func(slog.Handler) slog.Handler) slog.Handler {
-	return &logHandler{base: h.base, next: f(h.next), opened: append(h.opened[:len(h.opened):len(h.opened)], f)}
+	return &logHandler{base: h.base, next: f(h.next), opened: append(slices.Clip(h.opened), f)}
 }

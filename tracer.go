@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -108,7 +109,7 @@ func New(options ...Option) (*Tracer, error) {
 // exporters makes the destinations.
 func (c *config) exporters() []*exporter.Exporter {
 	shared := append([]exporter.Option{exporter.WithErrorHandler(c.handle)}, c.shared...)
-	shared = shared[:len(shared):len(shared)]
+	shared = slices.Clip(shared)
 	var list []*exporter.Exporter
 	add := func(e *exporter.Exporter, err error) {
 		if err != nil {

@@ -502,7 +502,7 @@ func TestContentOffSpans(t *testing.T) {
 
 func TestSpanFilter(t *testing.T) {
 	calls := 0
-	p := sessiontest.New(t, sessionspan.WithSpanFilter(func(name string, attributes []attribute.KeyValue) bool {
+	p := sessiontest.New(t, sessionspan.WithSpanFilter(func(name string, _ []attribute.KeyValue) bool {
 		if calls++; name == "panic" {
 			panic("filter")
 		}

@@ -67,7 +67,7 @@ func TestUpdateFromElsewhere(t *testing.T) {
 		`{"event_id":"7f22137a-6911-4ed3-bc36-110f1dde6b66","feedback":{"value":"good"}}`,
 	}
 	got := server.bodies("PUT", "/events")
-	if len(got) != 2 || !(got[0] == want[0] && got[1] == want[1] || got[0] == want[1] && got[1] == want[0]) {
+	if len(got) != 2 || ((got[0] != want[0] || got[1] != want[1]) && (got[0] != want[1] || got[1] != want[0])) {
 		t.Errorf("got %q", got)
 	}
 }

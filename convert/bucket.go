@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
@@ -139,10 +140,7 @@ func (b *bucketReader) object() honeyhive.Object {
 
 func (b *bucketReader) merged() honeyhive.Object {
 	if !b.whole.IsEmpty() {
-		b.wholeKeys = make(map[string]string)
-		for k, v := range rawjson.Members(b.whole.JSONText()) {
-			b.wholeKeys[k] = v
-		}
+		b.wholeKeys = maps.Collect(rawjson.Members(b.whole.JSONText()))
 	}
 	slices.SortStableFunc(b.groups, func(x, y group) int { return int(x.rank - y.rank) })
 	for _, g := range b.groups {

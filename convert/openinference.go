@@ -82,7 +82,7 @@ var openInference = dialect{
 		each("llm.token_count.", Metadata, "token_count_"),
 		to("llm.cost.total", Metadata, "cost"),
 		each("llm.cost.", Metadata, "cost_"),
-		toList("llm.finish_reason", Metadata, "finish_reasons"),
+		finishReasons("llm.finish_reason"),
 
 		to("tool.name", Metadata, "tool_name"),
 		to("tool.id", Metadata, "tool_call_id"),

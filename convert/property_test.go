@@ -62,7 +62,7 @@ func TestParsedBuckets(t *testing.T) {
 // Parsed too.
 func TestParsedIsUsed(t *testing.T) {
 	s := newSpan("honeyhive_inputs", `{"from":"the attribute"}`, "honeyhive_outputs", `{"from":"the attribute"}`, "honeyhive_metrics", `{"from":"the attribute"}`)
-	object := func(text string) honeyhive.Object { return honeyhive.TrustedObject(text) }
+	object := honeyhive.TrustedObject
 	s.Parsed = &convert.Buckets{
 		convert.Inputs:   object(`{"from":"the buckets"}`),
 		convert.Metrics:  honeyhive.NullObject(), // no object

@@ -34,14 +34,16 @@ func toJSON(name string, b Bucket, key string) rule {
 	})
 }
 
-// toList puts the value under a key of a bucket, a scalar as a list of one.
-func toList(name string, b Bucket, key string) rule {
-	return set(name, b.Field()+"."+key, func(r *reader, v attribute.Value, from rank) {
+// finishReasons keeps why the choices of a model ended: one reason alone as a
+// list of one.
+func finishReasons(name string) rule {
+	const key = "finish_reasons"
+	return set(name, Metadata.Field()+"."+key, func(r *reader, v attribute.Value, from rank) {
 		text := structured(v)
 		if text[0] != '[' {
 			text = list([]string{text})
 		}
-		r.buckets[b].put(key, text, from)
+		r.buckets[Metadata].put(key, text, from)
 	})
 }
 

@@ -2,7 +2,6 @@ package exporter
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -131,7 +130,7 @@ func (p *payloads) Amend(r *delivery.Record, announced any) {
 }
 
 // Abandon makes the record of a session that its program did not end.
-func (p *payloads) Abandon(group [16]byte, live, announced any) *delivery.Record {
+func (p *payloads) Abandon(_ [16]byte, live, announced any) *delivery.Record {
 	root, ok := live.(sdktrace.ReadOnlySpan)
 	if !ok {
 		return nil
@@ -189,7 +188,7 @@ func changed(now, before honeyhive.Object) honeyhive.Object {
 	var out honeyhive.Object
 	for k, v := range now.All() {
 		if old, ok := before.Get(k); !ok || string(old) != string(v) {
-			out, _ = out.With(k, json.RawMessage(v))
+			out, _ = out.With(k, v)
 		}
 	}
 	return out

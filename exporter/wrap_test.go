@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -58,12 +59,7 @@ func wrapped(t *testing.T, f *foreign, options ...exporter.Option) (*exporter.Ex
 }
 
 func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(list, s)
 }
 
 // TestWrap gives spans to exporters that misbehave: the span at fault is lost,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 
 	"github.com/sessionspan/sessionspan/internal/rawjson"
 )
@@ -182,10 +183,7 @@ func (o Object) Merge(p Object) Object {
 	case o.IsEmpty():
 		return p
 	}
-	newer := make(map[string]string)
-	for k, v := range rawjson.Members(p.text) {
-		newer[k] = v
-	}
+	newer := maps.Collect(rawjson.Members(p.text))
 	var b objectBuilder
 	b.grow(len(o.text) + len(p.text))
 	done := make(map[string]bool)

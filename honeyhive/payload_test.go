@@ -229,8 +229,7 @@ func namedFields(err error) []string {
 	}
 	var names []string
 	for _, e := range joined.Unwrap() {
-		var fe *honeyhive.FieldError
-		if errors.As(e, &fe) {
+		if fe, ok := errors.AsType[*honeyhive.FieldError](e); ok {
 			names = append(names, fe.Field)
 		}
 	}

@@ -2,7 +2,7 @@ package honeyhive
 
 import (
 	"crypto/rand"
-	"crypto/sha1"
+	"crypto/sha1" //nolint:gosec // RFC 9562 asks for it
 	"encoding/hex"
 	"fmt"
 )
@@ -54,7 +54,7 @@ func version5(namespace UUID, name []byte) UUID {
 	// The buffer holds every name of a span id and most of a session.
 	var buf [128]byte
 	input := append(append(buf[:0], namespace[:]...), name...)
-	sum := sha1.Sum(input) // RFC 9562 asks for SHA-1: a name, not a secret
+	sum := sha1.Sum(input) //nolint:gosec // a name, not a secret
 	var u UUID
 	copy(u[:], sum[:])
 	u.stamp(5)

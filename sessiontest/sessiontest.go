@@ -169,9 +169,9 @@ func (p *Pipeline) parse(data []byte) (sessions []*Session, orphans []*Event) {
 	var order []*Event
 	for line := range bytes.Lines(data) {
 		var l struct {
-			Session *honeyhive.SessionStartRequest
-			Event   *honeyhive.Event
-			Update  *honeyhive.Update
+			Session *honeyhive.SessionStartRequest `json:"session"`
+			Event   *honeyhive.Event               `json:"event"`
+			Update  *honeyhive.Update              `json:"update"`
 		}
 		if err := json.Unmarshal(line, &l); err != nil {
 			p.t.Fatalf("sessiontest: the library wrote %q: %v", line, err)

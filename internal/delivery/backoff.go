@@ -25,7 +25,7 @@ func backoff(n int) time.Duration {
 	if n < 8 {
 		most = min(most, backoffBase<<max(0, n-1))
 	}
-	return rand.N(most) + time.Millisecond
+	return rand.N(most) + time.Millisecond //nolint:gosec // no secret
 }
 
 // RetryAfter reads the Retry-After header (RFC 9110, section 10.2.3): seconds or

@@ -176,7 +176,7 @@ func (c *Client) Do(ctx context.Context, method, path string, body []byte) Answe
 		return Answer{Err: err}
 	}
 	req.Header = c.header.Clone()
-	resp, err := c.http.Do(req)
+	resp, err := c.http.Do(req) //nolint:bodyclose // ReadAnswer closes it
 	if err != nil {
 		return Answer{Err: err}
 	}

@@ -166,7 +166,7 @@ func appendSlice[T any](e *encoder, s []T, depth int, element func(T, int)) {
 		e.dst = append(e.dst, "null"...)
 		return
 	}
-	if !e.enter(container{address: unsafe.Pointer(unsafe.SliceData(s)), length: len(s)}, depth) {
+	if !e.enter(container{address: reflect.ValueOf(s).UnsafePointer(), length: len(s)}, depth) {
 		return
 	}
 	e.dst = append(e.dst, '[')

@@ -137,15 +137,15 @@ type (
 		Name string
 		Next *node
 	}
-	loop     []loop
-	panicErr struct{}
+	loop       []loop
+	panicError struct{}
 )
 
 func (failing) MarshalJSON() ([]byte, error)    { return nil, errors.New("no") }
 func (*panicking) MarshalJSON() ([]byte, error) { panic("boom") }
 func (textFails) MarshalText() ([]byte, error)  { return nil, errors.New("no text") }
 func (badJSON) MarshalJSON() ([]byte, error)    { return []byte("{"), nil }
-func (panicErr) Error() string                  { panic("boom") }
+func (panicError) Error() string                { panic("boom") }
 
 func TestAppendKeepsNeighbours(t *testing.T) {
 	cyclicMap := map[string]any{"a": 1}
@@ -166,7 +166,7 @@ func TestAppendKeepsNeighbours(t *testing.T) {
 	for name, bad := range map[string]any{
 		"chan": make(chan int), "func": func() {}, "complex": 1i, "nan": math.NaN(), "inf": math.Inf(1), "-inf": math.Inf(-1), "nan32": float32(math.NaN()),
 		"cyclic map": cyclicMap, "cyclic slice": cyclicSlice, "cyclic pointer": cyclicPtr, "pointer to itself": selfPtr, "slice of itself": own,
-		"failing": failing{}, "panicking": &panicking{}, "failing text": textFails{}, "bad json": badJSON{}, "panicking error": panicErr{},
+		"failing": failing{}, "panicking": &panicking{}, "failing text": textFails{}, "bad json": badJSON{}, "panicking error": panicError{},
 		"deep": deep, "deep raw": deepRaw, "raw": json.RawMessage(`{"a":`),
 		"struct with chan": struct {
 			Good string

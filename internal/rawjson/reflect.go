@@ -91,7 +91,7 @@ func (e *encoder) walk(v reflect.Value, depth int) {
 	}
 	if v.CanInterface() {
 		t := v.Type()
-		switch _, isError := v.Interface().(error); {
+		switch _, isError := reflect.TypeAssert[error](v); {
 		case v.Kind() == reflect.Interface:
 		case hasMarshaler(t), v.CanAddr() && hasMarshaler(reflect.PointerTo(t)):
 			e.leaf(v)
@@ -239,7 +239,7 @@ func mapKey(k reflect.Value) (key string, ok bool) {
 		return k.String(), true
 	}
 	if k.CanInterface() {
-		if m, isText := k.Interface().(encoding.TextMarshaler); isText {
+		if m, isText := reflect.TypeAssert[encoding.TextMarshaler](k); isText {
 			if text, err := m.MarshalText(); err == nil {
 				return string(text), true
 			}

@@ -1,0 +1,47 @@
+# `make test` needs Go alone. `make help` lists the rest.
+
+GO      ?= go
+BIN     := $(CURDIR)/.bin
+# Modules that build without anything but Go, each with the versions that its
+# own users get.
+MODULES := . examples
+# The race detector needs a C compiler.
+RACE    := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$$($(GO) env CC)" >/dev/null 2>&1 && echo -race)
+# Time for each fuzz target.
+FUZZTIME ?= 30s
+
+export GOWORK := off
+
+.PHONY: help test test-all lint fmt bench fuzz tidy
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+test: ## run all tests that need nothing but Go, with the race detector where there is a C compiler
+	@set -e; for m in $(MODULES); do (cd $$m && echo "test $$m" && $(GO) test $(RACE) ./...); done
+	@# Budgets of allocations do not hold under the race detector.
+	@[ -z "$(RACE)" ] || $(GO) test -run 'Nothing|Allocations' . ./honeyhive
+
+test-all: test ## also run what needs a browser, Node or a database: nothing so far
+
+lint: $(BIN)/golangci-lint ## look for mistakes and for code that is not formatted
+	@set -e; for m in $(MODULES); do (cd $$m && echo "lint $$m" && $(GO) vet ./... && $(BIN)/golangci-lint run ./...); done
+
+$(BIN)/golangci-lint: tools/go.mod
+	cd tools && $(GO) build -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+fmt: $(BIN)/golangci-lint ## format the code
+	@set -e; for m in $(MODULES); do (cd $$m && $(BIN)/golangci-lint fmt ./...); done
+
+bench: ## run the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+fuzz: ## run each fuzz target for FUZZTIME
+	@set -e; for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
+		for target in $$(grep -ho '^func Fuzz[A-Za-z0-9]*' $$dir/*_test.go | sed 's/func //'); do \
+			echo "fuzz $$dir $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5x $$dir; \
+		done; done
+
+tidy: ## tidy the modules
+	@set -e; for m in $(MODULES) tools; do (cd $$m && $(GO) mod tidy); done

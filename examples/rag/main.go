@@ -1,0 +1,241 @@
+// Command rag answers a question from documents and traces how: it retrieves with
+// a full-text index, answers with a model or, where none is set up, with
+// sentences from the documents, and delivers the session to wherever the
+// environment says.
+//
+//	go run ./examples/rag
+//	go run ./examples/rag -docs ~/notes "Who is on call in May?"
+//	OPENAI_API_KEY=… HH_API_KEY=… go run ./examples/rag "How do I parse a URL?"
+//	go run ./examples/rag -json | jq .inputs
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"time"
+
+	"github.com/sessionspan/sessionspan"
+	"github.com/sessionspan/sessionspan/honeyhive"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "rag:", err)
+		os.Exit(1)
+	}
+}
+
+const defaultQuestion = "What happens when a context is canceled?"
+
+// options are the flags of the command.
+type options struct {
+	docs     string
+	most     int
+	json     bool
+	user     string
+	question string
+}
+
+func parse(args []string, stderr io.Writer) (options, error) {
+	var o options
+	flags := flag.NewFlagSet("rag", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() {
+		fmt.Fprintf(stderr, "usage: rag [flags] [question]\n\nThe default question is %q.\n\n", defaultQuestion)
+		flags.PrintDefaults()
+		fmt.Fprint(stderr, "\nOPENAI_API_KEY or OPENAI_BASE_URL: answer with a model (OPENAI_MODEL names it)\n"+
+			"HH_API_KEY, HH_API_URL, OTEL_EXPORTER_OTLP_ENDPOINT: deliver the session there\n")
+	}
+	flags.StringVar(&o.docs, "docs", "", "`folder` of texts to search (default: the package documentation of Go)")
+	flags.IntVar(&o.most, "k", 4, "`number` of documents to retrieve")
+	flags.BoolVar(&o.json, "json", false, "print the payload of the session and nothing else")
+	flags.StringVar(&o.user, "user", "", "`id` of the user, for user_properties")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	o.question = strings.TrimSpace(strings.Join(flags.Args(), " "))
+	if o.question == "" {
+		o.question = defaultQuestion
+	}
+	if o.most < 1 {
+		return o, errors.New("-k must be at least 1")
+	}
+	return o, nil
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
+	o, err := parse(args, stderr)
+	if err != nil {
+		return err
+	}
+	var payloads bytes.Buffer // beside what the environment asks for
+	tracer, err := sessionspan.New(
+		sessionspan.WithProject(envOr("HH_PROJECT", "sessionspan examples")),
+		sessionspan.WithSource(envOr("HH_SOURCE", "playground")),
+		sessionspan.WithWriter(&payloads))
+	if err != nil {
+		return err
+	}
+	result, err := answerQuestion(sessionspan.ContextWithTracer(ctx, tracer), o)
+	// The session is delivered also where the answer failed, and Ctrl-C does not
+	// cut that short.
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	undelivered := tracer.Shutdown(bounded)
+	if err != nil {
+		return errors.Join(err, undelivered)
+	}
+	session, err := payload(payloads.Bytes())
+	if err != nil {
+		return err
+	}
+	if o.json {
+		_, err = fmt.Fprintln(stdout, session)
+		return errors.Join(err, undelivered)
+	}
+	return errors.Join(show(stdout, o, result, session, tracer), undelivered)
+}
+
+func envOr(name, otherwise string) string {
+	if v := os.Getenv(name); v != "" {
+		return v
+	}
+	return otherwise
+}
+
+// result is what the pipeline found.
+type result struct {
+	documents []sessionspan.Document
+	answer    string
+	how       string // how the answer came about
+}
+
+// answerQuestion is the pipeline: load, retrieve, select, answer. Each step is an
+// event of one session.
+func answerQuestion(ctx context.Context, o options) (result, error) {
+	ctx, session := sessionspan.StartSession(ctx, "answer a question",
+		sessionspan.WithInputs(map[string]any{"question": o.question}),
+		sessionspan.WithConfig(map[string]any{"documents": o.most, "index": "bleve, BM25"}))
+	defer session.End()
+	if o.user != "" {
+		session.SetUserProperties(map[string]any{"user_id": o.user})
+	}
+
+	r, err := pipeline(ctx, o)
+	if err != nil {
+		session.RecordError(err)
+		return r, err
+	}
+	session.SetReply(sessionspan.Message{Role: "assistant", Content: r.answer})
+	return r, nil
+}
+
+func pipeline(ctx context.Context, o options) (r result, err error) {
+	_, load := sessionspan.StartEvent(ctx, sessionspan.Tool, "load documents", sessionspan.WithInputs(map[string]any{"folder": o.docs}))
+	defer load.End() // a second End does nothing
+	docs, err := loadDocuments(ctx, o.docs)
+	if err != nil {
+		load.RecordError(err)
+		return r, err
+	}
+	x, err := newIndex(docs)
+	if err != nil {
+		load.RecordError(err)
+		return r, err
+	}
+	defer func() { err = errors.Join(err, x.close()) }()
+	load.SetOutputs(map[string]any{"documents": len(docs)})
+	load.End()
+
+	rctx, retrieve := sessionspan.StartEvent(ctx, sessionspan.Retriever, "retrieve", sessionspan.WithQuery(o.question))
+	found, err := x.search(rctx, o.question, o.most)
+	retrieve.RecordError(err)
+	retrieve.SetDocuments(found...)
+	retrieve.End()
+	if err != nil {
+		return r, err
+	}
+
+	r.documents, err = sessionspan.Do(ctx, sessionspan.Chain, "select", found, selectDocuments)
+	if err != nil {
+		return r, err
+	}
+	a := newAnswerer()
+	r.how = a.String()
+	r.answer, err = a.answer(ctx, o.question, r.documents)
+	return r, err
+}
+
+// selectDocuments leaves out what scores far below the best.
+func selectDocuments(_ context.Context, found []sessionspan.Document) ([]sessionspan.Document, error) {
+	var chosen []sessionspan.Document
+	for _, d := range found {
+		if d.Score >= found[0].Score/5 {
+			chosen = append(chosen, d)
+		}
+	}
+	return chosen, nil
+}
+
+// payload returns the session's line of JSON, indented.
+func payload(lines []byte) (string, error) {
+	for line := range bytes.Lines(lines) {
+		var l struct {
+			Session *honeyhive.SessionStartRequest `json:"session"`
+		}
+		if err := json.Unmarshal(line, &l); err != nil {
+			return "", fmt.Errorf("read the payload: %w", err)
+		}
+		if l.Session == nil {
+			continue
+		}
+		if err := l.Session.Validate(); err != nil {
+			return "", fmt.Errorf("check the payload: %w", err)
+		}
+		var out bytes.Buffer
+		if err := json.Indent(&out, l.Session.AppendJSON(nil), "", "  "); err != nil {
+			return "", err
+		}
+		return out.String(), nil
+	}
+	return "", errors.New("the session is not sampled (see OTEL_TRACES_SAMPLER)")
+}
+
+func show(w io.Writer, o options, r result, session string, tracer *sessionspan.Tracer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Question: %s\n\nAnswer (%s):\n\n%s\n\nDocuments, by score:\n\n", o.question, r.how, indent(r.answer))
+	for i, d := range r.documents {
+		fmt.Fprintf(&b, "  %d. %6.3f  %s\n", i+1, d.Score, d.ID)
+	}
+	fmt.Fprintf(&b, "\nPayload of the session:\n\n%s\n\n", session)
+	delivered := false
+	for _, s := range tracer.Stats() {
+		if s.Destination != "lines" {
+			delivered = true
+			fmt.Fprintf(&b, "Delivered to %s: %d of %d records.\n", s.Destination, s.Delivered, s.Created)
+		}
+	}
+	if !delivered {
+		b.WriteString("Delivered nowhere: set HH_API_KEY, HH_API_URL or OTEL_EXPORTER_OTLP_ENDPOINT to send the session and its events.\n")
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func indent(text string) string {
+	return "  " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n  ")
+}
