@@ -1,3 +1,4 @@
+// Quickstart answers a question in a session.
 package main
 
 import (

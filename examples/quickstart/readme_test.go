@@ -21,13 +21,13 @@ func TestReadme(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(string(readme), "```go\npackage main\n")
+	_, rest, _ := strings.Cut(string(readme), "```go\n// Quickstart")
 	code, _, _ := strings.Cut(rest, "```")
 	program, err := os.ReadFile("main.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if "package main\n"+code != string(program) {
+	if "// Quickstart"+code != string(program) {
 		t.Error("the program of the README is not the one in examples/quickstart/main.go")
 	}
 }

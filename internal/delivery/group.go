@@ -158,16 +158,15 @@ func (w *worker) openInTurn(g *group, r *Record) {
 // opened notes that the opener of a group was delivered, or refused: its events
 // are worth more alone than not at all.
 func (w *worker) opened(g *group) {
-	next := g.next
-	g.next = nil
-	if len(next) == 0 {
-		w.release(g)
+	w.release(g)
+	if len(g.next) == 0 {
+		w.groups.forget(g)
 		return
 	}
-	w.release(g)
-	g.opening, g.next = true, next[1:]
-	w.groups.byID[g.id] = g
-	w.ready(next[0])
+	next := g.next[0]
+	g.next = g.next[1:]
+	w.opening(g)
+	w.ready(next)
 }
 
 // release sends what a group held.
@@ -180,7 +179,6 @@ func (w *worker) release(g *group) {
 		w.groupsHeld(r, -1)
 		w.ready(r)
 	}
-	w.groups.forget(g)
 }
 
 // announceDue announces the groups that have held something for long enough,
@@ -220,6 +218,7 @@ func (w *worker) announce(g *group) {
 			w.reports.Report("announce", fmt.Errorf("%s: announce session: %w", w.cfg.Name, err))
 		}
 		w.release(g) // better without their session than not at all
+		w.groups.forget(g)
 		return
 	}
 	r.Kind, r.Group = Opener, g.id
