@@ -16,12 +16,22 @@ func nodeFrom(ctx context.Context) *node {
 }
 
 // SessionFromContext returns the session that the context is in, or nil. That
-// may be one that another process started; see [ContinueSession].
+// may be one that another process started; see [ContinueSession]. What is set on
+// one that came with a request is delivered by the tracer of the context, or else
+// the default one.
 func SessionFromContext(ctx context.Context) *Session {
-	if n := nodeFrom(ctx); n != nil && n.session != nil {
-		return n.session.handle
+	n := nodeFrom(ctx)
+	if n == nil || n.session == nil {
+		return nil
 	}
-	return nil
+	if n.tracer == nil {
+		if t, ok := ctx.Value(tracerKey{}).(*Tracer); ok {
+			n = t.bind(n)
+		} else if t := defaultTracer.Load(); t != nil {
+			n = t.bind(n)
+		}
+	}
+	return n.session.handle
 }
 
 // EventFromContext returns the event that the context is in: the nearest one

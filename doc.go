@@ -30,7 +30,13 @@
 // in outputs, "value" elsewhere. A part that has no JSON form (a channel, a
 // cycle, a marshaler that panics) is replaced by a string that says so and
 // reported; its neighbours stay. Setting the same bucket again merges by
-// top-level key. A nil value sets nothing.
+// top-level key, at a cost that follows what is added. A nil value sets nothing.
+//
+// A payload is nested 64 levels deep at the most, three of them around a bucket.
+// What a bucket holds deeper than its 61st level, itself the first, goes on as a
+// string with the JSON of that part. What a value holds deeper than 64 levels is
+// replaced and reported like a part without JSON form, or, where it is raw JSON
+// or comes from a marshaler, becomes a string as a whole and is reported.
 //
 // # Errors
 //

@@ -68,7 +68,8 @@ func StartEvent(ctx context.Context, kind Kind, name string, options ...FieldOpt
 
 // StartEvent starts an event of the session that the context is in, under the
 // event that the context is in, if any. It returns a context in which further
-// events are its children. End it with [Event.End].
+// events are its children. End it with [Event.End]. In a session of another
+// tracer it is that one which records the event.
 //
 // An empty name stands for the kind. A kind that is not known is reported and
 // taken for [Tool]. Options that are of use: [WithEventID], [WithStartTime], and
@@ -83,12 +84,14 @@ func (t *Tracer) StartEvent(ctx context.Context, kind Kind, name string, options
 	if t == nil {
 		t = nothing
 	}
+	if n := nodeFrom(ctx); n != nil && n.session != nil && n.tracer != nil && !n.tracer.disabled && !t.disabled {
+		t = n.tracer // who delivers the session delivers its events
+	}
 	e := new(Event)
 	n := &e.rec.node
 	n.tracer, n.event = t, e
-	if n.parent = nodeFrom(ctx); n.parent != nil && n.parent.session != nil {
+	if n.parent = t.bind(nodeFrom(ctx)); n.parent != nil && n.parent.session != nil {
 		n.session = n.parent.session
-		t.adoptRemote(n.session)
 	} else {
 		n.parent = nil
 	}
@@ -124,23 +127,6 @@ func (t *Tracer) StartEvent(ctx context.Context, kind Kind, name string, options
 	ctx = e.rec.start(ctx, name, start)
 	e.rec.apply(opStart, options)
 	return ctx, e
-}
-
-// adoptRemote gives a session that came with a request the tracer that records
-// its events.
-func (t *Tracer) adoptRemote(s *sessionState) {
-	if !s.continued || t.disabled || s.recorded.Load() {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.recorded.Load() || s.unsampledElsewhere {
-		return
-	}
-	s.project, s.source = t.project, t.source
-	s.root.tracer = t
-	s.setIdentity()
-	s.recorded.Store(true)
 }
 
 // ID returns the event's id, a UUID. It is "" on a nil Event, and where nothing
@@ -182,16 +168,18 @@ func (e *Event) Span() trace.Span {
 
 // IsRecording reports whether what is set goes anywhere. It is worth asking
 // before something costly is computed only to be recorded.
-func (e *Event) IsRecording() bool { return e != nil && e.rec.active() }
+func (e *Event) IsRecording() bool { return e != nil && e.rec.recorded() }
 
-// SetName renames the event. It does nothing after End.
+// SetName renames the event. An empty name sets nothing. After End, when the API
+// changes no names any more, it goes to the metadata, as event_name.
 func (e *Event) SetName(name string) {
-	if e != nil && name != "" && e.rec.span != nil {
-		e.rec.span.SetName(name)
+	if e != nil {
+		e.rec.setText(metadataEventName, name, func() { e.rec.span.SetName(name) })
 	}
 }
 
 // SetInputs merges v into the inputs. See the package documentation on values.
+// After End they go to the metadata, as inputs.
 func (e *Event) SetInputs(v any) { e.set(convert.Inputs, v) }
 
 // SetOutputs merges v into the outputs. See the package documentation on values.
@@ -223,7 +211,7 @@ func (e *Event) set(b convert.Bucket, v any) {
 }
 
 // SetError says why the event failed. The last text counts; an empty one sets
-// nothing.
+// nothing. After End it goes to the metadata, as error.
 func (e *Event) SetError(text string) {
 	if e != nil {
 		e.rec.setError(text)
@@ -246,8 +234,8 @@ func (e *Event) SetDuration(d time.Duration) {
 	}
 }
 
-// SetEndTime sets when the event ended. Without it End takes the time of the
-// call.
+// SetEndTime sets when the event ended. Without it, and after one with the zero
+// time, End takes the time of the call. After End the zero time changes nothing.
 func (e *Event) SetEndTime(t time.Time) {
 	if e != nil && e.rec.active() {
 		e.rec.setEndTime(t)
@@ -255,7 +243,8 @@ func (e *Event) SetEndTime(t time.Time) {
 }
 
 // AddChildren adds ids of events to children_ids, for events that no span of
-// this process stands for. What is no UUID is reported and left out.
+// this process stands for. What is no UUID is reported and left out. After End
+// the longer list is delivered as an update.
 func (e *Event) AddChildren(ids ...string) {
 	if e != nil {
 		e.rec.addChildren(ids)

@@ -2,6 +2,7 @@ package sessionspan
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"strings"
@@ -21,7 +22,12 @@ import (
 // handler outside, such as otelhttp's, has done so. Put it inside of that one:
 //
 //	otelhttp.NewHandler(sessionspan.Handler(mux), "server")
+//
+// A nil next finds nothing: it answers every request with status 404.
 func Handler(next http.Handler) http.Handler {
+	if next == nil {
+		next = http.NotFoundHandler()
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := r.Context()
 		carrier := propagation.HeaderCarrier(r.Header)
@@ -67,8 +73,11 @@ type transport struct {
 
 // RoundTrip implements [http.RoundTripper].
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r == nil {
+		return nil, errors.New("sessionspan: round trip: the request is nil")
+	}
 	n := nodeFrom(r.Context())
-	if n == nil || n.session == nil || !t.allowed(r.URL.Host) {
+	if n == nil || n.session == nil || r.URL == nil || !t.allowed(r.URL.Host) {
 		return t.base.RoundTrip(r)
 	}
 	// The mark is for a propagator that a transport further in may run.

@@ -34,7 +34,7 @@ type ToolCall struct {
 // A Document is what a search found.
 type Document struct {
 	ID       string
-	Score    float64
+	Score    float64 // one that is no number is reported, and written as "NaN" and the like
 	Content  string
 	Metadata map[string]any
 }
@@ -43,7 +43,7 @@ type Document struct {
 type Usage struct {
 	InputTokens      int64 // all that the model read, those from a cache included
 	OutputTokens     int64 // all that it wrote, reasoning included
-	TotalTokens      int64 // the sum of both, where it is zero
+	TotalTokens      int64 // the sum of both, where it is zero and the sum fits
 	CacheReadTokens  int64 // of the input: read from a cache
 	CacheWriteTokens int64 // of the input: written to a cache
 	ReasoningTokens  int64 // of the output: reasoning
@@ -194,13 +194,19 @@ func (r *recording) setUsage(u Usage) {
 	if !r.active() {
 		return
 	}
+	fits := true
 	if u.TotalTokens == 0 {
 		u.TotalTokens = u.InputTokens + u.OutputTokens
+		fits = (u.TotalTokens > u.InputTokens) == (u.OutputTokens > 0)
+	}
+	if !fits {
+		u.TotalTokens = 0
+		r.tracer().reports.Report("usage", fmt.Errorf("sessionspan: set usage: the sum of %d and %d tokens fits in no total_tokens, which is left out", u.InputTokens, u.OutputTokens))
 	}
 	o := objectWriter{}
 	o.count("prompt_tokens", u.InputTokens, true)
 	o.count("completion_tokens", u.OutputTokens, true)
-	o.count("total_tokens", u.TotalTokens, true)
+	o.count("total_tokens", u.TotalTokens, fits)
 	o.count("cache_read_input_tokens", u.CacheReadTokens, false)
 	o.count("cache_write_input_tokens", u.CacheWriteTokens, false)
 	o.count("reasoning_tokens", u.ReasoningTokens, false)
@@ -252,7 +258,7 @@ func (r *recording) setDocuments(documents []Document) {
 func (r *recording) appendDocument(dst []byte, d *Document) []byte {
 	o := objectWriter{b: dst, start: len(dst)}
 	o.text("id", d.ID)
-	o.json("score", rawjson.AppendFloat(nil, d.Score, 64))
+	o.json("score", r.value("document", d.Score))
 	o.text("content", d.Content)
 	if len(d.Metadata) > 0 {
 		o.json("metadata", r.value("document", d.Metadata))

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
@@ -33,6 +34,8 @@ type config struct {
 	otlp         *otlpDestination
 	destinations []func([]exporter.Option) (*exporter.Exporter, error)
 	shared       []exporter.Option // for every destination that New makes
+	spool        []exporter.Option // for those that can have one
+	meters       metric.MeterProvider
 	noEnv        bool
 	offSpans     bool
 	allChildren  bool
@@ -56,7 +59,8 @@ type otlpDestination struct {
 // makes. Sessions then keep its sampler, limits, resource and other processors;
 // New registers its span processor there, and Shutdown removes it again, but
 // neither shuts the provider down. It must be an SDK provider, or have its
-// method RegisterSpanProcessor. A nil provider is ignored.
+// method RegisterSpanProcessor. A nil provider is ignored. Several tracers may
+// share a provider; [Tracer] says which delivers what.
 //
 // OTEL_EXPORTER_OTLP_ENDPOINT is then not taken as a destination: such a
 // provider usually has an exporter for it already. [WithOTLP] adds one.
@@ -64,7 +68,7 @@ type otlpDestination struct {
 // For sampling by session, give the provider a [SessionSampler].
 func WithTracerProvider(p trace.TracerProvider) Option {
 	return optionFunc(func(c *config) {
-		if p != nil {
+		if sdk, ok := p.(*sdktrace.TracerProvider); p != nil && (!ok || sdk != nil) {
 			c.provider = p
 		}
 	})
@@ -153,12 +157,24 @@ func WithDefaults(options ...exporter.Option) Option {
 	return optionFunc(func(c *config) { c.shared = append(c.shared, options...) })
 }
 
+// WithSpool keeps records in files under dir until they are delivered, for the
+// HTTP API and for OTLP; see [exporter.WithSpool]. It is off by default, since it
+// writes prompts to disk.
+func WithSpool(dir string, options ...exporter.SpoolOption) Option {
+	return optionFunc(func(c *config) {
+		if dir == "" {
+			c.problems = append(c.problems, errors.New("WithSpool: the directory is empty"))
+		}
+		c.spool = []exporter.Option{exporter.WithSpool(dir, options...)}
+	})
+}
+
 // WithoutEnvironment ignores the HH_* and OTEL_* variables, as tests want.
 func WithoutEnvironment() Option { return optionFunc(func(c *config) { c.noEnv = true }) }
 
 // WithSpanFilter decides which spans of other tracers on the provider become
-// events of the session that they run in. It is given the name and the
-// attributes of the span, is called more than once for a span, and must be fast
+// events of the session that they run in, or that they name. It is given the name
+// and the attributes of the span, is called more than once for a span, and must be fast
 // and safe for concurrent use. The default keeps those that carry attributes of
 // the GenAI conventions, OpenInference, Traceloop or HoneyHive; what hangs on a
 // span that is left out hangs on its nearest ancestor that is kept. Collectors
@@ -271,8 +287,8 @@ func WithEventID(id string) FieldOption { return FieldOption{field: fieldEventID
 // WithStartTime sets when a session or event started. The default is now.
 func WithStartTime(t time.Time) FieldOption { return FieldOption{field: fieldStart, time: t} }
 
-// WithEndTime sets when a session or event ended. The default is the time of
-// the call of End.
+// WithEndTime sets when a session or event ended. The default, and the meaning
+// of a zero time, is the time of the call of End.
 func WithEndTime(t time.Time) FieldOption { return FieldOption{field: fieldEnd, time: t} }
 
 // WithDuration sets how long a session or event took, where that is not the

@@ -14,6 +14,7 @@ import (
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/exporter"
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/spansize"
 	"github.com/sessionspan/sessionspan/internal/untraced"
 )
 
@@ -60,18 +61,25 @@ func (p *processor) OnStart(ctx context.Context, s sdktrace.ReadWriteSpan) {
 	if !sc.IsSampled() || p.tracer.closed.Load() || untraced.Is(ctx) {
 		return
 	}
-	scope := nodeFrom(ctx)
-	if scope != nil && scope.starting && scope.tracer == p.tracer {
-		scope.starting = false
-		p.ours(scope, s, keyOf(sc))
-		return
+	scope, key := nodeFrom(ctx), keyOf(sc)
+	if scope != nil && scope.starting {
+		// A provider may have processors of several tracers. The first that sees
+		// the span settles for all of them whose it is.
+		scope.starting, scope.key = false, key
 	}
-	p.foreign(scope, s, keyOf(sc))
+	switch {
+	case scope == nil || scope.key != key:
+		p.foreign(scope, s, key)
+	case scope.tracer == p.tracer:
+		p.ours(scope, s, key)
+	default:
+		p.spans.add(key, &node{tracer: p.tracer, key: key, live: s, others: true})
+	}
 }
 
 // ours takes in a span that StartSession or StartEvent started.
 func (p *processor) ours(n *node, s sdktrace.ReadWriteSpan, key spanKey) {
-	n.key, n.live = key, s
+	n.live = s
 	if !p.spans.add(key, n) {
 		return // registered twice
 	}
@@ -81,6 +89,8 @@ func (p *processor) ours(n *node, s sdktrace.ReadWriteSpan, key spanKey) {
 		return
 	}
 	if n == session.root {
+		session.record()
+		n.says = session.identity
 		p.begin(n, s, []attribute.KeyValue{
 			attribute.String(honeyhive.AttrEventType, honeyhive.TypeSession),
 			attribute.String(honeyhive.AttrSessionName, s.Name()),
@@ -98,26 +108,19 @@ func (p *processor) ours(n *node, s sdktrace.ReadWriteSpan, key spanKey) {
 	session.settle()
 }
 
-// begin takes in the root of a session.
+// begin takes in the root of a session that is recorded.
 func (p *processor) begin(n *node, s sdktrace.ReadWriteSpan, stamps []attribute.KeyValue) {
 	session := n.session
-	session.idText = session.id.String()
-	session.setIdentity()
-	session.recorded.Store(true)
 	p.setRunning(n, true)
-	var live sdktrace.ReadOnlySpan = s
+	var live sdktrace.ReadOnlySpan
 	if n.rec != nil {
 		s.SetAttributes(session.identity...)
 		s.SetAttributes(stamps...)
 		n.rec.stamps = stamps
 		live = &liveSpan{s, n.rec}
 	} else { // what the user set stays
-		has := s.Attributes()
-		for _, kv := range session.identity {
-			if !hasKey(has, string(kv.Key)) {
-				s.SetAttributes(kv)
-			}
-		}
+		s.SetAttributes(lacking(s.Attributes(), session.identity)...)
+		live = &livePlain{s, p.tracer}
 	}
 	for _, e := range p.tracer.exporters {
 		e.OnStart(session.id, live)
@@ -129,7 +132,8 @@ func (p *processor) begin(n *node, s sdktrace.ReadWriteSpan, stamps []attribute.
 // known by now; where it is not, the queue's entry has it.
 func (p *processor) stamp(n *node, s sdktrace.ReadWriteSpan, stamps []attribute.KeyValue) []attribute.KeyValue {
 	session := n.session
-	s.SetAttributes(session.identity...)
+	s.SetAttributes(n.says...)
+	n.stamped = true
 	session.mu.Lock()
 	parent := ""
 	if above := n.parent; above.standing == kept {
@@ -146,24 +150,35 @@ func (p *processor) stamp(n *node, s sdktrace.ReadWriteSpan, stamps []attribute.
 // foreign takes in a span of another tracer.
 func (p *processor) foreign(scope *node, s sdktrace.ReadWriteSpan, key spanKey) {
 	n := &node{tracer: p.tracer, key: key, live: s}
+	attributes := s.Attributes()
+	if saysSession(attributes) && p.plainSession(n, s.Name(), attributes) {
+		if p.spans.add(key, n) {
+			p.begin(n, s, nil)
+		}
+		return
+	}
 	above := keyOf(s.Parent())
-	if scope != nil && scope.session != nil && (scope.tracer == p.tracer || scope.tracer == nil) {
+	running := p.spans.get(above)
+	scope = p.tracer.bind(scope)
+	switch {
+	case scope != nil && scope.session != nil && (scope.tracer == p.tracer || scope.tracer == nil):
 		if n.parent = scope; above != scope.key {
 			if between := scope.session.between(p, above); between != nil {
 				n.parent = between
 			}
 		}
-	} else if running := p.spans.get(above); running != nil && running.session != nil {
-		n.parent = running // the context was lost, the parent was not
-	}
-	attributes := s.Attributes()
-	if eventType(attributes) == honeyhive.TypeSession {
-		p.foreignSession(n, s, attributes)
-		return
+	case scope != nil && scope.session != nil:
+		n.others = true
+	case running == nil:
+	case running.session != nil: // the context was lost, the parent was not
+		n.parent = running
+	case running.others:
+		n.others = true
+	case p.tracer.keeps(s.Name(), attributes):
+		n.parent = p.sessionAbove(above)
 	}
 	if n.parent != nil {
 		n.session, n.event = n.parent.session, n.parent.event
-		p.tracer.adoptRemote(n.session)
 		n.standing = undecided
 		if p.tracer.keeps(s.Name(), attributes) {
 			n.standing = kept
@@ -179,23 +194,6 @@ func (p *processor) foreign(scope *node, s sdktrace.ReadWriteSpan, key spanKey) 
 	n.session.settle()
 }
 
-// foreignSession takes in the root of a session that was started by the plain
-// OpenTelemetry API.
-func (p *processor) foreignSession(n *node, s sdktrace.ReadWriteSpan, attributes []attribute.KeyValue) {
-	rec := convert.Convert(&convert.Span{TraceID: n.key.trace, SpanID: n.key.span, Name: s.Name(), Attributes: attributes})
-	session := &sessionState{root: n, id: rec.SessionID, project: rec.Project, source: rec.Source}
-	fill(&session.project, p.tracer.project)
-	fill(&session.source, p.tracer.source)
-	if rec.Project == "" && hasKey(attributes, honeyhive.AttrSessionID) {
-		// The id was derived without a project.
-		session.id = honeyhive.SessionID(session.project, text(attributes, honeyhive.AttrSessionID))
-	}
-	n.session, n.parent = session, nil
-	if p.spans.add(n.key, n) {
-		p.begin(n, s, nil)
-	}
-}
-
 // OnEnd implements [sdktrace.SpanProcessor]. A span whose start was not seen,
 // and one that ends twice, is left alone.
 func (p *processor) OnEnd(s sdktrace.ReadOnlySpan) {
@@ -206,19 +204,22 @@ func (p *processor) OnEnd(s sdktrace.ReadOnlySpan) {
 	}
 	f := &finishedSpan{ReadOnlySpan: s, node: n}
 	if n.rec != nil {
-		n.rec.freeze() // where the span was ended past its handle
+		if _, past := n.rec.freeze(); past {
+			f.past = true
+			p.tracer.reports.Once("past", errPast)
+		}
 	}
-	delivered := n.session != nil && n.session.recorded.Load()
-	if delivered {
+	delivered := false
+	switch {
+	case n.others:
+	case n.session == nil:
+		delivered = p.late(n, f)
+	case n.session.recorded.Load():
 		delivered = p.finish(n, f)
 		n.session.settle()
 	}
 	f.measure()
-	for _, e := range p.tracer.exporters {
-		if delivered || e.TakesSpans() {
-			e.OnEnd(f)
-		}
-	}
+	exporter.Deliver(f, p.tracer.exporters, delivered)
 }
 
 // finish settles the place of a span that has ended, and reports whether it is
@@ -233,7 +234,15 @@ func (p *processor) finish(n *node, f *finishedSpan) bool {
 		p.setRunning(n, false)
 		if n.rec == nil {
 			s.decideAll()
-			f.add(attribute.StringSlice(honeyhive.AttrChildrenIDs, s.childrenIDs(n)))
+			if ids := s.childrenIDs(n); len(ids) > 0 {
+				f.add(attribute.StringSlice(honeyhive.AttrChildrenIDs, ids))
+			}
+		}
+		if s.plain {
+			f.addDefaults()
+		}
+		if s.original != "" {
+			f.add(attribute.String(honeyhive.AttrMetadata+"."+convert.OriginalSessionID, s.original))
 		}
 		return true
 	}
@@ -248,6 +257,9 @@ func (p *processor) finish(n *node, f *finishedSpan) bool {
 		}
 	}
 	f.add(attribute.String(honeyhive.AttrParentID, s.idOf(s.keptParent(n))))
+	if s.plain {
+		f.addDefaults()
+	}
 	return true
 }
 
@@ -257,12 +269,11 @@ func (p *processor) ForceFlush(ctx context.Context) error { return p.tracer.Forc
 // Shutdown implements [sdktrace.SpanProcessor]: a provider that is shut down
 // delivers what the tracer has. See [Tracer.Shutdown].
 func (p *processor) Shutdown(ctx context.Context) error {
+	if p.tracer.left.Load() {
+		return nil // the tracer has done it, and takes its leave
+	}
 	p.tracer.closed.Store(true)
-	return p.tracer.each(ctx, (*exporter.Exporter).Shutdown)
-}
-
-func eventType(attributes []attribute.KeyValue) string {
-	return text(attributes, honeyhive.AttrEventType)
+	return p.tracer.each(orBackground(ctx), (*exporter.Exporter).Shutdown)
 }
 
 func text(attributes []attribute.KeyValue, key string) string {
@@ -287,8 +298,9 @@ func hasKey(attributes []attribute.KeyValue, key string) bool {
 // what its recording knows of it, which no limit of the provider has cut.
 type finishedSpan struct {
 	sdktrace.ReadOnlySpan
-	node *node
+	node *node                // for a span that was found late, its place in the tree
 	more []attribute.KeyValue // what was known at the end alone
+	past bool                 // the span was ended past its handle
 	size int64
 
 	once       sync.Once
@@ -299,21 +311,17 @@ var _ exporter.Detailed = (*finishedSpan)(nil)
 
 func (f *finishedSpan) add(kv attribute.KeyValue) { f.more = append(f.more, kv) }
 
-// measure estimates what the entry keeps in memory.
+// measure estimates what the entry keeps in memory: the span, and what the
+// recording has beside it because a limit cut it or it is kept off the span.
 func (f *finishedSpan) measure() {
-	const overhead = 1024
-	f.size = overhead + int64(len(f.Name()))
-	for _, kv := range f.ReadOnlySpan.Attributes() {
-		f.size += 64 + int64(len(kv.Value.AsString()))
+	f.size = spansize.Span(f.ReadOnlySpan) + spansize.Attributes(f.more)
+	if f.node.rec == nil {
+		return
 	}
-	if r := f.node.rec; r != nil && r.node.tracer.offSpans {
-		for _, kv := range r.final {
-			f.size += int64(len(kv.Value.AsString()))
-		}
-	}
-	for _, e := range f.Events() {
-		for _, kv := range e.Attributes {
-			f.size += 64 + int64(len(kv.Value.AsString()))
+	has := f.ReadOnlySpan.Attributes()
+	for _, kv := range f.node.rec.final {
+		if n := len(kv.Value.AsString()); n != len(text(has, string(kv.Key))) {
+			f.size += int64(n)
 		}
 	}
 }
@@ -334,6 +342,10 @@ func (f *finishedSpan) Attributes() []attribute.KeyValue {
 	f.once.Do(func() { f.attributes = f.restore() })
 	return f.attributes
 }
+
+// errPast is reported when a span was ended by another handle than ours.
+var errPast = errors.New("sessionspan: a session or event was ended by the End of its span; " +
+	"payloads are whole all the same, but other exporters of the provider do not see what was set on it: call its own End")
 
 // errCut is reported when the limits of a provider cut what was recorded.
 var errCut = errors.New("sessionspan: the span limits of the tracer provider cut attributes of sessions; " +
@@ -363,7 +375,7 @@ func (f *finishedSpan) restore() []attribute.KeyValue {
 			out = append(out, kv)
 		}
 	}
-	if cut {
+	if cut && !f.past {
 		f.node.tracer.reports.Once("limits", errCut)
 	}
 	return out
@@ -374,19 +386,22 @@ func (f *finishedSpan) restore() []attribute.KeyValue {
 func (f *finishedSpan) known() iter.Seq2[attribute.KeyValue, bool] {
 	return func(yield func(attribute.KeyValue, bool) bool) {
 		var identity, stamps, final []attribute.KeyValue
-		if s := f.node.session; s != nil && s.recorded.Load() {
-			identity = s.identity
+		n := f.node
+		if s := n.session; s != nil && s.recorded.Load() {
+			identity = n.says
 		}
-		offSpans := false
-		if r := f.node.rec; r != nil {
+		stamped, offSpans := n.stamped, false
+		if r := n.rec; r != nil {
 			stamps, final, offSpans = r.stamps, r.final, r.node.tracer.offSpans
+			stamped = true
 		}
 		for i, list := range [][]attribute.KeyValue{identity, stamps, final} {
 			for _, kv := range list {
 				if i < 2 && hasKey(final, string(kv.Key)) {
 					continue
 				}
-				if !yield(kv, !offSpans || !isContentKey(kv.Key)) {
+				expected := !offSpans || !isContentKey(kv.Key)
+				if !yield(kv, expected && (i > 0 || stamped)) {
 					return
 				}
 			}

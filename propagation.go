@@ -64,7 +64,7 @@ func (propagator) Fields() []string { return []string{baggageHeader} }
 
 // Inject writes the identity where the context is marked for it.
 func (propagator) Inject(ctx context.Context, carrier propagation.TextMapCarrier) {
-	if ctx.Value(markKey{}) != nil {
+	if ctx != nil && carrier != nil && ctx.Value(markKey{}) != nil {
 		inject(ctx, carrier)
 	}
 }
@@ -72,13 +72,17 @@ func (propagator) Inject(ctx context.Context, carrier propagation.TextMapCarrier
 // Extract takes the identity of a session from the carrier into the context.
 // What is no UUID is ignored.
 func (propagator) Extract(ctx context.Context, carrier propagation.TextMapCarrier) context.Context {
+	if ctx = orBackground(ctx); carrier == nil {
+		return ctx
+	}
 	return extract(ctx, carrier)
 }
 
 // Inject writes the identity of the session that ctx is in, and the trace
 // context, to the headers of a message: for queues and the like, whose carriers
 // nobody but the caller knows to be safe. Other baggage members that the carrier
-// has are kept. Outside a session it writes the trace context alone.
+// has are kept. Outside a session it writes the trace context alone, and with a
+// nil ctx or carrier nothing.
 func Inject(ctx context.Context, carrier propagation.TextMapCarrier) {
 	if ctx == nil || carrier == nil {
 		return
@@ -89,12 +93,10 @@ func Inject(ctx context.Context, carrier propagation.TextMapCarrier) {
 
 // Extract returns a context in the session and the trace that the carrier names,
 // for messages that were sent with [Inject]. A session that it does not name, or
-// by something that is no UUID, leaves ctx as it is.
+// by something that is no UUID, leaves ctx as it is. A nil ctx stands for
+// context.Background(), a nil carrier names nothing.
 func Extract(ctx context.Context, carrier propagation.TextMapCarrier) context.Context {
-	if ctx == nil {
-		ctx = context.Background()
-	}
-	if carrier == nil {
+	if ctx = orBackground(ctx); carrier == nil {
 		return ctx
 	}
 	return extract(propagation.TraceContext{}.Extract(ctx, carrier), carrier)
@@ -116,7 +118,7 @@ func inject(ctx context.Context, carrier propagation.TextMapCarrier) {
 		members = append(members, member)
 		total += len(member) + 1
 	}
-	for _, m := range n.identity() {
+	for _, m := range n.members() {
 		if len(members) >= baggageMembers || total+len(m) > baggageBytes {
 			break
 		}
@@ -126,8 +128,8 @@ func inject(ctx context.Context, carrier propagation.TextMapCarrier) {
 	carrier.Set(baggageHeader, strings.Join(members, ","))
 }
 
-// identity returns the members that name a place in a session.
-func (n *node) identity() []string {
+// members returns the baggage members that name a place in a session.
+func (n *node) members() []string {
 	s := n.session
 	members := []string{memberSession + "=" + s.id.String()}
 	if s.recorded.Load() {

@@ -32,14 +32,17 @@ type recording struct {
 	stamps []attribute.KeyValue
 
 	mu       sync.Mutex
-	buckets  convert.Buckets
+	buckets  convert.Buckets      // without what later holds
+	later    laterParts           // what was set since
 	extra    []attribute.KeyValue // attributes besides, such as those of the GenAI conventions
 	err      string
 	duration honeyhive.Optional[float64]
 	endTime  time.Time
 	more     []string             // children that the user named
 	final    []attribute.KeyValue // what the end wrote; set once, when ended
-	ended    bool
+	// lateInputs are what was set after the end.
+	lateInputs honeyhive.Object
+	ended      bool
 }
 
 // context returns ctx with the recording as the place where events belong.
@@ -71,8 +74,20 @@ func (r *recording) start(ctx context.Context, name string, options []trace.Span
 	return ctx
 }
 
-// active reports whether what is set goes anywhere.
+// active reports whether what is being set goes anywhere. It is for setters:
+// where something is lost because nobody has set up a tracer, that is said.
 func (r *recording) active() bool {
+	if r.recorded() {
+		return true
+	}
+	if s := r.node.session; r.node.tracer == nil && s != nil && !s.unsampledElsewhere {
+		tracerOf(context.Background()) // says once that there is none
+	}
+	return false
+}
+
+// recorded reports whether what is set goes anywhere.
+func (r *recording) recorded() bool {
 	if r.span != nil {
 		return true
 	}
@@ -80,8 +95,8 @@ func (r *recording) active() bool {
 	return s != nil && s.continued && s.root == &r.node && !s.unsampledElsewhere && !r.tracer().disabled
 }
 
-// tracer returns the tracer of the recording: the default one for a session
-// that came with a request.
+// tracer returns the tracer of the recording: the default one for a session that
+// came with a request and was taken from a context without a tracer.
 func (r *recording) tracer() *Tracer {
 	if r.node.tracer != nil {
 		return r.node.tracer
@@ -143,9 +158,13 @@ func (r *recording) merge(b convert.Bucket, o honeyhive.Object) {
 	}
 	r.mu.Lock()
 	if !r.ended {
-		r.buckets[b] = r.buckets[b].Merge(o)
+		r.later.add(&r.buckets, b, o)
 		r.mu.Unlock()
 		return
+	}
+	if b == convert.Inputs { // one key of the metadata, which an update replaces
+		r.lateInputs = r.lateInputs.Merge(o)
+		o = r.lateInputs
 	}
 	r.mu.Unlock()
 	r.update(func(u *honeyhive.Update) { setBucket(u, b, o) })
@@ -159,9 +178,13 @@ func (r *recording) attributes(kvs ...attribute.KeyValue) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.ended {
-		return
+	if !r.ended {
+		r.setExtra(kvs...)
 	}
+}
+
+// setExtra sets attributes besides the buckets. The lock is held.
+func (r *recording) setExtra(kvs ...attribute.KeyValue) {
 next:
 	for _, kv := range kvs {
 		for i := range r.extra {
@@ -174,18 +197,35 @@ next:
 	}
 }
 
-func (r *recording) setError(text string) {
+// The keys of the metadata under which an update holds what the API changes in
+// no other way.
+const (
+	metadataInputs      = "inputs"
+	metadataError       = "error"
+	metadataSessionName = "session_name"
+	metadataEventName   = "event_name"
+	metadataProject     = "project"
+	metadataSource      = "source"
+)
+
+// setText sets a text by way of set, with the lock held, or after the end
+// delivers it as the metadata of an update.
+func (r *recording) setText(key, text string, set func()) {
 	if text == "" || !r.active() {
 		return
 	}
 	r.mu.Lock()
 	if !r.ended {
-		r.err = strings.ToValidUTF8(text, "\uFFFD")
+		set()
 		r.mu.Unlock()
 		return
 	}
 	r.mu.Unlock()
-	r.update(func(u *honeyhive.Update) { u.Metadata, _ = u.Metadata.With("error", text) })
+	r.update(func(u *honeyhive.Update) { u.Metadata, _ = u.Metadata.With(key, text) })
+}
+
+func (r *recording) setError(text string) {
+	r.setText(metadataError, text, func() { r.err = strings.ToValidUTF8(text, "\uFFFD") })
 }
 
 // recordError sets the error and adds it to the span as an exception.
@@ -262,6 +302,9 @@ func (r *recording) setEndTime(t time.Time) {
 		return
 	}
 	r.mu.Unlock()
+	if t.IsZero() {
+		return
+	}
 	r.update(func(u *honeyhive.Update) { u.EndTime = honeyhive.Some(float64(t.UnixMilli())) })
 }
 
@@ -282,8 +325,14 @@ func (r *recording) addChildren(ids []string) {
 	r.more = append(r.more, good...)
 	ended := r.ended
 	r.mu.Unlock()
-	if ended && len(good) > 0 && r.span != nil && r.node.session != nil {
-		r.node.updateChildren()
+	switch {
+	case !ended || len(good) == 0:
+	case r.node.session == nil:
+		r.tracer().reports.Report("outside update", errOutside)
+	default:
+		if err := r.node.updateChildren(); err != nil {
+			r.tracer().reports.Report("update", err)
+		}
 	}
 }
 
@@ -334,6 +383,7 @@ func (r *recording) freeze() (final []attribute.KeyValue, first bool) {
 // known returns what was set as attributes. The lock is held. The children are
 // part of it only at the end.
 func (r *recording) known(atEnd bool) []attribute.KeyValue {
+	r.later.join(&r.buckets)
 	list := make([]attribute.KeyValue, 0, 8+len(r.extra))
 	for b, o := range r.buckets {
 		if !o.IsZero() {

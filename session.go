@@ -22,6 +22,9 @@ type Session struct {
 	state sessionState
 	// open is the session of this process that a continued one stands for.
 	open *Session
+	// bound are the sessions, one for each tracer, that stand for one that came
+	// with a request. The lock of the state guards them.
+	bound []*Session
 }
 
 // recording returns what the methods work on.
@@ -152,19 +155,48 @@ func (t *Tracer) ContinueSession(ctx context.Context, id string) (context.Contex
 		t.reports.Report("continue", errors.New("sessionspan: continue session: the id is empty"))
 		return ctx, nil
 	}
-	if n := nodeFrom(ctx); n != nil && n.session != nil && n.session.id == u && n.tracer != nil {
+	n := nodeFrom(ctx)
+	if n != nil && (n.session == nil || n.session.id != u) {
+		n = nil
+	}
+	if n != nil && n.tracer != nil {
 		return ctx, n.session.handle
 	}
-	s := t.continued(u)
 	if root := t.processor.running(u); root != nil {
+		s := t.continued(u)
 		s.open = root.session.handle
 		return context.WithValue(ctx, scopeKey{}, root), s
 	}
-	return context.WithValue(ctx, scopeKey{}, &s.rec.node), s
+	if n = t.bind(n); n == nil || n.tracer == nil {
+		n = &t.continued(u).rec.node
+	}
+	return context.WithValue(ctx, scopeKey{}, n), n.session.handle
+}
+
+// bind returns the place of a context as t has it. A session that came with a
+// request knows no tracer. It stays as it is, since many goroutines have it, and
+// each tracer that uses it gets a session of its own that stands for it: the
+// same one every time. Any other place is its own.
+func (t *Tracer) bind(n *node) *node {
+	if n == nil || n.tracer != nil || t.disabled || n.session.unsampledElsewhere {
+		return n
+	}
+	st := n.session
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	for _, s := range st.handle.bound {
+		if s.rec.node.tracer == t {
+			return &s.rec.node
+		}
+	}
+	s := t.continued(st.id)
+	s.state.remoteParent = st.remoteParent
+	st.handle.bound = append(st.handle.bound, s)
+	return &s.rec.node
 }
 
 // continued makes the handle of a session that another process holds. t is nil
-// for one that came with a request, before any tracer saw it.
+// for one that came with a request; see bind.
 func (t *Tracer) continued(id honeyhive.UUID) *Session {
 	s := new(Session)
 	st := &s.state
@@ -180,7 +212,8 @@ func (t *Tracer) continued(id honeyhive.UUID) *Session {
 	return s
 }
 
-// setIdentity fills in the attributes that every span of the session has.
+// setIdentity fills in the attributes that every span of the session has which
+// starts from now on. The lock is held where others have the session.
 func (s *sessionState) setIdentity() {
 	list := make([]attribute.KeyValue, 0, 6)
 	list = append(list,
@@ -221,35 +254,60 @@ func (s *Session) Span() trace.Span {
 
 // IsRecording reports whether what is set goes anywhere. It is worth asking
 // before something costly is computed only to be recorded.
-func (s *Session) IsRecording() bool { return s != nil && s.recording().active() }
+func (s *Session) IsRecording() bool { return s != nil && s.recording().recorded() }
 
-// SetName renames the session. It does nothing after End.
+// SetName renames the session. An empty name sets nothing. On a session that was
+// continued or has ended, whose name the API does not change, it goes to the
+// metadata, as session_name.
 func (s *Session) SetName(name string) {
-	if s == nil || name == "" {
+	if s == nil {
 		return
 	}
-	if r := s.recording(); r.span != nil {
+	r := s.recording()
+	r.setText(metadataSessionName, name, func() {
 		r.span.SetName(name)
-		r.attributes(attribute.String(honeyhive.AttrSessionName, name))
-	}
+		r.setExtra(attribute.String(honeyhive.AttrSessionName, name))
+	})
 }
 
-// SetProject changes the project of the session, for spans that start later and
-// for the session's payload. It does nothing after End. Use [WithProject] where
-// the project is known at the start.
-func (s *Session) SetProject(name string) { s.setText(honeyhive.AttrProject, name) }
+// SetProject changes the project of the session, for its payload and for the
+// spans of this process that start later; its id stays what it is. An empty name
+// sets nothing. On a session that was continued or has ended, whose project the
+// API does not change, it goes to the metadata, as project. Use [WithProject]
+// where the project is known at the start.
+func (s *Session) SetProject(name string) {
+	s.setOrigin(honeyhive.AttrProject, metadataProject, name, func(st *sessionState) *string { return &st.project })
+}
 
-// SetSource changes the source of the session's payload. It does nothing after
-// End. Use [WithSource] where the source is known at the start.
-func (s *Session) SetSource(name string) { s.setText(honeyhive.AttrSource, name) }
+// SetSource changes the source of the session, for its payload and for the spans
+// of this process that start later. An empty name sets nothing. On a session that
+// was continued or has ended, whose source the API does not change, it goes to
+// the metadata, as source. Use [WithSource] where the source is known at the
+// start.
+func (s *Session) SetSource(name string) {
+	s.setOrigin(honeyhive.AttrSource, metadataSource, name, func(st *sessionState) *string { return &st.source })
+}
 
-func (s *Session) setText(key, text string) {
-	if s != nil && text != "" {
-		s.recording().attributes(attribute.String(key, text))
+// setOrigin changes a text that is part of the identity of the session.
+func (s *Session) setOrigin(attr, key, text string, field func(*sessionState) *string) {
+	if s == nil || text == "" {
+		return
 	}
+	r := s.recording()
+	if !r.active() {
+		return
+	}
+	st := r.node.session
+	st.mu.Lock()
+	*field(st) = text
+	st.setIdentity()
+	st.mu.Unlock()
+	r.setText(key, text, func() { r.setExtra(attribute.String(attr, text)) })
 }
 
 // SetInputs merges v into the inputs. See the package documentation on values.
+// On a session that was continued or has ended they go to the metadata, as
+// inputs.
 func (s *Session) SetInputs(v any) { s.set(convert.Inputs, v) }
 
 // SetOutputs merges v into the outputs. See the package documentation on values.
@@ -281,7 +339,8 @@ func (s *Session) set(b convert.Bucket, v any) {
 }
 
 // SetError says why the session failed. The last text counts; an empty one sets
-// nothing.
+// nothing. On a session that was continued or has ended it goes to the metadata,
+// as error.
 func (s *Session) SetError(text string) {
 	if s != nil {
 		s.recording().setError(text)
@@ -304,8 +363,9 @@ func (s *Session) SetDuration(d time.Duration) {
 	}
 }
 
-// SetEndTime sets when the session ended. Without it End takes the time of the
-// call.
+// SetEndTime sets when the session ended. Without it, and after one with the zero
+// time, End takes the time of the call. On a session that was continued or has
+// ended the zero time changes nothing.
 func (s *Session) SetEndTime(t time.Time) {
 	if s != nil && s.recording().active() {
 		s.recording().setEndTime(t)
@@ -313,7 +373,9 @@ func (s *Session) SetEndTime(t time.Time) {
 }
 
 // AddChildren adds ids of events to children_ids, for events that no span of
-// this process stands for. What is no UUID is reported and left out.
+// this process stands for. What is no UUID is reported and left out. On a session
+// that has ended the longer list is delivered as an update, and on one that was
+// continued a list of what was added here.
 func (s *Session) AddChildren(ids ...string) {
 	if s != nil {
 		s.recording().addChildren(ids)

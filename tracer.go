@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
@@ -28,6 +29,16 @@ const defaultSource = "production"
 // A Tracer records sessions and delivers them. Make one with [New] and end it
 // with [Tracer.Shutdown]. All methods are safe for concurrent use; a nil Tracer
 // records nothing.
+//
+// A program may have several, on one provider or on several. What is started in
+// a session belongs to the tracer of the session, whichever tracer it is started
+// with, and goes to the destinations of that tracer alone. That holds for spans
+// of the plain OpenTelemetry API too, unless they run on another provider: then
+// they are no part of the session. A session that was made by the plain API
+// belongs to nobody, so every tracer of its provider delivers it, each with its
+// own project and source where the session names none. Destinations that take
+// spans rather than sessions get every span of the provider. The order in which
+// the tracers were made does not matter.
 type Tracer struct {
 	provider  trace.TracerProvider
 	own       *sdktrace.TracerProvider // the provider, where New made it
@@ -45,8 +56,11 @@ type Tracer struct {
 	forViewers  bool // somebody reads spans, so GenAI content is worth writing
 	disabled    bool
 
+	stopMetrics func() error // nil without metrics
+
 	shutdown sync.Once
 	closed   atomic.Bool
+	left     atomic.Bool // the destinations are shut down, and the provider is about to be left
 }
 
 // registrar is what New needs of a provider.
@@ -100,7 +114,18 @@ func New(options ...Option) (*Tracer, error) {
 		c.problems = append(c.problems, errors.New("no project is named, and the HTTP API asks for one: use WithProject or HH_PROJECT"))
 	}
 	t.record(&c)
+	if len(c.problems) == 0 && len(t.exporters) > 0 {
+		var err error
+		if t.stopMetrics, err = t.measure(c.meters); err != nil {
+			c.problems = append(c.problems, err)
+		}
+	}
 	if len(c.problems) > 0 {
+		now, cancel := context.WithCancel(context.Background())
+		cancel()
+		for _, e := range t.exporters { // some hold a spool
+			_ = e.Shutdown(now)
+		}
 		return nil, fmt.Errorf("sessionspan: %w", errors.Join(c.problems...))
 	}
 	return t, nil
@@ -110,6 +135,7 @@ func New(options ...Option) (*Tracer, error) {
 func (c *config) exporters() []*exporter.Exporter {
 	shared := append([]exporter.Option{exporter.WithErrorHandler(c.handle)}, c.shared...)
 	shared = slices.Clip(shared)
+	spooled := slices.Clip(slices.Concat(shared, c.spool))
 	var list []*exporter.Exporter
 	add := func(e *exporter.Exporter, err error) {
 		if err != nil {
@@ -122,10 +148,10 @@ func (c *config) exporters() []*exporter.Exporter {
 		cfg := c.http.cfg
 		fill(&cfg.Project, c.project)
 		fill(&cfg.Source, c.source)
-		add(exporter.NewHTTP(cfg, append(shared, c.http.options...)...))
+		add(exporter.NewHTTP(cfg, append(spooled, c.http.options...)...))
 	}
 	if c.otlp != nil {
-		add(exporter.NewOTLP(c.otlp.cfg, append(shared, c.otlp.options...)...))
+		add(exporter.NewOTLP(c.otlp.cfg, append(spooled, c.otlp.options...)...))
 	}
 	for _, destination := range c.destinations {
 		add(destination(shared))
@@ -197,13 +223,13 @@ func (t *Tracer) SpanProcessor() sdktrace.SpanProcessor {
 }
 
 // ForceFlush waits until all that ended before is delivered everywhere, or ctx
-// ends. Sessions that run and have finished events are announced for it. The
+// ends; a nil ctx does not end. Sessions that run and have finished events are announced for it. The
 // error counts what waits and where, and what was dropped since the last flush.
 func (t *Tracer) ForceFlush(ctx context.Context) error {
 	if t == nil {
 		return nil
 	}
-	return t.each(ctx, (*exporter.Exporter).ForceFlush)
+	return t.each(orBackground(ctx), (*exporter.Exporter).ForceFlush)
 }
 
 // each calls a method of all destinations at once, so that one that hangs does
@@ -219,53 +245,79 @@ func (t *Tracer) each(ctx context.Context, call func(*exporter.Exporter, context
 }
 
 // Shutdown delivers what there is until ctx ends, and stops. What could not be
-// delivered by then is dropped and counted in the error. Sessions that still run
+// delivered by then stays in the spool, or is dropped where there is none; the
+// error counts both. Sessions that still run
 // are sent as incomplete. Afterwards nothing is recorded, and calling Shutdown
 // again changes nothing. Call it before the Shutdown of a provider of your own,
 // which it does not shut down.
 //
-// A context without a deadline waits for as long as the destinations take.
+// A context without a deadline, or a nil one, waits for as long as the
+// destinations take.
 func (t *Tracer) Shutdown(ctx context.Context) error {
 	if t == nil {
 		return nil
 	}
+	ctx = orBackground(ctx)
 	t.closed.Store(true)
 	err := t.each(ctx, (*exporter.Exporter).Shutdown)
-	done := make(chan error, 1)
+	t.left.Store(true)
 	t.shutdown.Do(func() {
-		go func() { done <- t.leave(ctx) }()
-		// The provider's lock may be held by a stuck processor of its own.
-		select {
-		case e := <-done:
-			err = errors.Join(err, e)
-		case <-ctx.Done():
-			select {
-			case e := <-done:
-				err = errors.Join(err, e)
-			default:
-				err = errors.Join(err, fmt.Errorf("sessionspan: the tracer provider did not let go of the span processor: %w", context.Cause(ctx)))
-			}
+		err = errors.Join(err, t.leave(ctx))
+		if t.stopMetrics != nil {
+			err = errors.Join(err, t.stopMetrics())
 		}
 	})
 	return err
 }
 
-// leave takes the processor, which is closed by now, off the provider.
+// leaveGrace is how long leaving the provider may take when the context of
+// Shutdown was used up by the destinations.
+const leaveGrace = 100 * time.Millisecond
+
+// leave takes the processor, which is closed by now, off the provider. That
+// takes no time unless the lock of the provider is held by a processor that is
+// stuck.
 func (t *Tracer) leave(ctx context.Context) error {
-	switch p := t.provider.(type) {
-	case *sdktrace.TracerProvider:
-		if p == t.own {
-			return p.Shutdown(ctx)
+	done := make(chan error, 1)
+	go func() {
+		switch p := t.provider.(type) {
+		case *sdktrace.TracerProvider:
+			if p == t.own {
+				done <- p.Shutdown(context.WithoutCancel(ctx))
+				return
+			}
+			p.UnregisterSpanProcessor(t.processor)
+		case registrar:
+			p.UnregisterSpanProcessor(t.processor)
 		}
-		p.UnregisterSpanProcessor(t.processor)
-	case registrar:
-		p.UnregisterSpanProcessor(t.processor)
+		done <- nil
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
 	}
-	return nil
+	grace := time.NewTimer(leaveGrace)
+	defer grace.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-grace.C:
+		return fmt.Errorf("sessionspan: the tracer provider did not let go of the span processor: %w", context.Cause(ctx))
+	}
+}
+
+// orBackground returns ctx, or one that never ends in place of nil.
+func orBackground(ctx context.Context) context.Context {
+	if ctx == nil {
+		return context.Background()
+	}
+	return ctx
 }
 
 // Stats returns the account of each destination: at any moment, what was created
-// is the sum of what was delivered, waits and was dropped.
+// and adopted is the sum of what was delivered, waits, was set aside and was
+// dropped. See [WithMeterProvider] for the same as metrics.
 func (t *Tracer) Stats() []exporter.Stats {
 	if t == nil {
 		return nil
@@ -332,7 +384,7 @@ func tracerOf(ctx context.Context) *Tracer {
 	t := defaultTracer.Load()
 	if t == nil {
 		sayNoDefault.Do(func() {
-			otel.Handle(errors.New("sessionspan: a session was started without a tracer, so nothing is recorded: call New and SetDefault"))
+			otel.Handle(errors.New("sessionspan: a session was used without a tracer, so nothing is recorded: call New and SetDefault"))
 		})
 		return nothing
 	}

@@ -2,7 +2,9 @@ package sessionspan_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -13,12 +15,15 @@ import (
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/propagation"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace/noop"
+	"go.uber.org/goleak"
 
 	"github.com/sessionspan/sessionspan"
 	"github.com/sessionspan/sessionspan/exporter"
+	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/sessiontest"
 )
 
@@ -49,7 +54,7 @@ func TestConfiguration(t *testing.T) {
 			options:      options{sessionspan.WithProject("p"), sessionspan.WithHTTP(exporter.HTTPConfig{URL: "http://example.com", Key: "k", Insecure: true})},
 			destinations: "http example.com",
 		},
-		{name: "no URL", env: env{"HH_API_KEY": "k", "HH_API_URL": "example.com", "HH_PROJECT": "p"}, problems: []string{"no http or https URL"}},
+		{name: "no URL", env: env{"HH_API_KEY": "k", "HH_API_URL": "example.com", "HH_PROJECT": "p"}, problems: []string{"must begin with https:// or http://"}},
 		{name: "password in the URL", env: env{"HH_API_KEY": "k", "HH_API_URL": "https://u:secret@example.com", "HH_PROJECT": "p"}, problems: []string{"must not hold a user or password"}},
 		{name: "key that no header can carry", env: env{"HH_API_KEY": "a\nb", "HH_PROJECT": "p"}, problems: []string{"characters that no header can carry"}},
 		{name: "options win", env: env{"HH_API_KEY": "k", "HH_API_URL": "http://bad.example"}, options: options{sessionspan.WithAPIURL(local), sessionspan.WithProject("p")}, destinations: "http 127.0.0.1:9"},
@@ -75,7 +80,7 @@ func TestConfiguration(t *testing.T) {
 		{name: "option of another call", options: options{sessionspan.WithWriter(io.Discard), sessionspan.WithInputs(1), sessionspan.WithSessionID("x")}, problems: []string{"an option for inputs is for sessions", "WithSessionID is for sessions"}},
 		{
 			name: "all problems at once", env: env{"HH_API_KEY": "k", "HH_API_URL": "ftp://x", "OTEL_TRACES_SAMPLER": "often", "OTEL_EXPORTER_OTLP_ENDPOINT": ":"},
-			problems: []string{"no http or https URL", "is not known", "the URL cannot be read", "no project is named"},
+			problems: []string{"must begin with https:// or http://", "is not known", "the URL cannot be read", "no project is named"},
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -118,6 +123,40 @@ func TestConfiguration(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestDeliveryByTheEnvironment sets the variables that users of HoneyHive's SDKs
+// have set, and nothing else.
+func TestDeliveryByTheEnvironment(t *testing.T) {
+	server := newAPI(t)
+	t.Setenv("HH_API_URL", server.URL)
+	t.Setenv("HH_API_KEY", "secret")
+	t.Setenv("HH_PROJECT", "Simple RAG Project")
+	tracer := newTracer(t)
+	ctx, s := tracer.StartSession(t.Context(), "s")
+	_, e := tracer.StartEvent(ctx, sessionspan.Tool, "e")
+	e.End()
+	s.End()
+	flush(t, tracer)
+	var start struct{ Session honeyhive.SessionStartRequest }
+	sessions := server.bodies("POST", "/session/start")
+	if len(sessions) != 1 {
+		t.Fatalf("%d sessions", len(sessions))
+	}
+	if err := json.Unmarshal([]byte(sessions[0]), &start); err != nil {
+		t.Fatal(err)
+	}
+	if got := start.Session; got.SessionID.Or("") != s.ID() || got.Project.Or("") != "Simple RAG Project" {
+		t.Errorf("session %s", sessions[0])
+	}
+	if events := server.events(t); len(events) != 1 || events[0].EventID.Or("") != e.ID() || events[0].SessionID.Or("") != s.ID() {
+		t.Errorf("events %+v", events)
+	}
+	for _, r := range server.seen() {
+		if r.header.Get("Authorization") != "Bearer secret" {
+			t.Errorf("%s %s: Authorization %q", r.method, r.path, r.header.Get("Authorization"))
+		}
 	}
 }
 
@@ -173,6 +212,90 @@ func TestNilTracer(t *testing.T) {
 		t.Error("a nil tracer has parts")
 	}
 	tracer.TracerProvider().Tracer("x")
+}
+
+// TestNilArguments gives nil to whatever takes a context, a carrier, a handler or
+// the like: nothing panics, and a nil context is one without anything.
+//
+//nolint:staticcheck // nil contexts are what is tested
+func TestNilArguments(t *testing.T) {
+	p := sessiontest.New(t, sessionspan.WithTracerProvider((*sdktrace.TracerProvider)(nil)))
+	tracer := p.Tracer
+	ctx, s := tracer.StartSession(nil, "s")
+	for name, call := range map[string]func() error{
+		"ForceFlush": func() error { return tracer.ForceFlush(nil) },
+		"processor":  func() error { return tracer.SpanProcessor().ForceFlush(nil) },
+		"Update":     func() error { return tracer.Update(nil, s.ID(), sessionspan.WithFeedback(1)) },
+		"StartEvent": func() error { _, e := tracer.StartEvent(nil, sessionspan.Tool, ""); e.End(); return nil },
+		"ContinueSession": func() error {
+			_, c := tracer.ContinueSession(nil, s.ID())
+			c.End()
+			return nil
+		},
+		"context": func() error {
+			sessionspan.ContextWithSession(nil, s)
+			sessionspan.ContextWithEvent(nil, nil)
+			sessionspan.ContextWithTracer(nil, tracer)
+			if sessionspan.SessionFromContext(nil) != nil || sessionspan.EventFromContext(nil) != nil {
+				return errors.New("a nil context has something")
+			}
+			return nil
+		},
+		"propagator": func() error {
+			prop, carrier := sessionspan.Propagator(), propagation.MapCarrier{}
+			prop.Inject(nil, nil)
+			prop.Inject(nil, carrier)
+			prop.Inject(ctx, nil)
+			sessionspan.Inject(nil, carrier)
+			sessionspan.Inject(ctx, nil)
+			if len(carrier) > 0 {
+				return fmt.Errorf("injected %v", carrier)
+			}
+			for _, from := range []context.Context{prop.Extract(nil, nil), prop.Extract(nil, carrier), sessionspan.Extract(nil, nil), sessionspan.Extract(nil, carrier)} {
+				if from == nil || sessionspan.SessionFromContext(from) != nil {
+					return fmt.Errorf("extracted %v", from)
+				}
+			}
+			return nil
+		},
+		"Handler": func() error {
+			w := httptest.NewRecorder()
+			sessionspan.Handler(nil).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+			if w.Code != http.StatusNotFound {
+				return fmt.Errorf("status %d", w.Code)
+			}
+			return nil
+		},
+		"Transport": func() error {
+			transport := sessionspan.Transport(nil, "example.com")
+			for _, r := range []*http.Request{nil, new(http.Request), new(http.Request).WithContext(ctx)} {
+				if response, err := transport.RoundTrip(r); err == nil {
+					return errors.Join(errors.New("sent nothing"), response.Body.Close())
+				}
+			}
+			return nil
+		},
+		"sampler": func() error {
+			sampler := sessionspan.SessionSampler(nil)
+			if got := sampler.ShouldSample(sdktrace.SamplingParameters{}).Decision; got != sdktrace.RecordAndSample {
+				return fmt.Errorf("decision %v", got)
+			}
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := call(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	s.End()
+	if err := tracer.Shutdown(nil); err != nil {
+		t.Error(err)
+	}
+	if err := tracer.SpanProcessor().Shutdown(nil); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestNilHandles calls every method on nil.
@@ -406,6 +529,68 @@ func TestProviderWithAStuckProcessor(t *testing.T) {
 	}
 	close(stuck.release)
 	wg.Wait()
+}
+
+// TestShutdownThatRunsOutOfTime blames nothing but the destination when it uses
+// up the context, and leaves the provider and no goroutine behind.
+func TestShutdownThatRunsOutOfTime(t *testing.T) {
+	for name, options := range map[string][]sessionspan.Option{
+		"own provider":     nil,
+		"foreign provider": {sessionspan.WithTracerProvider(sdktrace.NewTracerProvider())},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for range 20 {
+				tracer, err := sessionspan.New(append(options, sessionspan.WithoutEnvironment(), sessionspan.WithProject("p"),
+					sessionspan.WithAPIURL("http://127.0.0.1:1"), sessionspan.WithErrorHandler(nil))...)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, s := tracer.StartSession(t.Context(), "s")
+				s.End()
+				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
+				err = tracer.Shutdown(ctx)
+				cancel()
+				if err == nil || strings.Contains(err.Error(), "provider") {
+					t.Fatalf("error %v", err)
+				}
+				if n := strings.Count(err.Error(), "were left"); n != 1 {
+					t.Fatalf("said %d times: %v", n, err)
+				}
+				if _, span := tracer.TracerProvider().Tracer("x").Start(t.Context(), "x"); name == "own provider" && span.IsRecording() {
+					t.Fatal("the provider that New made runs on")
+				}
+				goleak.VerifyNone(t, goleak.IgnoreCurrent())
+			}
+		})
+	}
+}
+
+// TestShutdownOfAStuckProvider says so where the provider is really stuck.
+func TestShutdownOfAStuckProvider(t *testing.T) {
+	stuck := &stuckRegistrar{TracerProvider: sdktrace.NewTracerProvider(), release: make(chan struct{}), left: make(chan struct{})}
+	tracer, err := sessionspan.New(sessionspan.WithTracerProvider(stuck), sessionspan.WithWriter(io.Discard), sessionspan.WithoutEnvironment())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := tracer.Shutdown(ctx); err == nil || !strings.Contains(err.Error(), "did not let go of the span processor") {
+		t.Errorf("error %v", err)
+	}
+	close(stuck.release)
+	<-stuck.left
+}
+
+// stuckRegistrar is a provider that does not let go of its processors.
+type stuckRegistrar struct {
+	*sdktrace.TracerProvider
+	release, left chan struct{}
+}
+
+func (s *stuckRegistrar) UnregisterSpanProcessor(p sdktrace.SpanProcessor) {
+	<-s.release
+	s.TracerProvider.UnregisterSpanProcessor(p)
+	close(s.left)
 }
 
 func TestProviderShutsDownFirst(t *testing.T) {

@@ -43,14 +43,17 @@ const (
 // those that the lock of the session guards.
 type node struct {
 	tracer   *Tracer
-	session  *sessionState  // nil outside a session
-	parent   *node          // nil for the session itself and outside a session
-	event    *Event         // the nearest event of ours, itself included
-	rec      *recording     // nil for a span of another tracer
-	given    honeyhive.UUID // the id that the user chose for the event
+	session  *sessionState        // nil outside a session
+	parent   *node                // nil for the session itself and outside a session
+	event    *Event               // the nearest event of ours, itself included
+	rec      *recording           // nil for a span of another tracer
+	given    honeyhive.UUID       // the id that the user chose for the event
+	says     []attribute.KeyValue // what its span says of the session: its identity at the start
 	key      spanKey
 	live     sdktrace.ReadWriteSpan // while the span runs
 	starting bool                   // the span of this node is the next to start in its context
+	others   bool                   // it belongs to another tracer of ours
+	stamped  bool                   // the span has the identity of the session
 	over     atomic.Bool            // the list of children is made, or about to be
 	lateSent atomic.Bool            // an update of the children is on its way
 
@@ -91,13 +94,17 @@ type sessionState struct {
 	// remoteParent is the event of another process under which this one's
 	// events hang; the nil UUID for the session itself.
 	remoteParent honeyhive.UUID
+	// plain is set where the root is a span of the plain OpenTelemetry API.
+	plain bool
+	// original is how such a root names its session, where it is not the id.
+	original string
 	// continued is set where another process holds the root.
 	continued bool
 	// unsampledElsewhere is set where that process does not record the session.
 	unsampledElsewhere bool
 
 	project, source string
-	identity        []attribute.KeyValue // for every span of the session; not changed once set
+	identity        []attribute.KeyValue // for every span of the session that starts from now on
 
 	recorded atomic.Bool // its spans are delivered
 
@@ -115,11 +122,16 @@ type sessionState struct {
 func (s *sessionState) attach(n *node) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.place(n)
+}
+
+// place is attach where the lock is held.
+func (s *sessionState) place(n *node) {
 	for n.parent.parent != nil && n.parent.rec != nil && n.parent.rec.span == nil {
 		n.parent = n.parent.parent
 	}
 	s.sequence++
-	n.sequence = s.sequence
+	n.sequence, n.says = s.sequence, s.identity
 	if n.standing == undecided {
 		if s.waiting == nil {
 			s.waiting = make(map[*node]struct{})
@@ -225,7 +237,7 @@ func (s *sessionState) settle() {
 	s.mu.Unlock()
 	for _, n := range touched {
 		if s.recorded.Load() {
-			n.updateChildren()
+			_ = n.updateChildren() // collectors see who the parent is
 		}
 	}
 }
@@ -319,6 +331,35 @@ func (s *spans) get(k spanKey) *node {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	return sh.live[k]
+}
+
+// swap puts another node in the place of one, and reports whether that was still
+// there.
+func (s *spans) swap(from, to *node) bool {
+	sh := &s.shards[s.shard(from.key)]
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if sh.live[from.key] != from {
+		return false
+	}
+	sh.live[from.key] = to
+	return true
+}
+
+// outside returns the spans of a trace that run outside of any session.
+func (s *spans) outside(t trace.TraceID) map[spanKey]*node {
+	found := make(map[spanKey]*node)
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.mu.Lock()
+		for k, n := range sh.live {
+			if k.trace == t && n.session == nil && !n.others {
+				found[k] = n
+			}
+		}
+		sh.mu.Unlock()
+	}
+	return found
 }
 
 func (s *spans) remove(k spanKey) *node {

@@ -19,7 +19,8 @@ func Update(ctx context.Context, id string, options ...FieldOption) error {
 // Update changes a session or an event long after its end, from any process:
 // feedback, metrics, outputs, metadata, configuration, user properties, the
 // duration and the end. Maps are merged by top-level key. What the API cannot
-// change (inputs, the error) goes to the metadata.
+// change (inputs, the error) goes to the metadata, as inputs and error. A zero
+// end changes nothing.
 //
 // id is the UUID of the session or event, or the string that was given to
 // [WithSessionID] in the same project. The update is queued and delivered like
@@ -27,8 +28,9 @@ func Update(ctx context.Context, id string, options ...FieldOption) error {
 // default for ten minutes.
 //
 // It returns an error where the update can go nowhere: the id is empty, an
-// option is of no use here, nothing would change, or no destination takes
-// updates (collectors do not). Where nothing is recorded it does nothing.
+// option is of no use here, nothing would change, no destination takes updates
+// (collectors do not), or the tracer was shut down. Where nothing is recorded it
+// does nothing.
 func (t *Tracer) Update(_ context.Context, id string, options ...FieldOption) error {
 	if t == nil || t.disabled {
 		return nil
@@ -47,9 +49,13 @@ func (t *Tracer) Update(_ context.Context, id string, options ...FieldOption) er
 		case fieldDuration:
 			u.Duration = honeyhive.Some(o.number)
 		case fieldEnd:
-			u.EndTime = honeyhive.Some(float64(o.time.UnixMilli()))
+			if !o.time.IsZero() {
+				u.EndTime = honeyhive.Some(float64(o.time.UnixMilli()))
+			}
 		case fieldError:
-			u.Metadata, _ = u.Metadata.With("error", o.text)
+			if o.text != "" {
+				u.Metadata, _ = u.Metadata.With(metadataError, o.text)
+			}
 		case fieldNone:
 		default:
 			problems = append(problems, fmt.Errorf("%s cannot be updated", o.name()))
@@ -61,14 +67,22 @@ func (t *Tracer) Update(_ context.Context, id string, options ...FieldOption) er
 	if len(problems) > 0 {
 		return fmt.Errorf("sessionspan: update %s: %w", target, errors.Join(problems...))
 	}
+	if t.closed.Load() {
+		return fmt.Errorf("sessionspan: update %s: the tracer was shut down", target)
+	}
 	return t.deliver(target, u)
 }
 
 // deliver gives an update to every destination that takes updates.
 func (t *Tracer) deliver(session honeyhive.UUID, u *honeyhive.Update) error {
+	return t.give(func(e *exporter.Exporter) error { return e.Update(session, u) })
+}
+
+// give hands something to every destination that takes updates.
+func (t *Tracer) give(to func(*exporter.Exporter) error) error {
 	taken := false
 	for _, e := range t.exporters {
-		err := e.Update(session, u)
+		err := to(e)
 		if err == nil {
 			taken = true
 		} else if !errors.Is(err, exporter.ErrNoUpdates) {
@@ -99,7 +113,12 @@ func setBucket(u *honeyhive.Update, b convert.Bucket, o honeyhive.Object) {
 		u.UserProperties = u.UserProperties.Merge(o)
 	case convert.Inputs:
 		if !o.IsZero() {
-			u.Metadata, _ = u.Metadata.With("inputs", o)
+			if before, ok := u.Metadata.Get(metadataInputs); ok {
+				if whole, err := honeyhive.ParseObject(before); err == nil {
+					o = whole.Merge(o)
+				}
+			}
+			u.Metadata, _ = u.Metadata.With(metadataInputs, o)
 		}
 	}
 }
@@ -108,7 +127,7 @@ func setBucket(u *honeyhive.Update, b convert.Bucket, o honeyhive.Object) {
 func (r *recording) update(change func(*honeyhive.Update)) {
 	t, session := r.tracer(), r.node.session
 	if session == nil {
-		t.reports.Report("outside", errOutside)
+		t.reports.Report("outside update", errOutside)
 		return
 	}
 	u := &honeyhive.Update{EventID: honeyhive.Some(r.id().String())}
@@ -128,18 +147,22 @@ func (r *recording) id() honeyhive.UUID {
 
 // updateChildren sends the list of children once more, after the end. The list
 // is made when the update is sent, so that children which come in the meantime
-// need none of their own.
-func (n *node) updateChildren() {
+// need none of their own. Of a session that another process holds it is a list
+// of what the user named here: its events of this process hang on it by parent_id.
+func (n *node) updateChildren() error {
 	if n.lateSent.Swap(true) {
-		return
+		return nil
 	}
 	build := func() *honeyhive.Update {
 		n.lateSent.Store(false)
 		s := n.session
 		s.mu.Lock()
-		id, ids := s.id, s.childrenIDs(n)
+		id, ids := s.id, []string(nil)
 		if n != s.root {
 			id = n.asChild().eventID()
+		}
+		if n != s.root || !s.continued {
+			ids = s.childrenIDs(n)
 		}
 		s.mu.Unlock()
 		if n.rec != nil {
@@ -149,7 +172,13 @@ func (n *node) updateChildren() {
 		}
 		return &honeyhive.Update{EventID: honeyhive.Some(id.String()), ChildrenIDs: honeyhive.Some(ids)}
 	}
-	for _, e := range n.tracer.exporters {
-		_ = e.UpdateFunc(n.session.id, build) // collectors see who the parent is
+	t := n.tracer
+	if t == nil {
+		t = Default()
 	}
+	err := t.give(func(e *exporter.Exporter) error { return e.UpdateFunc(n.session.id, build) })
+	if err != nil {
+		n.lateSent.Store(false)
+	}
+	return err
 }

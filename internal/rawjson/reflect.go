@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // other writes a value of any other type by encoding/json. Where that fails
@@ -19,6 +20,11 @@ func (e *encoder) other(v any, depth int) {
 		e.message(err)
 		return
 	}
+	rv, steps := reflect.ValueOf(v), probeSteps
+	if tooDeep(rv, depth, &steps) {
+		e.walk(rv, depth)
+		return
+	}
 	if text, err := marshal(v); err == nil {
 		// Parse bounds the depth, which encoding/json does not.
 		if clean, err := Parse(text); err == nil && depth+depthOf(clean) <= MaxDepth {
@@ -26,8 +32,95 @@ func (e *encoder) other(v any, depth int) {
 			return
 		}
 	}
-	e.walk(reflect.ValueOf(v), depth)
+	e.walk(rv, depth)
 }
+
+// probeSteps is how many values tooDeep looks at: enough to follow one chain of
+// pointers and interfaces past MaxDepth.
+const probeSteps = 4 * MaxDepth
+
+// tooDeep reports whether it finds that a value nests deeper than MaxDepth, which
+// encoding/json would write down to the bottom only for all of it to be thrown
+// away. It finds long chains, such as linked lists; for others it gives up and
+// the text tells.
+func tooDeep(v reflect.Value, depth int, steps *int) bool {
+	if *steps--; *steps < 0 || !v.IsValid() {
+		return false
+	}
+	s := shapeOf(v.Type())
+	if s.flat {
+		return false
+	}
+	k := v.Kind()
+	if k == reflect.Pointer || k == reflect.Interface {
+		return tooDeep(v.Elem(), depth, steps)
+	}
+	if depth >= MaxDepth {
+		return !nilable(v) || !v.IsNil()
+	}
+	switch k {
+	case reflect.Slice, reflect.Array:
+		for i := range v.Len() {
+			if *steps < 0 || tooDeep(v.Index(i), depth+1, steps) {
+				return *steps >= 0
+			}
+		}
+	case reflect.Map:
+		for it := v.MapRange(); it.Next(); {
+			if *steps < 0 || tooDeep(it.Value(), depth+1, steps) {
+				return *steps >= 0
+			}
+		}
+	case reflect.Struct:
+		for _, i := range s.fields {
+			if *steps < 0 || tooDeep(v.Field(i), depth+1, steps) {
+				return *steps >= 0
+			}
+		}
+	}
+	return false
+}
+
+// shape is what tooDeep needs to know of a type.
+type shape struct {
+	flat   bool  // holds nothing to follow
+	fields []int // of a struct: those to follow
+}
+
+var shapes sync.Map // of *shape by reflect.Type
+
+func shapeOf(t reflect.Type) *shape {
+	if s, ok := shapes.Load(t); ok {
+		return s.(*shape)
+	}
+	s := &shape{flat: isFlat(t)}
+	if !s.flat && t.Kind() == reflect.Struct {
+		for i := range t.NumField() {
+			if f := t.Field(i); f.IsExported() && !f.Anonymous && f.Tag.Get("json") != "-" && !isFlat(f.Type) {
+				s.fields = append(s.fields, i)
+			}
+		}
+		s.flat = len(s.fields) == 0
+	}
+	shapes.Store(t, s)
+	return s
+}
+
+// isFlat reports whether values of a type hold no others, or only such as hold
+// none, or are written by methods of their own.
+func isFlat(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Interface:
+		return false
+	case reflect.Slice, reflect.Array, reflect.Map:
+		return hasMarshaler(t) || isScalar(t.Elem().Kind())
+	case reflect.Pointer, reflect.Struct:
+		return hasMarshaler(t)
+	}
+	return true
+}
+
+func isScalar(k reflect.Kind) bool { return k < reflect.Array || k == reflect.String }
 
 // message writes the text of an error.
 func (e *encoder) message(err error) {

@@ -1,0 +1,112 @@
+package sessionspan
+
+import (
+	"context"
+	"fmt"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/sessionspan/sessionspan/exporter"
+	"github.com/sessionspan/sessionspan/internal/version"
+)
+
+// WithMeterProvider takes the accounts of the destinations as metrics from the
+// given provider; the default is the global one. Each has the attribute
+// "destination":
+//
+//	sessionspan.records.created    {record}  counter, of this process
+//	sessionspan.records.adopted    {record}  counter, from spools of ended processes
+//	sessionspan.records.delivered  {record}  counter
+//	sessionspan.records.retried    {record}  counter, at each further try
+//	sessionspan.records.set_aside  {record}  counter, refused by the server
+//	sessionspan.records.dropped    {record}  counter, with the attribute "reason"
+//	sessionspan.records.waiting    {record}  up-down counter, with the attribute "place": memory or disk
+//	sessionspan.queue.size         By        up-down counter, of what waits in memory
+//	sessionspan.spool.size         By        up-down counter, on disk
+//	sessionspan.records.oldest_age s         gauge, of the oldest record that waits
+//
+// They are the numbers of [Tracer.Stats]. A nil provider is ignored.
+func WithMeterProvider(p metric.MeterProvider) Option {
+	return optionFunc(func(c *config) {
+		if p != nil {
+			c.meters = p
+		}
+	})
+}
+
+// instruments are the metrics of a tracer.
+type instruments struct {
+	created, adopted, delivered, retried, setAside, dropped metric.Int64ObservableCounter
+	waiting, queue, spool                                   metric.Int64ObservableUpDownCounter
+	oldest                                                  metric.Float64ObservableGauge
+}
+
+// measure makes the metrics. The function that it returns takes them back.
+func (t *Tracer) measure(p metric.MeterProvider) (stop func() error, err error) {
+	if p == nil {
+		p = otel.GetMeterProvider()
+	}
+	m := p.Meter(scopeName, metric.WithInstrumentationVersion(version.Version))
+	var i instruments
+	var all []metric.Observable
+	counter := func(to *metric.Int64ObservableCounter, name, description string) {
+		c, e := m.Int64ObservableCounter("sessionspan.records."+name, metric.WithUnit("{record}"), metric.WithDescription(description))
+		*to, all = c, append(all, c)
+		if e != nil {
+			err = e
+		}
+	}
+	level := func(to *metric.Int64ObservableUpDownCounter, name, unit, description string) {
+		c, e := m.Int64ObservableUpDownCounter("sessionspan."+name, metric.WithUnit(unit), metric.WithDescription(description))
+		*to, all = c, append(all, c)
+		if e != nil {
+			err = e
+		}
+	}
+	counter(&i.created, "created", "Records of this process that were to be delivered.")
+	counter(&i.adopted, "adopted", "Records that the spools of ended processes held.")
+	counter(&i.delivered, "delivered", "Records that the destination acknowledged.")
+	counter(&i.retried, "retried", "Sends of records after the first.")
+	counter(&i.setAside, "set_aside", "Records that the server refused, kept in the spool.")
+	counter(&i.dropped, "dropped", "Records that are lost.")
+	level(&i.waiting, "records.waiting", "{record}", "Records that are not delivered yet.")
+	level(&i.queue, "queue.size", "By", "What the records that wait in memory take of the limit.")
+	level(&i.spool, "spool.size", "By", "What the spool takes on disk.")
+	oldest, e := m.Float64ObservableGauge("sessionspan.records.oldest_age", metric.WithUnit("s"), metric.WithDescription("Age of the oldest record that waits."))
+	if i.oldest, all = oldest, append(all, oldest); e != nil {
+		err = e
+	}
+	if err != nil {
+		return nil, fmt.Errorf("metrics: %w", err)
+	}
+	registration, err := m.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		for _, s := range t.Stats() {
+			i.observe(o, &s)
+		}
+		return nil
+	}, all...)
+	if err != nil {
+		return nil, fmt.Errorf("metrics: %w", err)
+	}
+	return registration.Unregister, nil
+}
+
+func (i *instruments) observe(o metric.Observer, s *exporter.Stats) {
+	destination := attribute.String("destination", s.Destination)
+	here := metric.WithAttributes(destination)
+	o.ObserveInt64(i.created, s.Created, here)
+	o.ObserveInt64(i.adopted, s.Adopted, here)
+	o.ObserveInt64(i.delivered, s.Delivered, here)
+	o.ObserveInt64(i.retried, s.Retried, here)
+	o.ObserveInt64(i.setAside, s.SetAside, here)
+	for reason, n := range s.Dropped {
+		o.ObserveInt64(i.dropped, n, metric.WithAttributes(destination, attribute.String("reason", string(reason))))
+	}
+	o.ObserveInt64(i.waiting, s.Waiting, metric.WithAttributes(destination, attribute.String("place", "memory")))
+	o.ObserveInt64(i.waiting, s.WaitingOnDisk, metric.WithAttributes(destination, attribute.String("place", "disk")))
+	o.ObserveInt64(i.queue, s.WaitingBytes, here)
+	o.ObserveInt64(i.spool, s.SpoolBytes, here)
+	o.ObserveFloat64(i.oldest, s.OldestAge.Seconds(), here)
+}
