@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
@@ -12,8 +13,9 @@ import (
 	"github.com/sessionspan/sessionspan/internal/delivery"
 )
 
-// Stats is the account of one destination: at any moment Created is the sum of
-// Delivered, Waiting and all that was Dropped.
+// Stats is the account of one destination: at any moment Created and Adopted
+// together are the sum of Delivered, Waiting, WaitingOnDisk, SetAside and all
+// that was Dropped.
 type Stats = delivery.Stats
 
 // Reason says why a record was dropped.
@@ -22,17 +24,19 @@ type Reason = delivery.Reason
 // The reasons for which records are dropped.
 const (
 	QueueFull = delivery.QueueFull // the destination holds as many bytes as it may
-	TooLarge  = delivery.TooLarge  // one record is larger than the queue or than the server takes
+	TooLarge  = delivery.TooLarge  // one record is larger than the server takes
 	Refused   = delivery.Refused   // the server will not take this record
 	Broken    = delivery.Broken    // the record could not be encoded
 	Closed    = delivery.Closed    // it came after Shutdown, or was left when Shutdown had to end
+	// Unreadable records were in the spool, and could not be read back.
+	Unreadable = delivery.Unreadable
 )
 
 // Exporter delivers to one destination. Make one with [NewHTTP], [NewLines],
 // [NewOTLP] or [Wrap]. A nil Exporter does nothing.
 //
-// It starts no goroutine before its first span, and leaves none behind after
-// Shutdown unless a foreign SpanExporter does not return, which the error says.
+// It starts no goroutine before its first span, unless its spool holds records
+// of processes that have ended, and leaves none behind after Shutdown unless a foreign SpanExporter does not return, which the error says.
 type Exporter struct {
 	engine *delivery.Engine
 	// sessions is set where records are payloads rather than spans: such a
@@ -64,6 +68,32 @@ func (e *Exporter) OnEnd(s sdktrace.ReadOnlySpan) {
 	}
 }
 
+// Deliver hands a finished span to exporters: to all where it belongs to a
+// session, else to those that take every span. Those without room are waited for
+// at the end, all of them together no longer than the longest Limits.QueueWait.
+func Deliver(s sdktrace.ReadOnlySpan, to []*Exporter, inSession bool) {
+	var size int64
+	var full []*Exporter
+	for _, e := range to {
+		if e == nil || !inSession && !e.TakesSpans() {
+			continue
+		}
+		if size == 0 {
+			size = sizeOf(s)
+		}
+		if !e.engine.Try(s, size) {
+			full = append(full, e)
+		}
+	}
+	if len(full) == 0 {
+		return
+	}
+	start := time.Now()
+	for _, e := range full {
+		e.engine.PutSince(start, s, size)
+	}
+}
+
 // TakesSpans reports whether the exporter wants every span, rather than those
 // of sessions alone.
 func (e *Exporter) TakesSpans() bool { return e != nil && !e.sessions }
@@ -90,7 +120,7 @@ func (e *Exporter) UpdateFunc(session honeyhive.UUID, build func() *honeyhive.Up
 	if e == nil || !e.sessions {
 		return ErrNoUpdates
 	}
-	e.engine.Put(&update{session, build}, spanOverhead)
+	e.engine.Put(&update{session, build}, updateOverhead)
 	return nil
 }
 
@@ -136,8 +166,9 @@ func (e *Exporter) ForceFlush(ctx context.Context) error {
 }
 
 // Shutdown takes no more spans, sends the sessions that are open as incomplete,
-// delivers until ctx ends, and drops and counts the rest. Later calls return
-// the same when the first has ended.
+// and delivers until ctx ends. What is left then stays in the spool, or is
+// dropped where there is none; the error counts both. Later calls return the
+// same when the first has ended.
 func (e *Exporter) Shutdown(ctx context.Context) error {
 	if e == nil {
 		return nil

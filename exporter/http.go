@@ -24,7 +24,7 @@ type HTTPConfig struct {
 	URL string
 	// Key is sent as a bearer token. It may be empty for a loopback address
 	// alone. It is never logged, printed or quoted in an error.
-	Key string
+	Key string `json:"-"`
 	// V1 uses the routes /v1/sessions and /v1/events, which reject fields that
 	// they do not declare. The default is /session/start and /events.
 	V1 bool
@@ -41,6 +41,9 @@ type HTTPConfig struct {
 	// the provider whose spans it sends.
 	Transport http.RoundTripper
 }
+
+// Format prints the host of the URL alone, for every verb.
+func (c HTTPConfig) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "HTTP to %q", hostOf(c.URL)) }
 
 // NewHTTP returns an exporter that delivers to a server of the HoneyHive HTTP
 // API: each session by POST /session/start, its events in batches by POST
@@ -70,12 +73,16 @@ func NewHTTP(cfg HTTPConfig, options ...Option) (*Exporter, error) {
 	t := &httpTransport{client: client, v1: cfg.V1}
 	e := newPayloads(c, c.engine(), t, cfg.Project, cfg.Source)
 	t.report = e.engine.Report
+	if err := c.keep(e.engine, cfg.URL, fmt.Sprint("v1=", cfg.V1)); err != nil {
+		return nil, fmt.Errorf("export to HTTP: %w", err)
+	}
 	e.close = func(context.Context) error { client.CloseIdle(); return nil }
 	return e, nil
 }
 
 func newPayloads(c config, limits delivery.Config, t transport, project, source string) *Exporter {
-	p := &payloads{transport: t, privacy: c.privacy, project: project, source: source}
+	c.privacy.converts = true
+	p := &payloads{transport: t, privacy: c.privacy, cut: c.cutter(), project: project, source: source}
 	return &Exporter{engine: delivery.New(limits, p), sessions: true, privacy: c.privacy}
 }
 
@@ -147,7 +154,7 @@ func (t *httpTransport) sendSession(ctx context.Context, r *delivery.Record) del
 	}
 	want := honeyhive.UUID(r.ID).String()
 	if json.Unmarshal(answer.Body, &body) == nil && body.SessionID != "" && !strings.EqualFold(body.SessionID, want) {
-		t.report("session id", fmt.Errorf("start session: the server made session %.64q of %s: its events will not be found under it", body.SessionID, want))
+		t.report("session id", fmt.Errorf("start session: the server made session %.64q of %s: its events will not be found under it", answer.Hide.Hide(body.SessionID), want))
 	}
 	return result
 }

@@ -651,3 +651,59 @@ func TestNilExporter(t *testing.T) {
 		t.Error("a nil exporter does something")
 	}
 }
+
+// TestKeyThatIsQuotedBack has servers that show the key in their answers.
+func TestKeyThatIsQuotedBack(t *testing.T) {
+	const key = "hh-" + canary + "-key"
+	for _, status := range []int{200, 400, 401, 403, 500, 503} {
+		srv := newServer(t, func(_ int, w http.ResponseWriter, r request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(status)
+			_, _ = fmt.Fprintf(w, `{"session_id":%q,"error":"bad key %s","partialSuccess":{"rejectedSpans":"1","errorMessage":"key %s of %s"}}`,
+				key, r.header.Get("Authorization"), r.header.Get("Authorization"), r.header.Get("X-Other"))
+		})
+		var reports errorList
+		options := []exporter.Option{exporter.WithErrorHandler(reports.add), exporter.WithName("n")}
+		headers := map[string]string{"X-Other": "other " + canary}
+		e, err := newHTTP(exporter.HTTPConfig{URL: srv.URL, Key: key}, options...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		spooled, err := newOTLP(exporter.OTLPConfig{URL: srv.URL, Key: key, Headers: headers}, append(options, exporter.WithSpool(t.TempDir()))...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		col, err := newOTLP(exporter.OTLPConfig{URL: srv.URL, Key: key, Headers: headers}, options...)
+		tracer := tracerFor(t, e, err, sessionspan.WithDestination(col), sessionspan.WithDestination(spooled))
+		run(tracer, "s", "a")
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		reports.add(fmt.Errorf("flush: %w", errors.Join(tracer.ForceFlush(ctx))))
+		cancel()
+		ctx, cancel = context.WithTimeout(t.Context(), 50*time.Millisecond)
+		reports.add(fmt.Errorf("shutdown: %w", errors.Join(tracer.Shutdown(ctx))))
+		cancel()
+		if text := reports.text(); strings.Contains(text, canary) || !strings.Contains(text, "[redacted]") {
+			t.Errorf("%d: %s", status, text)
+		}
+	}
+}
+
+// TestKeyInConfiguration prints configurations, and errors of wrong ones.
+func TestKeyInConfiguration(t *testing.T) {
+	h := exporter.HTTPConfig{URL: "https://example.com/?key=" + canary, Key: canary}
+	o := exporter.OTLPConfig{URL: "http://" + canary + "@example.com", Key: canary, Headers: map[string]string{"k": canary}}
+	_, errH := exporter.NewHTTP(h)
+	_, errO := exporter.NewOTLP(o)
+	_, errKey := exporter.NewHTTP(exporter.HTTPConfig{URL: canary, Key: "k"})
+	_, errClear := exporter.NewHTTP(exporter.HTTPConfig{URL: "http://example.com/" + canary, Key: "k"})
+	for _, v := range []any{h, &h, o, &o, errH, errO, errKey, errClear} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
+			if text := fmt.Sprintf(verb, v); strings.Contains(text, canary) {
+				t.Errorf("%s shows %s", verb, text)
+			}
+		}
+		if err, ok := v.(error); ok && err == nil {
+			t.Error("no error")
+		}
+	}
+}

@@ -24,7 +24,11 @@ func NewLines(w io.Writer, options ...Option) (*Exporter, error) {
 	c := newConfig("lines", options)
 	limits := c.engine()
 	limits.InFlight = 1
-	return newPayloads(c, limits, &lineTransport{w: w}, "", ""), nil
+	e := newPayloads(c, limits, &lineTransport{w: w}, "", "")
+	if err := c.keep(e.engine); err != nil {
+		return nil, fmt.Errorf("export JSON lines: %w", err)
+	}
+	return e, nil
 }
 
 type lineTransport struct{ w io.Writer }

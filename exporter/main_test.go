@@ -140,11 +140,11 @@ func tracerFor(t *testing.T, e *exporter.Exporter, err error, options ...session
 func checkAccount(t *testing.T, e *exporter.Exporter) {
 	t.Helper()
 	s := e.Stats()
-	sum := s.Delivered + s.Waiting
+	sum := s.Delivered + s.Waiting + s.WaitingOnDisk + s.SetAside
 	for _, n := range s.Dropped {
 		sum += n
 	}
-	if s.Created != sum {
+	if s.Created+s.Adopted != sum {
 		t.Errorf("the account does not add up: %+v", s)
 	}
 }

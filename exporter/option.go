@@ -20,6 +20,10 @@ type Limits struct {
 	Timeout       time.Duration // of one request; 30 s, or OTEL_EXPORTER_OTLP_TIMEOUT for OTLP
 	AnnounceAfter time.Duration // that a running session with finished events stays unannounced; 30 s
 	UpdateFor     time.Duration // that an update is tried for a session the server does not know yet; 10 min
+	// ValueBytes bounds one value of a span, such as its inputs; 8 MiB, negative
+	// for none. Of a longer one the strings inside are cut, the longest first,
+	// and marked with their size and SHA-256; ids, usage and structure stay.
+	ValueBytes int64
 }
 
 // Option changes an exporter.
@@ -32,6 +36,9 @@ type config struct {
 	live    bool
 	handle  func(error)
 	privacy privacy
+
+	spoolDir     string
+	spoolOptions []SpoolOption
 }
 
 func newConfig(name string, options []Option) config {
@@ -43,6 +50,8 @@ func newConfig(name string, options []Option) config {
 	}
 	return c
 }
+
+func (c *config) cutter() cutter { return newCutter(c.limits.ValueBytes) }
 
 // engine returns the limits as the delivery engine has them.
 func (c *config) engine() delivery.Config {

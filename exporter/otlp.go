@@ -30,9 +30,10 @@ type OTLPConfig struct {
 	URL string
 	// Headers are sent with each request, beside those of
 	// OTEL_EXPORTER_OTLP_HEADERS, which they replace where both are set.
-	Headers map[string]string
-	// Key is sent as a bearer token if it is not empty.
-	Key string
+	Headers map[string]string `json:"-"`
+	// Key is sent as a bearer token if it is not empty. Neither it nor the
+	// headers are ever logged, printed or quoted in an error.
+	Key string `json:"-"`
 	// BucketKeys writes each bucket (inputs, outputs and so on) as one attribute
 	// for each key, which is the form that HoneyHive's own endpoint reads. The
 	// default writes one attribute with a JSON object, which loses nothing. It
@@ -42,6 +43,17 @@ type OTLPConfig struct {
 	// certificates from the environment. Redirects are never followed. It must
 	// not be traced by the provider whose spans it sends.
 	Transport http.RoundTripper
+}
+
+// Format prints the URL alone, for every verb: headers hold keys.
+func (c OTLPConfig) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "OTLP to %q", hostOf(c.URL)) }
+
+// hostOf returns the host of a URL, or nothing of what is none.
+func hostOf(raw string) string {
+	if u, err := url.Parse(raw); err == nil {
+		return u.Host
+	}
+	return ""
 }
 
 // NewOTLP returns an exporter that sends spans to a collector by OTLP/HTTP. It
@@ -78,7 +90,17 @@ func newOTLP(cfg OTLPConfig, options []Option) (*Exporter, error) {
 		}
 		transport = delivery.NewTransport(tlsConfig)
 	}
-	client := &http.Client{Transport: observer{transport}, CheckRedirect: delivery.NoRedirect}
+	c := newConfig("otlp "+endpoint.Host, options)
+	limits := c.engine()
+	if limits.Timeout == 0 {
+		limits.Timeout = otlpTimeout()
+	}
+	bucketKeys := cfg.BucketKeys || strings.HasSuffix(endpoint.Path, "/opentelemetry/v1/traces")
+	if c.spoolDir != "" {
+		return newSpooledOTLP(c, limits, endpoint, otlpHeaders(cfg), transport, bucketKeys)
+	}
+	hide := delivery.NewSecrets("", otlpHeaders(cfg))
+	client := &http.Client{Transport: observer{transport, hide}, CheckRedirect: delivery.NoRedirect}
 	settings := []otlptracehttp.Option{
 		otlptracehttp.WithHTTPClient(client),
 		otlptracehttp.WithRetry(otlptracehttp.RetryConfig{Enabled: false}), // the queue retries
@@ -86,23 +108,15 @@ func newOTLP(cfg OTLPConfig, options []Option) (*Exporter, error) {
 	if cfg.URL != "" {
 		settings = append(settings, otlptracehttp.WithEndpointURL(endpoint.String()))
 	}
-	if headers := otlpHeaders(cfg); len(headers) > 0 {
+	if headers := otlpHeaders(cfg); cfg.Key != "" || len(cfg.Headers) > 0 {
 		settings = append(settings, otlptracehttp.WithHeaders(headers))
 	}
-	c := newConfig("otlp "+endpoint.Host, options)
-	limits := c.engine()
 	limits.InFlight = 1 // SpanExporter.ExportSpans is not called concurrently
-	if limits.Timeout == 0 {
-		limits.Timeout = otlpTimeout()
-	}
 	exp := otlptrace.NewUnstarted(otlptracehttp.NewClient(settings...))
 	if err := exp.Start(context.Background()); err != nil {
 		return nil, err
 	}
-	d := &otlp{
-		exporter: exp, privacy: c.privacy,
-		bucketKeys: cfg.BucketKeys || strings.HasSuffix(endpoint.Path, "/opentelemetry/v1/traces"),
-	}
+	d := &collector{exporter: exp, privacy: c.privacy, bucketKeys: bucketKeys, hide: hide, cut: c.cutter()}
 	return &Exporter{
 		engine: delivery.New(limits, d), privacy: c.privacy,
 		close: func(ctx context.Context) error {
@@ -141,9 +155,6 @@ func otlpHeaders(cfg OTLPConfig) map[string]string {
 		headers["Authorization"] = "Bearer " + strings.TrimSpace(cfg.Key)
 	}
 	maps.Copy(headers, cfg.Headers)
-	if len(headers) == 0 {
-		return nil // those of the environment stay
-	}
 	for name, value := range envHeaders() {
 		if _, ok := headers[name]; !ok {
 			headers[name] = value
@@ -184,26 +195,28 @@ func otlpTimeout() time.Duration {
 	return 10 * time.Second
 }
 
-// otlp is the destination of spans that go to a collector.
-type otlp struct {
+// collector is the destination of spans that go to a collector.
+type collector struct {
 	exporter   sdktrace.SpanExporter
 	privacy    privacy
+	cut        cutter
 	bucketKeys bool
+	hide       delivery.Secrets
 	spansOnly
 }
 
 // Encode prepares the copy of the span that the endpoint gets.
-func (o *otlp) Encode(r *delivery.Record) error {
-	r.Value = collectorSpan(o.privacy.span(r.Value.(sdktrace.ReadOnlySpan)), o.bucketKeys)
+func (o *collector) Encode(r *delivery.Record) error {
+	r.Value = collectorSpan(o.cut.span(o.privacy.span(r.Value.(sdktrace.ReadOnlySpan))), o.bucketKeys)
 	return nil
 }
 
 // Send exports a batch and judges the answer of the server, which the exporter
 // itself tells as text alone.
-func (o *otlp) Send(ctx context.Context, batch []*delivery.Record) delivery.Result {
+func (o *collector) Send(ctx context.Context, batch []*delivery.Record) delivery.Result {
 	var seen delivery.Answer
 	ctx = context.WithValue(ctx, observedKey{}, &seen)
-	err := o.exporter.ExportSpans(ctx, spansOf(batch))
+	err := o.hide.Error(o.exporter.ExportSpans(ctx, spansOf(batch)))
 	switch {
 	case err == nil:
 		return delivery.Result{Outcome: delivery.Delivered}
@@ -244,7 +257,10 @@ func rejected(a *delivery.Answer, most int) int {
 }
 
 // observer keeps the answer to a request for the one who sent it.
-type observer struct{ next http.RoundTripper }
+type observer struct {
+	next http.RoundTripper
+	hide delivery.Secrets
+}
 
 type observedKey struct{}
 
@@ -259,6 +275,7 @@ func (o observer) RoundTrip(req *http.Request) (*http.Response, error) {
 		return resp, err
 	}
 	*seen = delivery.ReadAnswer(resp)
+	seen.Hide = o.hide
 	if seen.Err != nil {
 		return nil, seen.Err
 	}

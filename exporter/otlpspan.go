@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -20,7 +21,7 @@ import (
 func collectorSpan(s sdktrace.ReadOnlySpan, bucketKeys bool) sdktrace.ReadOnlySpan {
 	c := &redactedSpan{
 		ReadOnlySpan: s, name: validUTF8(s.Name()), attributes: s.Attributes(),
-		events: s.Events(), links: s.Links(), status: s.Status(),
+		events: slices.Clone(s.Events()), links: slices.Clone(s.Links()), status: s.Status(),
 	}
 	if convert.Speaks(c.attributes) {
 		c.attributes = derived(s, c.attributes)
@@ -30,7 +31,7 @@ func collectorSpan(s sdktrace.ReadOnlySpan, bucketKeys bool) sdktrace.ReadOnlySp
 	}
 	c.attributes = validAttributes(c.attributes)
 	c.status.Description = validUTF8(c.status.Description)
-	for i := range c.events { // a copy, made by the SDK
+	for i := range c.events {
 		c.events[i].Name = validUTF8(c.events[i].Name)
 		c.events[i].Attributes = validAttributes(c.events[i].Attributes)
 	}

@@ -20,6 +20,7 @@ const MetadataIncomplete = "incomplete"
 type payloads struct {
 	transport
 	privacy         privacy
+	cut             cutter
 	project, source string // for spans that name none
 }
 
@@ -49,7 +50,7 @@ func (p *payloads) Encode(r *delivery.Record) error {
 			p.encodeSpan(r, &rec)
 		}
 	case *update:
-		u := p.privacy.update(v.build())
+		u := p.cut.update(p.privacy.update(v.build()))
 		id, err := honeyhive.ParseUUID(u.EventID.Or(""))
 		if err != nil {
 			return fmt.Errorf("update: %w", err)
@@ -64,9 +65,11 @@ func (p *payloads) Encode(r *delivery.Record) error {
 
 // convert is the one conversion, with this destination's privacy and defaults.
 func (p *payloads) convert(s sdktrace.ReadOnlySpan) convert.Record {
-	n := neutral(p.privacy.span(s))
+	n := neutral(p.cut.span(p.privacy.span(s)))
 	n.Project, n.Source = p.project, p.source
-	return convert.Convert(n)
+	rec := convert.Convert(n)
+	p.privacy.originals(&rec)
+	return rec
 }
 
 // encodeRoot writes the payload of a session into the record.
@@ -102,7 +105,11 @@ func (p *payloads) Announce(group [16]byte, live any, held []*delivery.Record) (
 		s.SessionID = honeyhive.Some(honeyhive.UUID(group).String())
 		s.SessionName = honeyhive.Some("unknown")
 		for _, r := range held {
-			if e, ok := r.Value.(*eventRecord); ok {
+			e, ok := r.Value.(*eventRecord)
+			if !ok {
+				e = readEvent(r)
+			}
+			if e != nil {
 				fill(&s.Project, e.project)
 				fill(&s.Source, e.source)
 				if e.sessionName != "" {

@@ -31,6 +31,7 @@ const redactionFailed = "[redaction failed]"
 type privacy struct {
 	noContent bool
 	redactors []Redactor
+	converts  bool // the span is converted afterwards
 }
 
 func (p *privacy) off() bool { return !p.noContent && len(p.redactors) == 0 }
@@ -98,13 +99,64 @@ func (p *privacy) attributes(kvs []attribute.KeyValue) []attribute.KeyValue {
 		key := string(kv.Key)
 		switch {
 		case identity[key]:
-			out = append(out, kv)
+			out = append(out, p.identity(kv, kvs))
 		case p.noContent && isContent(key):
 		default:
 			out = append(out, attribute.KeyValue{Key: kv.Key, Value: p.value(key, kv.Value)})
 		}
 	}
 	return out
+}
+
+// identity returns an attribute with an id. Text that is none may be anything,
+// such as an address.
+func (p *privacy) identity(kv attribute.KeyValue, all []attribute.KeyValue) attribute.KeyValue {
+	if len(p.redactors) == 0 {
+		return kv
+	}
+	text := kv.Value.AsString()
+	switch kv.Key {
+	case honeyhive.AttrSessionID:
+		// The conversion derives the id from the text. Other destinations are
+		// given what it derives.
+		if _, err := honeyhive.ParseUUID(text); err != nil && text != "" && !p.converts {
+			return kv.Key.String(honeyhive.SessionID(textOf(all, honeyhive.AttrProject), text).String())
+		}
+	case honeyhive.AttrEventID, honeyhive.AttrParentID:
+		if _, err := honeyhive.ParseUUID(text); err != nil {
+			return attribute.KeyValue{Key: kv.Key, Value: p.value(string(kv.Key), kv.Value)}
+		}
+	case honeyhive.AttrChildrenIDs:
+		ids := slices.Clone(kv.Value.AsStringSlice())
+		for i, id := range ids {
+			if _, err := honeyhive.ParseUUID(id); err != nil {
+				ids[i] = p.text(string(kv.Key), id)
+			}
+		}
+		if kv.Value.Type() == attribute.STRINGSLICE {
+			return kv.Key.StringSlice(ids)
+		}
+		return attribute.KeyValue{Key: kv.Key, Value: p.value(string(kv.Key), kv.Value)}
+	}
+	return kv
+}
+
+func textOf(kvs []attribute.KeyValue, key attribute.Key) string {
+	for _, kv := range kvs {
+		if kv.Key == key {
+			return kv.Value.AsString()
+		}
+	}
+	return ""
+}
+
+// originals redacts what the conversion kept of a session id that was none.
+func (p *privacy) originals(rec *convert.Record) {
+	metadata := &rec.Buckets[convert.Metadata]
+	if v, ok := metadata.Get(convert.OriginalSessionID); ok && len(p.redactors) > 0 {
+		text := p.jsonOrText(honeyhive.AttrSessionID, rawjson.Unquote(string(v)))
+		*metadata, _ = metadata.With(convert.OriginalSessionID, text)
+	}
 }
 
 // value redacts the texts of an attribute.
@@ -186,6 +238,8 @@ func (p *privacy) update(u *honeyhive.Update) *honeyhive.Update {
 	v := *u
 	if p.noContent {
 		v.Outputs = honeyhive.Object{}
+		// What an update cannot carry as itself is in the metadata.
+		v.Metadata = v.Metadata.Without("inputs").Without("error")
 	}
 	for _, f := range []struct {
 		bucket convert.Bucket

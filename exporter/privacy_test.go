@@ -12,6 +12,7 @@ import (
 
 	"github.com/sessionspan/sessionspan"
 	"github.com/sessionspan/sessionspan/exporter"
+	"github.com/sessionspan/sessionspan/honeyhive"
 )
 
 const canary = "CANARY-4f2c"
@@ -131,5 +132,64 @@ func TestRedactorThatPanics(t *testing.T) {
 	}
 	if s := e.Stats(); s.Delivered != 3 {
 		t.Errorf("%+v", s)
+	}
+}
+
+// TestLateContent sets inputs and errors when only an update can carry them.
+func TestLateContent(t *testing.T) {
+	var b buffer
+	e, err := exporter.NewLines(&b, exporter.WithoutContent())
+	tracer := tracerFor(t, e, err)
+	_, s := tracer.StartSession(t.Context(), "s")
+	s.End()
+	s.SetInputs(map[string]any{"q": canary})
+	s.SetOutputs(map[string]any{"a": canary})
+	s.SetMessages(sessionspan.Message{Role: "user", Content: canary})
+	s.SetError(canary)
+	s.RecordError(errors.New(canary))
+	if err := tracer.Update(t.Context(), s.ID(), sessionspan.WithError(canary), sessionspan.WithInputs(canary),
+		sessionspan.WithFeedback(map[string]any{"rating": 1})); err != nil {
+		t.Error(err)
+	}
+	flush(t, tracer)
+	if text := b.String(); strings.Contains(text, canary) || !strings.Contains(text, "rating") {
+		t.Errorf("%s", text)
+	}
+}
+
+// TestRedactedIdentity names a session by an address.
+func TestRedactedIdentity(t *testing.T) {
+	const address = "alice@example.com"
+	redact := exporter.WithRedactor(func(_, text string) string { return strings.ReplaceAll(text, address, "[address]") })
+	srv := newServer(t, accept)
+	col, err := newOTLP(exporter.OTLPConfig{URL: srv.URL}, redact)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b buffer
+	e, err := exporter.NewLines(&b, redact)
+	tracer := tracerFor(t, e, err, sessionspan.WithDestination(col))
+	plain := tracer.TracerProvider().Tracer("plain")
+	ctx, root := plain.Start(t.Context(), "root", trace.WithAttributes(
+		attribute.String("honeyhive_event_type", "session"), attribute.String("honeyhive.session_id", address),
+		attribute.String("honeyhive.project", "p"), attribute.StringSlice("honeyhive_children_ids", []string{address})))
+	_, child := plain.Start(ctx, "child", trace.WithAttributes(attribute.String("gen_ai.operation.name", "chat")))
+	child.End()
+	root.End()
+	_, ours := tracer.StartSession(t.Context(), "ours", sessionspan.WithSessionID(address))
+	ours.End()
+	flush(t, tracer)
+	sessions, events, _ := lines(t, b.String())
+	id := honeyhive.SessionID("p", address).String()
+	if len(sessions) != 2 || len(events) != 1 || sessions[0].SessionID.Or("") != id || sessions[1].SessionID.Or("") != id || events[0].SessionID.Or("") != id {
+		t.Errorf("%s", b.String())
+	}
+	if strings.Contains(b.String(), address) || !strings.Contains(b.String(), `"original_session_id":"[address]"`) {
+		t.Errorf("%s", b.String())
+	}
+	for _, r := range srv.seen() {
+		if strings.Contains(string(r.body), address) || !strings.Contains(string(r.body), id) {
+			t.Errorf("the collector got %q", r.body)
+		}
 	}
 }

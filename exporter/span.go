@@ -1,12 +1,12 @@
 package exporter
 
 import (
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/spansize"
 )
 
 // A Detailed span comes from a recorder that knows more than the attributes
@@ -44,64 +44,20 @@ func neutral(s sdktrace.ReadOnlySpan) *convert.Span {
 	return n
 }
 
-// spanOverhead is about what a span takes in memory besides its texts.
-const spanOverhead = 1024
-
 // sizeOf returns about how many bytes a span keeps in memory.
 func sizeOf(s sdktrace.ReadOnlySpan) int64 {
 	if d, ok := s.(Detailed); ok {
 		return d.Size()
 	}
-	n := int64(spanOverhead + len(s.Name()))
-	n += sizeOfAttributes(s.Attributes())
-	for _, e := range s.Events() {
-		n += int64(len(e.Name)) + sizeOfAttributes(e.Attributes)
-	}
-	return n
+	return spansize.Span(s)
 }
 
-func sizeOfAttributes(attributes []attribute.KeyValue) int64 {
-	var n int64
-	for i := range attributes {
-		n += int64(len(attributes[i].Key)) + sizeOfValue(attributes[i].Value)
-	}
-	return n
-}
-
-func sizeOfValue(v attribute.Value) int64 {
-	const word = 32 // of the value itself
-	switch v.Type() {
-	case attribute.STRING:
-		return word + int64(len(v.AsString()))
-	case attribute.BYTESLICE:
-		return word + int64(len(v.AsByteSlice()))
-	case attribute.STRINGSLICE:
-		n := int64(word)
-		for _, s := range v.AsStringSlice() {
-			n += word/2 + int64(len(s))
-		}
-		return n
-	case attribute.SLICE:
-		n := int64(word)
-		for _, e := range v.AsSlice() {
-			n += sizeOfValue(e)
-		}
-		return n
-	case attribute.MAP:
-		return word + sizeOfAttributes(v.AsMap())
-	case attribute.BOOLSLICE:
-		return word + int64(len(v.AsBoolSlice()))
-	case attribute.INT64SLICE:
-		return word + 8*int64(len(v.AsInt64Slice()))
-	case attribute.FLOAT64SLICE:
-		return word + 8*int64(len(v.AsFloat64Slice()))
-	}
-	return word
-}
+// updateOverhead is about what an update takes in memory besides its texts.
+const updateOverhead = 1024
 
 // sizeOfUpdate returns about how many bytes an update keeps in memory.
 func sizeOfUpdate(u *honeyhive.Update) int64 {
-	n := int64(spanOverhead)
+	n := int64(updateOverhead)
 	for _, o := range []honeyhive.Object{u.Config, u.Outputs, u.Metadata, u.Metrics, u.Feedback, u.UserProperties, u.Unknown} {
 		n += int64(len(o.JSONText()))
 	}

@@ -26,20 +26,24 @@ func Wrap(exp sdktrace.SpanExporter, options ...Option) (*Exporter, error) {
 		return nil, errors.New("wrap exporter: it is nil")
 	}
 	c := newConfig(fmt.Sprintf("%T", exp), options)
+	if c.spoolDir != "" {
+		return nil, fmt.Errorf("wrap exporter: %T takes spans alone, which cannot be kept on disk: use NewOTLP for a spool", exp)
+	}
 	limits := c.engine()
 	limits.InFlight = 1 // SpanExporter.ExportSpans is not called concurrently
-	d := &wrapped{exporter: exp, privacy: c.privacy}
+	d := &wrapped{exporter: exp, privacy: c.privacy, cut: c.cutter()}
 	return &Exporter{engine: delivery.New(limits, d), privacy: c.privacy, close: exp.Shutdown}, nil
 }
 
 type wrapped struct {
 	exporter sdktrace.SpanExporter
 	privacy  privacy
+	cut      cutter
 	spansOnly
 }
 
 func (d *wrapped) Encode(r *delivery.Record) error {
-	r.Value = d.privacy.span(r.Value.(sdktrace.ReadOnlySpan))
+	r.Value = d.cut.span(d.privacy.span(r.Value.(sdktrace.ReadOnlySpan)))
 	return nil
 }
 

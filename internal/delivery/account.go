@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"container/heap"
 	"maps"
 	"sync"
 	"time"
@@ -11,112 +12,200 @@ type Reason string
 
 // The reasons for which records are dropped.
 const (
-	QueueFull Reason = "queue_full" // the destination holds as many bytes as it may
-	TooLarge  Reason = "too_large"  // one record is larger than the queue or than the server takes
-	Refused   Reason = "refused"    // the server will not take this record
-	Broken    Reason = "broken"     // the record could not be encoded
-	Closed    Reason = "closed"     // it came after Shutdown, or was left when Shutdown had to end
+	QueueFull  Reason = "queue_full" // the destination holds as many bytes as it may
+	TooLarge   Reason = "too_large"  // one record is larger than the server takes
+	Refused    Reason = "refused"    // the server will not take this record
+	Broken     Reason = "broken"     // the record could not be encoded
+	Closed     Reason = "closed"     // it came after Shutdown, or was left when Shutdown had to end
+	Unreadable Reason = "unreadable" // the spool could not give it back
 )
 
 // Stats is the account of one destination. At any moment
 //
-//	Created = Delivered + Waiting + the sum of Dropped
+//	Created + Adopted = Delivered + Waiting + WaitingOnDisk + SetAside + the sum of Dropped
 type Stats struct {
-	Destination  string
-	Created      int64            // records that were to be delivered
-	Delivered    int64            // records that the destination acknowledged
-	Waiting      int64            // records in memory, in flight or waiting for their session
-	WaitingBytes int64            // what the waiting records take of the byte limit
-	Retried      int64            // records that were sent more than once, counted at each further try
-	Dropped      map[Reason]int64 // records that are lost, by reason
-	OldestAge    time.Duration    // since the oldest waiting record was created
+	Destination   string
+	Created       int64            // records of this process that were to be delivered
+	Adopted       int64            // records that the spools of ended processes held
+	Delivered     int64            // records that the destination acknowledged
+	Waiting       int64            // records in memory, in flight or waiting for their session
+	WaitingBytes  int64            // what the waiting records take of the byte limit
+	WaitingOnDisk int64            // records that wait in the spool alone
+	SpoolBytes    int64            // what the spool takes on disk
+	Spooled       int64            // records of this process that were written to the spool
+	SetAside      int64            // records that the server refused, kept in the spool's refused.jsonl
+	Retried       int64            // records that were sent more than once, counted at each further try
+	Dropped       map[Reason]int64 // records that are lost, by reason
+	OldestAge     time.Duration    // since the oldest record that waits was created
 }
 
-// account counts records, and links those that wait in the order in which they
-// were created.
+// account counts records, and knows the oldest of those that wait.
 type account struct {
-	mu           sync.Mutex
-	created      int64
-	delivered    int64
-	waiting      int64
-	retried      int64
-	dropped      map[Reason]int64
-	oldest, last *Record
+	mu         sync.Mutex
+	s          Stats
+	heap       byAge     // the records in memory
+	diskOldest time.Time // when the oldest record was created that is on disk alone
+}
+
+// byAge is a heap of records, the oldest first. Records come almost in order,
+// which a heap takes at no cost.
+type byAge []*Record
+
+func (h byAge) Len() int           { return len(h) }
+func (h byAge) Less(i, j int) bool { return h[i].created.Before(h[j].created) }
+func (h byAge) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].place, h[j].place = i, j
+}
+
+// Push adds a record at the end.
+func (h *byAge) Push(x any) {
+	r := x.(*Record)
+	r.place = len(*h)
+	*h = append(*h, r)
+}
+
+// Pop takes the record at the end.
+func (h *byAge) Pop() any {
+	last := len(*h) - 1
+	r := (*h)[last]
+	(*h)[last] = nil
+	*h = (*h)[:last]
+	return r
 }
 
 // add counts a record that waits from now on.
 func (a *account) add(r *Record) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.created++
-	a.waiting++
-	r.before, r.after = a.last, nil
-	if a.last != nil {
-		a.last.after = r
-	} else {
-		a.oldest = r
-	}
-	a.last = r
+	a.s.Created++
+	a.s.Waiting++
+	heap.Push(&a.heap, r)
 }
 
 // lost counts a record that was never accepted.
 func (a *account) lost(why Reason) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.created++
-	a.drop(why)
+	a.s.Created++
+	a.drop(why, 1)
 }
 
-func (a *account) drop(why Reason) {
-	if a.dropped == nil {
-		a.dropped = make(map[Reason]int64)
+func (a *account) drop(why Reason, n int64) {
+	if a.s.Dropped == nil {
+		a.s.Dropped = make(map[Reason]int64)
 	}
-	a.dropped[why]++
+	a.s.Dropped[why] += n
 }
 
-// first returns the oldest record that waits, or nil.
+// spooled counts records that were written to the spool.
+func (a *account) spooled(n int) {
+	a.mu.Lock()
+	a.s.Spooled += int64(n)
+	a.mu.Unlock()
+}
+
+// adopt counts records that were found on disk, the oldest of them created at
+// that time.
+func (a *account) adopt(n int64, oldest time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.s.Adopted += n
+	a.s.WaitingOnDisk += n
+	if n > 0 && (a.diskOldest.IsZero() || oldest.Before(a.diskOldest)) {
+		a.diskOldest = oldest
+	}
+}
+
+// spill moves a record from memory to disk.
+func (a *account) spill(r *Record) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	heap.Remove(&a.heap, r.place)
+	a.s.Waiting--
+	a.s.WaitingOnDisk++
+	if a.diskOldest.IsZero() || r.created.Before(a.diskOldest) {
+		a.diskOldest = r.created
+	}
+}
+
+// readBack moves a record from disk to memory.
+func (a *account) readBack(r *Record) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.s.WaitingOnDisk--
+	a.s.Waiting++
+	heap.Push(&a.heap, r)
+}
+
+// onDisk notes when the oldest record was created that is on disk alone.
+func (a *account) onDisk(oldest time.Time) {
+	a.mu.Lock()
+	a.diskOldest = oldest
+	a.mu.Unlock()
+}
+
+// unreadable counts records that the disk does not give back.
+func (a *account) unreadable(n int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.s.WaitingOnDisk -= n
+	a.drop(Unreadable, n)
+}
+
+// first returns the oldest record in memory, or nil.
 func (a *account) first() *Record {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.oldest
+	if len(a.heap) == 0 {
+		return nil
+	}
+	return a.heap[0]
 }
 
-// done counts a record that waits no more: delivered where why is empty,
-// dropped otherwise.
-func (a *account) done(r *Record, why Reason) {
+// done counts a record that waits no more: delivered where why is empty, set
+// aside, or dropped.
+func (a *account) done(r *Record, why Reason, aside bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.waiting--
-	if why == "" {
-		a.delivered++
-	} else {
-		a.drop(why)
+	heap.Remove(&a.heap, r.place)
+	a.s.Waiting--
+	switch {
+	case why == "":
+		a.s.Delivered++
+	case aside:
+		a.s.SetAside++
+	default:
+		a.drop(why, 1)
 	}
-	if r.before != nil {
-		r.before.after = r.after
-	} else {
-		a.oldest = r.after
-	}
-	if r.after != nil {
-		r.after.before = r.before
-	} else {
-		a.last = r.before
-	}
-	r.before, r.after = nil, nil
+}
+
+// withdraw forgets a record that we made ourselves.
+func (a *account) withdraw(r *Record) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	heap.Remove(&a.heap, r.place)
+	a.s.Created--
+	a.s.Waiting--
 }
 
 func (a *account) again(n int) {
 	a.mu.Lock()
-	a.retried += int64(n)
+	a.s.Retried += int64(n)
 	a.mu.Unlock()
 }
 
 func (a *account) stats() Stats {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	s := Stats{Created: a.created, Delivered: a.delivered, Waiting: a.waiting, Retried: a.retried, Dropped: maps.Clone(a.dropped)}
-	if a.oldest != nil {
-		s.OldestAge = time.Since(a.oldest.created)
+	s := a.s
+	s.Dropped = maps.Clone(a.s.Dropped)
+	oldest := a.diskOldest
+	if len(a.heap) > 0 && (oldest.IsZero() || a.heap[0].created.Before(oldest)) {
+		oldest = a.heap[0].created
+	}
+	if !oldest.IsZero() {
+		s.OldestAge = max(0, time.Since(oldest))
 	}
 	return s
 }
@@ -126,7 +215,7 @@ func (a *account) lostTotal() int64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var n int64
-	for _, d := range a.dropped {
+	for _, d := range a.s.Dropped {
 		n += d
 	}
 	return n

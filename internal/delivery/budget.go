@@ -64,6 +64,13 @@ func (b *budget) acquire(n int64, wait time.Duration) bool {
 	}
 }
 
+// stall notes that somebody has waited in vain elsewhere.
+func (b *budget) stall() {
+	b.mu.Lock()
+	b.stalled = true
+	b.mu.Unlock()
+}
+
 // leave takes a waiter out of the line and wakes the first of the others. The
 // lock is held.
 func (b *budget) leave(turn chan struct{}) {

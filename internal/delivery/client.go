@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"crypto/tls"
@@ -12,6 +13,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -30,6 +32,7 @@ type Client struct {
 	header http.Header
 	gzip   bool
 	http   *http.Client
+	hide   Secrets
 }
 
 // ClientConfig describes the server.
@@ -39,7 +42,10 @@ type ClientConfig struct {
 	Key       Secret // sent as a bearer token, if not empty
 	Gzip      bool   // compress bodies
 	UserAgent string
-	Transport http.RoundTripper // a transport of its own when nil
+	// ContentType of bodies and answers; application/json when empty.
+	ContentType string
+	Headers     map[string]string // besides
+	Transport   http.RoundTripper // a transport of its own when nil
 }
 
 // Secret is a key that no way of printing shows.
@@ -59,6 +65,51 @@ func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 // MarshalText returns a placeholder.
 func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
+// Secrets are texts that must not be shown, such as a key that a server quotes
+// back at us.
+type Secrets []string
+
+// leastSecret is the length from which a text is worth hiding: shorter ones are
+// all over the place.
+const leastSecret = 6
+
+// NewSecrets returns the key and the values of headers as secrets.
+func NewSecrets(key string, headers map[string]string) Secrets {
+	var s Secrets
+	add := func(text string) {
+		// The credentials alone can be quoted, too.
+		_, credentials, _ := strings.Cut(text, " ")
+		for _, t := range []string{text, strings.TrimSpace(credentials)} {
+			if len(t) >= leastSecret && !slices.Contains(s, t) {
+				s = append(s, t)
+			}
+		}
+	}
+	add(key)
+	for _, value := range headers {
+		add(value)
+	}
+	// The longest first, so that no part of it is left.
+	slices.SortFunc(s, func(a, b string) int { return len(b) - len(a) })
+	return s
+}
+
+// Hide replaces the secrets in a text.
+func (s Secrets) Hide(text string) string {
+	for _, secret := range s {
+		text = strings.ReplaceAll(text, secret, redacted)
+	}
+	return text
+}
+
+// Error returns an error whose text shows no secret, which wraps no other.
+func (s Secrets) Error(err error) error {
+	if err == nil || s.Hide(err.Error()) == err.Error() {
+		return err
+	}
+	return errors.New(s.Hide(err.Error()))
+}
+
 // NewClient checks the configuration. It does no network.
 func NewClient(cfg ClientConfig) (*Client, error) {
 	u, err := CheckURL(cfg.URL, cfg.Insecure)
@@ -68,15 +119,19 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 	if strings.ContainsFunc(string(cfg.Key), func(r rune) bool { return r < 0x20 || r > 0x7e }) {
 		return nil, errors.New("the key holds characters that no header can carry")
 	}
-	c := &Client{base: *u, gzip: cfg.Gzip, header: make(http.Header)}
-	c.header.Set("Content-Type", "application/json")
-	c.header.Set("Accept", "application/json")
+	c := &Client{base: *u, gzip: cfg.Gzip, header: make(http.Header), hide: NewSecrets(string(cfg.Key), cfg.Headers)}
+	contentType := cmp.Or(cfg.ContentType, "application/json")
+	c.header.Set("Content-Type", contentType)
+	c.header.Set("Accept", contentType)
 	c.header.Set("User-Agent", cfg.UserAgent)
 	if cfg.Gzip {
 		c.header.Set("Content-Encoding", "gzip")
 	}
 	if cfg.Key != "" {
 		c.header.Set("Authorization", "Bearer "+string(cfg.Key))
+	}
+	for name, value := range cfg.Headers {
+		c.header.Set(name, value)
 	}
 	transport := cfg.Transport
 	if transport == nil {
@@ -97,12 +152,13 @@ func CheckURL(raw string, insecure bool) (*url.URL, error) {
 	switch {
 	case u.User != nil:
 		return nil, errors.New("the URL must not hold a user or password")
+	// What is no URL is not quoted: it may be a key in the wrong place.
 	case u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
-		return nil, fmt.Errorf("%q is no http or https URL", raw)
+		return nil, errors.New("the URL must begin with https:// or http:// and name a host")
 	case u.RawQuery != "" || u.Fragment != "":
-		return nil, fmt.Errorf("the URL %q must not hold a query or fragment", raw)
+		return nil, fmt.Errorf("the URL of %q must not hold a query or fragment", u.Host)
 	case u.Scheme == "http" && !insecure && !loopback(u.Hostname()):
-		return nil, fmt.Errorf("%q would send keys and prompts in the clear: use https", raw)
+		return nil, fmt.Errorf("%q would be sent keys and prompts in the clear: use https", u.Host)
 	}
 	u.Path = strings.TrimRight(u.Path, "/")
 	u.RawPath = ""
@@ -151,6 +207,7 @@ type Answer struct {
 	Body       []byte // a bounded piece
 	Err        error  // why no answer came
 	RetryAfter time.Duration
+	Hide       Secrets // not to be quoted
 }
 
 var gzipWriters = sync.Pool{New: func() any {
@@ -178,9 +235,11 @@ func (c *Client) Do(ctx context.Context, method, path string, body []byte) Answe
 	req.Header = c.header.Clone()
 	resp, err := c.http.Do(req) //nolint:bodyclose // ReadAnswer closes it
 	if err != nil {
-		return Answer{Err: err}
+		return Answer{Err: c.hide.Error(err)}
 	}
-	return ReadAnswer(resp)
+	a := ReadAnswer(resp)
+	a.Hide = c.hide
+	return a
 }
 
 // ReadAnswer reads and closes a response. An answer that breaks off is none.
@@ -226,7 +285,7 @@ func (a Answer) Result() Result {
 // Error describes an answer that is no success, with a bounded and escaped
 // piece of its body.
 func (a Answer) Error() error {
-	text := strings.TrimSpace(string(a.Body))
+	text := a.Hide.Hide(strings.TrimSpace(string(a.Body)))
 	if len(text) > quoteMost {
 		text = text[:quoteMost] + "…"
 	}

@@ -29,13 +29,18 @@ import (
 // Kind says how a record stands to others.
 type Kind uint8
 
-// The kinds of records.
+// The kinds of records. Their values are written to spools.
 const (
 	Single Kind = iota // belongs to no group
 	Opener             // opens its group
 	Member             // waits for the opener of its group
 	Update             // changes the record with the same id
 )
+
+var kindNames = [...]string{"span", "session", "event", "update"}
+
+// String names the kind as users know it.
+func (k Kind) String() string { return kindNames[k] }
 
 // Record is one thing to deliver. A Destination fills in the exported fields
 // when it encodes the record.
@@ -48,12 +53,15 @@ type Record struct {
 	Body      []byte   // encoded record; its length counts against the byte limit
 	Follow    *Record  // a record to send besides, made by Encode or Amend
 
-	size          int64
-	created       time.Time
-	epoch         uint64
-	tries         int       // sends that did not settle the record
-	since         time.Time // of the first of them
-	before, after *Record   // in the account
+	size    int64
+	created time.Time
+	epoch   uint64
+	tries   int       // sends that did not settle the record
+	since   time.Time // of the first of them
+	place   int       // in the account's heap
+	kept    kept      // where the spool has it
+	covers  kept      // what else the spool may forget when the record is done
+	refusal error     // why the destination did not take it
 }
 
 // Tries returns how often the record was sent without being settled.
@@ -144,9 +152,10 @@ type Engine struct {
 	budget  budget
 	account account
 	reports report.Reporter
+	spool   *spooling // nil without a spool
 
 	mu      sync.Mutex
-	inbox   []any // *Record, open, *flush or closing, in order
+	inbox   []any // *Record, *open, *flush or closing, in order
 	started bool
 	closed  bool
 
@@ -154,8 +163,9 @@ type Engine struct {
 	abort   chan struct{}   // closed when Close gives up
 	giveUp  func()          // closes abort, once
 	stopped chan struct{}   // closed when the worker has ended
-	left    int             // records that were left at the end; read after stopped
-	stuck   int             // senders that did not return; likewise
+	left    int             // records that were left in memory at the end; read after stopped
+	stuck   int             // sends that did not return; likewise
+	hung    bool            // the disk did not answer; likewise
 	ctx     context.Context // of the senders
 	cancel  context.CancelFunc
 
@@ -182,6 +192,7 @@ func New(cfg Config, dest Destination) *Engine {
 type open struct {
 	group [16]byte
 	live  any
+	kept  kept // the record that ends the group if the process is killed
 }
 
 // flush waits for all that came before it.
@@ -189,6 +200,7 @@ type flush struct {
 	announce  bool // open groups too
 	epoch     uint64
 	done      chan struct{}
+	failed    bool // the engine ended before the records were delivered; read after done
 	abandoned bool // nobody waits any more; under Engine.mu
 }
 
@@ -197,16 +209,44 @@ type closing struct{}
 
 // Put hands over a value of about size bytes. While the queue is full it waits
 // at most Config.MaxWait, then drops the value. It reports whether the value
-// was accepted.
-func (e *Engine) Put(value any, size int64) bool {
-	if !e.budget.acquire(size, e.cfg.MaxWait) {
-		why := QueueFull
-		if size > e.cfg.MaxBytes {
-			why = TooLarge
+// was accepted. A value larger than the queue counts as half of it, since the
+// others must not suffer; once it is encoded it counts as what it is.
+func (e *Engine) Put(value any, size int64) bool { return e.PutSince(time.Now(), value, size) }
+
+// PutSince is Put for a caller who has waited since start already.
+func (e *Engine) PutSince(start time.Time, value any, size int64) bool {
+	size = e.counted(size)
+	wait := e.cfg.MaxWait - time.Since(start)
+	if !e.budget.acquire(size, wait) {
+		if e.cfg.MaxWait > 0 && wait <= 0 {
+			e.budget.stall()
 		}
-		e.lose(why)
+		e.lose(QueueFull)
 		return false
 	}
+	return e.accept(value, size)
+}
+
+// Try is Put without waiting: where there is no room it reports false and does
+// nothing.
+func (e *Engine) Try(value any, size int64) bool {
+	size = e.counted(size)
+	if !e.budget.acquire(size, 0) {
+		return false
+	}
+	e.accept(value, size)
+	return true
+}
+
+func (e *Engine) counted(size int64) int64 {
+	if size > e.cfg.MaxBytes {
+		return e.cfg.MaxBytes / 2
+	}
+	return size
+}
+
+// accept puts a value for which there is room into the queue.
+func (e *Engine) accept(value any, size int64) bool {
 	r := &Record{Value: value, size: size, created: time.Now()}
 	e.mu.Lock()
 	if e.closed {
@@ -232,7 +272,7 @@ func (e *Engine) lose(why Reason) {
 func (e *Engine) Open(group [16]byte, live any) {
 	e.mu.Lock()
 	if !e.closed {
-		e.post(open{group, live})
+		e.post(&open{group: group, live: live})
 	}
 	e.mu.Unlock()
 }
@@ -240,11 +280,16 @@ func (e *Engine) Open(group [16]byte, live any) {
 // post adds to the inbox and starts the worker. The lock is held.
 func (e *Engine) post(message any) {
 	e.inbox = append(e.inbox, message)
+	e.start()
+	e.wake()
+}
+
+// start starts the worker if it does not run. The lock is held.
+func (e *Engine) start() {
 	if !e.started {
 		e.started = true
 		go newWorker(e).run()
 	}
-	e.wake()
 }
 
 func (e *Engine) wake() {
@@ -266,6 +311,9 @@ func (e *Engine) flush(ctx context.Context, announce bool) error {
 	e.mu.Lock()
 	if !e.started || e.closed {
 		e.mu.Unlock()
+		if s := e.account.stats(); s.Waiting+s.WaitingOnDisk > 0 {
+			return errors.Join(e.waiting(), e.lostSince())
+		}
 		return e.lostSince()
 	}
 	f := &flush{announce: announce, done: make(chan struct{})}
@@ -273,6 +321,9 @@ func (e *Engine) flush(ctx context.Context, announce bool) error {
 	e.mu.Unlock()
 	select {
 	case <-f.done:
+		if f.failed {
+			return errors.Join(e.waiting(), e.lostSince())
+		}
 		return e.lostSince()
 	case <-ctx.Done():
 		e.mu.Lock()
@@ -285,7 +336,11 @@ func (e *Engine) flush(ctx context.Context, announce bool) error {
 // waiting describes the records that are not delivered yet.
 func (e *Engine) waiting() error {
 	s := e.account.stats()
-	return fmt.Errorf("%s: %d records wait in memory, the oldest for %s", e.cfg.Name, s.Waiting, s.OldestAge.Round(time.Millisecond))
+	where := fmt.Sprintf("%d records wait in memory", s.Waiting)
+	if e.spool != nil {
+		where += fmt.Sprintf(" and %d more in the spool at %s", s.WaitingOnDisk, e.spool.dir)
+	}
+	return fmt.Errorf("%s: %s, the oldest for %s", e.cfg.Name, where, s.OldestAge.Round(time.Millisecond))
 }
 
 // lostSince returns an error that counts the drops which no Flush told of yet.
@@ -301,8 +356,8 @@ func (e *Engine) lostSince() error {
 }
 
 // Close takes no more records, delivers what it has until ctx ends, and stops
-// the worker. What is left then is dropped, and counted in the error. Later
-// calls wait for the first one to end.
+// the worker. What is left then stays in the spool, or is dropped where there is
+// none; the error counts both. Later calls wait for the first one to end.
 func (e *Engine) Close(ctx context.Context) error {
 	e.mu.Lock()
 	if !e.closed {
@@ -310,6 +365,7 @@ func (e *Engine) Close(ctx context.Context) error {
 		if e.started {
 			e.post(closing{})
 		} else {
+			e.closeSpool()
 			close(e.stopped)
 		}
 	}
@@ -323,17 +379,23 @@ func (e *Engine) Close(ctx context.Context) error {
 		<-e.stopped // bounded: the worker waits for no sender longer than grace
 	}
 	e.cancel()
-	var err error
+	var errs []error
 	if e.left > 0 {
-		err = fmt.Errorf("%s: %d records were left in memory at the end", e.cfg.Name, e.left)
-		if why != nil {
-			err = fmt.Errorf("%w: %w", err, why)
-		}
+		errs = append(errs, fmt.Errorf("%s: %d records were left in memory at the end", e.cfg.Name, e.left))
+	}
+	if n := e.account.stats().WaitingOnDisk; n > 0 {
+		errs = append(errs, fmt.Errorf("%s: %d records wait in the spool at %s for the next process", e.cfg.Name, n, e.spool.dir))
+	}
+	if len(errs) > 0 && why != nil {
+		errs = append(errs, why)
 	}
 	if e.stuck > 0 {
-		err = errors.Join(err, fmt.Errorf("%s: %d sends did not return and still run", e.cfg.Name, e.stuck))
+		errs = append(errs, fmt.Errorf("%s: %d sends did not return and still run", e.cfg.Name, e.stuck))
 	}
-	return errors.Join(err, e.lostSince())
+	if e.hung {
+		errs = append(errs, fmt.Errorf("%s: the disk of the spool at %s does not answer", e.cfg.Name, e.spool.dir))
+	}
+	return errors.Join(append(errs, e.lostSince())...)
 }
 
 // Stats returns the account.
@@ -341,6 +403,9 @@ func (e *Engine) Stats() Stats {
 	s := e.account.stats()
 	s.Destination = e.cfg.Name
 	s.WaitingBytes = e.budget.inUse()
+	if e.spool != nil {
+		s.SpoolBytes = e.spool.log.Bytes()
+	}
 	return s
 }
 

@@ -42,6 +42,13 @@ type destination struct {
 
 	mu    sync.Mutex
 	calls []call
+	taken []string // texts of the calls that were delivered
+}
+
+func (d *destination) took(texts []string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.taken = append(d.taken, texts...)
 }
 
 func newDestination() *destination { return &destination{start: time.Now()} }
@@ -70,10 +77,17 @@ func (d *destination) Send(ctx context.Context, batch []*delivery.Record) delive
 	n := len(d.calls)
 	d.calls = append(d.calls, call{time.Since(d.start), batch[0].Kind, texts})
 	d.mu.Unlock()
-	if d.answer == nil {
+	d.mu.Lock()
+	answer := d.answer
+	d.mu.Unlock()
+	if answer == nil {
+		d.took(texts)
 		return delivery.Result{}
 	}
-	result := d.answer(n, texts)
+	result := answer(n, texts)
+	if result.Outcome == delivery.Delivered && len(result.Again) == 0 {
+		d.took(texts)
+	}
 	for i, t := range texts { // "again" is marked by text
 		if result.Err != nil && strings.Contains(result.Err.Error(), "again "+t) {
 			result.Again = append(result.Again, batch[i])
@@ -152,11 +166,11 @@ func engine(t *testing.T, cfg delivery.Config, d delivery.Destination) *delivery
 func checkAccount(t *testing.T, e *delivery.Engine) {
 	t.Helper()
 	s := e.Stats()
-	sum := s.Delivered + s.Waiting
+	sum := s.Delivered + s.Waiting + s.WaitingOnDisk + s.SetAside
 	for _, n := range s.Dropped {
 		sum += n
 	}
-	if s.Created != sum {
+	if s.Created+s.Adopted != sum {
 		t.Errorf("the account does not add up: %+v", s)
 	}
 }
@@ -588,12 +602,18 @@ func TestQueueFull(t *testing.T) {
 		if reports != 1 {
 			t.Errorf("%d reports", reports)
 		}
-		if e.Put(item{text: "huge"}, 10_001) || e.Stats().Dropped[delivery.TooLarge] != 1 {
-			t.Error("a record larger than the queue was accepted")
+		if e.Put(item{text: "huge"}, 10_001) {
+			t.Error("a record larger than the queue was accepted, which was full")
 		}
 		time.Sleep(2 * time.Hour) // it comes back
 		if !e.Put(item{text: "x"}, 1000) {
 			t.Error("not accepted although there is room")
+		}
+		if err := e.Flush(t.Context()); err == nil {
+			t.Error("Flush does not tell of the drops")
+		}
+		if !e.Put(item{text: "huge"}, 1<<40) {
+			t.Error("a record larger than the queue was not accepted though there is room")
 		}
 	})
 }

@@ -20,7 +20,7 @@ func (w *worker) came(s sent) {
 	now := time.Now()
 	switch s.result.Outcome {
 	case Delivered:
-		w.recovered()
+		w.recovered(now)
 		w.lastGood = now
 		w.delivered(s)
 		for _, r := range s.result.Again {
@@ -31,10 +31,10 @@ func (w *worker) came(s sent) {
 	case Suspect:
 		w.suspect(s, now)
 	case NotYet:
-		w.recovered()
+		w.recovered(now)
 		w.notYet(s, now)
 	case Bad, Large:
-		w.recovered()
+		w.recovered(now)
 		w.split(s, now)
 	}
 }
@@ -58,9 +58,13 @@ func (w *worker) delivered(s sent) {
 	}
 }
 
-// recovered notes that the destination answers.
-func (w *worker) recovered() {
-	w.failures, w.notBefore, w.asked = 0, time.Time{}, false
+// recovered notes that the destination answers. A time that it asked for stands,
+// though other requests were on their way.
+func (w *worker) recovered(now time.Time) {
+	w.failures = 0
+	if !w.asked || !now.Before(w.notBefore) {
+		w.notBefore, w.asked = time.Time{}, false
+	}
 }
 
 // failed keeps a batch for later, and everything else with it.
@@ -147,7 +151,8 @@ func (w *worker) split(s sent, now time.Time) {
 
 // refuse drops a record that the destination does not take.
 func (w *worker) refuse(r *Record, why Reason, err error) {
-	w.reports.Report("refused", fmt.Errorf("%s: a record was dropped: %w", w.cfg.Name, err))
+	r.refusal = err
+	w.reports.Report("refused", fmt.Errorf("%s: a record was refused: %w", w.cfg.Name, err))
 	w.finish(r, why)
 }
 
@@ -210,7 +215,7 @@ func (w *worker) beginEnd() {
 	w.ending = true
 	w.hurry()
 	for _, g := range w.groups.byID {
-		if g.roots == 0 {
+		if g.roots <= g.unread {
 			if len(g.held) > 0 {
 				w.announce(g)
 			}
@@ -226,18 +231,24 @@ func (w *worker) beginEnd() {
 			continue
 		}
 		r.Group = g.id
-		g.roots = 0
-		w.made(r)
+		g.roots = g.unread
 		if r.Kind == Opener {
-			w.opening(g)
-			w.ready(r)
+			g.roots++ // until it has come
 		} else {
-			w.route(r)
+			r.covers, g.announcement = g.announcement, kept{}
 		}
+		w.made(r)
+		w.enter(r)
+		for _, k := range g.begun {
+			if r.kept.log != nil {
+				k.done()
+			}
+		}
+		w.follow(r)
 	}
 }
 
-// abandonAll drops what is left when Close gives up.
+// abandonAll leaves what is left to the spool, or drops it, when Close gives up.
 func (w *worker) abandonAll() {
 	w.cancel()
 	deadline := time.NewTimer(grace)
@@ -255,24 +266,24 @@ func (w *worker) abandonAll() {
 		}
 		break
 	}
-	w.mu.Lock()
-	inbox := w.inbox
-	w.inbox = nil
-	w.mu.Unlock()
-	for _, m := range inbox {
-		if r, ok := m.(*Record); ok {
-			w.take(r)
-		}
-	}
+	w.accept() // so that the spool has it too
 	// What is left is what the account still links.
 	for r := w.account.first(); r != nil; r = w.account.first() {
-		w.left++
-		w.account.done(r, Closed)
+		switch g := w.groups.get(r.Group); {
+		case r.kept.log != nil:
+			w.account.spill(r)
+		case r.Kind == Opener && g != nil && g.onDisk():
+			w.account.withdraw(r) // an announcement; the spool has the session itself
+		default:
+			w.left++
+			w.account.done(r, Closed, false)
+		}
 		w.budget.change(-r.size)
 	}
 	w.mu.Lock()
 	for _, f := range w.flushes {
 		if !f.abandoned {
+			f.failed = true
 			close(f.done)
 		}
 	}

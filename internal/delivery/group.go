@@ -3,6 +3,7 @@ package delivery
 import (
 	"container/list"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -21,6 +22,11 @@ type group struct {
 	next      []*Record // openers of the same session started again, in turn
 	held      []*Record
 	heldBytes int64
+	young     *list.Element // in groups.young; nil when overdue
+
+	begun        []kept // on disk, what ends a root if the process is killed; one for each
+	announcement kept   // on disk, what was announced
+	unread       int    // openers that are on disk alone
 }
 
 // groups are the sessions that are not done. One that is done leaves its id
@@ -44,17 +50,35 @@ func newGroups() groups {
 	return groups{byID: make(map[[16]byte]*group), young: list.New(), done: make(map[[16]byte]any)}
 }
 
+// onDisk reports whether the spool can make the opener of the group anew.
+func (g *group) onDisk() bool {
+	return slices.ContainsFunc(g.begun, func(k kept) bool { return k.log != nil })
+}
+
 func (g *groups) get(id [16]byte) *group { return g.byID[id] }
 
 func (g *groups) add(id [16]byte) *group {
 	gr := &group{id: id, since: time.Now()}
 	g.byID[id] = gr
-	g.young.PushBack(gr)
+	gr.young = g.young.PushBack(gr)
 	return gr
 }
 
+func (g *groups) remove(gr *group) {
+	delete(g.byID, gr.id)
+	g.overdue(gr)
+}
+
+// overdue takes a group off the list of the young.
+func (g *groups) overdue(gr *group) {
+	if gr.young != nil {
+		g.young.Remove(gr.young)
+		gr.young = nil
+	}
+}
+
 // open notes that a group has begun.
-func (g *groups) open(id [16]byte, live any) {
+func (g *groups) open(id [16]byte, live any) *group {
 	gr := g.byID[id]
 	if gr == nil {
 		gr = g.add(id)
@@ -62,6 +86,7 @@ func (g *groups) open(id [16]byte, live any) {
 	}
 	gr.live = live
 	gr.roots++
+	return gr
 }
 
 // ended notes that the opener of a group has come.
@@ -89,25 +114,27 @@ func (g *groups) holder(r *Record) *group {
 	return gr
 }
 
-// forget drops a group whose opener was acknowledged and will not come again.
-func (g *groups) forget(gr *group) {
+// forget drops a group whose opener was acknowledged and will not come again,
+// and reports whether it did.
+func (g *groups) forget(gr *group) bool {
 	if !gr.opened || gr.roots > 0 || gr.opening {
-		return
+		return false
 	}
-	delete(g.byID, gr.id)
+	g.remove(gr)
 	_, known := g.done[gr.id]
 	g.done[gr.id] = nil
 	if !gr.rooted {
 		g.done[gr.id] = gr.announced
 	}
 	if known {
-		return
+		return true
 	}
 	g.doneOrder = append(g.doneOrder, gr.id)
 	if len(g.doneOrder) > mostDone {
 		delete(g.done, g.doneOrder[0])
 		g.doneOrder = g.doneOrder[1:]
 	}
+	return true
 }
 
 // nextDue returns when the next group is to be announced if it holds something.
@@ -126,9 +153,14 @@ func (w *worker) hold(g *group, r *Record) {
 		w.heldBytes += r.size
 	}
 	w.groupsHeld(r, 1)
-	if g.overdue {
+	if g.overdue || w.ending || w.flushing(r.epoch) {
 		w.announce(g)
 	}
+}
+
+// flushing reports whether a flush waits for records of an epoch.
+func (w *worker) flushing(epoch uint64) bool {
+	return slices.ContainsFunc(w.flushes, func(f *flush) bool { return f.announce && epoch <= f.epoch })
 }
 
 func (w *worker) groupsHeld(r *Record, n int) {
@@ -159,14 +191,26 @@ func (w *worker) openInTurn(g *group, r *Record) {
 // are worth more alone than not at all.
 func (w *worker) opened(g *group) {
 	w.release(g)
+	w.keepAnnouncement(g)
 	if len(g.next) == 0 {
-		w.groups.forget(g)
+		w.forget(g)
 		return
 	}
 	next := g.next[0]
 	g.next = g.next[1:]
 	w.opening(g)
 	w.ready(next)
+}
+
+// forget drops a group that is done, in memory and on disk.
+func (w *worker) forget(g *group) {
+	if !w.groups.forget(g) {
+		return
+	}
+	g.announcement.done()
+	for _, k := range g.begun {
+		k.done()
+	}
 }
 
 // release sends what a group held.
@@ -189,15 +233,17 @@ func (w *worker) announceDue(now time.Time) {
 		if !ok || now.Before(due) {
 			break
 		}
-		front := w.groups.young.Front()
-		g := w.groups.young.Remove(front).(*group)
+		g := w.groups.young.Front().Value.(*group)
+		w.groups.overdue(g)
 		g.overdue = true
 		if len(g.held) > 0 {
 			w.announce(g)
 		}
 	}
-	for e := w.groups.young.Front(); e != nil && w.heldBytes > w.cfg.MaxBytes/2; e = e.Next() {
-		if g := e.Value.(*group); len(g.held) > 0 {
+	for e := w.groups.young.Front(); e != nil && w.heldBytes > w.cfg.MaxBytes/2; {
+		g := e.Value.(*group)
+		e = e.Next() // announcing may take the group off the list
+		if len(g.held) > 0 {
 			w.announce(g)
 		}
 	}
@@ -218,7 +264,7 @@ func (w *worker) announce(g *group) {
 			w.reports.Report("announce", fmt.Errorf("%s: announce session: %w", w.cfg.Name, err))
 		}
 		w.release(g) // better without their session than not at all
-		w.groups.forget(g)
+		w.forget(g)
 		return
 	}
 	r.Kind, r.Group = Opener, g.id

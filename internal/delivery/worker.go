@@ -38,6 +38,8 @@ type worker struct {
 	flushes     []*flush
 	ending      bool
 	timer       *time.Timer
+
+	disk disk // what the spool has for us; unused without one
 }
 
 // retry is a batch that is sent again.
@@ -58,7 +60,7 @@ type sent struct {
 const grace = time.Second
 
 func newWorker(e *Engine) *worker {
-	return &worker{
+	w := &worker{
 		Engine:      e,
 		groups:      newGroups(),
 		pending:     make(map[[16]byte]int),
@@ -68,14 +70,23 @@ func newWorker(e *Engine) *worker {
 		held:        make(map[uint64]int),
 		timer:       time.NewTimer(time.Hour),
 	}
+	if e.spool != nil {
+		w.disk.own = &source{log: e.spool.log, direct: make(map[uint64]struct{})}
+		w.disk.kept = make(chan error, 1)
+		w.disk.found = make(chan []*source)
+		w.disk.stop = make(chan struct{})
+	}
+	return w
 }
 
 func (w *worker) run() {
 	defer close(w.stopped)
+	defer w.leaveDisk()
 	defer w.timer.Stop()
 	for {
 		w.accept()
 		now := time.Now()
+		w.tendDisk(now)
 		w.announceDue(now)
 		w.dispatch(now)
 		w.settle()
@@ -87,6 +98,11 @@ func (w *worker) run() {
 		case <-w.signal:
 		case s := <-w.results:
 			w.came(s)
+		case found := <-w.disk.found:
+			w.adopt(found)
+		case err := <-w.disk.kept:
+			w.disk.busy = false
+			w.spoolFailed(err)
 		case <-w.timer.C:
 		case <-w.abort:
 			w.abandonAll()
@@ -108,16 +124,57 @@ func (w *worker) accept() {
 	inbox := w.inbox
 	w.inbox = nil
 	w.mu.Unlock()
-	for i, message := range inbox {
-		inbox[i] = nil
-		switch m := message.(type) {
+	for len(inbox) > 0 {
+		inbox = inbox[w.acceptSome(inbox):]
+	}
+}
+
+// acceptBytes bounds what is encoded before it is written to the spool and sent
+// on its way.
+const acceptBytes = 1 << 20
+
+// acceptSome takes over the first messages, and returns how many.
+func (w *worker) acceptSome(inbox []any) int {
+	n, bytes := 0, 0
+	var steps []any
+	for n < len(inbox) && bytes < acceptBytes {
+		message := inbox[n]
+		inbox[n] = nil
+		n++
+		r, ok := message.(*Record)
+		if !ok {
+			steps = append(steps, message)
+			if _, ok := message.(*open); ok {
+				continue
+			}
+			break // what comes after a flush is none of its business
+		}
+		w.take(r)
+		if w.encode(r) {
+			steps = append(steps, r)
+			bytes += len(r.Body)
+		}
+		for next := w.follower(r); next != nil; next = w.follower(next) {
+			steps = append(steps, next)
+		}
+	}
+	w.keep(steps)
+	for _, step := range steps {
+		switch m := step.(type) {
 		case *Record:
-			w.take(m)
-			w.encode(m)
-		case open:
-			w.groups.open(m.group, m.live)
+			if m.Kind == Opener {
+				w.rootKept(m)
+			}
+			if !w.spill(m) {
+				w.route(m)
+			}
+		case *open:
+			g := w.groups.open(m.group, m.live)
+			if w.spool != nil {
+				g.begun = append(g.begun, m.kept)
+			}
 			if w.cfg.Live {
-				w.announce(w.groups.get(m.group))
+				w.announce(g)
 			}
 		case *flush:
 			w.beginFlush(m)
@@ -125,6 +182,7 @@ func (w *worker) accept() {
 			w.beginEnd()
 		}
 	}
+	return n
 }
 
 // take makes a record part of the current epoch.
@@ -152,23 +210,31 @@ func (w *worker) charge(r *Record) {
 	r.size = size
 }
 
-func (w *worker) encode(r *Record) {
+// encode fills in a record, and reports whether it could.
+func (w *worker) encode(r *Record) bool {
 	if err := w.guarded(func() error { return w.dest.Encode(r) }); err != nil {
 		w.reports.Report("encode", fmt.Errorf("%s: a record was dropped: %w", w.cfg.Name, err))
+		r.Follow = nil
 		w.finish(r, Broken)
-		return
+		return false
 	}
 	w.charge(r)
-	w.route(r)
-	w.follow(r)
+	return true
 }
 
-// follow takes over the record that goes with another.
-func (w *worker) follow(r *Record) {
-	if next := r.Follow; next != nil {
-		r.Follow = nil
+// follower takes over the record that goes with another, or returns nil.
+func (w *worker) follower(r *Record) *Record {
+	next := r.Follow
+	if r.Follow = nil; next != nil {
 		w.made(next)
-		w.route(next)
+	}
+	return next
+}
+
+// follow sends the record that goes with another on its way.
+func (w *worker) follow(r *Record) {
+	if next := w.follower(r); next != nil {
+		w.enter(next)
 	}
 }
 
@@ -200,9 +266,10 @@ func (w *worker) route(r *Record) {
 		}
 		r.Kind = Update
 		w.charge(r)
+		r.covers, g.announcement = g.announcement, kept{}
 		w.route(r)
 		w.follow(r)
-		w.groups.forget(g)
+		w.forget(g)
 	default: // Member, Update
 		if r.Kind == Member {
 			w.await(r)
@@ -244,11 +311,14 @@ func (w *worker) ready(r *Record) {
 
 // finish takes a record out of the account and lets go what waited for it.
 func (w *worker) finish(r *Record, why Reason) {
-	w.account.done(r, why)
-	w.budget.change(-r.size)
-	if w.outstanding[r.epoch]--; w.outstanding[r.epoch] == 0 {
-		delete(w.outstanding, r.epoch)
+	w.account.done(r, why, w.setAside(r, why))
+	r.kept.done()
+	r.covers.done()
+	if w.spool != nil && r.kept.log == w.spool.log {
+		delete(w.disk.own.direct, r.kept.seq)
 	}
+	w.budget.change(-r.size)
+	w.outstandingLess(r.epoch, 1)
 	if r.Kind == Opener {
 		if g := w.groups.get(r.Group); g != nil && g.opening {
 			w.opened(g)
@@ -268,6 +338,13 @@ func (w *worker) finish(r *Record, why Reason) {
 			w.changes[r.ID] = waiting[1:]
 		}
 		w.ready(waiting[0])
+	}
+}
+
+// outstandingLess notes that records of an epoch are done.
+func (w *worker) outstandingLess(epoch uint64, n int) {
+	if w.outstanding[epoch] -= n; w.outstanding[epoch] == 0 {
+		delete(w.outstanding, epoch)
 	}
 }
 
@@ -383,6 +460,9 @@ func (w *worker) nextDue(now time.Time) time.Duration {
 		}
 	}
 	if t, ok := w.groups.nextDue(w.cfg.AnnounceAfter); ok {
+		earlier(t)
+	}
+	if t, ok := w.diskDue(now); ok {
 		earlier(t)
 	}
 	return max(0, due.Sub(now))

@@ -1,0 +1,178 @@
+package exporter
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+
+	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/delivery"
+	"github.com/sessionspan/sessionspan/internal/spool"
+)
+
+// A SpoolOption changes a spool.
+type SpoolOption func(*spool.Options)
+
+// SpoolMaxBytes bounds what this process keeps in the spool of a destination, in
+// bytes; 1 GiB by default. When it is full, records are kept in memory alone,
+// within Limits.QueueBytes.
+func SpoolMaxBytes(n int64) SpoolOption { return func(o *spool.Options) { o.MaxBytes = n } }
+
+// SpoolMinFree is how many bytes stay free on the file system; 256 MiB by
+// default. Where fewer are, the spool counts as full.
+func SpoolMinFree(n int64) SpoolOption { return func(o *spool.Options) { o.MinFree = n } }
+
+// SpoolSyncEach waits for the disk (fsync) at each write. By default that is
+// done once a second or megabyte, so that a crash of the machine, though not one
+// of the process, can lose as much.
+func SpoolSyncEach() SpoolOption { return func(o *spool.Options) { o.SyncAlways = true } }
+
+// WithSpool keeps records in files under dir until they are delivered, so that
+// they survive the end of the process and long outages. A span is in the file
+// within 100 ms of its end, what is known of a session within 100 ms of its
+// start; a session that its process did not live to end is sent as incomplete by
+// the next process with the same dir and destination. [Wrap] has no spool.
+//
+// The files hold what users and models said, as far as redaction lets it
+// through, and never a key. Directories are made with mode 0700, files with
+// 0600; dir must not be writable for others. Each destination has a directory
+// of its own there, named after its kind and address and its [WithName]; two
+// with the same address and different keys need names of their own.
+//
+// Records that the server refuses are kept in the destination's refused.jsonl,
+// at most 64 MiB of them; damaged files in its folder "broken".
+func WithSpool(dir string, options ...SpoolOption) Option {
+	return func(c *config) {
+		c.spoolDir, c.spoolOptions = dir, nil
+		for _, o := range options {
+			if o != nil {
+				c.spoolOptions = append(c.spoolOptions, o)
+			}
+		}
+	}
+}
+
+// keep gives an engine its spool, if one is asked for. address tells apart what
+// must not be mixed up.
+func (c *config) keep(e *delivery.Engine, address ...string) error {
+	if c.spoolDir == "" {
+		return nil
+	}
+	dir, err := filepath.Abs(c.spoolDir)
+	if err == nil {
+		dir, err = checkDir(dir)
+	}
+	if err != nil {
+		return fmt.Errorf("spool: %w", err)
+	}
+	var o spool.Options
+	for _, option := range c.spoolOptions {
+		option(&o)
+	}
+	if o.MaxBytes < 0 || o.MinFree < 0 {
+		return errors.New("spool: a limit is negative")
+	}
+	return e.Keep(filepath.Join(dir, spoolName(c.name, address)), o)
+}
+
+// checkDir returns where a directory really is, and an error where others could
+// put files into it. It need not exist.
+func checkDir(dir string) (string, error) {
+	target, err := filepath.EvalSymlinks(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return dir, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return target, spool.OS.CheckDir(target)
+}
+
+// spoolName returns the name of a destination's directory.
+func spoolName(name string, address []string) string {
+	sum := sha256.Sum256([]byte(strings.Join(append([]string{name}, address...), "\x00")))
+	readable := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '-' {
+			return r
+		}
+		return '-'
+	}, name)
+	return fmt.Sprintf("%.64s-%x", readable, sum[:4])
+}
+
+var _ delivery.Durable = (*payloads)(nil)
+
+// Store keeps the session itself rather than what the route makes of it, since
+// an update may be made of it later.
+func (p *payloads) Store(r *delivery.Record) []byte {
+	if s, ok := r.Value.(*sessionRecord); ok && r.Kind == delivery.Opener {
+		return s.request.AppendJSON(nil)
+	}
+	return nil
+}
+
+// Restore makes a record of what Store returned.
+func (p *payloads) Restore(r *delivery.Record) error {
+	if r.Kind != delivery.Opener {
+		return nil
+	}
+	s, err := parseSession(r.Body)
+	if err != nil {
+		return err
+	}
+	p.encodeRoot(r, *s)
+	r.Follow = nil // stored by itself
+	return nil
+}
+
+func parseSession(text []byte) (*honeyhive.SessionStartRequest, error) {
+	s := new(honeyhive.SessionStartRequest)
+	if err := json.Unmarshal(text, s); err != nil {
+		return nil, fmt.Errorf("read session from spool: %w", err)
+	}
+	return s, nil
+}
+
+// readEvent returns what the payload of an event that was read back says of its
+// session, or nil where it is none.
+func readEvent(r *delivery.Record) *eventRecord {
+	var e honeyhive.Event
+	if r.Kind != delivery.Member || json.Unmarshal(r.Body, &e) != nil {
+		return nil
+	}
+	return &eventRecord{project: e.Project.Or(""), source: e.Source.Or("")}
+}
+
+// StoreAnnounced keeps the session as it was announced.
+func (p *payloads) StoreAnnounced(announced any) []byte {
+	return announced.(*honeyhive.SessionStartRequest).AppendJSON(nil)
+}
+
+// RestoreAnnounced reads what StoreAnnounced returned.
+func (p *payloads) RestoreAnnounced(text []byte) (any, error) { return parseSession(text) }
+
+// Incomplete makes the record of a session whose program was killed.
+func (p *payloads) Incomplete(abandoned []byte, announced any) (*delivery.Record, error) {
+	r := new(delivery.Record)
+	if announced == nil {
+		s, err := parseSession(abandoned)
+		if err != nil {
+			return nil, err
+		}
+		p.encodeRoot(r, *s)
+		return r, nil
+	}
+	s := *announced.(*honeyhive.SessionStartRequest)
+	s.Metadata, _ = s.Metadata.With(MetadataIncomplete, true)
+	p.encodeRoot(r, s)
+	p.Amend(r, announced)
+	r.Kind = delivery.Update
+	return r, nil
+}
+
+// Show returns the payload.
+func (p *payloads) Show(r *delivery.Record) []byte { return r.Body }

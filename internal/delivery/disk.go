@@ -1,0 +1,368 @@
+package delivery
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sessionspan/sessionspan/internal/spool"
+)
+
+// A Durable destination can keep its records in a spool. Like those of
+// Destination, its methods are called one at a time by the worker.
+type Durable interface {
+	Destination
+	// Store returns the text to keep of a record; nil stands for its Body.
+	Store(r *Record) []byte
+	// Restore makes a record from what Store returned, which is in r.Body. Kind,
+	// Group, ID and Elsewhere are set. The records that followed it are stored
+	// by themselves.
+	Restore(r *Record) error
+	// StoreAnnounced returns the text to keep of what Announce made for Amend,
+	// and RestoreAnnounced reads it.
+	StoreAnnounced(announced any) []byte
+	RestoreAnnounced(text []byte) (any, error)
+	// Incomplete makes the record that ends a group whose program was killed:
+	// from what was announced, or where that is nil from what Store returned
+	// for the record of Abandon.
+	Incomplete(abandoned []byte, announced any) (*Record, error)
+	// Show returns a record as JSON, for people to read.
+	Show(r *Record) []byte
+}
+
+// spooling is the spool of an engine.
+type spooling struct {
+	dir     string
+	options spool.Options
+	dest    Durable
+	log     *spool.Log
+	aside   *spool.Aside
+}
+
+// kept says where the spool has a record. The zero value is nowhere.
+type kept struct {
+	log *spool.Log
+	seq uint64
+}
+
+// done lets the spool forget the record.
+func (k kept) done() {
+	if k.log != nil {
+		k.log.Done(k.seq)
+	}
+}
+
+// Types of entries in a spool beside the kinds of records.
+const (
+	entryBegun     = 'B' // what to send if the program is killed before the group ends
+	entryAnnounced = 'A' // what was delivered of a group that has not ended
+)
+
+const flagElsewhere = 1
+
+// brokenDir is where a spool keeps damaged files.
+const brokenDir = "broken"
+
+// Keep makes the engine keep its records in a spool. It must be called before
+// anything is put. Records that ended processes left there are taken over at
+// once; those of processes that end later, within a minute.
+func (e *Engine) Keep(dir string, options spool.Options) error {
+	dest, ok := e.dest.(Durable)
+	if !ok {
+		return fmt.Errorf("%s: its records cannot be kept on disk", e.cfg.Name)
+	}
+	log, err := spool.Open(dir, options)
+	if err != nil {
+		return fmt.Errorf("%s: %w", e.cfg.Name, err)
+	}
+	e.spool = &spooling{dir: dir, options: options, dest: dest, log: log, aside: spool.OpenAside(dir, options)}
+	if hasOrphans(dir, log) {
+		e.mu.Lock()
+		e.start()
+		e.mu.Unlock()
+	}
+	return nil
+}
+
+// hasOrphans reports whether there may be logs of ended processes.
+func hasOrphans(dir string, own *spool.Log) bool {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return true // who looks will find out
+	}
+	return slices.ContainsFunc(entries, func(e os.DirEntry) bool {
+		return e.IsDir() && e.Name() != filepath.Base(own.Dir()) && e.Name() != brokenDir
+	})
+}
+
+// closeSpool closes the spool of an engine that never ran.
+func (e *Engine) closeSpool() {
+	if e.spool != nil {
+		e.spoolFailed(e.spool.log.Close())
+	}
+}
+
+func (e *Engine) spoolFailed(err error) {
+	if err != nil {
+		e.reports.Report("spool", fmt.Errorf("%s: %w", e.cfg.Name, err))
+	}
+}
+
+// keep writes records and beginnings of groups to the spool, in one write. What
+// it does not take stays in memory alone.
+func (w *worker) keep(steps []any) {
+	if w.spool == nil {
+		return
+	}
+	entries := make([]spool.Entry, 0, len(steps))
+	places := make([]*kept, 0, len(steps))
+	for _, step := range steps {
+		switch s := step.(type) {
+		case *Record:
+			entries = append(entries, w.entry(s))
+			places = append(places, &s.kept)
+		case *open:
+			if body := w.begun(s); body != nil {
+				entries = append(entries, spool.Entry{Type: entryBegun, Time: time.Now(), Group: s.group, ID: s.group, Body: body})
+				places = append(places, &s.kept)
+			}
+		}
+	}
+	if len(entries) == 0 {
+		return
+	}
+	if err := w.spool.log.Append(entries); err != nil {
+		w.spoolFailed(fmt.Errorf("records are kept in memory alone: %w", err))
+		return
+	}
+	records := 0
+	for i, place := range places {
+		*place = kept{w.spool.log, entries[i].Seq}
+		if entries[i].Type != entryBegun {
+			records++
+		}
+	}
+	w.account.spooled(records)
+}
+
+func (w *worker) entry(r *Record) spool.Entry {
+	e := spool.Entry{Type: byte(r.Kind), Time: r.created, Group: r.Group, ID: r.ID, Body: w.stored(r)}
+	if r.Elsewhere {
+		e.Flags |= flagElsewhere
+	}
+	return e
+}
+
+// stored returns the text to keep of a record.
+func (w *worker) stored(r *Record) []byte {
+	if text := w.spool.dest.Store(r); text != nil {
+		return text
+	}
+	return r.Body
+}
+
+// begun returns what to send of a group if the program is killed.
+func (w *worker) begun(o *open) (body []byte) {
+	err := w.guarded(func() error {
+		if r := w.dest.Abandon(o.group, o.live, nil); r != nil {
+			body = w.stored(r)
+		}
+		return nil
+	})
+	if err != nil {
+		w.reports.Report("announce", fmt.Errorf("%s: begin session: %w", w.cfg.Name, err))
+	}
+	return body
+}
+
+// rootKept lets the spool forget that a root of a group began, where it has its
+// end.
+func (w *worker) rootKept(r *Record) {
+	if g := w.groups.get(r.Group); g != nil && r.kept.log != nil && len(g.begun) > 0 {
+		g.begun[0].done()
+		g.begun = g.begun[1:]
+	}
+}
+
+// keepAnnouncement replaces on disk the beginning of a group that runs on by
+// what was delivered of it.
+func (w *worker) keepAnnouncement(g *group) {
+	if w.spool == nil || g.announced == nil || g.roots == 0 || g.announcement.log != nil {
+		return
+	}
+	var text []byte
+	err := w.guarded(func() error { text = w.spool.dest.StoreAnnounced(g.announced); return nil })
+	entries := []spool.Entry{{Type: entryAnnounced, Time: time.Now(), Group: g.id, ID: g.id, Body: text}}
+	if err == nil {
+		err = w.spool.log.Append(entries)
+	}
+	if err != nil {
+		w.spoolFailed(fmt.Errorf("announcement of a session: %w", err))
+		return
+	}
+	g.announcement = kept{w.spool.log, entries[0].Seq}
+	for _, k := range g.begun {
+		k.done()
+	}
+	g.begun = nil
+}
+
+// setAside writes down a record that the server refused, and reports whether it
+// did.
+func (w *worker) setAside(r *Record, why Reason) bool {
+	if w.spool == nil || why != Refused && why != TooLarge {
+		return false
+	}
+	line := map[string]any{
+		"time": time.Now().UTC().Format(time.RFC3339Nano), "reason": string(why),
+		"kind": r.Kind.String(), "session_id": formatID(r.Group), "event_id": formatID(r.ID),
+	}
+	if r.refusal != nil {
+		line["error"] = r.refusal.Error()
+	}
+	err := w.guarded(func() error {
+		if body := w.spool.dest.Show(r); json.Valid(body) {
+			line["record"] = json.RawMessage(body)
+		} else {
+			line["record"] = string(body)
+		}
+		text, err := json.Marshal(line)
+		if err != nil {
+			return err
+		}
+		return w.spool.aside.Write(text)
+	})
+	if err != nil {
+		w.spoolFailed(fmt.Errorf("set a record aside: %w", err))
+	}
+	return err == nil
+}
+
+func formatID(id [16]byte) string {
+	if id == [16]byte{} {
+		return ""
+	}
+	return fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:])
+}
+
+// disk is the part of the worker that deals with the spool.
+type disk struct {
+	own     *source        // what of our own log is on disk alone
+	others  []*source      // logs of ended processes
+	turn    int            // of them
+	busy    bool           // upkeep runs
+	seeking bool           // orphans are being looked for
+	seekAt  time.Time      // when to look for them next
+	kept    chan error     // the outcome of upkeep
+	found   chan []*source // the outcome of seek
+	tasks   sync.WaitGroup // goroutines of upkeep and seek
+	stop    chan struct{}  // closed when the worker has ended
+}
+
+// seekEvery is how often logs of ended processes are looked for.
+const seekEvery = time.Minute
+
+// tendDisk reads back what memory has room for, and starts what the disk needs.
+func (w *worker) tendDisk(now time.Time) {
+	if w.spool == nil {
+		return
+	}
+	w.refill()
+	if !w.disk.busy && w.upkeepDue(now, now) {
+		w.disk.busy = true
+		logs := w.logs()
+		w.disk.tasks.Go(func() { w.disk.kept <- upkeep(logs, now) })
+	}
+	if !w.disk.seeking && !w.ending && !now.Before(w.disk.seekAt) {
+		w.disk.seeking, w.disk.seekAt = true, now.Add(seekEvery)
+		w.disk.tasks.Go(w.seek)
+	}
+}
+
+func (w *worker) logs() []*spool.Log {
+	logs := []*spool.Log{w.spool.log}
+	for _, s := range w.disk.others {
+		logs = append(logs, s.log)
+	}
+	return logs
+}
+
+// upkeepDue reports whether a log needs a sync or a checkpoint by a time.
+func (w *worker) upkeepDue(now, by time.Time) bool {
+	due := func(t time.Time) bool { return !t.IsZero() && !t.After(by) }
+	for _, l := range w.logs() {
+		if due(l.SyncDue(now)) || due(l.MaintainDue(now)) {
+			return true
+		}
+	}
+	return false
+}
+
+// upkeep syncs what is due, writes checkpoints and removes what is done.
+func upkeep(logs []*spool.Log, now time.Time) error {
+	var errs []error
+	for _, l := range logs {
+		if t := l.SyncDue(now); !t.IsZero() && !t.After(now) {
+			errs = append(errs, l.Sync())
+		}
+		errs = append(errs, l.Maintain(now))
+	}
+	return errors.Join(errs...)
+}
+
+// diskDue returns when tendDisk has something to do.
+func (w *worker) diskDue(now time.Time) (time.Time, bool) {
+	if w.spool == nil {
+		return time.Time{}, false
+	}
+	if w.canRefill() {
+		return now, true
+	}
+	due, ok := time.Time{}, false
+	earlier := func(t time.Time) {
+		if !t.IsZero() && (!ok || t.Before(due)) {
+			due, ok = t, true
+		}
+	}
+	if !w.disk.busy {
+		for _, l := range w.logs() {
+			earlier(l.SyncDue(now))
+			earlier(l.MaintainDue(now))
+		}
+	}
+	if !w.disk.seeking && !w.ending {
+		earlier(w.disk.seekAt)
+	}
+	return due, ok
+}
+
+// leaveDisk closes the logs. A disk that does not answer is left after a while.
+func (w *worker) leaveDisk() {
+	if w.spool == nil {
+		return
+	}
+	close(w.disk.stop)
+	closed := make(chan error, 1)
+	logs := w.logs()
+	go func() {
+		w.disk.tasks.Wait()
+		var errs []error
+		for _, l := range logs {
+			errs = append(errs, l.Close())
+		}
+		closed <- errors.Join(errs...)
+	}()
+	deadline := time.NewTimer(grace)
+	defer deadline.Stop()
+	select {
+	case err := <-closed:
+		w.spoolFailed(err)
+	case <-deadline.C:
+		w.hung = true
+	}
+}

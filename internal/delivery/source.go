@@ -1,0 +1,389 @@
+package delivery
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/sessionspan/sessionspan/internal/spool"
+)
+
+// source is a log whose records are read back into memory: our own, past what
+// memory had room for, or that of a process that has ended.
+type source struct {
+	log    *spool.Log
+	reader *spool.Reader       // of our own log nil while memory has everything
+	next   []spool.Entry       // read and not taken yet
+	unread int64               // records on disk alone
+	epochs []mark              // which epochs they belong to, in their order
+	direct map[uint64]struct{} // of our own log, records in memory that came past the order
+	trails map[[16]byte]*trail
+	oldest time.Time // when the oldest record of an orphan was created
+}
+
+// mark says that so many records belong to an epoch.
+type mark struct {
+	epoch uint64
+	n     int64
+}
+
+// trail is what the log of an ended process holds of a group beside its members.
+type trail struct {
+	ended     bool   // the opener is there
+	begun     uint64 // the last entry of that type; 0 for none
+	announced uint64 // likewise
+	text      []byte // of what was announced, until the opener is read
+}
+
+// Memory is full for the spool at spillAbove of the limit, so that the inbox has
+// room; below refillBelow records are read back. Held records are let go above
+// half of the limit, so those alone never keep it above refillBelow.
+func (w *worker) spillAbove() int64  { return w.cfg.MaxBytes / 4 * 3 }
+func (w *worker) refillBelow() int64 { return w.cfg.MaxBytes / 8 * 5 }
+
+// readBytes is about how much is read back at once.
+const readBytes = 256 << 10
+
+// spill leaves a record to the spool where memory is short, and after it the
+// later ones until all are read back. It reports whether it did.
+func (w *worker) spill(r *Record) bool {
+	if r.kept.log == nil {
+		return false
+	}
+	own := w.disk.own
+	if own.reader == nil {
+		if w.budget.inUse() <= w.spillAbove() {
+			return false
+		}
+		own.reader = own.log.Reader(r.kept.seq)
+	}
+	own.unread++
+	if n := len(own.epochs); n > 0 && own.epochs[n-1].epoch == r.epoch {
+		own.epochs[n-1].n++
+	} else {
+		own.epochs = append(own.epochs, mark{r.epoch, 1})
+	}
+	if r.Kind == Opener {
+		w.spillRoot(r)
+	}
+	w.account.spill(r)
+	w.budget.change(-r.size)
+	return true
+}
+
+// enter sends a record that was made in between on its way, or leaves it to the
+// spool.
+func (w *worker) enter(r *Record) {
+	w.keep([]any{r})
+	if w.spill(r) {
+		return
+	}
+	if r.kept.log != nil {
+		w.disk.own.direct[r.kept.seq] = struct{}{}
+	}
+	w.route(r)
+}
+
+// spillRoot notes that the opener of a group has come and is on disk alone.
+func (w *worker) spillRoot(r *Record) {
+	g := w.groups.get(r.Group)
+	if g == nil {
+		return
+	}
+	if g.roots <= 1 && g.unread == 0 && len(g.held) == 0 && !g.opening && !g.opened && len(g.begun) == 0 {
+		w.groups.remove(g) // it is made anew when the opener is read
+		return
+	}
+	g.unread++
+}
+
+// canRefill reports whether there is something to read back, and room for it.
+func (w *worker) canRefill() bool {
+	if w.budget.inUse() >= w.refillBelow() {
+		return false
+	}
+	return w.disk.own.reader != nil || slices.ContainsFunc(w.disk.others, func(s *source) bool { return s.reader != nil })
+}
+
+// refill reads some records back: of our own log and of the others in turn.
+func (w *worker) refill() {
+	if !w.canRefill() {
+		return
+	}
+	sources := append([]*source{w.disk.own}, w.disk.others...)
+	for range sources {
+		s := sources[w.disk.turn%len(sources)]
+		w.disk.turn++
+		if s.reader != nil {
+			w.readBack(s)
+			break
+		}
+	}
+	w.noteOldest()
+}
+
+// readBack takes records from a log until memory is full, at most readBytes.
+func (w *worker) readBack(s *source) {
+	if len(s.next) == 0 {
+		w.fetch(s)
+	}
+	for len(s.next) > 0 && w.budget.inUse() < w.refillBelow() {
+		e := s.next[0]
+		s.next[0] = spool.Entry{}
+		s.next = s.next[1:]
+		w.takeBack(s, e)
+	}
+	if len(s.next) == 0 && s.reader != nil {
+		w.fetch(s) // the age of the next one must be known
+	}
+}
+
+// fetch reads the next entries. At the end of the log it ends the reading.
+func (w *worker) fetch(s *source) {
+	var err error
+	s.next, err = s.reader.Next(readBytes)
+	w.spoolFailed(err)
+	if len(s.next) > 0 || err != nil {
+		return
+	}
+	s.reader = nil
+	if s.unread > 0 { // the disk has lost them
+		w.account.unreadable(s.unread)
+		w.spoolFailed(fmt.Errorf("%d records cannot be read any more", s.unread))
+		for _, m := range s.epochs {
+			w.outstandingLess(m.epoch, int(m.n))
+		}
+	}
+	s.unread, s.epochs = 0, nil
+}
+
+// noteOldest tells the account of the oldest record that is on disk alone.
+func (w *worker) noteOldest() {
+	var oldest time.Time
+	for _, s := range append([]*source{w.disk.own}, w.disk.others...) {
+		if s.unread > 0 && len(s.next) > 0 && (oldest.IsZero() || s.next[0].Time.Before(oldest)) {
+			oldest = s.next[0].Time
+		}
+	}
+	w.account.onDisk(oldest)
+}
+
+// takeBack deals with an entry that was read back.
+func (w *worker) takeBack(s *source, e spool.Entry) {
+	orphan := s.trails != nil
+	r := &Record{
+		Kind: Kind(e.Type), Group: e.Group, ID: e.ID, Elsewhere: e.Flags&flagElsewhere != 0,
+		Body: e.Body, created: e.Time, kept: kept{s.log, e.Seq},
+	}
+	var err error
+	switch _, direct := s.direct[e.Seq]; {
+	case direct:
+		return
+	case e.Type == entryBegun || e.Type == entryAnnounced:
+		if !orphan {
+			return // of a group that runs
+		}
+		if r, err = w.incomplete(s, e); r == nil {
+			return
+		}
+	case int(e.Type) >= len(kindNames):
+		err = fmt.Errorf("a record of type %d is not known", e.Type)
+	default:
+		err = w.guarded(func() error { return w.spool.dest.Restore(r) })
+	}
+	w.account.readBack(r)
+	r.epoch = w.leaveEpoch(s)
+	w.charge(r)
+	if err != nil {
+		w.reports.Report("encode", fmt.Errorf("%s: a record of the spool was dropped: %w", w.cfg.Name, err))
+		r.Kind = Single
+		w.finish(r, Broken)
+		return
+	}
+	g, t := w.groups.get(r.Group), s.trails[r.Group]
+	switch {
+	case r.Kind == Opener && orphan:
+		if g != nil {
+			g.roots++ // the one that runs here is another
+		}
+		w.wasAnnounced(s, r, t)
+	case r.Kind == Opener && g != nil:
+		g.unread = max(0, g.unread-1)
+	case r.Kind == Member && orphan && (t == nil || !t.ended && t.begun == 0):
+		r.Elsewhere = true // its session was delivered before
+	}
+	w.route(r)
+	w.follow(r)
+}
+
+// wasAnnounced makes the opener of a group known as the end of what the process
+// that wrote it had announced.
+func (w *worker) wasAnnounced(s *source, r *Record, t *trail) {
+	if t == nil || t.text == nil {
+		return
+	}
+	at, text := kept{s.log, t.announced}, t.text
+	t.text = nil
+	var announced any
+	err := w.guarded(func() (err error) { announced, err = w.spool.dest.RestoreAnnounced(text); return err })
+	if err != nil {
+		at.done()
+		w.spoolFailed(err)
+		return
+	}
+	g := w.groups.get(r.Group)
+	if g == nil {
+		g = w.groups.add(r.Group)
+	}
+	if g.announced != nil {
+		at.done()
+		return
+	}
+	g.announced, g.announcement = announced, at
+	w.release(g)
+}
+
+// leaveEpoch takes the next record of a source out of its account of what is
+// unread, and returns its epoch.
+func (w *worker) leaveEpoch(s *source) uint64 {
+	if len(s.epochs) == 0 { // more than the survey found
+		w.account.adopt(1, time.Now())
+		w.outstanding[w.epoch]++
+		s.unread++
+		s.epochs = []mark{{w.epoch, 1}}
+	}
+	s.unread--
+	m := &s.epochs[0]
+	epoch := m.epoch
+	if m.n--; m.n == 0 {
+		s.epochs = s.epochs[1:]
+	}
+	return epoch
+}
+
+// incomplete returns the record of a session that its program did not end, or
+// nil where the log has more to say of it.
+func (w *worker) incomplete(s *source, e spool.Entry) (*Record, error) {
+	at, t := kept{s.log, e.Seq}, s.trails[e.Group]
+	begun, announced := e.Type == entryBegun, any(nil)
+	if t == nil || begun && (t.ended || t.announced != 0 || t.begun != e.Seq) || !begun && t.announced != e.Seq {
+		at.done()
+		return nil, nil
+	}
+	r := &Record{Group: e.Group, kept: at, created: e.Time}
+	if !begun {
+		if t.ended {
+			return nil, nil // the end becomes an update of it
+		}
+		err := w.guarded(func() (err error) { announced, err = w.spool.dest.RestoreAnnounced(e.Body); return err })
+		if err != nil {
+			return r, err
+		}
+	}
+	err := w.guarded(func() error {
+		made, err := w.spool.dest.Incomplete(e.Body, announced)
+		if err == nil {
+			r.Kind, r.ID, r.Body, r.Value, r.Follow = made.Kind, made.ID, made.Body, made.Value, made.Follow
+		}
+		return err
+	})
+	return r, err
+}
+
+// adopt takes over logs of ended processes.
+func (w *worker) adopt(found []*source) {
+	w.disk.seeking = false
+	w.disk.others = slices.DeleteFunc(w.disk.others, w.finished)
+	for _, s := range found {
+		w.account.adopt(s.unread, s.oldest)
+		s.epochs = []mark{{w.epoch, s.unread}}
+		w.outstanding[w.epoch] += int(s.unread)
+		s.reader = s.log.Reader(0)
+		w.disk.others = append(w.disk.others, s)
+	}
+}
+
+// finished closes a log that has nothing more for us, and reports whether it
+// did.
+func (w *worker) finished(s *source) bool {
+	if s.reader != nil || s.log.Live() > 0 {
+		return false
+	}
+	w.spoolFailed(s.log.Close())
+	return true
+}
+
+// seek looks for logs of ended processes.
+func (w *worker) seek() {
+	logs, err := spool.Orphans(w.spool.dir, w.spool.options)
+	w.spoolFailed(err)
+	found := make([]*source, 0, len(logs))
+	for _, l := range logs {
+		found = append(found, w.survey(l))
+	}
+	select {
+	case w.disk.found <- found:
+	case <-w.disk.stop:
+		for _, l := range logs {
+			w.spoolFailed(l.Close())
+		}
+	}
+}
+
+// survey reads a log of an ended process through, to know what to make of its
+// records when they are read again.
+func (w *worker) survey(l *spool.Log) *source {
+	s := &source{log: l, trails: make(map[[16]byte]*trail)}
+	for reader := l.Reader(0); ; {
+		select {
+		case <-w.disk.stop:
+			return s
+		default:
+		}
+		entries, err := reader.Next(readBytes)
+		w.spoolFailed(err)
+		if len(entries) == 0 && err == nil {
+			if n, bytes := reader.Lost(); bytes > 0 {
+				w.spoolFailed(fmt.Errorf("the spool of an ended process is damaged: %d records (%d bytes) are lost; the files are kept in %s", n, bytes, brokenDir))
+			}
+			break
+		}
+		for _, e := range entries {
+			s.note(e)
+		}
+	}
+	for _, t := range s.trails {
+		if !t.ended { // it will be made, when what was announced is read again
+			s.unread++
+			t.text = nil
+		}
+	}
+	return s
+}
+
+// note counts an entry, or remembers what it says of its group.
+func (s *source) note(e spool.Entry) {
+	if s.oldest.IsZero() || e.Time.Before(s.oldest) {
+		s.oldest = e.Time
+	}
+	opener := Kind(e.Type) == Opener
+	if e.Type != entryBegun && e.Type != entryAnnounced {
+		s.unread++
+		if !opener {
+			return
+		}
+	}
+	t := s.trails[e.Group]
+	if t == nil {
+		t = new(trail)
+		s.trails[e.Group] = t
+	}
+	switch {
+	case opener:
+		t.ended = true
+	case e.Type == entryBegun:
+		t.begun = e.Seq
+	default:
+		t.announced, t.text = e.Seq, e.Body
+	}
+}
