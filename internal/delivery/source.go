@@ -10,21 +10,39 @@ import (
 
 // source is a log whose records are read back into memory: our own, past what
 // memory had room for, or that of a process that has ended.
+//
+// It is read twice: what opens groups first, so that nothing else has to wait
+// for it in memory.
 type source struct {
 	log    *spool.Log
-	reader *spool.Reader       // of our own log nil while memory has everything
-	next   []spool.Entry       // read and not taken yet
+	roots  cursor
+	rest   cursor
+	opened map[[16]byte]bool   // groups whose opener was read back from our own log
+	last   uint64              // of our own log, the last record on disk alone
 	unread int64               // records on disk alone
-	epochs []mark              // which epochs they belong to, in their order
+	epochs []mark              // which epochs they belong to
 	direct map[uint64]struct{} // of our own log, records in memory that came past the order
-	trails map[[16]byte]*trail
-	oldest time.Time // when the oldest record of an orphan was created
+	trails map[[16]byte]*trail // nil for our own log
+	oldest time.Time           // when the oldest record of an orphan was created
 }
 
-// mark says that so many records belong to an epoch.
+// cursor walks through a log for some of its entries.
+type cursor struct {
+	reader *spool.Reader // nil when there is nothing to read
+	next   []spool.Entry // read and not taken yet
+	at     uint64        // the last sequence number that was read
+	end    bool          // there was nothing more
+	failed int           // reads in a row that gave nothing
+}
+
+// mostFailed bounds the reads that fail in a row, each at another segment.
+const mostFailed = 1000
+
+// mark says how many records on disk, from a sequence number on, belong to an
+// epoch.
 type mark struct {
-	epoch uint64
-	n     int64
+	epoch, from uint64
+	n           int64
 }
 
 // trail is what the log of an ended process holds of a group beside its members.
@@ -51,17 +69,18 @@ func (w *worker) spill(r *Record) bool {
 		return false
 	}
 	own := w.disk.own
-	if own.reader == nil {
+	if !own.reading() {
 		if w.budget.inUse() <= w.spillAbove() {
 			return false
 		}
-		own.reader = own.log.Reader(r.kept.seq)
+		own.read(r.kept.seq)
 	}
 	own.unread++
+	own.last, own.roots.end, own.rest.end = r.kept.seq, false, false
 	if n := len(own.epochs); n > 0 && own.epochs[n-1].epoch == r.epoch {
 		own.epochs[n-1].n++
 	} else {
-		own.epochs = append(own.epochs, mark{r.epoch, 1})
+		own.epochs = append(own.epochs, mark{r.epoch, r.kept.seq, 1})
 	}
 	if r.Kind == Opener {
 		w.spillRoot(r)
@@ -97,24 +116,32 @@ func (w *worker) spillRoot(r *Record) {
 	g.unread++
 }
 
+// read starts to read a log back.
+func (s *source) read(from uint64) {
+	s.roots = cursor{reader: s.log.Reader(from)}
+	s.rest = cursor{reader: s.log.Reader(from)}
+}
+
+func (s *source) reading() bool { return s.rest.reader != nil }
+
 // canRefill reports whether there is something to read back, and room for it.
 func (w *worker) canRefill() bool {
-	if w.budget.inUse() >= w.refillBelow() {
-		return false
-	}
-	return w.disk.own.reader != nil || slices.ContainsFunc(w.disk.others, func(s *source) bool { return s.reader != nil })
+	return w.budget.inUse() < w.refillBelow() && slices.ContainsFunc(w.sources(), (*source).reading)
 }
+
+// sources returns our own log and those of ended processes.
+func (w *worker) sources() []*source { return append([]*source{w.disk.own}, w.disk.others...) }
 
 // refill reads some records back: of our own log and of the others in turn.
 func (w *worker) refill() {
 	if !w.canRefill() {
 		return
 	}
-	sources := append([]*source{w.disk.own}, w.disk.others...)
+	sources := w.sources()
 	for range sources {
 		s := sources[w.disk.turn%len(sources)]
 		w.disk.turn++
-		if s.reader != nil {
+		if s.reading() {
 			w.readBack(s)
 			break
 		}
@@ -122,31 +149,56 @@ func (w *worker) refill() {
 	w.noteOldest()
 }
 
-// readBack takes records from a log until memory is full, at most readBytes.
+// readBack takes records from a log until memory is full, after one read of each
+// cursor at most.
 func (w *worker) readBack(s *source) {
-	if len(s.next) == 0 {
-		w.fetch(s)
+	if len(s.roots.next) == 0 && !s.passed(&s.roots) {
+		w.fetch(&s.roots, isRoot)
 	}
-	for len(s.next) > 0 && w.budget.inUse() < w.refillBelow() {
-		e := s.next[0]
-		s.next[0] = spool.Entry{}
-		s.next = s.next[1:]
-		w.takeBack(s, e)
+	w.takeFrom(s, &s.roots)
+	if len(s.roots.next) > 0 || !s.passed(&s.roots) {
+		return
 	}
-	if len(s.next) == 0 && s.reader != nil {
-		w.fetch(s) // the age of the next one must be known
+	w.takeFrom(s, &s.rest)
+	if len(s.rest.next) == 0 {
+		w.fetch(&s.rest, func(t byte) bool { return !isRoot(t) }) // also to know the age of the next one
+		if len(s.rest.next) == 0 && s.passed(&s.rest) {
+			w.readThrough(s)
+		}
 	}
 }
 
-// fetch reads the next entries. At the end of the log it ends the reading.
-func (w *worker) fetch(s *source) {
-	var err error
-	s.next, err = s.reader.Next(readBytes)
+// passed reports whether a cursor has seen all there is for it.
+func (s *source) passed(c *cursor) bool { return c.end || s.trails == nil && c.at >= s.last }
+
+func isRoot(t byte) bool { return t == byte(Opener) || t == entryBegun || t == entryAnnounced }
+
+// takeFrom takes what a cursor has read, until memory is full. The rest never
+// overtakes what opens groups.
+func (w *worker) takeFrom(s *source, c *cursor) {
+	for len(c.next) > 0 && w.budget.inUse() < w.refillBelow() && (c == &s.roots || c.next[0].Seq <= s.roots.at) {
+		e := c.next[0]
+		c.next[0] = spool.Entry{}
+		c.next = c.next[1:]
+		w.takeBack(s, e)
+	}
+}
+
+// fetch reads the next entries, and keeps those that are wanted.
+func (w *worker) fetch(c *cursor, wanted func(byte) bool) {
+	entries, err := c.reader.Next(readBytes)
 	w.spoolFailed(err)
-	if len(s.next) > 0 || err != nil {
+	if len(entries) == 0 {
+		c.failed++
+		c.end = err == nil || c.failed > mostFailed
 		return
 	}
-	s.reader = nil
+	c.at, c.end, c.failed = entries[len(entries)-1].Seq, false, 0
+	c.next = slices.DeleteFunc(entries, func(e spool.Entry) bool { return !wanted(e.Type) })
+}
+
+// readThrough ends the reading of a log.
+func (w *worker) readThrough(s *source) {
 	if s.unread > 0 { // the disk has lost them
 		w.account.unreadable(s.unread)
 		w.spoolFailed(fmt.Errorf("%d records cannot be read any more", s.unread))
@@ -155,14 +207,21 @@ func (w *worker) fetch(s *source) {
 		}
 	}
 	s.unread, s.epochs = 0, nil
+	s.roots, s.rest = cursor{}, cursor{}
+	clear(s.opened)
 }
 
 // noteOldest tells the account of the oldest record that is on disk alone.
 func (w *worker) noteOldest() {
 	var oldest time.Time
-	for _, s := range append([]*source{w.disk.own}, w.disk.others...) {
-		if s.unread > 0 && len(s.next) > 0 && (oldest.IsZero() || s.next[0].Time.Before(oldest)) {
-			oldest = s.next[0].Time
+	for _, s := range w.sources() {
+		for _, c := range []*cursor{&s.roots, &s.rest} {
+			if s.unread > 0 && len(c.next) > 0 && (oldest.IsZero() || c.next[0].Time.Before(oldest)) {
+				oldest = c.next[0].Time
+			}
+		}
+		if s.unread > 0 && len(s.rest.next) == 0 {
+			return // not known until more is read
 		}
 	}
 	w.account.onDisk(oldest)
@@ -192,7 +251,7 @@ func (w *worker) takeBack(s *source, e spool.Entry) {
 		err = w.guarded(func() error { return w.spool.dest.Restore(r) })
 	}
 	w.account.readBack(r)
-	r.epoch = w.leaveEpoch(s)
+	r.epoch = w.leaveEpoch(s, e.Seq)
 	w.charge(r)
 	if err != nil {
 		w.reports.Report("encode", fmt.Errorf("%s: a record of the spool was dropped: %w", w.cfg.Name, err))
@@ -207,9 +266,12 @@ func (w *worker) takeBack(s *source, e spool.Entry) {
 			g.roots++ // the one that runs here is another
 		}
 		w.wasAnnounced(s, r, t)
-	case r.Kind == Opener && g != nil:
-		g.unread = max(0, g.unread-1)
-	case r.Kind == Member && orphan && (t == nil || !t.ended && t.begun == 0):
+	case r.Kind == Opener:
+		s.opened[r.Group] = true
+		if g != nil {
+			g.unread = max(0, g.unread-1)
+		}
+	case r.Kind == Member && g == nil && (orphan || s.opened[r.Group]):
 		r.Elsewhere = true // its session was delivered before
 	}
 	w.route(r)
@@ -243,20 +305,23 @@ func (w *worker) wasAnnounced(s *source, r *Record, t *trail) {
 	w.release(g)
 }
 
-// leaveEpoch takes the next record of a source out of its account of what is
-// unread, and returns its epoch.
-func (w *worker) leaveEpoch(s *source) uint64 {
-	if len(s.epochs) == 0 { // more than the survey found
+// leaveEpoch takes a record of a source out of its account of what is unread,
+// and returns its epoch.
+func (w *worker) leaveEpoch(s *source, seq uint64) uint64 {
+	i := len(s.epochs) - 1
+	for i > 0 && (s.epochs[i].from > seq || s.epochs[i].n == 0) {
+		i--
+	}
+	if i < 0 || s.epochs[i].n == 0 { // more than the survey found
 		w.account.adopt(1, time.Now())
 		w.outstanding[w.epoch]++
-		s.unread++
-		s.epochs = []mark{{w.epoch, 1}}
+		return w.epoch
 	}
 	s.unread--
-	m := &s.epochs[0]
+	m := &s.epochs[i]
 	epoch := m.epoch
 	if m.n--; m.n == 0 {
-		s.epochs = s.epochs[1:]
+		s.epochs = slices.Delete(s.epochs, i, i+1)
 	}
 	return epoch
 }
@@ -296,9 +361,9 @@ func (w *worker) adopt(found []*source) {
 	w.disk.others = slices.DeleteFunc(w.disk.others, w.finished)
 	for _, s := range found {
 		w.account.adopt(s.unread, s.oldest)
-		s.epochs = []mark{{w.epoch, s.unread}}
+		s.epochs = []mark{{w.epoch, 0, s.unread}}
 		w.outstanding[w.epoch] += int(s.unread)
-		s.reader = s.log.Reader(0)
+		s.read(0)
 		w.disk.others = append(w.disk.others, s)
 	}
 }
@@ -306,7 +371,7 @@ func (w *worker) adopt(found []*source) {
 // finished closes a log that has nothing more for us, and reports whether it
 // did.
 func (w *worker) finished(s *source) bool {
-	if s.reader != nil || s.log.Live() > 0 {
+	if s.reading() || s.log.Live() > 0 {
 		return false
 	}
 	w.spoolFailed(s.log.Close())

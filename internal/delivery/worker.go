@@ -71,7 +71,7 @@ func newWorker(e *Engine) *worker {
 		timer:       time.NewTimer(time.Hour),
 	}
 	if e.spool != nil {
-		w.disk.own = &source{log: e.spool.log, direct: make(map[uint64]struct{})}
+		w.disk.own = &source{log: e.spool.log, direct: make(map[uint64]struct{}), opened: make(map[[16]byte]bool)}
 		w.disk.kept = make(chan error, 1)
 		w.disk.found = make(chan []*source)
 		w.disk.stop = make(chan struct{})
