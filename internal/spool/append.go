@@ -22,8 +22,8 @@ type written struct {
 // the bodies. On an error no [Reader] returns any of the entries; the error
 // matches [ErrFull] if there is no room. An orphan takes no entries.
 //
-// Append waits for a sync when twice SyncBytes are not durable, and fails if
-// that does.
+// Append waits for a sync when eight times SyncBytes are not durable, since Sync
+// is slower than what is appended, and fails if that does.
 func (l *Log) Append(entries []Entry) error {
 	if len(entries) == 0 {
 		return nil
@@ -49,13 +49,16 @@ func (l *Log) appendAndSync(entries []Entry) error {
 	return l.append(entries)
 }
 
+// surplusFactor is how many times SyncBytes may wait for a sync that is slow.
+const surplusFactor = 8
+
 // syncSurplus bounds the bytes that are not durable, and with them the memory
 // that holds them.
 func (l *Log) syncSurplus() error {
 	surplus := func() bool {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		return !l.closed && l.unsynced >= 2*l.options.SyncBytes
+		return !l.closed && l.unsynced >= surplusFactor*l.options.SyncBytes
 	}
 	if !surplus() {
 		return nil

@@ -249,7 +249,7 @@ func TestSyncFails(t *testing.T) {
 		}
 		want = append(want, batch...)
 	}
-	if len(want) != 6 { // twice SyncBytes, and one more
+	if len(want) != 22 { // eight times SyncBytes, and one more
 		t.Errorf("%d appended", len(want))
 	}
 	if err := l.Sync(); !errors.Is(err, syscall.EIO) {
