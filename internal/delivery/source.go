@@ -176,7 +176,7 @@ func isRoot(t byte) bool { return t == byte(Opener) || t == entryBegun || t == e
 // takeFrom takes what a cursor has read, until memory is full. The rest never
 // overtakes what opens groups.
 func (w *worker) takeFrom(s *source, c *cursor) {
-	for len(c.next) > 0 && w.budget.inUse() < w.refillBelow() && (c == &s.roots || c.next[0].Seq <= s.roots.at) {
+	for len(c.next) > 0 && w.budget.inUse() < w.refillBelow() && (c == &s.roots || s.roots.end || c.next[0].Seq <= s.roots.at) {
 		e := c.next[0]
 		c.next[0] = spool.Entry{}
 		c.next = c.next[1:]
