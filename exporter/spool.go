@@ -18,7 +18,8 @@ import (
 type SpoolOption func(*spool.Options)
 
 // SpoolMaxBytes bounds what this process keeps in the spool of a destination, in
-// bytes; 1 GiB by default. When it is full, records are kept in memory alone,
+// bytes; 1 GiB by default. What it took over from ended processes counts too.
+// When it is full, records are kept in memory alone,
 // within Limits.QueueBytes.
 func SpoolMaxBytes(n int64) SpoolOption { return func(o *spool.Options) { o.MaxBytes = n } }
 

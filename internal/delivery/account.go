@@ -31,7 +31,7 @@ type Stats struct {
 	Waiting       int64            // records in memory, in flight or waiting for their session
 	WaitingBytes  int64            // what the waiting records take of the byte limit
 	WaitingOnDisk int64            // records that wait in the spool alone
-	SpoolBytes    int64            // what the spool takes on disk
+	SpoolBytes    int64            // what the spool takes on disk for this process, with what it adopted
 	Spooled       int64            // records of this process that were written to the spool
 	SetAside      int64            // records that the server refused, kept in the spool's refused.jsonl
 	Retried       int64            // records that were sent more than once, counted at each further try

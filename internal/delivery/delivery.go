@@ -404,7 +404,7 @@ func (e *Engine) Stats() Stats {
 	s.Destination = e.cfg.Name
 	s.WaitingBytes = e.budget.inUse()
 	if e.spool != nil {
-		s.SpoolBytes = e.spool.log.Bytes()
+		s.SpoolBytes = e.spool.log.Bytes() + e.spool.others.Load()
 	}
 	return s
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sessionspan/sessionspan/internal/spool"
@@ -42,6 +43,7 @@ type spooling struct {
 	dest    Durable
 	log     *spool.Log
 	aside   *spool.Aside
+	others  atomic.Int64 // bytes of the logs that were taken over
 }
 
 // kept says where the spool has a record. The zero value is nowhere.
@@ -290,6 +292,16 @@ func (w *worker) logs() []*spool.Log {
 		logs = append(logs, s.log)
 	}
 	return logs
+}
+
+// countOthers makes the logs of ended processes count against the limit.
+func (w *worker) countOthers() {
+	var bytes int64
+	for _, s := range w.disk.others {
+		bytes += s.log.Bytes()
+	}
+	w.spool.others.Store(bytes)
+	w.spool.log.CountBesides(bytes)
 }
 
 // upkeepDue reports whether a log needs a sync or a checkpoint by a time.

@@ -366,6 +366,7 @@ func (w *worker) adopt(found []*source) {
 		s.read(0)
 		w.disk.others = append(w.disk.others, s)
 	}
+	w.countOthers()
 }
 
 // finished closes a log that has nothing more for us, and reports whether it

@@ -377,6 +377,49 @@ func TestSpoolIsFull(t *testing.T) {
 	})
 }
 
+// TestSpoolCountsWhatItTookOver has a process that is killed again and again
+// while its destination is down: the limit holds for all of its lives.
+func TestSpoolCountsWhatItTookOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const most = 256 << 10
+		dir := filepath.Join(t.TempDir(), "spool")
+		pad := strings.Repeat("x", 1000)
+		for range 4 {
+			d := newDestination()
+			d.answer = down
+			e := spooled(t, delivery.Config{MaxBytes: 64 << 10, MaxWait: -1}, d, dir, spool.Options{MaxBytes: most})
+			time.Sleep(time.Second)
+			for i := range 100 {
+				put(e, event(0, 0, fmt.Sprint(i, pad)))
+				synctest.Wait()
+			}
+			if s := e.Stats(); s.SpoolBytes > most {
+				t.Errorf("%+v", s)
+			}
+			left := killed(t, dir)
+			_ = closeNow(e)
+			dir = left
+		}
+		if n := spoolBytes(t, dir); n > most || n < most/2 {
+			t.Errorf("%d bytes on disk", n)
+		}
+	})
+}
+
+func spoolBytes(t *testing.T, dir string) (n int64) {
+	t.Helper()
+	segments, err := filepath.Glob(filepath.Join(dir, "*", "*.seg"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range segments {
+		if info, err := os.Stat(name); err == nil {
+			n += info.Size()
+		}
+	}
+	return n
+}
+
 func TestRefusedRecordsAreSetAside(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "spool")

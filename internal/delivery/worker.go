@@ -103,6 +103,7 @@ func (w *worker) run() {
 		case err := <-w.disk.kept:
 			w.disk.busy = false
 			w.spoolFailed(err)
+			w.countOthers()
 		case <-w.timer.C:
 		case <-w.abort:
 			w.abandonAll()

@@ -120,8 +120,8 @@ func (l *Log) append(entries []Entry) error {
 
 // room reports whether bytes may be added.
 func (l *Log) room(need int64) error {
-	if l.bytes+l.savedBytes+need > l.options.MaxBytes {
-		return fmt.Errorf("%w: it takes %d of %d bytes", ErrFull, l.bytes+l.savedBytes, l.options.MaxBytes)
+	if taken := l.bytes + l.savedBytes + l.elsewhere.Load(); taken+need > l.options.MaxBytes {
+		return fmt.Errorf("%w: it takes %d of %d bytes", ErrFull, taken, l.options.MaxBytes)
 	}
 	if l.options.MinFree < 0 {
 		return nil

@@ -36,6 +36,7 @@ import (
 	"slices"
 	"sort"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -141,7 +142,8 @@ type Log struct {
 	live       int64
 	nextNumber uint64 // of segments
 	nextSeq    uint64
-	bytes      int64 // of the segments
+	bytes      int64        // of the segments
+	elsewhere  atomic.Int64 // of other logs, which count against MaxBytes
 	closed     bool
 
 	unsynced  int64     // bytes
@@ -235,6 +237,10 @@ func (l *Log) Live() int64 {
 	defer l.mu.Unlock()
 	return l.live
 }
+
+// CountBesides sets how many bytes of other logs, which this process has taken
+// over, count against MaxBytes.
+func (l *Log) CountBesides(bytes int64) { l.elsewhere.Store(bytes) }
 
 // Bytes returns what the log takes on disk.
 func (l *Log) Bytes() int64 {
