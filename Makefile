@@ -12,7 +12,7 @@ FUZZTIME ?= 30s
 
 export GOWORK := off
 
-.PHONY: help test test-all lint fmt bench fuzz tidy
+.PHONY: help test test-all soak lint fmt bench fuzz tidy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,9 +20,12 @@ help: ## list the targets
 test: ## run all tests that need nothing but Go, with the race detector where there is a C compiler
 	@set -e; for m in $(MODULES); do (cd $$m && echo "test $$m" && $(GO) test $(RACE) ./...); done
 	@# Budgets of allocations do not hold under the race detector.
-	@[ -z "$(RACE)" ] || $(GO) test -run 'Nothing|Allocations' . ./honeyhive
+	@[ -z "$(RACE)" ] || $(GO) test -run 'Nothing|Allocations|CostOfMerging' . ./honeyhive ./internal/otlp
 
 test-all: test ## also run what needs a browser, Node or a database: nothing so far
+
+soak: ## run the long tests of delivery, with their figures: most of an hour
+	$(GO) test -tags soak -count=1 -v -timeout 60m -run Soak ./internal/soak
 
 lint: $(BIN)/golangci-lint ## look for mistakes and for code that is not formatted
 	@set -e; for m in $(MODULES); do (cd $$m && echo "lint $$m" && $(GO) vet ./... && $(BIN)/golangci-lint run ./...); done

@@ -215,17 +215,14 @@ func (w *worker) keepAnnouncement(g *group) {
 }
 
 // setAside writes down a record that the server refused, and reports whether it
-// did.
+// did. Of a batch of which only the number of refused records is known none is.
 func (w *worker) setAside(r *Record, why Reason) bool {
-	if w.spool == nil || why != Refused && why != TooLarge {
+	if w.spool == nil || r.refusal == nil {
 		return false
 	}
 	line := map[string]any{
 		"time": time.Now().UTC().Format(time.RFC3339Nano), "reason": string(why),
-		"kind": r.Kind.String(), "session_id": formatID(r.Group), "event_id": formatID(r.ID),
-	}
-	if r.refusal != nil {
-		line["error"] = r.refusal.Error()
+		"kind": r.Kind.String(), "session_id": formatID(r.Group), "event_id": formatID(r.ID), "error": r.refusal.Error(),
 	}
 	err := w.guarded(func() error {
 		if body := w.spool.dest.Show(r); json.Valid(body) {

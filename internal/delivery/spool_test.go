@@ -454,6 +454,25 @@ func TestRefusedRecordsAreSetAside(t *testing.T) {
 	})
 }
 
+// TestPartialRefusalIsNotSetAside has a server that says how many records it did
+// not take, and not which.
+func TestPartialRefusalIsNotSetAside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "spool")
+		d := newDestination()
+		d.answer = func(int, []string) delivery.Result { return delivery.Result{Refused: 1, Err: errors.New("one of them")} }
+		e := spooled(t, delivery.Config{}, d, dir, spool.Options{})
+		put(e, event(0, 1, "a"), event(0, 2, "b"), event(0, 3, "c"))
+		_ = e.Flush(t.Context())
+		if s := e.Stats(); s.SetAside != 0 || s.Dropped[delivery.Refused] != 1 || s.Delivered != 2 {
+			t.Errorf("%+v", s)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "refused.jsonl")); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
 func TestSpoolCannotBeOpened(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
