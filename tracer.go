@@ -37,8 +37,7 @@ const defaultSource = "production"
 // they are no part of the session. A session that was made by the plain API
 // belongs to nobody, so every tracer of its provider delivers it, each with its
 // own project and source where the session names none. Destinations that take
-// spans rather than sessions get every span of the provider. The order in which
-// the tracers were made does not matter.
+// spans rather than sessions get every span of the provider.
 type Tracer struct {
 	provider  trace.TracerProvider
 	own       *sdktrace.TracerProvider // the provider, where New made it
@@ -84,7 +83,7 @@ type registrar interface {
 // OTEL_TRACES_SAMPLER decides for a session as a whole; see [SessionSampler].
 // OTEL_SDK_DISABLED=true switches everything off.
 // OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=false (or NO_CONTENT) keeps
-// what users and models say out of every destination. An option wins over a
+// what users and models say out of every destination that New makes. An option wins over a
 // variable.
 //
 // Without any destination, nor a provider from [WithTracerProvider], the tracer
