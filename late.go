@@ -67,9 +67,8 @@ func (p *processor) late(n *node, f *finishedSpan) bool {
 	attributes := f.ReadOnlySpan.Attributes()
 	place := &node{tracer: p.tracer, key: n.key, rec: n.rec}
 	if saysSession(attributes) && p.plainSession(place, f.Name(), attributes) {
-		for _, e := range p.tracer.exporters { // what its children cause from now on waits for it
-			e.OnStart(place.session.id, &livePlain{f.ReadOnlySpan, p.tracer})
-		}
+		// What its children cause from now on waits for it.
+		p.open(place.session, &livePlain{f.ReadOnlySpan, p.tracer})
 		place.session.mu.Lock()
 		p.gather(place)
 		place.session.mu.Unlock()

@@ -112,16 +112,18 @@ func (p *processor) ours(n *node, s sdktrace.ReadWriteSpan, key spanKey) {
 func (p *processor) begin(n *node, s sdktrace.ReadWriteSpan, stamps []attribute.KeyValue) {
 	session := n.session
 	p.setRunning(n, true)
-	var live sdktrace.ReadOnlySpan
-	if n.rec != nil {
+	if n.rec != nil { // StartSession opens it, when it has set what it was given
 		s.SetAttributes(session.identity...)
 		s.SetAttributes(stamps...)
 		n.rec.stamps = stamps
-		live = &liveSpan{s, n.rec}
-	} else { // what the user set stays
-		s.SetAttributes(lacking(s.Attributes(), session.identity)...)
-		live = &livePlain{s, p.tracer}
+		return
 	}
+	s.SetAttributes(lacking(s.Attributes(), session.identity)...) // what the user set stays
+	p.open(session, &livePlain{s, p.tracer})
+}
+
+// open tells the destinations of a session that has begun.
+func (p *processor) open(session *sessionState, live sdktrace.ReadOnlySpan) {
 	for _, e := range p.tracer.exporters {
 		e.OnStart(session.id, live)
 	}
@@ -318,10 +320,12 @@ func (f *finishedSpan) measure() {
 	if f.node.rec == nil {
 		return
 	}
+	const handle = 1536 // what StartEvent makes beside the span
+	f.size += handle
 	has := f.ReadOnlySpan.Attributes()
 	for _, kv := range f.node.rec.final {
 		if n := len(kv.Value.AsString()); n != len(text(has, string(kv.Key))) {
-			f.size += int64(n)
+			f.size += spansize.Text(n)
 		}
 	}
 }

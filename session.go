@@ -72,6 +72,9 @@ func (t *Tracer) StartSession(ctx context.Context, name string, options ...Field
 		}
 		s.rec.apply(opStart, options)
 	}
+	if live := s.rec.node.live; live != nil {
+		t.processor.open(&s.state, &liveSpan{live, &s.rec})
+	}
 	return ctx, s
 }
 

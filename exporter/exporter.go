@@ -64,7 +64,19 @@ func (e *Exporter) OnStart(session honeyhive.UUID, root sdktrace.ReadOnlySpan) {
 // The span must belong to a session where the destination is one of payloads.
 func (e *Exporter) OnEnd(s sdktrace.ReadOnlySpan) {
 	if e != nil && s != nil {
-		e.engine.Put(s, sizeOf(s))
+		e.put(time.Now(), s, sizeOf(s))
+	}
+}
+
+// put puts a span into the queue for somebody who has waited since start. A
+// session whose root is dropped has ended all the same.
+func (e *Exporter) put(start time.Time, s sdktrace.ReadOnlySpan, size int64) {
+	if e.engine.PutSince(start, s, size) || !e.sessions {
+		return
+	}
+	attributes := s.Attributes()
+	if textOf(attributes, honeyhive.AttrEventType) == honeyhive.TypeSession {
+		e.engine.Gone(honeyhive.SessionID(textOf(attributes, honeyhive.AttrProject), textOf(attributes, honeyhive.AttrSessionID)))
 	}
 }
 
@@ -90,7 +102,7 @@ func Deliver(s sdktrace.ReadOnlySpan, to []*Exporter, inSession bool) {
 	}
 	start := time.Now()
 	for _, e := range full {
-		e.engine.PutSince(start, s, size)
+		e.put(start, s, size)
 	}
 }
 

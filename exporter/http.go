@@ -179,23 +179,18 @@ func (t *httpTransport) sendUpdate(ctx context.Context, batch []*delivery.Record
 }
 
 func (t *httpTransport) sendEvents(ctx context.Context, batch []*delivery.Record) delivery.Result {
-	size := len(`{"events":[]}`)
+	pieces := make([][]byte, 0, 2*len(batch)+1)
+	before := `{"events":[`
 	for _, r := range batch {
-		size += len(r.Body) + 1
+		pieces = append(pieces, []byte(before), r.Body)
+		before = ","
 	}
-	body := append(make([]byte, 0, size), `{"events":[`...)
-	for i, r := range batch {
-		if i > 0 {
-			body = append(body, ',')
-		}
-		body = append(body, r.Body...)
-	}
-	body = append(body, `]}`...)
+	pieces = append(pieces, []byte("]}"))
 	path := "/events/batch"
 	if t.v1 {
 		path = "/v1/events/batch"
 	}
-	answer := t.client.Do(ctx, http.MethodPost, path, body)
+	answer := t.client.Do(ctx, http.MethodPost, path, pieces...)
 	result := answer.Result()
 	if partial, ok := partialSuccess(&answer, batch); ok {
 		result = partial

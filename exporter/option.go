@@ -16,7 +16,7 @@ type Limits struct {
 	BatchRecords  int           // records in one request; 512
 	BatchBytes    int64         // bytes of records in one request; 1 MiB
 	BatchWait     time.Duration // that a record waits for others to share its request; 200 ms
-	InFlight      int           // requests at the same time; 8, and always 1 for OTLP, JSON lines and Wrap
+	InFlight      int           // requests at the same time; 8, and always 1 for JSON lines and Wrap
 	Timeout       time.Duration // of one request; 30 s, or OTEL_EXPORTER_OTLP_TIMEOUT for OTLP
 	AnnounceAfter time.Duration // that a running session with finished events stays unannounced; 30 s
 	UpdateFor     time.Duration // that an update is tried for a session the server does not know yet; 10 min

@@ -8,18 +8,16 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
-	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
-	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/sessionspan/sessionspan/internal/delivery"
+	"github.com/sessionspan/sessionspan/internal/otlp"
+	"github.com/sessionspan/sessionspan/internal/version"
 )
 
 // OTLPConfig describes an endpoint that takes spans by OTLP/HTTP.
@@ -96,34 +94,20 @@ func newOTLP(cfg OTLPConfig, options []Option) (*Exporter, error) {
 		limits.Timeout = otlpTimeout()
 	}
 	bucketKeys := cfg.BucketKeys || strings.HasSuffix(endpoint.Path, "/opentelemetry/v1/traces")
-	if c.spoolDir != "" {
-		return newSpooledOTLP(c, limits, endpoint, otlpHeaders(cfg), transport, bucketKeys)
-	}
-	hide := delivery.NewSecrets("", otlpHeaders(cfg))
-	client := &http.Client{Transport: observer{transport, hide}, CheckRedirect: delivery.NoRedirect}
-	settings := []otlptracehttp.Option{
-		otlptracehttp.WithHTTPClient(client),
-		otlptracehttp.WithRetry(otlptracehttp.RetryConfig{Enabled: false}), // the queue retries
-	}
-	if cfg.URL != "" {
-		settings = append(settings, otlptracehttp.WithEndpointURL(endpoint.String()))
-	}
-	if headers := otlpHeaders(cfg); cfg.Key != "" || len(cfg.Headers) > 0 {
-		settings = append(settings, otlptracehttp.WithHeaders(headers))
-	}
-	limits.InFlight = 1 // SpanExporter.ExportSpans is not called concurrently
-	exp := otlptrace.NewUnstarted(otlptracehttp.NewClient(settings...))
-	if err := exp.Start(context.Background()); err != nil {
+	client, err := delivery.NewClient(delivery.ClientConfig{
+		URL: endpoint.String(), Insecure: true, ContentType: "application/x-protobuf", Headers: otlpHeaders(cfg),
+		Gzip:      strings.EqualFold(otlpEnv("COMPRESSION"), "gzip"),
+		UserAgent: "sessionspan-go/" + version.Version, Transport: transport,
+	})
+	if err != nil {
 		return nil, err
 	}
-	d := &collector{exporter: exp, privacy: c.privacy, bucketKeys: bucketKeys, hide: hide, cut: c.cutter()}
-	return &Exporter{
+	d := &collector{client: client, privacy: c.privacy, cut: c.cutter(), bucketKeys: bucketKeys}
+	e := &Exporter{
 		engine: delivery.New(limits, d), privacy: c.privacy,
-		close: func(ctx context.Context) error {
-			client.CloseIdleConnections()
-			return exp.Shutdown(ctx)
-		},
-	}, nil
+		close: func(context.Context) error { client.CloseIdle(); return nil },
+	}
+	return e, c.keep(e.engine, endpoint.String(), "otlp")
 }
 
 // otlpEndpoint returns the URL that requests go to.
@@ -195,90 +179,75 @@ func otlpTimeout() time.Duration {
 	return 10 * time.Second
 }
 
-// collector is the destination of spans that go to a collector.
+// collector is the destination of spans that go to a collector. From the queue
+// on it holds each span as the bytes that are sent.
 type collector struct {
-	exporter   sdktrace.SpanExporter
+	client     *delivery.Client
 	privacy    privacy
 	cut        cutter
 	bucketKeys bool
-	hide       delivery.Secrets
+	scratch    []byte // of Encode, which is called by one goroutine
 	spansOnly
 }
 
-// Encode prepares the copy of the span that the endpoint gets.
+var _ delivery.Durable = (*collector)(nil)
+
+// Encode writes the copy of the span that the endpoint gets.
 func (o *collector) Encode(r *delivery.Record) error {
-	r.Value = collectorSpan(o.cut.span(o.privacy.span(r.Value.(sdktrace.ReadOnlySpan))), o.bucketKeys)
+	s := collectorSpan(o.cut.span(o.privacy.span(r.Value.(sdktrace.ReadOnlySpan))), o.bucketKeys)
+	// One that is large is not kept for the next span.
+	if cap(o.scratch) > 1<<20 {
+		o.scratch = nil
+	}
+	o.scratch = otlp.AppendTraces(o.scratch[:0], s)
+	r.Body, r.Value = slices.Clone(o.scratch), nil
 	return nil
 }
 
-// Send exports a batch and judges the answer of the server, which the exporter
-// itself tells as text alone.
+// Send posts a batch.
 func (o *collector) Send(ctx context.Context, batch []*delivery.Record) delivery.Result {
-	var seen delivery.Answer
-	ctx = context.WithValue(ctx, observedKey{}, &seen)
-	err := o.hide.Error(o.exporter.ExportSpans(ctx, spansOf(batch)))
-	switch {
-	case err == nil:
-		return delivery.Result{Outcome: delivery.Delivered}
-	case seen.Status == 0 && seen.Err == nil && ctx.Err() == nil:
-		// Nothing was sent: the batch could not be encoded.
-		return delivery.Result{Outcome: delivery.Bad, Err: err}
-	case seen.Status >= 200 && seen.Status < 300:
-		return delivery.Result{Outcome: delivery.Delivered, Refused: rejected(&seen, len(batch)), Err: err}
-	case seen.Status == 0:
-		return delivery.Result{Outcome: delivery.Retry, Err: err}
+	bodies := make([][]byte, len(batch))
+	for i, r := range batch {
+		bodies[i] = r.Body
 	}
-	result := seen.Result()
-	result.Err = wrap("send spans", result.Err)
+	pieces, err := otlp.Join(bodies...)
+	if err != nil {
+		return delivery.Result{Outcome: delivery.Bad, Err: err}
+	}
+	answer := o.client.Do(ctx, http.MethodPost, "", pieces...)
+	result := answer.Result()
+	if result.Outcome == delivery.Delivered {
+		if n, message := otlp.Rejected(answer.Header.Get("Content-Type"), answer.Body); n > 0 {
+			result.Refused = int(min(n, int64(len(batch))))
+			result.Err = fmt.Errorf("the collector rejected %d spans: %.512q", n, answer.Hide.Hide(message))
+		}
+	}
+	if result.Err != nil {
+		result.Err = wrap("send spans", result.Err)
+	}
 	return result
 }
 
-func spansOf(batch []*delivery.Record) []sdktrace.ReadOnlySpan {
-	spans := make([]sdktrace.ReadOnlySpan, len(batch))
-	for i, r := range batch {
-		spans[i] = r.Value.(sdktrace.ReadOnlySpan)
-	}
-	return spans
-}
+// Store keeps the bytes.
+func (o *collector) Store(*delivery.Record) []byte { return nil }
 
-// rejected reads how many spans a partial success left out.
-func rejected(a *delivery.Answer, most int) int {
-	var response coltracepb.ExportTraceServiceResponse
-	var err error
-	if strings.Contains(a.Header.Get("Content-Type"), "json") {
-		err = protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(a.Body, &response)
-	} else {
-		err = proto.Unmarshal(a.Body, &response)
-	}
+// Restore has nothing to do: the bytes are all there is.
+func (o *collector) Restore(*delivery.Record) error { return nil }
+
+// StoreAnnounced is never called: spans belong to no group.
+func (o *collector) StoreAnnounced(any) []byte { return nil }
+
+// RestoreAnnounced is never called.
+func (o *collector) RestoreAnnounced([]byte) (any, error) { return nil, nil }
+
+// Incomplete is never called.
+func (o *collector) Incomplete([]byte, any) (*delivery.Record, error) { return nil, nil }
+
+// Show returns the span as OTLP/JSON.
+func (o *collector) Show(r *delivery.Record) []byte {
+	text, err := otlp.JSON(r.Body)
 	if err != nil {
-		return 0
+		return nil
 	}
-	return int(min(max(0, response.GetPartialSuccess().GetRejectedSpans()), int64(most)))
-}
-
-// observer keeps the answer to a request for the one who sent it.
-type observer struct {
-	next http.RoundTripper
-	hide delivery.Secrets
-}
-
-type observedKey struct{}
-
-func (o observer) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := o.next.RoundTrip(req)
-	seen, ok := req.Context().Value(observedKey{}).(*delivery.Answer)
-	if !ok {
-		return resp, err
-	}
-	if err != nil {
-		*seen = delivery.Answer{Err: err}
-		return resp, err
-	}
-	*seen = delivery.ReadAnswer(resp)
-	seen.Hide = o.hide
-	if seen.Err != nil {
-		return nil, seen.Err
-	}
-	resp.Body = seen.Reader()
-	return resp, nil
+	return text
 }

@@ -1,10 +1,7 @@
 package exporter
 
 import (
-	"slices"
 	"strconv"
-	"strings"
-	"unicode/utf8"
 
 	"go.opentelemetry.io/otel/attribute"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -16,30 +13,29 @@ import (
 
 // collectorSpan returns the copy of a span that goes to a collector. A span of a
 // session gets the attributes that HoneyHive's endpoint asks for and that follow
-// from others; text that is no UTF-8, with which protocol buffers would refuse
-// the whole batch, is mended in every span.
+// from others.
 func collectorSpan(s sdktrace.ReadOnlySpan, bucketKeys bool) sdktrace.ReadOnlySpan {
-	c := &redactedSpan{
-		ReadOnlySpan: s, name: validUTF8(s.Name()), attributes: s.Attributes(),
-		events: slices.Clone(s.Events()), links: slices.Clone(s.Links()), status: s.Status(),
-	}
-	if convert.Speaks(c.attributes) {
-		c.attributes = derived(s, c.attributes)
+	attributes := s.Attributes()
+	speaks := convert.Speaks(attributes)
+	if speaks {
+		attributes = derived(s, attributes)
 	}
 	if bucketKeys {
-		c.attributes = perKey(c.attributes)
+		attributes = perKey(attributes)
 	}
-	c.attributes = validAttributes(c.attributes)
-	c.status.Description = validUTF8(c.status.Description)
-	for i := range c.events {
-		c.events[i].Name = validUTF8(c.events[i].Name)
-		c.events[i].Attributes = validAttributes(c.events[i].Attributes)
+	if !speaks && !bucketKeys {
+		return s
 	}
-	for i := range c.links {
-		c.links[i].Attributes = validAttributes(c.links[i].Attributes)
-	}
-	return c
+	return &attributedSpan{s, attributes}
 }
+
+// attributedSpan is a span with other attributes.
+type attributedSpan struct {
+	sdktrace.ReadOnlySpan
+	attributes []attribute.KeyValue
+}
+
+func (s *attributedSpan) Attributes() []attribute.KeyValue { return s.attributes }
 
 // derived adds what HoneyHive's endpoint reads and does not derive itself, in
 // front, so that it is not lost to a limit further on.
@@ -111,76 +107,6 @@ func scalar(text string) attribute.Value {
 		return number(text)
 	}
 	return attribute.StringValue(text)
-}
-
-func validUTF8(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
-
-// validAttributes returns the attributes with every text in UTF-8: the list
-// itself where that is so already.
-func validAttributes(attributes []attribute.KeyValue) []attribute.KeyValue {
-	for i, kv := range attributes {
-		if utf8.ValidString(string(kv.Key)) && validValue(kv.Value) {
-			continue
-		}
-		out := make([]attribute.KeyValue, len(attributes))
-		copy(out, attributes[:i])
-		for j := i; j < len(attributes); j++ {
-			out[j] = attribute.KeyValue{
-				Key:   attribute.Key(validUTF8(string(attributes[j].Key))),
-				Value: mended(attributes[j].Value),
-			}
-		}
-		return out
-	}
-	return attributes
-}
-
-func validValue(v attribute.Value) bool {
-	switch v.Type() {
-	case attribute.STRING:
-		return utf8.ValidString(v.AsString())
-	case attribute.STRINGSLICE:
-		for _, s := range v.AsStringSlice() {
-			if !utf8.ValidString(s) {
-				return false
-			}
-		}
-	case attribute.SLICE:
-		for _, e := range v.AsSlice() {
-			if !validValue(e) {
-				return false
-			}
-		}
-	case attribute.MAP:
-		for _, kv := range v.AsMap() {
-			if !utf8.ValidString(string(kv.Key)) || !validValue(kv.Value) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-func mended(v attribute.Value) attribute.Value {
-	switch v.Type() {
-	case attribute.STRING:
-		return attribute.StringValue(validUTF8(v.AsString()))
-	case attribute.STRINGSLICE:
-		list := v.AsStringSlice()
-		for i, s := range list {
-			list[i] = validUTF8(s)
-		}
-		return attribute.StringSliceValue(list)
-	case attribute.SLICE:
-		list := v.AsSlice()
-		for i, e := range list {
-			list[i] = mended(e)
-		}
-		return attribute.SliceValue(list...)
-	case attribute.MAP:
-		return attribute.MapValue(validAttributes(v.AsMap())...)
-	}
-	return v
 }
 
 // number returns an integer where the text is one that fits, a float where one

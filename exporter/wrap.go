@@ -58,6 +58,14 @@ func (d *wrapped) Send(ctx context.Context, batch []*delivery.Record) delivery.R
 	return delivery.Result{Outcome: delivery.Bad, Err: err}
 }
 
+func spansOf(batch []*delivery.Record) []sdktrace.ReadOnlySpan {
+	spans := make([]sdktrace.ReadOnlySpan, len(batch))
+	for i, r := range batch {
+		spans[i] = r.Value.(sdktrace.ReadOnlySpan)
+	}
+	return spans
+}
+
 // spansOnly is for destinations without sessions: their records belong to no
 // group.
 type spansOnly struct{}

@@ -215,23 +215,30 @@ var gzipWriters = sync.Pool{New: func() any {
 	return w
 }}
 
-// Do sends a body and waits for the answer.
-func (c *Client) Do(ctx context.Context, method, path string, body []byte) Answer {
+// Do sends a body, which is given in pieces, and waits for the answer. The pieces
+// must not change any more: the transport may read them after Do returns.
+func (c *Client) Do(ctx context.Context, method, path string, pieces ...[]byte) Answer {
 	if c.gzip {
 		var b bytes.Buffer
 		zw := gzipWriters.Get().(*gzip.Writer)
 		zw.Reset(&b)
-		_, _ = zw.Write(body) // a bytes.Buffer takes all
+		for _, p := range pieces {
+			_, _ = zw.Write(p) // a bytes.Buffer takes all
+		}
 		_ = zw.Close()
 		gzipWriters.Put(zw)
-		body = b.Bytes()
+		pieces = [][]byte{b.Bytes()}
 	}
 	u := c.base
 	u.Path += path
-	req, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), &reader{pieces: pieces})
 	if err != nil {
 		return Answer{Err: err}
 	}
+	for _, p := range pieces {
+		req.ContentLength += int64(len(p))
+	}
+	req.GetBody = func() (io.ReadCloser, error) { return &reader{pieces: pieces}, nil }
 	req.Header = c.header.Clone()
 	resp, err := c.http.Do(req) //nolint:bodyclose // ReadAnswer closes it
 	if err != nil {
@@ -241,6 +248,30 @@ func (c *Client) Do(ctx context.Context, method, path string, body []byte) Answe
 	a.Hide = c.hide
 	return a
 }
+
+// reader reads pieces one after the other.
+type reader struct {
+	pieces [][]byte
+	at     int // in the first of them
+}
+
+// Read implements [io.Reader].
+func (r *reader) Read(p []byte) (n int, err error) {
+	for n < len(p) && len(r.pieces) > 0 {
+		m := copy(p[n:], r.pieces[0][r.at:])
+		n += m
+		if r.at += m; r.at == len(r.pieces[0]) {
+			r.pieces, r.at = r.pieces[1:], 0
+		}
+	}
+	if n == 0 && len(p) > 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// Close implements [io.Closer].
+func (r *reader) Close() error { return nil }
 
 // ReadAnswer reads and closes a response. An answer that breaks off is none.
 func ReadAnswer(resp *http.Response) Answer {

@@ -155,7 +155,7 @@ type Engine struct {
 	spool   *spooling // nil without a spool
 
 	mu      sync.Mutex
-	inbox   []any // *Record, *open, *flush or closing, in order
+	inbox   []any // *Record, *open, gone, *flush or closing, in order
 	started bool
 	closed  bool
 
@@ -273,6 +273,18 @@ func (e *Engine) Open(group [16]byte, live any) {
 	e.mu.Lock()
 	if !e.closed {
 		e.post(&open{group: group, live: live})
+	}
+	e.mu.Unlock()
+}
+
+// gone says that the opener of a group will not come.
+type gone struct{ group [16]byte }
+
+// Gone says that the opener of a group will not come, since it was dropped.
+func (e *Engine) Gone(group [16]byte) {
+	e.mu.Lock()
+	if !e.closed {
+		e.post(gone{group})
 	}
 	e.mu.Unlock()
 }

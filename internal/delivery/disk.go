@@ -185,7 +185,12 @@ func (w *worker) begun(o *open) (body []byte) {
 // rootKept lets the spool forget that a root of a group began, where it has its
 // end.
 func (w *worker) rootKept(r *Record) {
-	if g := w.groups.get(r.Group); g != nil && r.kept.log != nil && len(g.begun) > 0 {
+	g := w.groups.get(r.Group)
+	if g == nil || r.kept.log == nil {
+		return
+	}
+	g.stored = true
+	if len(g.begun) > 0 {
 		g.begun[0].done()
 		g.begun = g.begun[1:]
 	}
@@ -277,7 +282,7 @@ func (w *worker) tendDisk(now time.Time) {
 		logs := w.logs()
 		w.disk.tasks.Go(func() { w.disk.kept <- upkeep(logs, now) })
 	}
-	if !w.disk.seeking && !w.ending && !now.Before(w.disk.seekAt) {
+	if !w.disk.seeking && (!w.ending || w.disk.seekAt.IsZero()) && !now.Before(w.disk.seekAt) {
 		w.disk.seeking, w.disk.seekAt = true, now.Add(seekEvery)
 		w.disk.tasks.Go(w.seek)
 	}

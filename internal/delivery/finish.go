@@ -185,8 +185,8 @@ func (w *worker) hurry() {
 
 // settle ends the flushes whose records are all done.
 func (w *worker) settle() {
-	if len(w.flushes) == 0 {
-		return
+	if len(w.flushes) == 0 || w.disk.seeking {
+		return // what is found is older than the flush
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -222,7 +222,11 @@ func (w *worker) beginEnd() {
 			continue
 		}
 		var r *Record
-		err := w.guarded(func() error { r = w.dest.Abandon(g.id, g.live, g.announced); return nil })
+		announced := g.announced
+		if w.spool != nil {
+			announced = nil // whole, as the next program needs it if the announcement does not arrive
+		}
+		err := w.guarded(func() error { r = w.dest.Abandon(g.id, g.live, announced); return nil })
 		if err != nil {
 			w.reports.Report("announce", fmt.Errorf("%s: abandon session: %w", w.cfg.Name, err))
 		}

@@ -26,6 +26,7 @@ type group struct {
 
 	begun        []kept // on disk, what ends a root if the process is killed; one for each
 	announcement kept   // on disk, what was announced
+	stored       bool   // the spool has the opener itself
 	unread       int    // openers that are on disk alone
 }
 
@@ -52,7 +53,7 @@ func newGroups() groups {
 
 // onDisk reports whether the spool can make the opener of the group anew.
 func (g *group) onDisk() bool {
-	return slices.ContainsFunc(g.begun, func(k kept) bool { return k.log != nil })
+	return g.stored || slices.ContainsFunc(g.begun, func(k kept) bool { return k.log != nil })
 }
 
 func (g *groups) get(id [16]byte) *group { return g.byID[id] }
@@ -155,6 +156,33 @@ func (w *worker) hold(g *group, r *Record) {
 	w.groupsHeld(r, 1)
 	if g.overdue || w.ending || w.flushing(r.epoch) {
 		w.announce(g)
+	}
+}
+
+// gone lets go of a group whose opener was dropped. What it holds is worth more
+// under what is known of it than not at all.
+func (w *worker) gone(id [16]byte) {
+	g := w.groups.get(id)
+	if g == nil {
+		return
+	}
+	g.roots = max(0, g.roots-1)
+	if len(g.begun) > 0 {
+		g.begun[0].done()
+		g.begun = g.begun[1:]
+	}
+	if g.roots > 0 {
+		return
+	}
+	if len(g.held) > 0 {
+		w.announce(g)
+	}
+	g.live = nil
+	switch {
+	case g.opened:
+		w.forget(g)
+	case !g.opening && len(g.held) == 0:
+		w.groups.remove(g)
 	}
 }
 

@@ -361,8 +361,10 @@ func (w *worker) adopt(found []*source) {
 	w.disk.others = slices.DeleteFunc(w.disk.others, w.finished)
 	for _, s := range found {
 		w.account.adopt(s.unread, s.oldest)
-		s.epochs = []mark{{w.epoch, 0, s.unread}}
-		w.outstanding[w.epoch] += int(s.unread)
+		s.epochs = []mark{{0, 0, s.unread}} // every flush waits for them
+		if s.unread > 0 {
+			w.outstanding[0] += int(s.unread)
+		}
 		s.read(0)
 		w.disk.others = append(w.disk.others, s)
 	}
@@ -409,7 +411,7 @@ func (w *worker) survey(l *spool.Log) *source {
 		entries, err := reader.Next(readBytes)
 		w.spoolFailed(err)
 		if len(entries) == 0 && err == nil {
-			if n, bytes := reader.Lost(); bytes > 0 {
+			if n, bytes := reader.Lost(); n > 0 { // a write that the kill cut short is no record
 				w.spoolFailed(fmt.Errorf("the spool of an ended process is damaged: %d records (%d bytes) are lost; the files are kept in %s", n, bytes, brokenDir))
 			}
 			break

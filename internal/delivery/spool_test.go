@@ -460,7 +460,9 @@ func TestPartialRefusalIsNotSetAside(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "spool")
 		d := newDestination()
-		d.answer = func(int, []string) delivery.Result { return delivery.Result{Refused: 1, Err: errors.New("one of them")} }
+		d.answer = func(int, []string) delivery.Result {
+			return delivery.Result{Refused: 1, Err: errors.New("one of them")}
+		}
 		e := spooled(t, delivery.Config{}, d, dir, spool.Options{})
 		put(e, event(0, 1, "a"), event(0, 2, "b"), event(0, 3, "c"))
 		_ = e.Flush(t.Context())

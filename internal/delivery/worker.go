@@ -114,6 +114,9 @@ func (w *worker) run() {
 
 // idle reports whether nothing is left to do.
 func (w *worker) idle() bool {
+	if w.disk.seeking {
+		return false
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.inbox) == 0 && w.inFlight == 0 && len(w.outstanding) == 0
@@ -145,7 +148,8 @@ func (w *worker) acceptSome(inbox []any) int {
 		r, ok := message.(*Record)
 		if !ok {
 			steps = append(steps, message)
-			if _, ok := message.(*open); ok {
+			switch message.(type) {
+			case *open, gone:
 				continue
 			}
 			break // what comes after a flush is none of its business
@@ -177,6 +181,8 @@ func (w *worker) acceptSome(inbox []any) int {
 			if w.cfg.Live {
 				w.announce(g)
 			}
+		case gone:
+			w.gone(m.group)
 		case *flush:
 			w.beginFlush(m)
 		case closing:
@@ -202,11 +208,14 @@ func (w *worker) made(r *Record) {
 
 // charge corrects what a record takes of the budget to what it really takes.
 func (w *worker) charge(r *Record) {
-	const overhead = 256 // of the record itself
-	size := int64(len(r.Body)) + overhead
+	const overhead = 320 // of the record itself
 	if r.Body == nil {
-		return
+		return // a span, of which only the estimate is known
 	}
+	if cap(r.Body)-len(r.Body) > len(r.Body)/8 {
+		r.Body = slices.Clone(r.Body) // without the room that it grew into
+	}
+	size := int64(cap(r.Body)) + overhead
 	w.budget.change(size - r.size)
 	r.size = size
 }

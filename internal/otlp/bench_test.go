@@ -127,7 +127,7 @@ func BenchmarkBatch(b *testing.B) {
 		var buf []byte
 		for b.Loop() {
 			var err error
-			if buf, err = otlp.Join(buf[:0], encoded...); err != nil {
+			if buf, err = join(buf[:0], encoded...); err != nil {
 				b.Fatal(err)
 			}
 		}

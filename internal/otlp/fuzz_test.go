@@ -156,7 +156,7 @@ func FuzzAppendTraces(f *testing.F) {
 		span, valid := ours.span(), sdks.span()
 		body := otlp.AppendTraces(nil, span)
 		wantEqual(t, unmarshal(t, body), fromSDK(t, valid))
-		joined, err := otlp.Join(nil, body)
+		joined, err := join(nil, body)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -178,7 +178,7 @@ func FuzzJoin(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, a, b []byte) {
-		joined, err := otlp.Join([]byte("prefix"), a, full, b)
+		joined, err := join([]byte("prefix"), a, full, b)
 		if string(joined[:6]) != "prefix" || (err != nil && len(joined) != 6) {
 			t.Fatalf("%q, %v", joined, err)
 		}

@@ -1,32 +1,32 @@
 package otlp
 
 import (
+	"encoding/binary"
 	"fmt"
-	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Join adds to dst one ExportTraceServiceRequest with the spans of bodies that
-// AppendTraces made. Spans whose resource and resource schema URL have equal
-// bytes share a ResourceSpans, and of these the ones whose scope and scope
+// Join returns one ExportTraceServiceRequest, in pieces, with the spans of bodies
+// that AppendTraces made. Spans whose resource and resource schema URL have
+// equal bytes share a ResourceSpans, and of these the ones whose scope and scope
 // schema URL have equal bytes share a ScopeSpans. Resources, scopes and spans
-// keep the order in which they first come.
+// keep the order in which they first come. The pieces share the memory of the
+// bodies, so a request costs little beside them.
 //
 // Join reads every body to its end, so that a damaged one does not spoil the
 // request. The error names the first body that is not one that AppendTraces
-// makes; dst is then returned as it was. The bodies must not share memory with
-// the room behind dst.
-func Join(dst []byte, bodies ...[]byte) ([]byte, error) {
+// makes.
+func Join(bodies ...[]byte) ([][]byte, error) {
 	j := joiner{resourceOf: make(map[frameKey]*resourceGroup), scopeOf: make(map[frameKey]*scopeGroup)}
 	for i, body := range bodies {
 		p, err := split(body)
 		if err != nil {
-			return dst, fmt.Errorf("join traces: body %d: %w", i, err)
+			return nil, fmt.Errorf("join traces: body %d: %w", i, err)
 		}
 		j.add(p)
 	}
-	return j.append(dst), nil
+	return j.pieces(len(bodies)), nil
 }
 
 // joiner groups spans. Groups are in the order in which they first came.
@@ -74,29 +74,44 @@ func (j *joiner) add(p parts) {
 	scope.size += messageSize(len(p.span))
 }
 
-func (j *joiner) append(dst []byte) []byte {
-	total := 0
+// maxFrame is the most that a tag and a length take.
+const maxFrame = 1 + binary.MaxVarintLen32
+
+// pieces writes tags, lengths, resources and scopes into one buffer, and puts
+// the spans between its parts.
+func (j *joiner) pieces(spans int) [][]byte {
+	size := spans * maxFrame
 	for _, resource := range j.resources {
-		total += messageSize(resource.size())
-	}
-	dst = slices.Grow(dst, total)
-	for _, resource := range j.resources {
-		dst = protowire.AppendTag(dst, tracesResourceSpans, protowire.BytesType)
-		dst = protowire.AppendVarint(dst, uint64(resource.size()))
-		dst = append(dst, resource.head...)
+		size += maxFrame + len(resource.head) + len(resource.tail)
 		for _, scope := range resource.scopes {
-			dst = protowire.AppendTag(dst, resourceSpansScopeSpans, protowire.BytesType)
-			dst = protowire.AppendVarint(dst, uint64(scope.size))
-			dst = append(dst, scope.head...)
-			for _, span := range scope.spans {
-				dst = protowire.AppendTag(dst, scopeSpansSpan, protowire.BytesType)
-				dst = protowire.AppendBytes(dst, span)
-			}
-			dst = append(dst, scope.tail...)
+			size += maxFrame + len(scope.head) + len(scope.tail)
 		}
-		dst = append(dst, resource.tail...)
 	}
-	return dst
+	buffer := make([]byte, 0, size) // is never moved
+	pieces := make([][]byte, 0, 2*spans+1)
+	from := 0
+	for _, resource := range j.resources {
+		buffer = protowire.AppendTag(buffer, tracesResourceSpans, protowire.BytesType)
+		buffer = protowire.AppendVarint(buffer, uint64(resource.size()))
+		buffer = append(buffer, resource.head...)
+		for _, scope := range resource.scopes {
+			buffer = protowire.AppendTag(buffer, resourceSpansScopeSpans, protowire.BytesType)
+			buffer = protowire.AppendVarint(buffer, uint64(scope.size))
+			buffer = append(buffer, scope.head...)
+			for _, span := range scope.spans {
+				buffer = protowire.AppendTag(buffer, scopeSpansSpan, protowire.BytesType)
+				buffer = protowire.AppendVarint(buffer, uint64(len(span)))
+				pieces = append(pieces, buffer[from:len(buffer):len(buffer)], span)
+				from = len(buffer)
+			}
+			buffer = append(buffer, scope.tail...)
+		}
+		buffer = append(buffer, resource.tail...)
+	}
+	if from < len(buffer) {
+		pieces = append(pieces, buffer[from:])
+	}
+	return pieces
 }
 
 // size is that of the whole ResourceSpans.

@@ -42,7 +42,7 @@ func TestJoinOneResource(t *testing.T) {
 		}
 		spans = append(spans, stub.Snapshot())
 	}
-	joined, err := otlp.Join(nil, bodies(spans...)...)
+	joined, err := join(nil, bodies(spans...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestJoinGroups(t *testing.T) {
 		tracetest.SpanStub{Name: "8"}.Snapshot(),
 		span("9", "u", "b", "x", ""),
 	}
-	joined, err := otlp.Join([]byte("prefix"), bodies(spans...)...)
+	joined, err := join([]byte("prefix"), bodies(spans...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func outline(traces *tracepb.TracesData) string {
 }
 
 func TestJoinNothing(t *testing.T) {
-	if got, err := otlp.Join([]byte("prefix")); string(got) != "prefix" || err != nil {
+	if got, err := join([]byte("prefix")); string(got) != "prefix" || err != nil {
 		t.Errorf("%q, %v", got, err)
 	}
 }
@@ -168,7 +168,7 @@ func TestJoinRefuses(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, err := otlp.Join([]byte("prefix"), good, test.body, good)
+			got, err := join([]byte("prefix"), good, test.body, good)
 			if err == nil || !strings.HasPrefix(err.Error(), "join traces: body 1: ") || !strings.HasSuffix(err.Error(), test.want) {
 				t.Errorf("error %v, want one of body 1: %s", err, test.want)
 			}
@@ -178,8 +178,17 @@ func TestJoinRefuses(t *testing.T) {
 		})
 	}
 	for n := range good {
-		if _, err := otlp.Join(nil, good[:n]); err == nil {
+		if _, err := join(nil, good[:n]); err == nil {
 			t.Errorf("accepted the first %d bytes", n)
 		}
 	}
+}
+
+// join adds what Join returns to dst.
+func join(dst []byte, bodies ...[]byte) ([]byte, error) {
+	pieces, err := otlp.Join(bodies...)
+	for _, p := range pieces {
+		dst = append(dst, p...)
+	}
+	return dst, err
 }

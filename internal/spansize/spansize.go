@@ -8,7 +8,7 @@ import (
 
 const (
 	// overhead is about what a span takes besides its texts.
-	overhead = 1024
+	overhead = 1536
 	// word is about what a value takes besides its text.
 	word = 64
 )
@@ -34,17 +34,27 @@ func Attributes(attributes []attribute.KeyValue) int64 {
 	return n
 }
 
+// Text returns about what a text of n bytes takes: memory comes in classes of
+// sizes, and above 32 KiB in pages.
+func Text(n int) int64 {
+	const large, page = 32 << 10, 8 << 10
+	if n > large {
+		return int64(n+page-1) / page * page
+	}
+	return int64(n + n/16)
+}
+
 // Value returns about how many bytes a value keeps in memory.
 func Value(v attribute.Value) int64 {
 	switch v.Type() {
 	case attribute.STRING:
-		return word + int64(len(v.AsString()))
+		return word + Text(len(v.AsString()))
 	case attribute.BYTESLICE:
-		return word + int64(len(v.AsByteSlice()))
+		return word + Text(len(v.AsByteSlice()))
 	case attribute.STRINGSLICE:
 		n := int64(word)
 		for _, s := range v.AsStringSlice() {
-			n += 16 + int64(len(s))
+			n += 16 + Text(len(s))
 		}
 		return n
 	case attribute.SLICE:

@@ -112,7 +112,7 @@ func (osFS) Mkdir(name string) error {
 func (osFS) Remove(name string) error { return os.Remove(name) }
 
 func (osFS) Rename(oldName, newName string) error {
-	return os.Rename(oldName, newName) //nolint:gosec // names of ours
+	return os.Rename(oldName, newName)
 }
 
 // makeDirs makes a directory with all above it, durably.
