@@ -12,7 +12,7 @@ FUZZTIME ?= 30s
 
 export GOWORK := off
 
-.PHONY: help test test-all soak lint fmt bench fuzz tidy
+.PHONY: help test test-all soak lint fmt bench bench-growth bench-steps fuzz tidy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,7 +36,13 @@ $(BIN)/golangci-lint: tools/go.mod
 fmt: $(BIN)/golangci-lint ## format the code
 	@set -e; for m in $(MODULES); do (cd $$m && $(BIN)/golangci-lint fmt ./...); done
 
-bench: ## run the benchmarks
+bench: ## compare with other libraries, some ten minutes; BENCHFLAGS are its flags
+	cd bench && $(GO) run ./cmd/compare $(BENCHFLAGS)
+
+bench-growth: ## draw how cost grows with goroutines, children, sizes and sessions
+	cd bench && $(GO) run ./cmd/growth
+
+bench-steps: ## run the benchmarks of the packages
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 fuzz: ## run each fuzz target for FUZZTIME
@@ -47,4 +53,4 @@ fuzz: ## run each fuzz target for FUZZTIME
 		done; done
 
 tidy: ## tidy the modules
-	@set -e; for m in $(MODULES) tools; do (cd $$m && $(GO) mod tidy); done
+	@set -e; for m in $(MODULES) bench tools; do (cd $$m && $(GO) mod tidy); done

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/sessionspan/sessionspan/bench/harness"
+	"github.com/sessionspan/sessionspan/bench/measure"
+	"github.com/sessionspan/sessionspan/bench/micro"
+)
+
+// verdict is a goal and what became of it.
+type verdict struct {
+	Number  string         `json:"number"`
+	Figure  string         `json:"figure"`
+	Goal    string         `json:"goal"`
+	Here    harness.Spread `json:"here"`
+	Reached bool           `json:"reached"`
+}
+
+// goals compares the figures with what they are to be. What was not run is left
+// out.
+func (r *report) goals() []verdict {
+	var list []verdict
+	check := func(number, what string, values []float64, limit float64, atLeast bool) {
+		if len(values) == 0 {
+			return
+		}
+		v := verdict{Number: number, Figure: what, Here: harness.Summarize(values)}
+		if atLeast {
+			v.Goal, v.Reached = fmt.Sprintf("≥ %g", limit), v.Here.Median >= limit
+		} else {
+			v.Goal, v.Reached = fmt.Sprintf("≤ %g", limit), v.Here.Median <= limit
+		}
+		list = append(list, v)
+	}
+	runs := func(workload, a, b string, f figure) []float64 {
+		return harness.Ratios(r.values(workload, a, f), r.values(workload, b, f))
+	}
+	steps := func(a, b string, f func(micro.Result) float64) []float64 {
+		return harness.Ratios(r.stepValues(a, f), r.stepValues(b, f))
+	}
+	inverse := func(values []float64) []float64 {
+		var list []float64
+		for _, v := range values {
+			list = append(list, 1/v)
+		}
+		return list
+	}
+	const span, session = measure.Spans, measure.Sessions
+
+	check("1", "caller CPU of a call from maps / otel + encoding/json, sending", runs(span, "sessionspan-otlp", "otel", caller), 0.5, false)
+	check("1", "the same in front of an exporter that does nothing", steps("call/sessionspan", "call/otel+encoding/json", stepCPU), 0.5, false)
+	check("1", "the same from raw JSON / otel + encoding/json from maps, sending", runs(span, "sessionspan-otlp (raw)", "otel", caller), 0.25, false)
+	check("1", "the same in front of an exporter that does nothing", steps("call/sessionspan, raw", "call/otel+encoding/json", stepCPU), 0.25, false)
+
+	check("2", "process CPU by OTLP / otel, from maps", runs(span, "sessionspan-otlp", "otel", process), 0.5, false)
+	check("2", "the same, both from raw JSON", runs(span, "sessionspan-otlp (raw)", "otel (raw)", process), 0.5, false)
+
+	check("3", "process CPU by OTLP with gzip / otel-gzip, from maps", runs(span, "sessionspan-otlp-gzip", "otel-gzip", process), 0.33, false)
+	check("3", "the same, both from raw JSON", runs(span, "sessionspan-otlp-gzip (raw)", "otel-gzip (raw)", process), 0.33, false)
+	check("3", "process CPU by OTLP with zstd / otel-gzip, from maps", runs(span, "sessionspan-otlp-zstd", "otel-gzip", process), 0.3, false)
+	check("3", "its bytes / those of otel-gzip", runs(span, "sessionspan-otlp-zstd", "otel-gzip", wire), 1.05, false)
+
+	check("4", "spans per second by OTLP / otel, from maps", runs(span, "sessionspan-otlp", "otel", perSecond), 2, true)
+	check("4", "the same, both from raw JSON", runs(span, "sessionspan-otlp (raw)", "otel (raw)", perSecond), 2, true)
+	check("4", "the same with gzip, from maps", runs(span, "sessionspan-otlp-gzip", "otel-gzip", perSecond), 4, true)
+	check("4", "the same with zstd / otel-gzip, from maps", runs(span, "sessionspan-otlp-zstd", "otel-gzip", perSecond), 4, true)
+
+	check("5", "JSON of a session with 8 events / encoding/json from raw JSON", steps("json/sessionspan", "json/encoding/json, raw", stepCPU), 0.1, false)
+	check("5", "the same / encoding/json from maps", steps("json/sessionspan", "json/encoding/json, maps", stepCPU), 0.1, false)
+	check("5", "the same / memcpy of it", steps("json/sessionspan", "json/memcpy", stepCPU), 25, false)
+	check("5", "its allocations", r.stepValues("json/sessionspan", func(s micro.Result) float64 { return float64(int(s.Allocs)) }), 0, false)
+
+	check("6", "process CPU of sessions by HTTP with a spool / without", runs(session, "sessionspan-http-spool", "sessionspan-http", process), 1.7, false)
+	check("6", "process CPU by OTLP with a spool / without", runs(span, "sessionspan-otlp-spool", "sessionspan-otlp", process), 1.7, false)
+	check("6", "appended per second / write", inverse(steps("spool/sessionspan", "spool/write", stepWall)), 0.5, true)
+	check("6", "appended per second / bbolt", inverse(steps("spool/sessionspan", "spool/bbolt", stepWall)), 3, true)
+
+	check("7", "process CPU of sessions by HTTP / langfuse-henomis", runs(session, "sessionspan-http", "langfuse-henomis", process), 0.5, false)
+	check("7", "process CPU of sessions by HTTP / dd-llmobs", runs(session, "sessionspan-http", "dd-llmobs", process), 0.2, false)
+
+	check("8", "caller CPU of an empty child in a session of 1,000 / of 10", steps("child/sessionspan/1000", "child/sessionspan/10", stepCPU), 1.2, false)
+	check("8", "of 100,000 / of 1,000", steps("child/sessionspan/100000", "child/sessionspan/1000", stepCPU), 1.2, false)
+	check("8", "of 1,000 / otel", steps("child/sessionspan/1000", "child/otel/1000", stepCPU), 1.5, false)
+	check("8", "of 100,000 / otel", steps("child/sessionspan/100000", "child/otel/100000", stepCPU), 1.5, false)
+
+	more := func(a, b string) []float64 {
+		var list []float64
+		with, without := r.stepValues(a, stepAllocs), r.stepValues(b, stepAllocs)
+		for i := range min(len(with), len(without)) {
+			list = append(list, float64(int(with[i]+0.5)-int(without[i]+0.5)))
+		}
+		return list
+	}
+	check("9", "allocations of a call that is not sampled, over otel", more("idle/sessionspan, unsampled", "idle/otel, unsampled"), 2, false)
+	check("9", "allocations where nothing is configured, over the no-op tracer", more("idle/sessionspan, nothing configured", "idle/otel, no-op"), 2, false)
+	return list
+}

@@ -1,0 +1,126 @@
+// Command compare measures this library and its peers side by side, in rounds in
+// which each runs once, in another order each time, and writes tables and JSON.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/sessionspan/sessionspan/bench/harness"
+	"github.com/sessionspan/sessionspan/bench/measure"
+	"github.com/sessionspan/sessionspan/bench/peer"
+)
+
+var (
+	rounds = flag.Int("rounds", 10, "`number` of rounds")
+	spans  = flag.Int("spans", 4500, "`number` of spans in each run")
+	out    = flag.String("out", "results", "`directory` for the table and the JSON; none where empty")
+	only   = flag.String("only", "", "run what this `expression` matches alone, of names such as span/otel")
+	noStep = flag.Bool("nosteps", false, "leave out the single steps")
+	cpu    = flag.String("cpuprofile", "", "`directory` for CPU profiles of the last round")
+)
+
+func main() { harness.Main(work) }
+
+func work(ctx context.Context) error {
+	flag.Parse()
+	filter, err := regexp.Compile(*only)
+	if err != nil {
+		return fmt.Errorf("-only: %w", err)
+	}
+	h, err := harness.Start(ctx)
+	if err != nil {
+		return err
+	}
+	r := newReport()
+	for i := range *rounds {
+		fmt.Fprintf(os.Stderr, "round %d of %d\n", i+1, *rounds)
+		if err := round(ctx, h, r, filter, i); err != nil {
+			return err
+		}
+	}
+	if err := h.Close(); err != nil {
+		return err
+	}
+	r.Ended = time.Now().UTC().Truncate(time.Second)
+	return r.write()
+}
+
+// round runs everything once.
+func round(ctx context.Context, h *harness.Harness, r *report, filter *regexp.Regexp, i int) error {
+	specs := specs(filter)
+	random := rand.New(rand.NewPCG(uint64(i), 1)) //nolint:gosec // an order that can be repeated
+	random.Shuffle(len(specs), func(i, j int) { specs[i], specs[j] = specs[j], specs[i] })
+	for _, spec := range specs {
+		if *cpu != "" && i == *rounds-1 {
+			spec.Profile = filepath.Join(*cpu, strings.NewReplacer(" ", "", "(", "-", ")", "").Replace(spec.Workload+"-"+spec.Name())+".pprof")
+		}
+		result, err := h.Run(ctx, spec)
+		if err != nil {
+			return err
+		}
+		r.add(result)
+	}
+	if *noStep {
+		return nil
+	}
+	steps, err := h.Steps(ctx, "", i)
+	if err != nil {
+		return err
+	}
+	r.addSteps(steps)
+	return nil
+}
+
+// specs returns what is run in a round.
+func specs(filter *regexp.Regexp) []measure.Spec {
+	var list []measure.Spec
+	add := func(s measure.Spec) {
+		s.Spans, s.Size = *spans, 2048
+		if filter.MatchString(s.Workload + "/" + s.Name()) {
+			list = append(list, s)
+		}
+	}
+	for _, p := range peer.All() {
+		for _, raw := range []bool{false, true} {
+			if raw && !p.Raw {
+				continue
+			}
+			if p.Open {
+				add(measure.Spec{Peer: p.Name, Raw: raw, Workload: measure.Spans})
+			}
+			add(measure.Spec{Peer: p.Name, Raw: raw, Workload: measure.Sessions})
+		}
+	}
+	return list
+}
+
+// write writes the report to standard output, and to files.
+func (r *report) write() error {
+	text := r.markdown()
+	fmt.Print(text)
+	if *out == "" {
+		return nil
+	}
+	if err := os.MkdirAll(*out, 0o750); err != nil {
+		return fmt.Errorf("write results: %w", err)
+	}
+	data, err := json.MarshalIndent(r, "", " ")
+	if err != nil {
+		return fmt.Errorf("write results: %w", err)
+	}
+	for name, data := range map[string][]byte{"compare.md": []byte(text), "compare.json": append(data, '\n')} {
+		if err := os.WriteFile(filepath.Join(*out, name), data, 0o600); err != nil {
+			return fmt.Errorf("write results: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sessionspan/sessionspan/bench/harness"
+	"github.com/sessionspan/sessionspan/bench/measure"
+	"github.com/sessionspan/sessionspan/bench/micro"
+	"github.com/sessionspan/sessionspan/bench/peer"
+)
+
+// report is what a comparison found.
+type report struct {
+	Machine harness.Machine   `json:"machine"`
+	Ended   time.Time         `json:"ended"`
+	Rounds  int               `json:"rounds"`
+	Spans   int               `json:"spans"`
+	Missing map[string]string `json:"missing"`
+	// Runs and Steps are what each round gave, by workload and name.
+	Runs  map[string]map[string][]measure.Result `json:"runs"`
+	Steps map[string][]micro.Result              `json:"steps"`
+	Goals []verdict                              `json:"goals"`
+}
+
+func newReport() *report {
+	return &report{
+		Machine: harness.ThisMachine(), Rounds: *rounds, Spans: *spans, Missing: peer.Missing(),
+		Runs: map[string]map[string][]measure.Result{}, Steps: map[string][]micro.Result{},
+	}
+}
+
+func (r *report) add(result measure.Result) {
+	byName := r.Runs[result.Workload]
+	if byName == nil {
+		byName = map[string][]measure.Result{}
+		r.Runs[result.Workload] = byName
+	}
+	result.URL, result.Dir, result.Profile = "", "", ""
+	byName[result.Name()] = append(byName[result.Name()], result)
+}
+
+func (r *report) addSteps(list []micro.Result) {
+	for _, s := range list {
+		r.Steps[s.Name] = append(r.Steps[s.Name], s)
+	}
+}
+
+// figure picks one figure out of a result.
+type figure func(measure.Result) float64
+
+func caller(r measure.Result) float64    { return r.CallerNS }
+func process(r measure.Result) float64   { return r.ProcessNS }
+func wire(r measure.Result) float64      { return r.WireB }
+func perSecond(r measure.Result) float64 { return r.PerSecond }
+
+// values returns a figure of each round.
+func (r *report) values(workload, name string, f figure) []float64 {
+	var list []float64
+	for _, result := range r.Runs[workload][name] {
+		list = append(list, f(result))
+	}
+	return list
+}
+
+// stepValues returns the CPU of a step in each round.
+func (r *report) stepValues(name string, f func(micro.Result) float64) []float64 {
+	var list []float64
+	for _, s := range r.Steps[name] {
+		list = append(list, f(s))
+	}
+	return list
+}
+
+func (r *report) markdown() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s. %d rounds of %d spans; median and, in parentheses, the middle half of the rounds. Ended %s.\n\n",
+		r.Machine, r.Rounds, r.Spans, r.Ended.Format("2006-01-02 15:04 UTC"))
+	r.Goals = r.goals()
+	if len(r.Goals) > 0 {
+		b.WriteString("| # | Figure | Goal | Here | Reached |\n| --- | --- | --- | --- | --- |\n")
+		for _, g := range r.Goals {
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", g.Number, g.Figure, g.Goal, g.Here.Text(1), map[bool]string{true: "yes", false: "**no**"}[g.Reached])
+		}
+		b.WriteString("\n")
+	}
+	for _, workload := range []string{measure.Spans, measure.Sessions} {
+		r.table(&b, workload)
+	}
+	r.stepTable(&b)
+	return b.String()
+}
+
+func (r *report) table(b *strings.Builder, workload string) {
+	if len(r.Runs[workload]) == 0 {
+		return
+	}
+	title := map[string]string{
+		measure.Spans:    "Calls of a model in one session that stays open",
+		measure.Sessions: "Sessions of eight calls, delivered whole (for each span, roots included)",
+	}[workload]
+	fmt.Fprintf(b, "### %s\n\n", title)
+	b.WriteString("| Client | Caller CPU, µs | Process CPU, µs | / otel | / otel-gzip | Allocations | Allocated, KB | Wire, bytes | Spans/s | / otel | Lost |\n")
+	b.WriteString("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n")
+	for _, name := range r.names(workload) {
+		base, compressed := "otel", "otel-gzip"
+		if strings.HasSuffix(name, " (raw)") {
+			base, compressed = "otel (raw)", "otel-gzip (raw)"
+		}
+		of := func(f figure) harness.Spread { return harness.Summarize(r.values(workload, name, f)) }
+		ratio := func(f figure, to string) string {
+			return harness.Short(harness.Summarize(harness.Ratios(r.values(workload, name, f), r.values(workload, to, f))).Median)
+		}
+		lost := of(func(r measure.Result) float64 { return 100 * float64(r.Lost) / float64(r.Spans) })
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", name,
+			of(caller).Text(1e3), of(process).Text(1e3), ratio(process, base), ratio(process, compressed),
+			harness.Short(of(func(r measure.Result) float64 { return r.Allocs }).Median),
+			harness.Short(of(func(r measure.Result) float64 { return r.AllocB }).Median/1e3),
+			harness.Short(of(wire).Median), of(perSecond).Text(1), ratio(perSecond, base), lostText(lost.Median))
+	}
+	b.WriteString("\n")
+}
+
+func lostText(percent float64) string {
+	if percent == 0 {
+		return "0"
+	}
+	return fmt.Sprintf("%.1f %%", percent)
+}
+
+// names returns the names of a workload in the order of the peers, those given
+// maps first.
+func (r *report) names(workload string) []string {
+	var list []string
+	for _, raw := range []bool{false, true} {
+		for _, p := range peer.All() {
+			spec := measure.Spec{Peer: p.Name, Raw: raw}
+			if r.Runs[workload][spec.Name()] != nil {
+				list = append(list, spec.Name())
+			}
+		}
+	}
+	return list
+}
+
+func (r *report) stepTable(b *strings.Builder) {
+	if len(r.Steps) == 0 {
+		return
+	}
+	b.WriteString("### Single steps\n\n| Step | CPU of the caller, ns | By the clock, ns | Allocations | Allocated, bytes |\n| --- | ---: | ---: | ---: | ---: |\n")
+	names := slices.Collect(maps.Keys(r.Steps))
+	order := map[string]int{}
+	for i, c := range micro.Cases() {
+		order[c.Name] = i
+	}
+	slices.SortFunc(names, func(a, b string) int { return order[a] - order[b] })
+	for _, name := range names {
+		of := func(f func(micro.Result) float64) harness.Spread { return harness.Summarize(r.stepValues(name, f)) }
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", name,
+			of(stepCPU).Text(1), of(stepWall).Text(1), harness.Short(of(stepAllocs).Median),
+			harness.Short(of(func(r micro.Result) float64 { return r.AllocB }).Median))
+	}
+	b.WriteString("\n")
+}
+
+func stepCPU(r micro.Result) float64    { return r.CPU }
+func stepWall(r micro.Result) float64   { return r.Wall }
+func stepAllocs(r micro.Result) float64 { return r.Allocs }

@@ -1,0 +1,88 @@
+package peer
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/sessionspan/sessionspan"
+	"github.com/sessionspan/sessionspan/bench/workload"
+	"github.com/sessionspan/sessionspan/exporter"
+)
+
+// ours is how this library is set up.
+type ours struct {
+	otlp, spool bool
+	compression string
+}
+
+func startOurs(o ours) func(Env) (Client, error) {
+	return func(env Env) (Client, error) {
+		// A full queue blocks, as for OpenTelemetry.
+		limits := exporter.WithLimits(exporter.Limits{QueueWait: time.Minute, ValueBytes: -1})
+		options := []sessionspan.Option{sessionspan.WithDefaults(limits), sessionspan.WithProject("bench"), sessionspan.WithoutEnvironment()}
+		if o.otlp {
+			if err := os.Setenv("OTEL_EXPORTER_OTLP_COMPRESSION", o.compression); err != nil {
+				return nil, err
+			}
+			options = append(options, sessionspan.WithOTLP(exporter.OTLPConfig{URL: env.URL}))
+		} else {
+			options = append(options, sessionspan.WithHTTP(exporter.HTTPConfig{URL: env.URL, Key: "bench", Gzip: o.compression == gzipName}))
+		}
+		if o.spool {
+			options = append(options, sessionspan.WithSpool(env.Dir))
+		}
+		return NewOurs(env.Raw, options...)
+	}
+}
+
+// NewOurs returns this library with the given options.
+func NewOurs(raw bool, options ...sessionspan.Option) (Client, error) {
+	t, err := sessionspan.New(options...)
+	if err != nil {
+		return nil, fmt.Errorf("start sessionspan: %w", err)
+	}
+	return &oursClient{t, raw}, nil
+}
+
+type oursClient struct {
+	tracer *sessionspan.Tracer
+	raw    bool
+}
+
+func (c *oursClient) Flush(ctx context.Context) error { return c.tracer.ForceFlush(ctx) }
+func (c *oursClient) Close(ctx context.Context) error { return c.tracer.Shutdown(ctx) }
+
+func (c *oursClient) Root() Root {
+	ctx, s := c.tracer.StartSession(context.Background(), rootName)
+	return &oursRoot{ctx, s, c.raw}
+}
+
+type oursRoot struct {
+	ctx     context.Context
+	session *sessionspan.Session
+	raw     bool
+}
+
+func (r *oursRoot) End() { r.session.End() }
+
+func (r *oursRoot) Empty() {
+	_, e := sessionspan.StartEvent(r.ctx, sessionspan.Chain, stepName)
+	e.End()
+}
+
+func (r *oursRoot) Call(c *workload.Content) {
+	_, e := sessionspan.StartEvent(r.ctx, sessionspan.Model, callName, sessionspan.WithModel(workload.Provider, workload.Model))
+	if r.raw {
+		e.SetConfig(c.RawParameters)
+		e.SetInputs(c.RawInputs)
+		e.SetOutputs(c.RawOutputs)
+	} else {
+		e.SetConfig(c.Parameters)
+		e.SetInputs(c.Inputs)
+		e.SetOutputs(c.Outputs)
+	}
+	e.SetUsage(sessionspan.Usage{InputTokens: workload.InputTokens, OutputTokens: workload.OutputTokens})
+	e.End()
+}
