@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -384,7 +385,13 @@ func (w *worker) finished(s *source) bool {
 // seek looks for logs of ended processes.
 func (w *worker) seek() {
 	logs, err := spool.Orphans(w.spool.dir, w.spool.options)
-	w.spoolFailed(err)
+	for _, err := range unjoined(err) {
+		// Where nothing waits any more, damage is almost always a write that the
+		// kill cut short, which is no record. Its file is kept.
+		if !errors.Is(err, spool.ErrDamaged) {
+			w.spoolFailed(err)
+		}
+	}
 	found := make([]*source, 0, len(logs))
 	for _, l := range logs {
 		found = append(found, w.survey(l))
@@ -396,6 +403,14 @@ func (w *worker) seek() {
 			w.spoolFailed(l.Close())
 		}
 	}
+}
+
+// unjoined returns the errors that errors.Join has joined.
+func unjoined(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	return []error{err}
 }
 
 // survey reads a log of an ended process through, to know what to make of its
