@@ -12,7 +12,8 @@ type budget struct {
 	limit   int64
 	used    int64
 	waiters []chan struct{} // in the order in which they came
-	stalled bool            // somebody waited in vain, and nothing was freed since
+	freed   uint64          // how often bytes became free
+	stalled bool            // somebody waited in vain, and nothing was freed since he began
 }
 
 // acquire takes n bytes. Where they are not free it waits at most the given
@@ -37,6 +38,7 @@ func (b *budget) acquire(n int64, wait time.Duration) bool {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	turn := make(chan struct{}, 1)
+	freed := b.freed
 	b.waiters = append(b.waiters, turn)
 	for {
 		b.mu.Unlock()
@@ -56,7 +58,7 @@ func (b *budget) acquire(n int64, wait time.Duration) bool {
 			return true
 		}
 		if timedOut {
-			b.stalled = true
+			b.stalled = b.freed == freed
 			b.leave(turn)
 			b.mu.Unlock()
 			return false
@@ -98,6 +100,7 @@ func (b *budget) change(delta int64) {
 	b.mu.Lock()
 	b.used += delta
 	if delta < 0 {
+		b.freed++
 		b.stalled = false
 		b.wake()
 	}

@@ -32,6 +32,10 @@ func TestSoakKillTimed(t *testing.T) {
 	testKills(t, fromEnv("SESSIONSPAN_KILLS", 400), promised)
 }
 
+// TestSoakBurst runs the bursts in their full size, which they do not have under
+// the race detector.
+func TestSoakBurst(t *testing.T) { TestBurst(t) }
+
 // TestSoakHeap has the default limit. SESSIONSPAN_QUEUE_MB changes it.
 func TestSoakHeap(t *testing.T) {
 	testHeap(t, int64(fromEnv("SESSIONSPAN_QUEUE_MB", 64))<<20, t.Errorf)
