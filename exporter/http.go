@@ -53,7 +53,8 @@ func (c HTTPConfig) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "HTTP to
 // A status of 408, 425, 429 or 5xx, and a connection that breaks, is tried again
 // for as long as there is room in the queue, with back-off and jitter, and never
 // before the time that Retry-After names. 413 sends halves of a batch; 400 and
-// 422 find the record at fault, which is dropped, counted and reported. Anything
+// 422 find the record at fault, which is counted, reported, and set aside in the
+// spool or dropped. Anything
 // else (401, 403, 404, a redirect) pauses the destination: its records are kept,
 // and it is tried from time to time.
 func NewHTTP(cfg HTTPConfig, options ...Option) (*Exporter, error) {

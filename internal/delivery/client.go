@@ -331,6 +331,3 @@ func (c *Client) Host() string { return c.base.Host }
 
 // Loopback reports whether the server is on this machine.
 func (c *Client) Loopback() bool { return loopback(c.base.Hostname()) }
-
-// Reader returns the body for another reader.
-func (a Answer) Reader() io.ReadCloser { return io.NopCloser(bytes.NewReader(a.Body)) }
