@@ -210,6 +210,22 @@ func (e *Event) set(b convert.Bucket, v any) {
 	}
 }
 
+// SetAttributes sets attributes of the event's span, such as those of the GenAI
+// conventions, besides what the fields above write. They reach the span at its
+// end; of two with one key the later counts. Unlike those that are set on
+// [Event.Span], they obey [WithContentOffSpans]. After End they are dropped, since
+// an update can change no attributes.
+func (e *Event) SetAttributes(attributes ...attribute.KeyValue) {
+	if e != nil {
+		e.rec.attributes(attributes...)
+	}
+}
+
+// ExportsSpan reports whether anybody but a session API reads the span of the
+// event: an OTLP destination, or another processor of the user's provider. Where
+// nobody does, attributes that only repeat what the fields hold need not be made.
+func (e *Event) ExportsSpan() bool { return e != nil && e.rec.viewers() }
+
 // SetError says why the event failed. The last text counts; an empty one sets
 // nothing. After End it goes to the metadata, as error.
 func (e *Event) SetError(text string) {

@@ -29,7 +29,8 @@ func WithContentOffSpans() Option { return optionFunc(func(c *config) { c.offSpa
 // isContentKey reports whether WithContentOffSpans keeps an attribute off spans.
 func isContentKey(key attribute.Key) bool {
 	switch key {
-	case genai.InputMessages, genai.OutputMessages, genai.RetrievalQuery, genai.RetrievalDocuments:
+	case genai.InputMessages, genai.OutputMessages, genai.SystemInstructions, genai.ToolDefinitions,
+		genai.RetrievalQuery, genai.RetrievalDocuments:
 		return true
 	}
 	for _, b := range convert.AllBuckets() {

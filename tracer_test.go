@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -670,8 +671,21 @@ func TestContentOffSpans(t *testing.T) {
 	e.SetReply(sessionspan.Message{Content: "CANARY"})
 	e.SetDocuments(sessionspan.Document{Content: "CANARY"})
 	e.SetQuery("CANARY")
+	for _, key := range []attribute.Key{"gen_ai.system_instructions", "gen_ai.tool.definitions", "gen_ai.output.messages"} {
+		e.SetAttributes(key.String(`["CANARY"]`))
+	}
+	e.SetAttributes(attribute.Int("gen_ai.request.seed", 7))
+	if !e.ExportsSpan() {
+		t.Error("nobody reads the span, says ExportsSpan")
+	}
 	e.End()
+	e.SetAttributes(attribute.Int("gen_ai.request.seed", 8))
 	s.End()
+	for _, span := range recorder.GetSpans().Snapshots() {
+		if span.Name() == "e" && !slices.Contains(span.Attributes(), attribute.Int("gen_ai.request.seed", 7)) {
+			t.Errorf("attributes %v", span.Attributes())
+		}
+	}
 	if text := printed("%+v", recorder.GetSpans().Snapshots(), recorder.GetSpans()); strings.Contains(text, "CANARY") {
 		t.Error("content is on the spans")
 	}

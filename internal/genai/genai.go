@@ -15,9 +15,11 @@ const (
 	ProviderName  = attribute.Key("gen_ai.provider.name") // gen_ai.system before v1.37
 	RequestModel  = attribute.Key("gen_ai.request.model")
 
-	InputMessages  = attribute.Key("gen_ai.input.messages")  // JSON: list of role and parts
-	OutputMessages = attribute.Key("gen_ai.output.messages") // JSON: the same with finish_reason
-	FinishReasons  = attribute.Key("gen_ai.response.finish_reasons")
+	InputMessages      = attribute.Key("gen_ai.input.messages")      // JSON: list of role and parts
+	OutputMessages     = attribute.Key("gen_ai.output.messages")     // JSON: the same with finish_reason
+	SystemInstructions = attribute.Key("gen_ai.system_instructions") // JSON: list of parts
+	ToolDefinitions    = attribute.Key("gen_ai.tool.definitions")    // JSON: list of tools
+	FinishReasons      = attribute.Key("gen_ai.response.finish_reasons")
 
 	UsageInputTokens      = attribute.Key("gen_ai.usage.input_tokens")
 	UsageOutputTokens     = attribute.Key("gen_ai.usage.output_tokens")
