@@ -80,7 +80,11 @@ func (s *Session) SetReply(choices ...Message) {
 	}
 }
 
-// SetUsage sets the token counts of the whole session, in its metadata.
+// SetUsage sets the token counts of the whole session, in its metadata. Where
+// none are set, the session ends with the sum of what its events of this process
+// used: those whose usage was set, and spans of other tracers that say theirs. An
+// event that says its own while events below it do, such as an agent, is not
+// counted twice.
 func (s *Session) SetUsage(u Usage) {
 	if s != nil {
 		s.recording().setUsage(u)
@@ -203,14 +207,10 @@ func (r *recording) setUsage(u Usage) {
 		u.TotalTokens = 0
 		r.tracer().reports.Report("usage", fmt.Errorf("sessionspan: set usage: the sum of %d and %d tokens fits in no total_tokens, which is left out", u.InputTokens, u.OutputTokens))
 	}
-	o := objectWriter{}
-	o.count("prompt_tokens", u.InputTokens, true)
-	o.count("completion_tokens", u.OutputTokens, true)
-	o.count("total_tokens", u.TotalTokens, fits)
-	o.count("cache_read_input_tokens", u.CacheReadTokens, false)
-	o.count("cache_write_input_tokens", u.CacheWriteTokens, false)
-	o.count("reasoning_tokens", u.ReasoningTokens, false)
-	r.setBytes(convert.Metadata, o.bytes())
+	r.setBytes(convert.Metadata, u.object(fits))
+	if s := r.node.session; s != nil && s.recorded.Load() {
+		s.count(&r.node, u)
+	}
 	kvs := []attribute.KeyValue{genai.UsageInputTokens.Int64(u.InputTokens), genai.UsageOutputTokens.Int64(u.OutputTokens)}
 	if u.CacheReadTokens != 0 {
 		kvs = append(kvs, genai.UsageCacheReadTokens.Int64(u.CacheReadTokens))

@@ -239,6 +239,7 @@ func (p *processor) finish(n *node, f *finishedSpan) bool {
 			if ids := s.childrenIDs(n); len(ids) > 0 {
 				f.add(attribute.StringSlice(honeyhive.AttrChildrenIDs, ids))
 			}
+			f.addUsage()
 		}
 		if s.plain {
 			f.addDefaults()
@@ -254,6 +255,9 @@ func (p *processor) finish(n *node, f *finishedSpan) bool {
 			return false
 		}
 		s.bury(n)
+		if u, ok := usageOf(f.ReadOnlySpan.Attributes()); ok {
+			s.countLocked(n, u)
+		}
 		if ids := s.childrenIDs(n); len(ids) > 0 {
 			f.add(attribute.StringSlice(honeyhive.AttrChildrenIDs, ids))
 		}

@@ -384,6 +384,9 @@ func (r *recording) freeze() (final []attribute.KeyValue, first bool) {
 // part of it only at the end.
 func (r *recording) known(atEnd bool) []attribute.KeyValue {
 	r.later.join(&r.buckets)
+	if atEnd {
+		r.rollUp()
+	}
 	list := make([]attribute.KeyValue, 0, 8+len(r.extra))
 	for b, o := range r.buckets {
 		if !o.IsZero() {

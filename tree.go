@@ -62,6 +62,11 @@ type node struct {
 	sequence uint32
 	children []child
 	id       string // text of the event id, once somebody asked
+
+	// What the node adds to the usage of the session, and whether something below
+	// it does, so that it must not.
+	counted      *Usage
+	countedBelow bool
 }
 
 // child is a child of a node, kept small: a session may have very many.
@@ -115,6 +120,7 @@ type sessionState struct {
 	gone     map[spanKey]*node  // events of other tracers that have ended, for late children
 	touched  []*node            // nodes that got children after their list was made
 	stale    atomic.Bool        // there are such nodes
+	usage    Usage              // the sum over the events of this process
 }
 
 // attach puts a node under its parent. Where the parent records nothing its own

@@ -1,0 +1,173 @@
+package sessionspan
+
+import (
+	"math"
+	"strconv"
+
+	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/sessionspan/sessionspan/convert"
+	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/genai"
+)
+
+// This file adds up the tokens of a session. An agent may say how many its run
+// took, and so may each call of a model below it: then only the calls count. So a
+// node counts as long as nothing below it does.
+
+// count makes u the usage of an event, in place of what it said before.
+func (s *sessionState) count(n *node, u Usage) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.countLocked(n, u)
+}
+
+func (s *sessionState) countLocked(n *node, u Usage) {
+	if n == s.root || n.countedBelow {
+		return
+	}
+	s.discount(n)
+	n.counted = u.positive()
+	s.usage.add(n.counted)
+	for p := n.parent; p != nil && !p.countedBelow; p = p.parent {
+		p.countedBelow = true
+		s.discount(p)
+	}
+}
+
+// discount takes a node out of the sum.
+func (s *sessionState) discount(n *node) {
+	if n.counted != nil {
+		s.usage.subtract(n.counted)
+		n.counted = nil
+	}
+}
+
+// fields returns the counts, which are shared by what adds up.
+func (u *Usage) fields() [6]*int64 {
+	return [...]*int64{
+		&u.InputTokens, &u.OutputTokens, &u.TotalTokens,
+		&u.CacheReadTokens, &u.CacheWriteTokens, &u.ReasoningTokens,
+	}
+}
+
+// positive returns the usage without counts below zero, which are mistakes, and
+// with its total.
+func (u Usage) positive() *Usage {
+	for _, n := range u.fields() {
+		*n = max(*n, 0)
+	}
+	if u.TotalTokens == 0 {
+		u.TotalTokens = sum(u.InputTokens, u.OutputTokens)
+	}
+	return &u
+}
+
+func (u *Usage) add(other *Usage) {
+	theirs := other.fields()
+	for i, n := range u.fields() {
+		*n = sum(*n, *theirs[i])
+	}
+}
+
+func (u *Usage) subtract(other *Usage) {
+	theirs := other.fields()
+	for i, n := range u.fields() {
+		*n -= *theirs[i]
+	}
+}
+
+// sum adds counts that are not negative, up to the greatest number.
+func sum(a, b int64) int64 {
+	if a > math.MaxInt64-b {
+		return math.MaxInt64
+	}
+	return a + b
+}
+
+// object returns the counts as they stand in metadata: the first two and, where
+// it is known, the total, and of the others those that are not zero.
+func (u Usage) object(total bool) []byte {
+	o := objectWriter{}
+	o.count("prompt_tokens", u.InputTokens, true)
+	o.count("completion_tokens", u.OutputTokens, true)
+	o.count("total_tokens", u.TotalTokens, total)
+	o.count("cache_read_input_tokens", u.CacheReadTokens, false)
+	o.count("cache_write_input_tokens", u.CacheWriteTokens, false)
+	o.count("reasoning_tokens", u.ReasoningTokens, false)
+	return o.bytes()
+}
+
+// rolledUp returns what the events of the session used, as metadata; the zero
+// object where none said so. The lock is held.
+func (s *sessionState) rolledUp() honeyhive.Object {
+	if s.usage == (Usage{}) {
+		return honeyhive.Object{}
+	}
+	return honeyhive.TrustedObject(string(s.usage.object(true)))
+}
+
+// rollUp adds the sum to the metadata of a session that ends. What the user set
+// stays, all or nothing: counts of two origins do not add up.
+func (r *recording) rollUp() {
+	s := r.node.session
+	if s == nil || s.root != &r.node {
+		return
+	}
+	s.mu.Lock()
+	sum := s.rolledUp()
+	s.mu.Unlock()
+	metadata := &r.buckets[convert.Metadata]
+	if sum.IsZero() || metadata.Has("prompt_tokens") || metadata.Has("completion_tokens") || metadata.Has("total_tokens") {
+		return
+	}
+	*metadata = metadata.Merge(sum)
+}
+
+// addUsage is rollUp for a session of the plain API. The lock of the session is
+// held.
+func (f *finishedSpan) addUsage() {
+	var list []attribute.KeyValue
+	for key, value := range f.node.session.rolledUp().All() {
+		n, _ := strconv.ParseInt(string(value), 10, 64)
+		list = append(list, attribute.Int64(honeyhive.AttrMetadata+"."+key, n))
+	}
+	has := f.ReadOnlySpan.Attributes()
+	if _, said := usageOf(has); !said && !hasKey(has, honeyhive.AttrMetadata) {
+		f.more = append(f.more, lacking(has, list)...)
+	}
+}
+
+// usageNames are the attributes that other libraries use for tokens in and out.
+var usageNames = [...][2]attribute.Key{
+	{genai.UsageInputTokens, genai.UsageOutputTokens},
+	{"gen_ai.usage.prompt_tokens", "gen_ai.usage.completion_tokens"}, // before v1.27
+	{"llm.token_count.prompt", "llm.token_count.completion"},         // OpenInference
+	{"llm.usage.prompt_tokens", "llm.usage.completion_tokens"},       // Traceloop
+}
+
+// usageOf returns the tokens that a span of another tracer says it used.
+func usageOf(attributes []attribute.KeyValue) (u Usage, ok bool) {
+	for _, kv := range attributes {
+		if kv.Value.Type() != attribute.INT64 {
+			continue
+		}
+		switch kv.Key {
+		case genai.UsageCacheReadTokens:
+			u.CacheReadTokens = kv.Value.AsInt64()
+		case genai.UsageCacheWriteTokens, genai.UsageCacheCreation:
+			u.CacheWriteTokens = kv.Value.AsInt64()
+		case genai.UsageReasoningTokens:
+			u.ReasoningTokens = kv.Value.AsInt64()
+		}
+		for _, names := range usageNames {
+			switch kv.Key {
+			case names[0]:
+				u.InputTokens, ok = kv.Value.AsInt64(), true
+			case names[1]:
+				u.OutputTokens, ok = kv.Value.AsInt64(), true
+			}
+		}
+	}
+	return u, ok
+}

@@ -1,0 +1,126 @@
+package sessionspan_test
+
+import (
+	"math"
+	"testing"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/sessionspan/sessionspan"
+	"github.com/sessionspan/sessionspan/sessiontest"
+)
+
+func uses(in, out int64) sessionspan.Usage {
+	return sessionspan.Usage{InputTokens: in, OutputTokens: out}
+}
+
+func assertTokens(t *testing.T, s *sessiontest.Session, want map[string]string) {
+	t.Helper()
+	for _, key := range []string{"prompt_tokens", "completion_tokens", "total_tokens", "cache_read_input_tokens", "reasoning_tokens"} {
+		if v, _ := s.Metadata.Get(key); string(v) != want[key] {
+			t.Errorf("%v: metadata.%s is %q, want %q", s.SessionName, key, v, want[key])
+		}
+	}
+}
+
+// TestUsageOfTheSession adds up what events used, in each order in which an agent
+// and the calls below it may say theirs.
+func TestUsageOfTheSession(t *testing.T) {
+	p := sessiontest.New(t)
+	agent := func(name string, before, after bool) {
+		ctx, s := p.Tracer.StartSession(t.Context(), name)
+		actx, a := sessionspan.StartEvent(ctx, sessionspan.Agent, "agent")
+		if before {
+			a.SetUsage(uses(1000, 1000))
+		}
+		cctx, c := sessionspan.StartEvent(actx, sessionspan.Chain, "step")
+		for range 2 {
+			_, m := sessionspan.StartEvent(cctx, sessionspan.Model, "call")
+			m.SetUsage(uses(900, 900)) // the later counts
+			u := uses(10, 5)
+			u.CacheReadTokens, u.ReasoningTokens = 4, 2
+			m.SetUsage(u)
+			m.End()
+		}
+		c.End()
+		if after {
+			a.SetUsage(uses(1000, 1000))
+		}
+		a.End()
+		_, e := sessionspan.StartEvent(ctx, sessionspan.Embedding, "embed")
+		e.SetUsage(uses(3, -7))
+		e.End()
+		s.End()
+		assertTokens(t, p.Session(name), map[string]string{
+			"prompt_tokens": "23", "completion_tokens": "10", "total_tokens": "33", "cache_read_input_tokens": "8", "reasoning_tokens": "4",
+		})
+	}
+	agent("calls alone", false, false)
+	agent("agent first", true, false)
+	agent("agent last", false, true)
+	agent("both", true, true)
+}
+
+func TestUsageThatTheUserSets(t *testing.T) {
+	p := sessiontest.New(t)
+	run := func(name string, set func(*sessionspan.Session)) {
+		ctx, s := p.Tracer.StartSession(t.Context(), name)
+		_, m := sessionspan.StartEvent(ctx, sessionspan.Model, "call")
+		m.SetUsage(uses(10, 5))
+		m.End()
+		set(s)
+		s.End()
+	}
+	run("usage", func(s *sessionspan.Session) { s.SetUsage(uses(1, 2)) })
+	run("metadata", func(s *sessionspan.Session) { s.SetMetadata(map[string]any{"total_tokens": 7}) })
+	run("nothing", func(s *sessionspan.Session) { s.SetMetadata(map[string]any{"a": 1}) })
+	assertTokens(t, p.Session("usage"), map[string]string{"prompt_tokens": "1", "completion_tokens": "2", "total_tokens": "3"})
+	assertTokens(t, p.Session("metadata"), map[string]string{"total_tokens": "7"})
+	assertTokens(t, p.Session("nothing"), map[string]string{"prompt_tokens": "10", "completion_tokens": "5", "total_tokens": "15"})
+
+	ctx, s := p.Tracer.StartSession(t.Context(), "none")
+	_, e := sessionspan.StartEvent(ctx, sessionspan.Tool, "tool")
+	e.End()
+	s.End()
+	assertTokens(t, p.Session("none"), nil)
+
+	ctx, s = p.Tracer.StartSession(t.Context(), "too many")
+	for range 2 {
+		_, e := sessionspan.StartEvent(ctx, sessionspan.Model, "call")
+		e.SetUsage(sessionspan.Usage{InputTokens: math.MaxInt64})
+		e.End()
+	}
+	s.End()
+	most := "9223372036854775807"
+	assertTokens(t, p.Session("too many"), map[string]string{"prompt_tokens": most, "completion_tokens": "0", "total_tokens": most})
+}
+
+// TestUsageOfPlainSpans adds up what spans of other libraries say, under a session
+// of ours and under a plain one.
+func TestUsageOfPlainSpans(t *testing.T) {
+	p := sessiontest.New(t)
+	plain := p.Tracer.TracerProvider().Tracer("plain")
+	ctx, s := p.Tracer.StartSession(t.Context(), "ours")
+	for _, names := range [][2]string{
+		{"gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"},
+		{"llm.token_count.prompt", "llm.token_count.completion"},
+	} {
+		_, span := plain.Start(ctx, "call", genAISpan)
+		span.SetAttributes(attribute.Int(names[0], 10), attribute.Int(names[1], 5))
+		span.End()
+	}
+	_, span := plain.Start(ctx, "http")
+	span.SetAttributes(attribute.Int("http.response.status_code", 200))
+	span.End()
+	s.End()
+	assertTokens(t, p.Session("ours"), map[string]string{"prompt_tokens": "20", "completion_tokens": "10", "total_tokens": "30"})
+
+	ctx, root := plain.Start(t.Context(), "root", trace.WithAttributes(
+		attribute.String("honeyhive_event_type", "session")))
+	_, span = plain.Start(ctx, "call", genAISpan)
+	span.SetAttributes(attribute.Int("gen_ai.usage.input_tokens", 10), attribute.Int("gen_ai.usage.output_tokens", 5))
+	span.End()
+	root.End()
+	assertTokens(t, p.Session("root"), map[string]string{"prompt_tokens": "10", "completion_tokens": "5", "total_tokens": "15"})
+}
