@@ -21,7 +21,7 @@ test: ## run all tests that need nothing but Go, with the race detector where th
 	@set -e; for m in $(MODULES); do (cd $$m && echo "test $$m" && $(GO) test $(RACE) ./...); done
 	@# Budgets of allocations do not hold under the race detector, and the system
 	@# tests do less.
-	@[ -z "$(RACE)" ] || $(GO) test -run 'Nothing|Allocations|CostOfMerging|Kill' . ./honeyhive ./internal/otlp ./internal/soak
+	@[ -z "$(RACE)" ] || $(GO) test -run 'Nothing|Allocations|CostOfMerging|Kill' . ./honeyhive ./internal/otlp ./internal/rawjson ./internal/soak
 
 test-all: test ## also run what needs a browser, Node or a database: nothing so far
 
