@@ -93,3 +93,15 @@ func TestAppendWithinAppend(t *testing.T) {
 	}
 	group.Wait()
 }
+
+func TestDeeper(t *testing.T) {
+	for text, depth := range map[string]int{
+		`1`: 0, `"[[\"[["`: 0, `[]`: 1, `{"[":"{\\"}`: 1, `[[],[]]`: 2, `{"a":[1,{"b":"]]"}],"c":{}}`: 3,
+	} {
+		for most := range 5 {
+			if got := rawjson.Deeper(text, most); got != (depth > most) {
+				t.Errorf("Deeper(%s, %d) = %v", text, most, got)
+			}
+		}
+	}
+}

@@ -206,6 +206,24 @@ func valueEnd(text string, i int) int {
 	}
 }
 
+// Deeper reports whether a canonical text is nested more than most levels deep.
+func Deeper(text string, most int) bool {
+	open := 0
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '"':
+			i = stringEnd(text, i) - 1
+		case '{', '[':
+			if open++; open > most {
+				return true
+			}
+		case '}', ']':
+			open--
+		}
+	}
+	return false
+}
+
 // scanner checks the grammar and counts white space.
 type scanner[T string | []byte] struct {
 	text   T
