@@ -75,11 +75,11 @@ func All() []Peer {
 
 // Missing lists the peers that cannot be run, and why.
 func Missing() map[string]string {
-	const refused = "the Go module proxy does not serve the module (403: this module version is not available)"
+	const refused = "the public Go module proxy does not serve it: 403, this module version is not available"
 	return map[string]string{
-		"github.com/git-hulk/langfuse-go":       refused,
-		"github.com/langwatch/langwatch/sdk-go": refused,
-		"github.com/coze-dev/cozeloop-go":       refused,
+		"`github.com/git-hulk/langfuse-go`":       refused,
+		"`github.com/langwatch/langwatch/sdk-go`": refused,
+		"`github.com/coze-dev/cozeloop-go`":       refused,
 	}
 }
 
