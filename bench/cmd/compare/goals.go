@@ -85,15 +85,20 @@ func (r *report) goals() []verdict {
 	check("8", "of 1,000 / otel", steps("child/sessionspan/1000", "child/otel/1000", stepCPU), 1.5, false)
 	check("8", "of 100,000 / otel", steps("child/sessionspan/100000", "child/otel/100000", stepCPU), 1.5, false)
 
-	more := func(a, b string) []float64 {
+	over := func(a, b string, f func(micro.Result) float64) []float64 {
 		var list []float64
-		with, without := r.stepValues(a, stepAllocs), r.stepValues(b, stepAllocs)
+		with, without := r.stepValues(a, f), r.stepValues(b, f)
 		for i := range min(len(with), len(without)) {
-			list = append(list, float64(int(with[i]+0.5)-int(without[i]+0.5)))
+			list = append(list, with[i]-without[i])
 		}
 		return list
 	}
-	check("9", "allocations of a call that is not sampled, over otel", more("idle/sessionspan, unsampled", "idle/otel, unsampled"), 2, false)
-	check("9", "allocations where nothing is configured, over the no-op tracer", more("idle/sessionspan, nothing configured", "idle/otel, no-op"), 2, false)
+	whole := func(s micro.Result) float64 { return float64(int(s.Allocs + 0.5)) }
+	check("9", "allocations of a call that is not sampled, over otel", over("idle/sessionspan, unsampled", "idle/otel, unsampled", whole), 2, false)
+	check("9", "allocations where nothing is configured, over the no-op tracer", over("idle/sessionspan, nothing configured", "idle/otel, no-op", whole), 2, false)
+
+	check("10", "caller CPU of a small call by llmhttp / recorded by hand", steps("llm/call, llmhttp", "llm/call, by hand", stepCPU), 1.5, false)
+	check("10", "bytes per second of a stream of 10 MB by llmhttp / untraced", inverse(steps("llm/stream of 10 MB, llmhttp", "llm/stream of 10 MB, untraced", stepWall)), 0.95, true)
+	check("10", "nanoseconds for a call that is no model's", over("llm/other call, llmhttp", "llm/other call, untraced", stepCPU), 200, false)
 	return list
 }
