@@ -26,6 +26,9 @@ func content() map[string]any {
 	}
 }
 
+// chunk is a piece of a streamed answer: many short texts.
+const chunk = `{"id":"chatcmpl-2","object":"chat.completion.chunk","created":1,"model":"gpt-4o","choices":[{"index":0,"delta":{"content":" some words"},"finish_reason":null}]}`
+
 func BenchmarkAppendString(b *testing.B) {
 	for name, s := range map[string]string{
 		"english 4 KB": english(4 << 10), "short": "content", "chinese 4 KB": strings.Repeat("索引为每个词保存一个按文档排序的列表。", 4<<10/57),
@@ -55,7 +58,7 @@ func BenchmarkParse(b *testing.B) {
 	data, _ := rawjson.Append(nil, content())
 	text := string(data)
 	quoted := string(rawjson.AppendString(nil, english(4<<10)))
-	for name, text := range map[string]string{"call": text, "english 4 KB": quoted} {
+	for name, text := range map[string]string{"call": text, "english 4 KB": quoted, "chunk": chunk} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(text)))
@@ -70,12 +73,15 @@ func BenchmarkParse(b *testing.B) {
 
 func BenchmarkMembers(b *testing.B) {
 	data, _ := rawjson.Append(nil, content())
-	text := string(data)
-	b.ReportAllocs()
-	b.SetBytes(int64(len(text)))
-	for b.Loop() {
-		for range rawjson.Members(text) {
-		}
+	for name, text := range map[string]string{"call": string(data), "chunk": chunk} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetBytes(int64(len(text)))
+			for b.Loop() {
+				for range rawjson.Members(text) {
+				}
+			}
+		})
 	}
 }
 

@@ -114,7 +114,7 @@ func compact(text string, n int) string {
 			i++
 			start = i
 		case '"':
-			i = stringEnd(text, i)
+			i, _ = stringEnd(text, i)
 		default:
 			i++
 		}
@@ -134,8 +134,11 @@ func Members(text string) iter.Seq2[string, string] {
 			if text[i] == ',' {
 				i++
 			}
-			end := stringEnd(text, i)
-			key := Unquote(text[i:end])
+			end, escapes := stringEnd(text, i)
+			key := text[i+1 : end-1]
+			if escapes {
+				key = Unquote(text[i:end])
+			}
 			i = end + 1 // the colon
 			end = valueEnd(text, i)
 			if !yield(key, text[i:end]) {
@@ -184,7 +187,7 @@ func valueEnd(text string, i int) int {
 	for {
 		switch text[i] {
 		case '"':
-			i = stringEnd(text, i)
+			i, _ = stringEnd(text, i)
 		case '{', '[':
 			depth++
 			i++
@@ -212,7 +215,8 @@ func Deeper(text string, most int) bool {
 	for i := 0; i < len(text); i++ {
 		switch text[i] {
 		case '"':
-			i = stringEnd(text, i) - 1
+			i, _ = stringEnd(text, i)
+			i--
 		case '{', '[':
 			if open++; open > most {
 				return true
@@ -229,7 +233,7 @@ type scanner[T string | []byte] struct {
 	text   T
 	pos    int
 	spaces int
-	seen   uint64 // bytes of the strings, all in one
+	seen   uint64 // bytes in strings, all in one
 }
 
 // wide reports whether a string may hold bytes that are no ASCII.
@@ -253,8 +257,13 @@ func (s *scanner[T]) fail(problem string) error {
 	return &SyntaxError{Offset: s.pos, Problem: problem}
 }
 
+func (s *scanner[T]) failAt(i int, problem string) error {
+	s.pos = i
+	return s.fail(problem)
+}
+
 func (s *scanner[T]) space() {
-	for s.pos < len(s.text) {
+	for s.pos < len(s.text) && s.text[s.pos] <= ' ' {
 		switch s.text[s.pos] {
 		case ' ', '\t', '\n', '\r':
 			s.pos++
@@ -373,35 +382,53 @@ func (s *scanner[T]) array(depth int) error {
 }
 
 func (s *scanner[T]) str() error {
-	for s.pos++; ; s.pos++ {
-		at, seen := stop(s.text, s.pos)
-		s.pos = at
-		s.seen |= seen
-		if at == len(s.text) {
-			return s.fail("unexpected end of a string")
-		}
-		switch s.text[at] {
-		case '"':
-			s.pos++
-			return nil
-		case '\\':
-			s.pos++
-			switch s.peek() {
-			case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-			case 'u':
-				for range 4 {
-					s.pos++
-					if !hexDigit(s.peek()) {
-						return s.fail("invalid escape in a string")
-					}
-				}
-			default:
-				return s.fail("invalid escape in a string")
+	i, seen := s.pos+1, s.seen
+	for i < len(s.text) {
+		if i+8 <= len(s.text) {
+			word := load(s.text, i)
+			seen |= word
+			marks := special(word) &^ word & highBits
+			if marks == 0 {
+				i += 8
+				continue
 			}
+			i += first(marks)
+		}
+		switch c := s.text[i]; {
+		case c == '"':
+			s.pos, s.seen = i+1, seen
+			return nil
+		case c == '\\':
+			n := escapeLength(s.text, i)
+			if n == 0 {
+				return s.failAt(i, "invalid escape in a string")
+			}
+			i += n
+		case c < 0x20:
+			return s.failAt(i, "control character in a string")
 		default:
-			return s.fail("control character in a string")
+			seen |= uint64(c)
+			i++
 		}
 	}
+	return s.failAt(i, "unexpected end of a string")
+}
+
+// escapeLength returns the length of the escape at i, or 0 where it is none.
+func escapeLength[T string | []byte](text T, i int) int {
+	if i+2 > len(text) {
+		return 0
+	}
+	switch text[i+1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return 2
+	case 'u':
+		if i+6 > len(text) || !hexDigit(text[i+2]) || !hexDigit(text[i+3]) || !hexDigit(text[i+4]) || !hexDigit(text[i+5]) {
+			return 0
+		}
+		return 6
+	}
+	return 0
 }
 
 func (s *scanner[T]) number() error {

@@ -37,28 +37,6 @@ func special(word uint64) uint64 {
 // first returns the place, from 0 to 7, of the lowest byte that is marked.
 func first(marks uint64) int { return bits.TrailingZeros64(marks) / 8 }
 
-// stop returns the index of the first byte at or after i that ends a string or
-// may not stand in it as it is: a quote, a backslash or a control character. It
-// returns the length of the text where there is none. The high bits of seen
-// tell whether bytes are no ASCII; they may be some after the stop.
-func stop[T string | []byte](text T, i int) (at int, seen uint64) {
-	for ; i+8 <= len(text); i += 8 {
-		word := load(text, i)
-		seen |= word
-		if marks := special(word) &^ word & highBits; marks != 0 {
-			return i + first(marks), seen
-		}
-	}
-	for ; i < len(text); i++ {
-		c := text[i]
-		seen |= uint64(c)
-		if c < 0x20 || c == '"' || c == '\\' {
-			break
-		}
-	}
-	return i, seen
-}
-
 // escaped returns the index of the first byte at or after i that AppendString
 // may have to change: a special one, or one that is no ASCII.
 func escaped(s string, i int) int {
@@ -226,14 +204,25 @@ func codeUnit(s string) (u rune, ok bool) {
 }
 
 // stringEnd returns the index past the closing quote of the checked string
-// that starts at i.
-func stringEnd(text string, i int) int {
-	for i++; ; i++ {
-		i, _ = stop(text, i)
+// that starts at i, and whether there are escapes in it.
+func stringEnd(text string, i int) (end int, escapes bool) {
+	for i++; ; {
+		if i+8 <= len(text) {
+			word := load(text, i)
+			marks := special(word) &^ word & highBits
+			if marks == 0 {
+				i += 8
+				continue
+			}
+			i += first(marks)
+		}
 		switch text[i] {
 		case '"':
-			return i + 1
+			return i + 1, escapes
 		case '\\':
+			escapes = true
+			i += 2
+		default:
 			i++
 		}
 	}
