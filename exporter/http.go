@@ -94,9 +94,9 @@ type httpTransport struct {
 	report func(kind string, err error)
 }
 
-func (t *httpTransport) encodeSession(s *honeyhive.SessionStartRequest) ([]byte, *honeyhive.Update) {
+func (t *httpTransport) appendSession(dst []byte, s *honeyhive.SessionStartRequest) ([]byte, *honeyhive.Update) {
 	if !t.v1 {
-		return append(s.AppendJSON([]byte(`{"session":`)), '}'), nil
+		return append(s.AppendJSON(append(dst, `{"session":`...)), '}'), nil
 	}
 	// The route does not declare project (which the key decides), error,
 	// metrics and feedback; the last two can be set by an update, and an error
@@ -111,16 +111,16 @@ func (t *httpTransport) encodeSession(s *honeyhive.SessionStartRequest) ([]byte,
 	if !s.Metrics.IsEmpty() || !s.Feedback.IsEmpty() {
 		rest = &honeyhive.Update{EventID: s.SessionID, Metrics: s.Metrics, Feedback: s.Feedback}
 	}
-	return declared.AppendJSON(nil), rest
+	return declared.AppendJSON(dst), rest
 }
 
-func (t *httpTransport) encodeEvent(e *honeyhive.Event) []byte {
+func (t *httpTransport) appendEvent(dst []byte, e *honeyhive.Event) []byte {
 	if t.v1 {
 		declared := *e
 		declared.Project, declared.Unknown = honeyhive.Optional[string]{}, honeyhive.Object{}
 		e = &declared
 	}
-	return e.AppendJSON(nil)
+	return e.AppendJSON(dst)
 }
 
 // Send posts a batch.
@@ -142,7 +142,7 @@ func (t *httpTransport) sendSession(ctx context.Context, r *delivery.Record) del
 	answer := t.client.Do(ctx, http.MethodPost, path, r.Body)
 	result := answer.Result()
 	if answer.Status == http.StatusConflict { // it has the session already
-		return delivery.Result{Outcome: delivery.Delivered}
+		return delivery.Result{Outcome: delivery.Delivered, Released: answer.Released}
 	}
 	if result.Outcome != delivery.Delivered {
 		result.Err = wrap("start session", result.Err)
@@ -219,7 +219,7 @@ func partialSuccess(a *delivery.Answer, batch []*delivery.Record) (delivery.Resu
 	for _, id := range body.EventIDs {
 		taken[strings.ToLower(id)] = true
 	}
-	result := delivery.Result{Outcome: delivery.Delivered}
+	result := delivery.Result{Outcome: delivery.Delivered, Released: a.Released}
 	for _, r := range batch {
 		if !taken[honeyhive.UUID(r.ID).String()] {
 			result.Again = append(result.Again, r)

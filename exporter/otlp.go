@@ -206,7 +206,7 @@ func (o *collector) Encode(r *delivery.Record) error {
 	if o.bucketKeys {
 		s = &attributedSpan{s, perKey(o.span.Attributes)}
 	}
-	r.Body, r.Value = otlp.AppendTraces(nil, s, o.front...), nil
+	r.Body, r.Value = otlp.AppendTraces(r.Body, s, o.front...), nil
 	// Nothing of the span is kept until the next one comes.
 	o.span = convert.Span{}
 	clear(o.front)
@@ -225,7 +225,7 @@ func (o *collector) Send(ctx context.Context, batch []*delivery.Record) delivery
 	}
 	pieces, err := join(bodies...)
 	if err != nil {
-		return delivery.Result{Outcome: delivery.Bad, Err: err}
+		return delivery.Result{Outcome: delivery.Bad, Err: err, Released: true}
 	}
 	answer := o.client.Do(ctx, http.MethodPost, "", pieces...)
 	result := answer.Result()

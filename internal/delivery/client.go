@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -208,6 +209,8 @@ type Answer struct {
 	Err        error  // why no answer came
 	RetryAfter time.Duration
 	Hide       Secrets // not to be quoted
+	// Released is set where nobody reads the pieces any more.
+	Released bool
 }
 
 var gzipWriters = sync.Pool{New: func() any {
@@ -231,28 +234,43 @@ func (c *Client) Do(ctx context.Context, method, path string, pieces ...[]byte) 
 	}
 	u := c.base
 	u.Path += path
-	req, err := http.NewRequestWithContext(ctx, method, u.String(), &reader{pieces: pieces})
+	sent := &sending{pieces: pieces}
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), sent.reader())
 	if err != nil {
 		return Answer{Err: err}
 	}
 	for _, p := range pieces {
 		req.ContentLength += int64(len(p))
 	}
-	req.GetBody = func() (io.ReadCloser, error) { return &reader{pieces: pieces}, nil }
+	req.GetBody = func() (io.ReadCloser, error) { return sent.reader(), nil }
 	req.Header = c.header.Clone()
 	resp, err := c.http.Do(req) //nolint:bodyclose // ReadAnswer closes it
 	if err != nil {
 		return Answer{Err: c.hide.Error(err)}
 	}
 	a := ReadAnswer(resp)
-	a.Hide = c.hide
+	a.Hide, a.Released = c.hide, sent.unread.Load() == 0
 	return a
 }
 
-// reader reads pieces one after the other.
+// sending is the body of a request, which is read again where a transport tries
+// again by itself.
+type sending struct {
+	pieces [][]byte
+	unread atomic.Int64 // readers that are not at their end
+}
+
+func (s *sending) reader() *reader {
+	s.unread.Add(1)
+	return &reader{pieces: s.pieces, unread: &s.unread}
+}
+
+// reader reads pieces one after the other. Past their end it does not look at
+// them any more.
 type reader struct {
 	pieces [][]byte
-	at     int // in the first of them
+	at     int           // in the first of them
+	unread *atomic.Int64 // nil once the end was told of
 }
 
 // Read implements [io.Reader].
@@ -263,6 +281,10 @@ func (r *reader) Read(p []byte) (n int, err error) {
 		if r.at += m; r.at == len(r.pieces[0]) {
 			r.pieces, r.at = r.pieces[1:], 0
 		}
+	}
+	if len(r.pieces) == 0 && r.unread != nil {
+		r.unread.Add(-1)
+		r.unread = nil
 	}
 	if n == 0 && len(p) > 0 {
 		return 0, io.EOF
@@ -286,7 +308,7 @@ func ReadAnswer(resp *http.Response) Answer {
 
 // Result classifies the answer to a batch, apart from what the body may say.
 func (a Answer) Result() Result {
-	r := Result{RetryAfter: a.RetryAfter}
+	r := Result{RetryAfter: a.RetryAfter, Released: a.Released}
 	switch s := a.Status; {
 	case s == 0:
 		// No answer: whether the server has the records is not known, so they
@@ -294,7 +316,7 @@ func (a Answer) Result() Result {
 		r.Outcome, r.Err = Retry, a.Err
 		return r
 	case s >= 200 && s < 300:
-		return Result{Outcome: Delivered}
+		return Result{Outcome: Delivered, Released: a.Released}
 	case s == http.StatusRequestTimeout, s == http.StatusTooEarly, s == http.StatusTooManyRequests,
 		s == http.StatusBadGateway, s == http.StatusServiceUnavailable, s == http.StatusGatewayTimeout:
 		r.Outcome = Retry

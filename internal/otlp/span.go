@@ -54,7 +54,7 @@ func AppendTraces(dst []byte, s sdktrace.ReadOnlySpan, front ...attribute.KeyVal
 // spanSize guesses the size of a span, so that dst grows once and long strings
 // are not copied again. It need not be exact.
 func spanSize(name string, attrs []attribute.KeyValue, events []sdktrace.Event) int {
-	const frame, eventFrame = 160, 32
+	const frame, eventFrame = 112, 32
 	size := frame + len(name) + attributesSize(attrs)
 	for i := range events {
 		size += eventFrame + len(events[i].Name) + attributesSize(events[i].Attributes)
@@ -63,7 +63,7 @@ func spanSize(name string, attrs []attribute.KeyValue, events []sdktrace.Event) 
 }
 
 func attributesSize(attrs []attribute.KeyValue) int {
-	const frame = 20
+	const frame = 14 // of two tags and lengths each
 	size := frame * len(attrs)
 	for i := range attrs {
 		size += len(attrs[i].Key)
