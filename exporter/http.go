@@ -28,8 +28,8 @@ type HTTPConfig struct {
 	// V1 uses the routes /v1/sessions and /v1/events, which reject fields that
 	// they do not declare. The default is /session/start and /events.
 	V1 bool
-	// Gzip compresses requests. The default is off: that the public API takes
-	// compressed bodies is not documented.
+	// Gzip compresses requests; see also [WithCompression]. The default is off:
+	// that the public API takes compressed bodies is not documented.
 	Gzip bool
 	// Insecure allows http to any address. The key and all content then cross
 	// the network in the clear.
@@ -60,20 +60,22 @@ func (c HTTPConfig) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "HTTP to
 func NewHTTP(cfg HTTPConfig, options ...Option) (*Exporter, error) {
 	cfg.Key = strings.TrimSpace(cfg.Key)
 	cfg.URL = cmp.Or(strings.TrimSpace(cfg.URL), DefaultURL)
+	c := newConfig("", options)
+	compression, wrong := c.compressed(map[bool]Compression{true: Gzip}[cfg.Gzip])
 	client, err := delivery.NewClient(delivery.ClientConfig{
-		URL: cfg.URL, Insecure: cfg.Insecure, Key: delivery.Secret(cfg.Key), Gzip: cfg.Gzip,
+		URL: cfg.URL, Insecure: cfg.Insecure, Key: delivery.Secret(cfg.Key), Compression: compression,
 		UserAgent: "sessionspan-go/" + version.Version, Transport: cfg.Transport,
 	})
 	if err == nil && cfg.Key == "" && !client.Loopback() {
 		err = errors.New("a key is needed")
 	}
-	if err != nil {
+	if err = errors.Join(err, wrong); err != nil {
 		return nil, fmt.Errorf("export to HTTP: %w", err)
 	}
-	c := newConfig("http "+client.Host(), options)
+	c.name = cmp.Or(c.name, "http "+client.Host())
 	t := &httpTransport{client: client, v1: cfg.V1}
 	e := newPayloads(c, c.engine(), t, cfg.Project, cfg.Source)
-	t.report = e.engine.Report
+	t.report, client.Report = e.engine.Report, e.engine.Report
 	if err := c.keep(e.engine, cfg.URL, fmt.Sprint("v1=", cfg.V1)); err != nil {
 		return nil, fmt.Errorf("export to HTTP: %w", err)
 	}

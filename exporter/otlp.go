@@ -62,7 +62,7 @@ func hostOf(raw string) string {
 // The variables OTEL_EXPORTER_OTLP_ENDPOINT, _HEADERS, _COMPRESSION, _TIMEOUT,
 // _CERTIFICATE, _CLIENT_CERTIFICATE and _CLIENT_KEY, and their _TRACES_ forms,
 // are read as the OpenTelemetry specification has it; the configuration wins
-// over them. It does no network itself.
+// over them. Compression may also be zstd. It does no network itself.
 //
 // Retries are those of [NewHTTP].
 func NewOTLP(cfg OTLPConfig, options ...Option) (*Exporter, error) {
@@ -95,10 +95,14 @@ func newOTLP(cfg OTLPConfig, options []Option) (*Exporter, error) {
 		limits.Timeout = otlpTimeout()
 	}
 	bucketKeys := cfg.BucketKeys || strings.HasSuffix(endpoint.Path, "/opentelemetry/v1/traces")
+	compression, err := c.compressed(Compression(strings.ToLower(otlpEnv("COMPRESSION"))))
+	if err != nil {
+		return nil, err
+	}
 	client, err := delivery.NewClient(delivery.ClientConfig{
 		URL: endpoint.String(), Insecure: true, ContentType: "application/x-protobuf", Headers: otlpHeaders(cfg),
-		Gzip:      strings.EqualFold(otlpEnv("COMPRESSION"), "gzip"),
-		UserAgent: "sessionspan-go/" + version.Version, Transport: transport,
+		Compression: compression,
+		UserAgent:   "sessionspan-go/" + version.Version, Transport: transport,
 	})
 	if err != nil {
 		return nil, err
@@ -108,6 +112,7 @@ func newOTLP(cfg OTLPConfig, options []Option) (*Exporter, error) {
 		engine: delivery.New(limits, d), privacy: c.privacy,
 		close: func(context.Context) error { client.CloseIdle(); return nil },
 	}
+	client.Report = e.engine.Report
 	return e, c.keep(e.engine, endpoint.String(), "otlp")
 }
 
