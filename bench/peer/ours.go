@@ -1,9 +1,9 @@
 package peer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/sessionspan/sessionspan"
@@ -14,21 +14,19 @@ import (
 // ours is how this library is set up.
 type ours struct {
 	otlp, spool bool
-	compression string
+	compression exporter.Compression // none where it is empty
 }
 
 func startOurs(o ours) func(Env) (Client, error) {
 	return func(env Env) (Client, error) {
 		// A full queue blocks, as for OpenTelemetry.
 		limits := exporter.WithLimits(exporter.Limits{QueueWait: time.Minute, ValueBytes: -1})
-		options := []sessionspan.Option{sessionspan.WithDefaults(limits), sessionspan.WithProject("bench"), sessionspan.WithoutEnvironment()}
+		compression := exporter.WithCompression(cmp.Or(o.compression, exporter.NoCompression))
+		options := []sessionspan.Option{sessionspan.WithDefaults(limits, compression), sessionspan.WithProject("bench"), sessionspan.WithoutEnvironment()}
 		if o.otlp {
-			if err := os.Setenv("OTEL_EXPORTER_OTLP_COMPRESSION", o.compression); err != nil {
-				return nil, err
-			}
 			options = append(options, sessionspan.WithOTLP(exporter.OTLPConfig{URL: env.URL}))
 		} else {
-			options = append(options, sessionspan.WithHTTP(exporter.HTTPConfig{URL: env.URL, Key: "bench", Gzip: o.compression == gzipName}))
+			options = append(options, sessionspan.WithHTTP(exporter.HTTPConfig{URL: env.URL, Key: "bench"}))
 		}
 		if o.spool {
 			options = append(options, sessionspan.WithSpool(env.Dir))
