@@ -24,7 +24,7 @@ const (
 // mostContents is how many different calls there are: with 2 KB in and out,
 // nearly all the text that there is, so that no compressor finds again in a large
 // request what it saw in the same request.
-const mostContents = 1400
+const mostContents = 1100
 
 // Children is how many calls a session has in the workload of sessions.
 const Children = 8

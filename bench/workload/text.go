@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 )
 
@@ -24,6 +25,9 @@ var prosePackages = []string{
 	"cmd/link/internal/ld", "log/slog", "flag", "fmt", "io/fs", "bufio", "image", "sort", "crypto/x509", "archive/zip",
 	"cmd/go/internal/work", "cmd/go/internal/modfetch", "cmd/compile/internal/noder", "cmd/internal/obj", "go/build", "go/printer",
 }
+
+// generated matches the line that says that a program wrote a file.
+var generated = regexp.MustCompile(`(?m)^// Code generated .* DO NOT EDIT\.$`)
 
 // Prose returns English text: the comments of the standard library of the Go
 // that is installed, which everybody has who runs this. It is the same for
@@ -43,6 +47,9 @@ func Prose() (string, error) {
 			source, err := os.ReadFile(name) //nolint:gosec // a file of Go itself
 			if err != nil {
 				return "", fmt.Errorf("read text: %w", err)
+			}
+			if generated.Match(source) { // nobody wrote its comments
+				continue
 			}
 			appendProse(&b, string(source))
 			if b.Len() >= proseMost {
