@@ -65,6 +65,7 @@ func All() []Peer {
 		{"sessionspan-otlp", ourModule, true, true, startOurs(ours{otlp: true})},
 		{"sessionspan-otlp-gzip", ourModule, true, true, startOurs(ours{otlp: true, compression: exporter.Gzip})},
 		{"sessionspan-otlp-zstd", ourModule, true, true, startOurs(ours{otlp: true, compression: exporter.Zstd})},
+		{"sessionspan-sdk-gzip", ourModule, true, true, startOursBySDK},
 		{"sessionspan-otlp-spool", ourModule, true, true, startOurs(ours{otlp: true, spool: true})},
 		{"sessionspan-otlp-spool-gzip", ourModule, true, true, startOurs(ours{otlp: true, spool: true, compression: exporter.Gzip})},
 		{"sessionspan-http", ourModule, false, true, startOurs(ours{})},

@@ -60,6 +60,7 @@ func (r *report) goals() []verdict {
 	check("3", "process CPU by OTLP with zstd / otel-gzip, from maps", runs(span, "sessionspan-otlp-zstd", "otel-gzip", process), 0.3, false)
 	check("3", "the same, both from raw JSON", runs(span, "sessionspan-otlp-zstd (raw)", "otel-gzip (raw)", process), 0.3, false)
 	check("3", "bytes with zstd / those of otel-gzip", runs(span, "sessionspan-otlp-zstd", "otel-gzip", wire), 1.05, false)
+	check("3", "the same / the SDK's exporter with gzip, of the same spans", runs(span, "sessionspan-otlp-zstd", "sessionspan-sdk-gzip", wire), 1.05, false)
 
 	check("4", "spans per second by OTLP / otel, from maps", runs(span, "sessionspan-otlp", "otel", perSecond), 2, true)
 	check("4", "the same, both from raw JSON", runs(span, "sessionspan-otlp (raw)", "otel (raw)", perSecond), 2, true)
