@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/sessionspan/sessionspan"
@@ -43,8 +44,10 @@ func llmCases() []Case {
 		{Name: "llm/call, llmhttp", Per: 100, Open: openCalls(chatURL, true, nil)},
 		{Name: "llm/other call, untraced", Per: 100, Open: openCalls(otherURL, false, nil)},
 		{Name: "llm/other call, llmhttp", Per: 100, Open: openCalls(otherURL, true, nil)},
-		{Name: "llm/stream of 10 MB, untraced", Open: openStream(false)},
-		{Name: "llm/stream of 10 MB, llmhttp", Open: openStream(true)},
+		{Name: "llm/stream of 10 MB, untraced", Open: openStream(false, flushed)},
+		{Name: "llm/stream of 10 MB, llmhttp", Open: openStream(true, flushed)},
+		{Name: "llm/stream at once, untraced", Open: openStream(false, atOnceWritten)},
+		{Name: "llm/stream at once, llmhttp", Open: openStream(true, atOnceWritten)},
 	}
 }
 
@@ -85,7 +88,7 @@ func openCalls(url string, isTraced bool, record func(context.Context) func()) f
 			if record != nil {
 				defer record(ctx)()
 			}
-			must(read(ctx, transport, url, smallRequest))
+			must(read(ctx, transport, url, smallRequest, len(smallAnswer)))
 		}
 		return func(n int) {
 			for range n {
@@ -99,8 +102,8 @@ func openCalls(url string, isTraced bool, record func(context.Context) func()) f
 	}
 }
 
-// read makes a call and reads its answer to the end.
-func read(ctx context.Context, transport http.RoundTripper, url, body string) error {
+// read makes a call and reads its answer, of size bytes, to the end.
+func read(ctx context.Context, transport http.RoundTripper, url, body string, size int) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
 	if err != nil {
 		return err
@@ -110,7 +113,10 @@ func read(ctx context.Context, transport http.RoundTripper, url, body string) er
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	_, err = io.Copy(io.Discard, resp.Body)
+	n, err := io.Copy(io.Discard, resp.Body)
+	if err == nil && n != int64(size) {
+		err = fmt.Errorf("read an answer: %d of %d bytes", n, size)
+	}
 	return err
 }
 
@@ -127,8 +133,35 @@ func byHand(ctx context.Context) func() {
 	}
 }
 
+const streamChunks = streamBytes / len(streamChunk)
+
+const streamEnd = "data: [DONE]\n\n"
+
+// flushed writes event by event, as servers do that have no more yet.
+func flushed(w http.ResponseWriter) error {
+	control := http.NewResponseController(w)
+	for range streamChunks {
+		if _, err := io.WriteString(w, streamChunk); err != nil {
+			return err
+		}
+		if err := control.Flush(); err != nil {
+			return err
+		}
+	}
+	_, err := io.WriteString(w, streamEnd)
+	return err
+}
+
+// atOnceWritten writes as fast as loopback takes it.
+func atOnceWritten(w http.ResponseWriter) error {
+	_, err := w.Write(wholeStream())
+	return err
+}
+
+var wholeStream = sync.OnceValue(func() []byte { return []byte(strings.Repeat(streamChunk, streamChunks) + streamEnd) })
+
 // openStream reads streamed answers from a server on loopback.
-func openStream(isTraced bool) func(string) (func(int), func(), error) {
+func openStream(isTraced bool, write func(http.ResponseWriter) error) func(string) (func(int), func(), error) {
 	return func(string) (func(int), func(), error) {
 		tracer, err := llmTracer()
 		if err != nil {
@@ -138,10 +171,9 @@ func openStream(isTraced bool) func(string) (func(int), func(), error) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("serve a stream: %w", err)
 		}
-		text := []byte(strings.Repeat(streamChunk, streamBytes/len(streamChunk)) + "data: [DONE]\n\n")
 		server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/event-stream")
-			_, _ = w.Write(text)
+			_ = write(w) // the client finds what is missing
 		})}
 		served := make(chan struct{})
 		go func() {
@@ -160,7 +192,7 @@ func openStream(isTraced bool) func(string) (func(int), func(), error) {
 		return func(n int) {
 			for range n {
 				ctx, session := tracer.StartSession(context.Background(), "conversation")
-				must(read(ctx, transport, url, streamRequest))
+				must(read(ctx, transport, url, streamRequest, len(wholeStream())))
 				session.End()
 			}
 		}, closing, nil
