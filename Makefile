@@ -5,6 +5,8 @@ BIN     := $(CURDIR)/.bin
 # Modules that build without anything but Go, each with the versions that its
 # own users get.
 MODULES := . examples
+# Those that are checked and formatted as well.
+CHECKED := $(MODULES) bench
 # The race detector needs a C compiler.
 RACE    := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$$($(GO) env CC)" >/dev/null 2>&1 && echo -race)
 # Time for each fuzz target.
@@ -21,23 +23,24 @@ test: ## run all tests that need nothing but Go, with the race detector where th
 	@set -e; for m in $(MODULES); do (cd $$m && echo "test $$m" && $(GO) test $(RACE) ./...); done
 	@# Budgets of allocations do not hold under the race detector, and the system
 	@# tests do less.
-	@[ -z "$(RACE)" ] || $(GO) test -run 'Nothing|Allocations|CostOfMerging|Kill' . ./honeyhive ./internal/otlp ./internal/soak
+	@[ -z "$(RACE)" ] || $(GO) test -run 'Nothing|Allocations|CostOfMerging|Kill' . ./honeyhive ./internal/otlp ./internal/rawjson ./internal/soak
 
-test-all: test ## also run what needs a browser, Node or a database: nothing so far
+test-all: test ## also run the tests of the comparison with other libraries; later what needs a browser, Node or a database
+	cd bench && $(GO) test ./...
 
 soak: ## run the long tests of delivery, with their figures: most of an hour
 	$(GO) test -tags soak -count=1 -v -timeout 60m -run Soak ./internal/soak
 
 lint: $(BIN)/golangci-lint ## look for mistakes and for code that is not formatted
-	@set -e; for m in $(MODULES); do (cd $$m && echo "lint $$m" && $(GO) vet ./... && $(BIN)/golangci-lint run ./...); done
+	@set -e; for m in $(CHECKED); do (cd $$m && echo "lint $$m" && $(GO) vet ./... && $(BIN)/golangci-lint run ./...); done
 
 $(BIN)/golangci-lint: tools/go.mod
 	cd tools && $(GO) build -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
 fmt: $(BIN)/golangci-lint ## format the code
-	@set -e; for m in $(MODULES); do (cd $$m && $(BIN)/golangci-lint fmt ./...); done
+	@set -e; for m in $(CHECKED); do (cd $$m && $(BIN)/golangci-lint fmt ./...); done
 
-bench: ## compare with other libraries, some ten minutes; BENCHFLAGS are its flags
+bench: ## compare with other libraries, ten to fifteen minutes; BENCHFLAGS are its flags
 	cd bench && $(GO) run ./cmd/compare $(BENCHFLAGS)
 
 bench-growth: ## draw how cost grows with goroutines, children, sizes and sessions
@@ -54,4 +57,4 @@ fuzz: ## run each fuzz target for FUZZTIME
 		done; done
 
 tidy: ## tidy the modules
-	@set -e; for m in $(MODULES) bench tools; do (cd $$m && $(GO) mod tidy); done
+	@set -e; for m in $(CHECKED) tools; do (cd $$m && $(GO) mod tidy); done

@@ -2,7 +2,6 @@ package convert
 
 import (
 	"cmp"
-	"strings"
 	"time"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
@@ -10,6 +9,18 @@ import (
 
 // record puts together what was read.
 func (r *reader) record() Record {
+	rec := r.head()
+	r.ids(&rec)
+	r.times(&rec)
+	r.error(&rec)
+	for b := range r.buckets {
+		rec.Buckets[b] = r.buckets[b].object()
+	}
+	return rec
+}
+
+// head returns a record that says what the span is, but for its ids.
+func (r *reader) head() Record {
 	rec := Record{
 		Project: cmp.Or(r.project.text, valid(r.span.Project)), Source: cmp.Or(r.source.text, valid(r.span.Source)), SessionName: r.sessionName.text,
 		IsSession: r.eventType.text == honeyhive.TypeSession, Continued: r.continued,
@@ -20,12 +31,6 @@ func (r *reader) record() Record {
 	if rec.IsSession {
 		rec.Name = cmp.Or(rec.SessionName, rec.Name)
 		rec.SessionName = rec.Name
-	}
-	r.ids(&rec)
-	r.times(&rec)
-	r.error(&rec)
-	for b := range r.buckets {
-		rec.Buckets[b] = r.buckets[b].object()
 	}
 	return rec
 }
@@ -43,7 +48,7 @@ func (r *reader) original(field, text string) {
 func (r *reader) ids(rec *Record) {
 	s := r.span
 	rec.SessionID = honeyhive.SessionID(rec.Project, r.sessionID.text)
-	if r.sessionID.set && rec.SessionID.String() != strings.ToLower(r.sessionID.text) {
+	if r.sessionID.set && !isUUID(r.sessionID.text) {
 		r.buckets[Metadata].put(OriginalSessionID, quoted(r.sessionID.text), rankDerived)
 	}
 	rec.EventID = r.id("event_id", r.eventID)
@@ -74,11 +79,20 @@ func (r *reader) ids(rec *Record) {
 	}
 }
 
+// isUUID reports whether a text names itself as the id of a session.
+func isUUID(text string) bool {
+	u, err := honeyhive.ParseUUID(text)
+	return err == nil && !u.IsZero()
+}
+
 // id reads an id that the span gives itself. What is no UUID, which the API
 // would refuse, is the nil UUID.
 func (r *reader) id(field string, given ranked) honeyhive.UUID {
+	if !given.set {
+		return honeyhive.UUID{}
+	}
 	u, err := honeyhive.ParseUUID(given.text)
-	if err != nil && given.set {
+	if err != nil {
 		r.original(field, quoted(given.text))
 	}
 	return u

@@ -121,7 +121,7 @@ func finite(v attribute.Value) (float64, bool) {
 // shallow returns canonical JSON that is nested most levels deep at the most:
 // what lies deeper becomes a string that holds its JSON.
 func shallow(text string, most int) string {
-	if strings.Count(text, "{")+strings.Count(text, "[") <= most || !deeper(text, most) {
+	if strings.Count(text, "{")+strings.Count(text, "[") <= most || !rawjson.Deeper(text, most) {
 		return text
 	}
 	return string(appendShallow(make([]byte, 0, len(text)), text, most))
@@ -151,26 +151,4 @@ func appendShallow(dst []byte, text string, most int) []byte {
 		dst = appendShallow(dst, v, most-1)
 	}
 	return append(dst, text[len(text)-1])
-}
-
-// deeper reports whether canonical JSON is nested deeper than most levels.
-func deeper(text string, most int) bool {
-	open := 0
-	for i := 0; i < len(text); i++ {
-		switch text[i] {
-		case '"':
-			for i++; text[i] != '"'; i++ {
-				if text[i] == '\\' {
-					i++
-				}
-			}
-		case '{', '[':
-			if open++; open > most {
-				return true
-			}
-		case '}', ']':
-			open--
-		}
-	}
-	return false
 }

@@ -28,8 +28,8 @@ type HTTPConfig struct {
 	// V1 uses the routes /v1/sessions and /v1/events, which reject fields that
 	// they do not declare. The default is /session/start and /events.
 	V1 bool
-	// Gzip compresses requests. The default is off: that the public API takes
-	// compressed bodies is not documented.
+	// Gzip compresses requests; see also [WithCompression]. The default is off:
+	// that the public API takes compressed bodies is not documented.
 	Gzip bool
 	// Insecure allows http to any address. The key and all content then cross
 	// the network in the clear.
@@ -60,20 +60,22 @@ func (c HTTPConfig) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "HTTP to
 func NewHTTP(cfg HTTPConfig, options ...Option) (*Exporter, error) {
 	cfg.Key = strings.TrimSpace(cfg.Key)
 	cfg.URL = cmp.Or(strings.TrimSpace(cfg.URL), DefaultURL)
+	c := newConfig("", options)
+	compression, wrong := c.compressed(map[bool]Compression{true: Gzip}[cfg.Gzip])
 	client, err := delivery.NewClient(delivery.ClientConfig{
-		URL: cfg.URL, Insecure: cfg.Insecure, Key: delivery.Secret(cfg.Key), Gzip: cfg.Gzip,
+		URL: cfg.URL, Insecure: cfg.Insecure, Key: delivery.Secret(cfg.Key), Compression: compression,
 		UserAgent: "sessionspan-go/" + version.Version, Transport: cfg.Transport,
 	})
 	if err == nil && cfg.Key == "" && !client.Loopback() {
 		err = errors.New("a key is needed")
 	}
-	if err != nil {
+	if err = errors.Join(err, wrong); err != nil {
 		return nil, fmt.Errorf("export to HTTP: %w", err)
 	}
-	c := newConfig("http "+client.Host(), options)
+	c.name = cmp.Or(c.name, "http "+client.Host())
 	t := &httpTransport{client: client, v1: cfg.V1}
 	e := newPayloads(c, c.engine(), t, cfg.Project, cfg.Source)
-	t.report = e.engine.Report
+	t.report, client.Report = e.engine.Report, e.engine.Report
 	if err := c.keep(e.engine, cfg.URL, fmt.Sprint("v1=", cfg.V1)); err != nil {
 		return nil, fmt.Errorf("export to HTTP: %w", err)
 	}
@@ -94,9 +96,9 @@ type httpTransport struct {
 	report func(kind string, err error)
 }
 
-func (t *httpTransport) encodeSession(s *honeyhive.SessionStartRequest) ([]byte, *honeyhive.Update) {
+func (t *httpTransport) appendSession(dst []byte, s *honeyhive.SessionStartRequest) ([]byte, *honeyhive.Update) {
 	if !t.v1 {
-		return append(s.AppendJSON([]byte(`{"session":`)), '}'), nil
+		return append(s.AppendJSON(append(dst, `{"session":`...)), '}'), nil
 	}
 	// The route does not declare project (which the key decides), error,
 	// metrics and feedback; the last two can be set by an update, and an error
@@ -111,16 +113,16 @@ func (t *httpTransport) encodeSession(s *honeyhive.SessionStartRequest) ([]byte,
 	if !s.Metrics.IsEmpty() || !s.Feedback.IsEmpty() {
 		rest = &honeyhive.Update{EventID: s.SessionID, Metrics: s.Metrics, Feedback: s.Feedback}
 	}
-	return declared.AppendJSON(nil), rest
+	return declared.AppendJSON(dst), rest
 }
 
-func (t *httpTransport) encodeEvent(e *honeyhive.Event) []byte {
+func (t *httpTransport) appendEvent(dst []byte, e *honeyhive.Event) []byte {
 	if t.v1 {
 		declared := *e
 		declared.Project, declared.Unknown = honeyhive.Optional[string]{}, honeyhive.Object{}
 		e = &declared
 	}
-	return e.AppendJSON(nil)
+	return e.AppendJSON(dst)
 }
 
 // Send posts a batch.
@@ -142,7 +144,7 @@ func (t *httpTransport) sendSession(ctx context.Context, r *delivery.Record) del
 	answer := t.client.Do(ctx, http.MethodPost, path, r.Body)
 	result := answer.Result()
 	if answer.Status == http.StatusConflict { // it has the session already
-		return delivery.Result{Outcome: delivery.Delivered}
+		return delivery.Result{Outcome: delivery.Delivered, Released: answer.Released}
 	}
 	if result.Outcome != delivery.Delivered {
 		result.Err = wrap("start session", result.Err)
@@ -219,7 +221,7 @@ func partialSuccess(a *delivery.Answer, batch []*delivery.Record) (delivery.Resu
 	for _, id := range body.EventIDs {
 		taken[strings.ToLower(id)] = true
 	}
-	result := delivery.Result{Outcome: delivery.Delivered}
+	result := delivery.Result{Outcome: delivery.Delivered, Released: a.Released}
 	for _, r := range batch {
 		if !taken[honeyhive.UUID(r.ID).String()] {
 			result.Again = append(result.Again, r)

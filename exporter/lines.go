@@ -33,11 +33,11 @@ func NewLines(w io.Writer, options ...Option) (*Exporter, error) {
 
 type lineTransport struct{ w io.Writer }
 
-func (t *lineTransport) encodeSession(s *honeyhive.SessionStartRequest) ([]byte, *honeyhive.Update) {
-	return s.AppendJSON(nil), nil
+func (t *lineTransport) appendSession(dst []byte, s *honeyhive.SessionStartRequest) ([]byte, *honeyhive.Update) {
+	return s.AppendJSON(dst), nil
 }
 
-func (t *lineTransport) encodeEvent(e *honeyhive.Event) []byte { return e.AppendJSON(nil) }
+func (t *lineTransport) appendEvent(dst []byte, e *honeyhive.Event) []byte { return e.AppendJSON(dst) }
 
 // Send writes the lines of a batch in one write.
 func (t *lineTransport) Send(_ context.Context, batch []*delivery.Record) delivery.Result {
@@ -56,5 +56,5 @@ func (t *lineTransport) Send(_ context.Context, batch []*delivery.Record) delive
 	if _, err := t.w.Write(b); err != nil {
 		return delivery.Result{Outcome: delivery.Retry, Err: fmt.Errorf("write lines: %w", err)}
 	}
-	return delivery.Result{Outcome: delivery.Delivered}
+	return delivery.Result{Outcome: delivery.Delivered, Released: true}
 }

@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"fmt"
 	"time"
 
 	"go.opentelemetry.io/otel"
@@ -36,6 +37,8 @@ type config struct {
 	live    bool
 	handle  func(error)
 	privacy privacy
+
+	compression *Compression // nil for that of the environment or the configuration
 
 	spoolDir     string
 	spoolOptions []SpoolOption
@@ -76,6 +79,44 @@ func WithName(name string) Option {
 
 // WithLimits sets the limits; zero fields keep their defaults.
 func WithLimits(l Limits) Option { return func(c *config) { c.limits = l } }
+
+// Compression says how an exporter compresses what it sends, always at the
+// fastest level.
+type Compression string
+
+// The compressions of requests. Zstd takes less time than Gzip and makes smaller
+// requests; the OpenTelemetry Collector takes both.
+const (
+	NoCompression Compression = "none"
+	Gzip          Compression = "gzip"
+	Zstd          Compression = "zstd"
+)
+
+// WithCompression compresses requests of [NewHTTP] and [NewOTLP]. The default of
+// the first is [HTTPConfig].Gzip, that of the second the variable
+// OTEL_EXPORTER_OTLP_COMPRESSION; this option wins over both. A server that does
+// not take a compression (415, or 400 to the first request) is sent the same
+// again with gzip instead of zstd, then uncompressed, and so from then on; that
+// is reported once. Each request in flight needs one or two megabytes to
+// compress, beside Limits.QueueBytes.
+func WithCompression(c Compression) Option { return func(f *config) { f.compression = &c } }
+
+// compressions are the names of what can be asked for.
+var compressions = map[Compression]delivery.Compression{
+	NoCompression: delivery.NoCompression, Gzip: delivery.Gzip, Zstd: delivery.Zstd,
+}
+
+// compressed returns the compression that was asked for, or else the given one.
+func (c *config) compressed(otherwise Compression) (delivery.Compression, error) {
+	if c.compression == nil {
+		return compressions[otherwise], nil
+	}
+	chosen, ok := compressions[*c.compression]
+	if !ok {
+		return "", fmt.Errorf("the compression %q is none of none, gzip and zstd", *c.compression)
+	}
+	return chosen, nil
+}
 
 // WithLiveSessions announces each session when it starts, so that it can be
 // watched while it runs. It costs one more request for each session, and what

@@ -8,13 +8,14 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
+	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/internal/delivery"
 	"github.com/sessionspan/sessionspan/internal/otlp"
 	"github.com/sessionspan/sessionspan/internal/version"
@@ -61,7 +62,7 @@ func hostOf(raw string) string {
 // The variables OTEL_EXPORTER_OTLP_ENDPOINT, _HEADERS, _COMPRESSION, _TIMEOUT,
 // _CERTIFICATE, _CLIENT_CERTIFICATE and _CLIENT_KEY, and their _TRACES_ forms,
 // are read as the OpenTelemetry specification has it; the configuration wins
-// over them. It does no network itself.
+// over them. Compression may also be zstd. It does no network itself.
 //
 // Retries are those of [NewHTTP].
 func NewOTLP(cfg OTLPConfig, options ...Option) (*Exporter, error) {
@@ -94,10 +95,14 @@ func newOTLP(cfg OTLPConfig, options []Option) (*Exporter, error) {
 		limits.Timeout = otlpTimeout()
 	}
 	bucketKeys := cfg.BucketKeys || strings.HasSuffix(endpoint.Path, "/opentelemetry/v1/traces")
+	compression, err := c.compressed(Compression(strings.ToLower(otlpEnv("COMPRESSION"))))
+	if err != nil {
+		return nil, err
+	}
 	client, err := delivery.NewClient(delivery.ClientConfig{
 		URL: endpoint.String(), Insecure: true, ContentType: "application/x-protobuf", Headers: otlpHeaders(cfg),
-		Gzip:      strings.EqualFold(otlpEnv("COMPRESSION"), "gzip"),
-		UserAgent: "sessionspan-go/" + version.Version, Transport: transport,
+		Compression: compression,
+		UserAgent:   "sessionspan-go/" + version.Version, Transport: transport,
 	})
 	if err != nil {
 		return nil, err
@@ -107,6 +112,7 @@ func newOTLP(cfg OTLPConfig, options []Option) (*Exporter, error) {
 		engine: delivery.New(limits, d), privacy: c.privacy,
 		close: func(context.Context) error { client.CloseIdle(); return nil },
 	}
+	client.Report = e.engine.Report
 	return e, c.keep(e.engine, endpoint.String(), "otlp")
 }
 
@@ -186,33 +192,45 @@ type collector struct {
 	privacy    privacy
 	cut        cutter
 	bucketKeys bool
-	scratch    []byte // of Encode, which is called by one goroutine
+	// What Encode, which is called by one goroutine, uses again and again.
+	span  convert.Span
+	front []attribute.KeyValue
 	spansOnly
 }
 
 var _ delivery.Durable = (*collector)(nil)
 
+// unchecked is the Value of a record whose bytes come from a disk.
+type unchecked struct{}
+
 // Encode writes the copy of the span that the endpoint gets.
 func (o *collector) Encode(r *delivery.Record) error {
-	s := collectorSpan(o.cut.span(o.privacy.span(r.Value.(sdktrace.ReadOnlySpan))), o.bucketKeys)
-	// One that is large is not kept for the next span.
-	if cap(o.scratch) > 1<<20 {
-		o.scratch = nil
+	s := o.cut.span(o.privacy.span(r.Value.(sdktrace.ReadOnlySpan)))
+	o.span = neutralSpan(s)
+	o.front = derived(o.front[:0], &o.span)
+	if o.bucketKeys {
+		s = &attributedSpan{s, perKey(o.span.Attributes)}
 	}
-	o.scratch = otlp.AppendTraces(o.scratch[:0], s)
-	r.Body, r.Value = slices.Clone(o.scratch), nil
+	r.Body, r.Value = otlp.AppendTraces(r.Body, s, o.front...), nil
+	// Nothing of the span is kept until the next one comes.
+	o.span = convert.Span{}
+	clear(o.front)
 	return nil
 }
 
 // Send posts a batch.
 func (o *collector) Send(ctx context.Context, batch []*delivery.Record) delivery.Result {
+	join := otlp.JoinOwn
 	bodies := make([][]byte, len(batch))
 	for i, r := range batch {
 		bodies[i] = r.Body
+		if r.Value == (unchecked{}) {
+			join = otlp.Join
+		}
 	}
-	pieces, err := otlp.Join(bodies...)
+	pieces, err := join(bodies...)
 	if err != nil {
-		return delivery.Result{Outcome: delivery.Bad, Err: err}
+		return delivery.Result{Outcome: delivery.Bad, Err: err, Released: true}
 	}
 	answer := o.client.Do(ctx, http.MethodPost, "", pieces...)
 	result := answer.Result()
@@ -231,8 +249,11 @@ func (o *collector) Send(ctx context.Context, batch []*delivery.Record) delivery
 // Store keeps the bytes.
 func (o *collector) Store(*delivery.Record) []byte { return nil }
 
-// Restore has nothing to do: the bytes are all there is.
-func (o *collector) Restore(*delivery.Record) error { return nil }
+// Restore notes that the bytes, which are all there is, may be damaged.
+func (o *collector) Restore(r *delivery.Record) error {
+	r.Value = unchecked{}
+	return nil
+}
 
 // StoreAnnounced is never called: spans belong to no group.
 func (o *collector) StoreAnnounced(any) []byte { return nil }

@@ -11,22 +11,53 @@ import (
 	"github.com/sessionspan/sessionspan/internal/rawjson"
 )
 
-// collectorSpan returns the copy of a span that goes to a collector. A span of a
-// session gets the attributes that HoneyHive's endpoint asks for and that follow
-// from others.
-func collectorSpan(s sdktrace.ReadOnlySpan, bucketKeys bool) sdktrace.ReadOnlySpan {
-	attributes := s.Attributes()
-	speaks := convert.Speaks(attributes)
-	if speaks {
-		attributes = derived(s, attributes)
+// derived appends to dst what HoneyHive's endpoint reads of the span of a session
+// and does not derive itself. It goes in front of the attributes of the span, so
+// that it is not lost to a limit further on.
+func derived(dst []attribute.KeyValue, n *convert.Span) []attribute.KeyValue {
+	if !convert.Speaks(n.Attributes) {
+		return dst
 	}
-	if bucketKeys {
-		attributes = perKey(attributes)
+	is := convert.Identify(n)
+	if is.SessionID.IsZero() {
+		return dst
 	}
-	if !speaks && !bucketKeys {
-		return s
+	var has struct{ session, auto, kind, event, name, err bool }
+	for i := range n.Attributes {
+		switch n.Attributes[i].Key {
+		case honeyhive.AttrSessionID:
+			has.session = true
+		case honeyhive.AttrSessionAutoCreate:
+			has.auto = true
+		case honeyhive.AttrEventType:
+			has.kind = true
+		case honeyhive.AttrEventID:
+			has.event = true
+		case honeyhive.AttrEventName:
+			has.name = true
+		case honeyhive.AttrError:
+			has.err = true
+		}
 	}
-	return &attributedSpan{s, attributes}
+	if !has.session {
+		dst = append(dst, attribute.String(honeyhive.AttrSessionID, is.SessionID.String()))
+	}
+	if !has.auto {
+		dst = append(dst, attribute.Bool(honeyhive.AttrSessionAutoCreate, true))
+	}
+	if !has.kind {
+		dst = append(dst, attribute.String(honeyhive.AttrEventType, is.Type))
+	}
+	if !has.event {
+		dst = append(dst, attribute.String(honeyhive.AttrEventID, is.EventID.String()))
+	}
+	if !has.name {
+		dst = append(dst, attribute.String(honeyhive.AttrEventName, is.Name))
+	}
+	if !has.err && is.Error != "" {
+		dst = append(dst, attribute.String(honeyhive.AttrError, is.Error))
+	}
+	return dst
 }
 
 // attributedSpan is a span with other attributes.
@@ -36,34 +67,6 @@ type attributedSpan struct {
 }
 
 func (s *attributedSpan) Attributes() []attribute.KeyValue { return s.attributes }
-
-// derived adds what HoneyHive's endpoint reads and does not derive itself, in
-// front, so that it is not lost to a limit further on.
-func derived(s sdktrace.ReadOnlySpan, attributes []attribute.KeyValue) []attribute.KeyValue {
-	rec := convert.Convert(neutral(s))
-	if rec.SessionID.IsZero() {
-		return attributes
-	}
-	has := make(map[attribute.Key]bool, len(attributes))
-	for i := range attributes {
-		has[attributes[i].Key] = true
-	}
-	out := make([]attribute.KeyValue, 0, len(attributes)+8)
-	add := func(key, value string) {
-		if value != "" && !has[attribute.Key(key)] {
-			out = append(out, attribute.String(key, value))
-		}
-	}
-	add(honeyhive.AttrSessionID, rec.SessionID.String())
-	if !has[honeyhive.AttrSessionAutoCreate] {
-		out = append(out, attribute.Bool(honeyhive.AttrSessionAutoCreate, true))
-	}
-	add(honeyhive.AttrEventType, rec.Type)
-	add(honeyhive.AttrEventID, rec.EventID.String())
-	add(honeyhive.AttrEventName, rec.Name)
-	add(honeyhive.AttrError, rec.Error)
-	return append(out, attributes...)
-}
 
 // perKey replaces each bucket by an attribute for each of its keys: scalars as
 // they are, anything else as JSON text.

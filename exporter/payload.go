@@ -26,10 +26,10 @@ type payloads struct {
 
 // transport is what the destinations of payloads differ in.
 type transport interface {
-	// encodeSession writes the payload of a session, and returns an update to
+	// appendSession writes the payload of a session, and returns an update to
 	// send after it where the payload cannot carry all.
-	encodeSession(s *honeyhive.SessionStartRequest) ([]byte, *honeyhive.Update)
-	encodeEvent(e *honeyhive.Event) []byte
+	appendSession(dst []byte, s *honeyhive.SessionStartRequest) ([]byte, *honeyhive.Update)
+	appendEvent(dst []byte, e *honeyhive.Event) []byte
 	Send(ctx context.Context, batch []*delivery.Record) delivery.Result
 }
 
@@ -56,7 +56,7 @@ func (p *payloads) Encode(r *delivery.Record) error {
 			return fmt.Errorf("update: %w", err)
 		}
 		r.Kind, r.Group, r.ID, r.Value = delivery.Update, v.session, id, nil
-		r.Body = u.AppendJSON(nil)
+		r.Body = u.AppendJSON(r.Body)
 	default:
 		return fmt.Errorf("nothing to do with a %T", v)
 	}
@@ -76,7 +76,7 @@ func (p *payloads) convert(s sdktrace.ReadOnlySpan) convert.Record {
 func (p *payloads) encodeRoot(r *delivery.Record, s honeyhive.SessionStartRequest) {
 	id, _ := honeyhive.ParseUUID(s.SessionID.Or(""))
 	r.Kind, r.Group, r.ID, r.Value = delivery.Opener, id, id, &sessionRecord{s}
-	body, rest := p.encodeSession(&s)
+	body, rest := p.appendSession(r.Body, &s)
 	r.Body = body
 	if rest != nil {
 		r.Follow = updateRecord(id, rest)
@@ -91,7 +91,7 @@ func (p *payloads) encodeSpan(r *delivery.Record, rec *convert.Record) {
 	e := rec.Event()
 	r.Kind, r.Group, r.ID, r.Elsewhere = delivery.Member, rec.SessionID, rec.EventID, rec.Continued
 	r.Value = &eventRecord{rec.Project, rec.Source, rec.SessionName}
-	r.Body = p.encodeEvent(&e)
+	r.Body = p.appendEvent(r.Body, &e)
 }
 
 // Announce makes the payload of a session that has not ended. Where only its

@@ -23,9 +23,14 @@ type Detailed interface {
 
 // neutral returns what the conversion needs of a span.
 func neutral(s sdktrace.ReadOnlySpan) *convert.Span {
-	status := s.Status()
-	n := &convert.Span{
-		TraceID: s.SpanContext().TraceID(), SpanID: s.SpanContext().SpanID(), ParentSpanID: s.Parent().SpanID(),
+	n := neutralSpan(s)
+	return &n
+}
+
+func neutralSpan(s sdktrace.ReadOnlySpan) convert.Span {
+	status, sc := s.Status(), s.SpanContext()
+	n := convert.Span{
+		TraceID: sc.TraceID(), SpanID: sc.SpanID(), ParentSpanID: s.Parent().SpanID(),
 		Name: s.Name(), Start: s.StartTime(), End: s.EndTime(),
 		Failed: status.Code == codes.Error, Status: status.Description,
 		Attributes: s.Attributes(),

@@ -125,6 +125,7 @@ func (p *payloads) Restore(r *delivery.Record) error {
 	if err != nil {
 		return err
 	}
+	r.Body = nil
 	p.encodeRoot(r, *s)
 	r.Follow = nil // stored by itself
 	return nil

@@ -32,7 +32,7 @@ type Result struct {
 
 // Cases returns all steps.
 func Cases() []Case {
-	return slices.Concat(callCases(), jsonCases(), spoolCases(), childCases(), idleCases())
+	return slices.Concat(callCases(), jsonCases(), spoolCases(), childCases(), idleCases(), llmCases())
 }
 
 // budget is how long a step is repeated.

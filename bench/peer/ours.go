@@ -1,10 +1,12 @@
 package peer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"os"
 	"time"
+
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 
 	"github.com/sessionspan/sessionspan"
 	"github.com/sessionspan/sessionspan/bench/workload"
@@ -14,21 +16,20 @@ import (
 // ours is how this library is set up.
 type ours struct {
 	otlp, spool bool
-	compression string
+	compression exporter.Compression // none where it is empty
 }
+
+// limits are those of a queue that blocks when it is full, as for OpenTelemetry.
+var limits = exporter.WithLimits(exporter.Limits{QueueWait: time.Minute, ValueBytes: -1})
 
 func startOurs(o ours) func(Env) (Client, error) {
 	return func(env Env) (Client, error) {
-		// A full queue blocks, as for OpenTelemetry.
-		limits := exporter.WithLimits(exporter.Limits{QueueWait: time.Minute, ValueBytes: -1})
-		options := []sessionspan.Option{sessionspan.WithDefaults(limits), sessionspan.WithProject("bench"), sessionspan.WithoutEnvironment()}
+		compression := exporter.WithCompression(cmp.Or(o.compression, exporter.NoCompression))
+		options := []sessionspan.Option{sessionspan.WithDefaults(limits, compression), sessionspan.WithProject("bench"), sessionspan.WithoutEnvironment()}
 		if o.otlp {
-			if err := os.Setenv("OTEL_EXPORTER_OTLP_COMPRESSION", o.compression); err != nil {
-				return nil, err
-			}
 			options = append(options, sessionspan.WithOTLP(exporter.OTLPConfig{URL: env.URL}))
 		} else {
-			options = append(options, sessionspan.WithHTTP(exporter.HTTPConfig{URL: env.URL, Key: "bench", Gzip: o.compression == gzipName}))
+			options = append(options, sessionspan.WithHTTP(exporter.HTTPConfig{URL: env.URL, Key: "bench"}))
 		}
 		if o.spool {
 			options = append(options, sessionspan.WithSpool(env.Dir))
@@ -44,6 +45,16 @@ func NewOurs(raw bool, options ...sessionspan.Option) (Client, error) {
 		return nil, fmt.Errorf("start sessionspan: %w", err)
 	}
 	return &oursClient{t, raw}, nil
+}
+
+// startOursBySDK sends the spans of this library by the SDK's own exporter, with
+// gzip: what the same content takes on the wire without the library's encoder.
+func startOursBySDK(env Env) (Client, error) {
+	e, err := otlptracehttp.New(context.Background(), otlptracehttp.WithEndpointURL(env.URL+"/v1/traces"), otlptracehttp.WithCompression(otlptracehttp.GzipCompression))
+	if err != nil {
+		return nil, fmt.Errorf("start otlptracehttp: %w", err)
+	}
+	return NewOurs(env.Raw, sessionspan.WithDefaults(limits), sessionspan.WithoutEnvironment(), sessionspan.WithProject("bench"), sessionspan.WithSpanExporter(e))
 }
 
 type oursClient struct {

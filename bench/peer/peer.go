@@ -6,6 +6,7 @@ import (
 	"context"
 
 	"github.com/sessionspan/sessionspan/bench/workload"
+	"github.com/sessionspan/sessionspan/exporter"
 )
 
 // Env is where a client sends to, and what it is given.
@@ -62,11 +63,14 @@ func All() []Peer {
 		{"otel-gzip", sdkModule, true, true, startOTel(gzipName)},
 		{"otel-json", sdkModule, true, false, startOTelJSON},
 		{"sessionspan-otlp", ourModule, true, true, startOurs(ours{otlp: true})},
-		{"sessionspan-otlp-gzip", ourModule, true, true, startOurs(ours{otlp: true, compression: gzipName})},
+		{"sessionspan-otlp-gzip", ourModule, true, true, startOurs(ours{otlp: true, compression: exporter.Gzip})},
+		{"sessionspan-otlp-zstd", ourModule, true, true, startOurs(ours{otlp: true, compression: exporter.Zstd})},
+		{"sessionspan-sdk-gzip", ourModule, true, true, startOursBySDK},
 		{"sessionspan-otlp-spool", ourModule, true, true, startOurs(ours{otlp: true, spool: true})},
-		{"sessionspan-otlp-spool-gzip", ourModule, true, true, startOurs(ours{otlp: true, spool: true, compression: gzipName})},
+		{"sessionspan-otlp-spool-gzip", ourModule, true, true, startOurs(ours{otlp: true, spool: true, compression: exporter.Gzip})},
 		{"sessionspan-http", ourModule, false, true, startOurs(ours{})},
-		{"sessionspan-http-gzip", ourModule, false, true, startOurs(ours{compression: gzipName})},
+		{"sessionspan-http-gzip", ourModule, false, true, startOurs(ours{compression: exporter.Gzip})},
+		{"sessionspan-http-zstd", ourModule, false, true, startOurs(ours{compression: exporter.Zstd})},
 		{"sessionspan-http-spool", ourModule, false, true, startOurs(ours{spool: true})},
 		{"langfuse-henomis", "github.com/henomis/langfuse-go", false, false, startLangfuse},
 		{"dd-llmobs", "github.com/DataDog/dd-trace-go/v2", false, false, startLLMObs},
@@ -75,11 +79,11 @@ func All() []Peer {
 
 // Missing lists the peers that cannot be run, and why.
 func Missing() map[string]string {
-	const refused = "the Go module proxy does not serve the module (403: this module version is not available)"
+	const refused = "the public Go module proxy does not serve it: 403, this module version is not available"
 	return map[string]string{
-		"github.com/git-hulk/langfuse-go":       refused,
-		"github.com/langwatch/langwatch/sdk-go": refused,
-		"github.com/coze-dev/cozeloop-go":       refused,
+		"`github.com/git-hulk/langfuse-go`":       refused,
+		"`github.com/langwatch/langwatch/sdk-go`": refused,
+		"`github.com/coze-dev/cozeloop-go`":       refused,
 	}
 }
 

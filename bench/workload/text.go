@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 )
 
 // proseMost is how much text is read: more than any compressor looks back, so
@@ -28,7 +29,9 @@ var prosePackages = []string{
 // Prose returns English text: the comments of the standard library of the Go
 // that is installed, which everybody has who runs this. It is the same for
 // everyone with the same version of Go.
-func Prose() (string, error) {
+func Prose() (string, error) { return prose() }
+
+var prose = sync.OnceValues(func() (string, error) {
 	root := Root()
 	if root == "" {
 		return "", errors.New("read text: there is no GOROOT")
@@ -44,7 +47,9 @@ func Prose() (string, error) {
 			if err != nil {
 				return "", fmt.Errorf("read text: %w", err)
 			}
-			appendProse(&b, string(source))
+			if text := string(source); !generated(text) {
+				appendProse(&b, text)
+			}
 			if b.Len() >= proseMost {
 				return b.String(), nil
 			}
@@ -54,7 +59,7 @@ func Prose() (string, error) {
 		return "", fmt.Errorf("read text: GOROOT has %d bytes of it only", b.Len())
 	}
 	return b.String(), nil
-}
+})
 
 // Root returns GOROOT: that of the environment, or what the go command says.
 func Root() string {
@@ -66,6 +71,13 @@ func Root() string {
 		return ""
 	}
 	return strings.TrimSpace(string(out))
+}
+
+// generated reports whether a program wrote a file, whose comments nobody did
+// then.
+func generated(source string) bool {
+	head, _, _ := strings.Cut(source, "\npackage ")
+	return strings.Contains(head, "// Code generated ") && strings.Contains(head, "DO NOT EDIT.")
 }
 
 // appendProse appends the lines of comments that read like sentences, but for the

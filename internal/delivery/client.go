@@ -1,9 +1,7 @@
 package delivery
 
 import (
-	"bytes"
 	"cmp"
-	"compress/gzip"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -15,7 +13,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -30,9 +28,13 @@ const (
 type Client struct {
 	base   url.URL
 	header http.Header
-	gzip   bool
 	http   *http.Client
 	hide   Secrets
+
+	compressor *compressor
+	// Report is told, if it is set before the first Do, of what the client does
+	// otherwise than it was configured.
+	Report func(kind string, err error)
 }
 
 // ClientConfig describes the server.
@@ -40,7 +42,9 @@ type ClientConfig struct {
 	URL       string // base of the routes; https, or http to a loopback address
 	Insecure  bool   // take http to any address
 	Key       Secret // sent as a bearer token, if not empty
-	Gzip      bool   // compress bodies
+	// Compression of bodies. Where the server does not take it, a simpler one is
+	// used instead.
+	Compression Compression
 	UserAgent string
 	// ContentType of bodies and answers; application/json when empty.
 	ContentType string
@@ -119,14 +123,11 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 	if strings.ContainsFunc(string(cfg.Key), func(r rune) bool { return r < 0x20 || r > 0x7e }) {
 		return nil, errors.New("the key holds characters that no header can carry")
 	}
-	c := &Client{base: *u, gzip: cfg.Gzip, header: make(http.Header), hide: NewSecrets(string(cfg.Key), cfg.Headers)}
+	c := &Client{base: *u, compressor: newCompressor(cfg.Compression), header: make(http.Header), hide: NewSecrets(string(cfg.Key), cfg.Headers)}
 	contentType := cmp.Or(cfg.ContentType, "application/json")
 	c.header.Set("Content-Type", contentType)
 	c.header.Set("Accept", contentType)
 	c.header.Set("User-Agent", cfg.UserAgent)
-	if cfg.Gzip {
-		c.header.Set("Content-Encoding", "gzip")
-	}
 	if cfg.Key != "" {
 		c.header.Set("Authorization", "Bearer "+string(cfg.Key))
 	}
@@ -208,51 +209,103 @@ type Answer struct {
 	Err        error  // why no answer came
 	RetryAfter time.Duration
 	Hide       Secrets // not to be quoted
+	// Released is set where nobody reads the pieces any more.
+	Released bool
 }
 
-var gzipWriters = sync.Pool{New: func() any {
-	w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed)
-	return w
-}}
-
 // Do sends a body, which is given in pieces, and waits for the answer. The pieces
-// must not change any more: the transport may read them after Do returns.
+// must not change until the answer says that they are released. A body that the
+// server does not take because of its compression is sent once more, simpler.
 func (c *Client) Do(ctx context.Context, method, path string, pieces ...[]byte) Answer {
-	if c.gzip {
-		var b bytes.Buffer
-		zw := gzipWriters.Get().(*gzip.Writer)
-		zw.Reset(&b)
-		for _, p := range pieces {
-			_, _ = zw.Write(p) // a bytes.Buffer takes all
+	with := c.compressor.current()
+	a := c.do(ctx, method, path, with, pieces)
+	for next := with; next != NoCompression && c.compressor.refuses(a.Status); {
+		next = next.simpler()
+		again := c.do(ctx, method, path, next, pieces)
+		if again.taken() {
+			c.compressor.fallBack(with, next)
+			c.report(with, next, &a)
+			return again
 		}
-		_ = zw.Close()
-		gzipWriters.Put(zw)
-		pieces = [][]byte{b.Bytes()}
+		if !c.compressor.refuses(again.Status) {
+			return again // it cannot be told what the server minds
+		}
 	}
+	if a.taken() {
+		c.compressor.proven.Store(true)
+	}
+	return a
+}
+
+// report says that another compression is used from now on.
+func (c *Client) report(before, now Compression, because *Answer) {
+	if c.Report == nil {
+		return
+	}
+	c.Report("compression", fmt.Errorf("%s does not take %s and gets %s from now on: %w",
+		c.Host(), before, cmp.Or(now, "no compression"), because.Error()))
+}
+
+// taken reports whether the server took the body.
+func (a *Answer) taken() bool { return a.Status >= 200 && a.Status < 300 }
+
+// do sends a body once.
+func (c *Client) do(ctx context.Context, method, path string, with Compression, pieces [][]byte) Answer {
+	if with == NoCompression {
+		return c.post(ctx, method, path, with, pieces)
+	}
+	d := c.compressor.compress(with, pieces)
+	a := c.post(ctx, method, path, with, [][]byte{d.Bytes()})
+	if a.Released {
+		c.compressor.release(d)
+	}
+	a.Released = true // the pieces themselves are read
+	return a
+}
+
+func (c *Client) post(ctx context.Context, method, path string, with Compression, pieces [][]byte) Answer {
 	u := c.base
 	u.Path += path
-	req, err := http.NewRequestWithContext(ctx, method, u.String(), &reader{pieces: pieces})
+	sent := &sending{pieces: pieces}
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), sent.reader())
 	if err != nil {
 		return Answer{Err: err}
 	}
 	for _, p := range pieces {
 		req.ContentLength += int64(len(p))
 	}
-	req.GetBody = func() (io.ReadCloser, error) { return &reader{pieces: pieces}, nil }
+	req.GetBody = func() (io.ReadCloser, error) { return sent.reader(), nil }
 	req.Header = c.header.Clone()
+	if with != NoCompression {
+		req.Header.Set("Content-Encoding", string(with))
+	}
 	resp, err := c.http.Do(req) //nolint:bodyclose // ReadAnswer closes it
 	if err != nil {
 		return Answer{Err: c.hide.Error(err)}
 	}
 	a := ReadAnswer(resp)
-	a.Hide = c.hide
+	a.Hide, a.Released = c.hide, sent.unread.Load() == 0
 	return a
 }
 
-// reader reads pieces one after the other.
+// sending is the body of a request, which is read again where a transport tries
+// again by itself.
+type sending struct {
+	pieces [][]byte
+	unread atomic.Int64 // readers that are not at their end
+}
+
+func (s *sending) reader() *reader {
+	s.unread.Add(1)
+	return &reader{pieces: s.pieces, unread: &s.unread}
+}
+
+// reader reads pieces one after the other. Past their end it does not look at
+// them any more.
 type reader struct {
 	pieces [][]byte
-	at     int // in the first of them
+	at     int           // in the first of them
+	unread *atomic.Int64 // nil once the end was told of
 }
 
 // Read implements [io.Reader].
@@ -263,6 +316,10 @@ func (r *reader) Read(p []byte) (n int, err error) {
 		if r.at += m; r.at == len(r.pieces[0]) {
 			r.pieces, r.at = r.pieces[1:], 0
 		}
+	}
+	if len(r.pieces) == 0 && r.unread != nil {
+		r.unread.Add(-1)
+		r.unread = nil
 	}
 	if n == 0 && len(p) > 0 {
 		return 0, io.EOF
@@ -286,7 +343,7 @@ func ReadAnswer(resp *http.Response) Answer {
 
 // Result classifies the answer to a batch, apart from what the body may say.
 func (a Answer) Result() Result {
-	r := Result{RetryAfter: a.RetryAfter}
+	r := Result{RetryAfter: a.RetryAfter, Released: a.Released}
 	switch s := a.Status; {
 	case s == 0:
 		// No answer: whether the server has the records is not known, so they
@@ -294,7 +351,7 @@ func (a Answer) Result() Result {
 		r.Outcome, r.Err = Retry, a.Err
 		return r
 	case s >= 200 && s < 300:
-		return Result{Outcome: Delivered}
+		return Result{Outcome: Delivered, Released: a.Released}
 	case s == http.StatusRequestTimeout, s == http.StatusTooEarly, s == http.StatusTooManyRequests,
 		s == http.StatusBadGateway, s == http.StatusServiceUnavailable, s == http.StatusGatewayTimeout:
 		r.Outcome = Retry

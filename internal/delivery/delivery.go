@@ -50,7 +50,7 @@ type Record struct {
 	Group     [16]byte // session id; zero for none
 	ID        [16]byte // event id; zero for none
 	Elsewhere bool     // the opener of the group is not ours to send: do not wait for it
-	Body      []byte   // encoded record; its length counts against the byte limit
+	Body      []byte   // encoded record; what it takes counts against the byte limit
 	Follow    *Record  // a record to send besides, made by Encode or Amend
 
 	size    int64
@@ -61,6 +61,7 @@ type Record struct {
 	place   int       // in the account's heap
 	kept    kept      // where the spool has it
 	covers  kept      // what else the spool may forget when the record is done
+	pooled  bool      // the body is one of the worker's buffers, and nobody else has it
 	refusal error     // why the destination did not take it
 }
 
@@ -88,12 +89,15 @@ type Result struct {
 	RetryAfter time.Duration // the earliest time to try again, if the destination said
 	Again      []*Record     // after a partial success: what was not taken, to be sent alone
 	Refused    int           // after a partial success: how many were not taken for good
+	Released   bool          // nobody reads the bodies of the batch any more
 }
 
 // Destination is where records go. Its methods are called one at a time by the
 // worker, except Send.
 type Destination interface {
-	// Encode fills in the record from its Value. An error drops the record.
+	// Encode fills in the record from its Value. An error drops the record. It may
+	// append to the Body that it finds, which is empty and has room; what it leaves
+	// there is copied where it is short.
 	Encode(r *Record) error
 	// Send delivers a batch of records of one kind; openers and updates come
 	// alone. It honours ctx. Up to Config.InFlight calls run at once.

@@ -18,6 +18,11 @@ const (
 func (w *worker) came(s sent) {
 	w.inFlight--
 	now := time.Now()
+	if !s.result.Released {
+		for _, r := range s.batch {
+			r.pooled = false // somebody may read it still
+		}
+	}
 	switch s.result.Outcome {
 	case Delivered:
 		w.recovered(now)
@@ -261,6 +266,9 @@ func (w *worker) abandonAll() {
 		select {
 		case s := <-w.results:
 			w.inFlight--
+			for _, r := range s.batch {
+				r.pooled = false
+			}
 			if s.result.Outcome == Delivered {
 				w.delivered(s)
 			}

@@ -88,6 +88,7 @@ func (w *worker) spill(r *Record) bool {
 	}
 	w.account.spill(r)
 	w.budget.change(-r.size)
+	w.recycle(r)
 	return true
 }
 

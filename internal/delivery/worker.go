@@ -40,6 +40,9 @@ type worker struct {
 	timer       *time.Timer
 
 	disk disk // what the spool has for us; unused without one
+
+	buffers buffers
+	scratch []byte // for a body while it is encoded
 }
 
 // retry is a batch that is sent again.
@@ -69,6 +72,7 @@ func newWorker(e *Engine) *worker {
 		outstanding: make(map[uint64]int),
 		held:        make(map[uint64]int),
 		timer:       time.NewTimer(time.Hour),
+		buffers:     buffers{most: int(min(4*e.cfg.MaxBatchBytes, e.cfg.MaxBytes/8))},
 	}
 	if e.spool != nil {
 		w.disk.own = &source{log: e.spool.log, direct: make(map[uint64]struct{}), opened: make(map[[16]byte]bool)}
@@ -90,6 +94,9 @@ func (w *worker) run() {
 		w.announceDue(now)
 		w.dispatch(now)
 		w.settle()
+		if len(w.outstanding) == 0 {
+			w.buffers.drop()
+		}
 		if w.ending && w.idle() {
 			return
 		}
@@ -212,7 +219,7 @@ func (w *worker) charge(r *Record) {
 	if r.Body == nil {
 		return // a span, of which only the estimate is known
 	}
-	if cap(r.Body)-len(r.Body) > len(r.Body)/8 {
+	if !r.pooled && cap(r.Body)-len(r.Body) > len(r.Body)/8 {
 		r.Body = slices.Clone(r.Body) // without the room that it grew into
 	}
 	size := int64(cap(r.Body)) + overhead
@@ -222,7 +229,10 @@ func (w *worker) charge(r *Record) {
 
 // encode fills in a record, and reports whether it could.
 func (w *worker) encode(r *Record) bool {
-	if err := w.guarded(func() error { return w.dest.Encode(r) }); err != nil {
+	r.Body = w.scratch[:0]
+	err := w.guarded(func() error { return w.dest.Encode(r) })
+	w.settleBody(r)
+	if err != nil {
 		w.reports.Report("encode", fmt.Errorf("%s: a record was dropped: %w", w.cfg.Name, err))
 		r.Follow = nil
 		w.finish(r, Broken)
@@ -230,6 +240,22 @@ func (w *worker) encode(r *Record) bool {
 	}
 	w.charge(r)
 	return true
+}
+
+// settleBody moves the body of a record out of the scratch buffer.
+func (w *worker) settleBody(r *Record) {
+	body := r.Body
+	switch {
+	case len(body) == 0:
+		r.Body = nil
+	case len(body) > bufferMost:
+		w.scratch = nil // it may be the same
+	default:
+		r.Body, r.pooled = w.buffers.clone(body), true
+		if cap(body) > cap(w.scratch) {
+			w.scratch = make([]byte, 0, min(cap(body), 2*bufferMost))
+		}
+	}
 }
 
 // follower takes over the record that goes with another, or returns nil.
@@ -269,6 +295,7 @@ func (w *worker) route(r *Record) {
 			w.openInTurn(g, r)
 			return
 		}
+		r.pooled = false // it gets another body
 		if err := w.guarded(func() error { w.dest.Amend(r, g.announced); return nil }); err != nil {
 			w.reports.Report("encode", fmt.Errorf("%s: a record was dropped: %w", w.cfg.Name, err))
 			w.finish(r, Broken)
@@ -329,6 +356,7 @@ func (w *worker) finish(r *Record, why Reason) {
 	}
 	w.budget.change(-r.size)
 	w.outstandingLess(r.epoch, 1)
+	w.recycle(r)
 	if r.Kind == Opener {
 		if g := w.groups.get(r.Group); g != nil && g.opening {
 			w.opened(g)
@@ -348,6 +376,14 @@ func (w *worker) finish(r *Record, why Reason) {
 			w.changes[r.ID] = waiting[1:]
 		}
 		w.ready(waiting[0])
+	}
+}
+
+// recycle takes back the body of a record that is done with.
+func (w *worker) recycle(r *Record) {
+	if r.pooled {
+		w.buffers.put(r.Body)
+		r.Body, r.pooled = nil, false
 	}
 }
 

@@ -1,6 +1,7 @@
 package otlp
 
 import (
+	"bytes"
 	"maps"
 	"sync"
 	"sync/atomic"
@@ -16,6 +17,8 @@ import (
 type frame struct {
 	head, tail []byte
 }
+
+func (f frame) equal(g frame) bool { return bytes.Equal(f.head, g.head) && bytes.Equal(f.tail, g.tail) }
 
 func (f frame) size() int { return len(f.head) + len(f.tail) }
 

@@ -17,14 +17,20 @@ import (
 // Join reads every body to its end, so that a damaged one does not spoil the
 // request. The error names the first body that is not one that AppendTraces
 // makes.
-func Join(bodies ...[]byte) ([][]byte, error) {
+func Join(bodies ...[]byte) ([][]byte, error) { return join(bodies, split) }
+
+// JoinOwn is Join for bodies that this process has made itself and nobody can
+// have damaged: it reads no further into them than it must.
+func JoinOwn(bodies ...[]byte) ([][]byte, error) { return join(bodies, cutUp) }
+
+func join(bodies [][]byte, split func([]byte) (parts, error)) ([][]byte, error) {
 	j := joiner{resourceOf: make(map[frameKey]*resourceGroup), scopeOf: make(map[frameKey]*scopeGroup)}
 	for i, body := range bodies {
 		p, err := split(body)
 		if err != nil {
 			return nil, fmt.Errorf("join traces: body %d: %w", i, err)
 		}
-		j.add(p)
+		j.add(p, len(bodies)-i)
 	}
 	return j.pieces(len(bodies)), nil
 }
@@ -34,6 +40,9 @@ type joiner struct {
 	resources  []*resourceGroup
 	resourceOf map[frameKey]*resourceGroup
 	scopeOf    map[frameKey]*scopeGroup
+	// What the last span belongs to: that of the next is mostly the same.
+	resource *resourceGroup
+	scope    *scopeGroup
 }
 
 // frameKey is a frame as a map key. A scope belongs to a resource.
@@ -55,23 +64,42 @@ type scopeGroup struct {
 	size  int // of the whole ScopeSpans
 }
 
-func (j *joiner) add(p parts) {
-	// Written out twice, because a conversion inside the index expression of a
-	// lookup does not copy the bytes.
-	resource := j.resourceOf[frameKey{nil, string(p.resource.head), string(p.resource.tail)}]
+// add adds a span, of which there are as many to come.
+func (j *joiner) add(p parts, left int) {
+	if j.resource == nil || !j.resource.equal(p.resource) {
+		j.resource, j.scope = j.resourceGroup(p.resource), nil
+	}
+	if j.scope == nil || !j.scope.equal(p.scope) {
+		j.scope = j.scopeGroup(p.scope)
+	}
+	if len(j.scopeOf) == 1 && j.scope.spans == nil {
+		j.scope.spans = make([][]byte, 0, left) // mostly all are of one scope
+	}
+	j.scope.spans = append(j.scope.spans, p.span)
+	j.scope.size += messageSize(len(p.span))
+}
+
+func (j *joiner) resourceGroup(f frame) *resourceGroup {
+	key := frameKey{nil, string(f.head), string(f.tail)}
+	resource := j.resourceOf[key]
 	if resource == nil {
-		resource = &resourceGroup{frame: p.resource}
-		j.resourceOf[frameKey{nil, string(p.resource.head), string(p.resource.tail)}] = resource
+		resource = &resourceGroup{frame: f}
+		j.resourceOf[key] = resource
 		j.resources = append(j.resources, resource)
 	}
-	scope := j.scopeOf[frameKey{resource, string(p.scope.head), string(p.scope.tail)}]
+	return resource
+}
+
+// scopeGroup returns the group of a scope of the last resource.
+func (j *joiner) scopeGroup(f frame) *scopeGroup {
+	key := frameKey{j.resource, string(f.head), string(f.tail)}
+	scope := j.scopeOf[key]
 	if scope == nil {
-		scope = &scopeGroup{frame: p.scope, size: p.scope.size()}
-		j.scopeOf[frameKey{resource, string(p.scope.head), string(p.scope.tail)}] = scope
-		resource.scopes = append(resource.scopes, scope)
+		scope = &scopeGroup{frame: f, size: f.size()}
+		j.scopeOf[key] = scope
+		j.resource.scopes = append(j.resource.scopes, scope)
 	}
-	scope.spans = append(scope.spans, p.span)
-	scope.size += messageSize(len(p.span))
+	return scope
 }
 
 // maxFrame is the most that a tag and a length take.

@@ -26,22 +26,23 @@ const (
 
 // AppendTraces adds to dst the wire form of a TracesData, which is also that of
 // an ExportTraceServiceRequest, that holds the span with its resource and its
-// scope. It adds nothing for a nil span. It is safe for concurrent use.
-func AppendTraces(dst []byte, s sdktrace.ReadOnlySpan) []byte {
+// scope. The attributes in front stand before those of the span. It adds nothing
+// for a nil span. It is safe for concurrent use.
+func AppendTraces(dst []byte, s sdktrace.ReadOnlySpan, front ...attribute.KeyValue) []byte {
 	if s == nil {
 		return dst
 	}
 	resource := resourceFrame(s.Resource())
 	scope := scopeFrame(s.InstrumentationScope())
 	attrs, events := s.Attributes(), s.Events()
-	dst = slices.Grow(dst, resource.size()+scope.size()+spanSize(s.Name(), attrs, events))
+	dst = slices.Grow(dst, resource.size()+scope.size()+attributesSize(front)+spanSize(s.Name(), attrs, events))
 
 	dst, resourceStart := openMessage(dst, tracesResourceSpans)
 	dst = append(dst, resource.head...)
 	dst, scopeStart := openMessage(dst, resourceSpansScopeSpans)
 	dst = append(dst, scope.head...)
 	dst, spanStart := openMessage(dst, scopeSpansSpan)
-	dst = appendSpan(dst, s, attrs, events)
+	dst = appendSpan(dst, s, front, attrs, events)
 	closeMessage(dst, spanStart)
 	dst = append(dst, scope.tail...)
 	closeMessage(dst, scopeStart)
@@ -53,7 +54,7 @@ func AppendTraces(dst []byte, s sdktrace.ReadOnlySpan) []byte {
 // spanSize guesses the size of a span, so that dst grows once and long strings
 // are not copied again. It need not be exact.
 func spanSize(name string, attrs []attribute.KeyValue, events []sdktrace.Event) int {
-	const frame, eventFrame = 160, 32
+	const frame, eventFrame = 112, 32
 	size := frame + len(name) + attributesSize(attrs)
 	for i := range events {
 		size += eventFrame + len(events[i].Name) + attributesSize(events[i].Attributes)
@@ -62,7 +63,7 @@ func spanSize(name string, attrs []attribute.KeyValue, events []sdktrace.Event) 
 }
 
 func attributesSize(attrs []attribute.KeyValue) int {
-	const frame = 20
+	const frame = 14 // of two tags and lengths each
 	size := frame * len(attrs)
 	for i := range attrs {
 		size += len(attrs[i].Key)
@@ -73,7 +74,7 @@ func attributesSize(attrs []attribute.KeyValue) int {
 	return size
 }
 
-func appendSpan(dst []byte, s sdktrace.ReadOnlySpan, attrs []attribute.KeyValue, events []sdktrace.Event) []byte {
+func appendSpan(dst []byte, s sdktrace.ReadOnlySpan, front, attrs []attribute.KeyValue, events []sdktrace.Event) []byte {
 	span, parent := s.SpanContext(), s.Parent()
 	dst = appendIDs(dst, span)
 	dst = appendText(dst, spanTraceState, validText(span.TraceState().String()))
@@ -85,6 +86,7 @@ func appendSpan(dst []byte, s sdktrace.ReadOnlySpan, attrs []attribute.KeyValue,
 	dst = appendVarint(dst, spanKind, kindNumber(s.SpanKind()))
 	dst = appendFixed64(dst, spanStart, unixNano(s.StartTime()))
 	dst = appendFixed64(dst, spanEnd, unixNano(s.EndTime()))
+	dst = appendAttributes(dst, spanAttribute, front)
 	dst = appendAttributes(dst, spanAttribute, attrs)
 	dst = appendCount(dst, spanDroppedAttributes, s.DroppedAttributes())
 	dst = appendEvents(dst, events)

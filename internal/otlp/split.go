@@ -21,46 +21,80 @@ type parts struct {
 }
 
 // split takes a body of AppendTraces apart and checks all of it.
-func split(body []byte) (p parts, err error) {
+func split(body []byte) (parts, error) {
+	p, err := cutUp(body)
+	if err == nil {
+		err = p.resource.check(resourceMessage)
+	}
+	if err == nil {
+		err = p.scope.check(scopeMessage)
+	}
+	if err == nil {
+		err = check(p.span, spanMessage, maxDepth)
+	}
+	if err != nil {
+		return parts{}, err
+	}
+	return p, nil
+}
+
+// cutUp takes a body of AppendTraces apart.
+func cutUp(body []byte) (p parts, err error) {
 	var resourceSpans, scopeSpans []byte
 	if _, resourceSpans, body, err = cut(body, tracesResourceSpans); err != nil {
 		return parts{}, err
 	}
-	if p.resource, scopeSpans, err = splitFrame(resourceSpans, resourceSpansScopeSpans, resourceMessage); err != nil {
+	if p.resource, scopeSpans, err = splitFrame(resourceSpans, resourceSpansScopeSpans); err != nil {
 		return parts{}, err
 	}
-	if p.scope, p.span, err = splitFrame(scopeSpans, scopeSpansSpan, scopeMessage); err != nil {
+	if p.scope, p.span, err = splitFrame(scopeSpans, scopeSpansSpan); err != nil {
 		return parts{}, err
 	}
 	if len(body) != 0 {
 		return parts{}, errNotOneSpan
 	}
-	return p, check(p.span, spanMessage, maxDepth)
+	return p, nil
 }
 
 // splitFrame takes a ResourceSpans or ScopeSpans apart: resource or scope, one
 // payload, schema URL. Both messages number these fields 1, 2 and 3.
-func splitFrame(b []byte, payloadField protowire.Number, about message) (f frame, payload []byte, err error) {
-	var content []byte
-	if f.head, content, b, err = cut(b, payloadField-1); err != nil {
-		return frame{}, nil, err
-	}
-	if err := check(content, about, maxDepth); err != nil {
+func splitFrame(b []byte, payloadField protowire.Number) (f frame, payload []byte, err error) {
+	if f.head, _, b, err = cut(b, payloadField-1); err != nil {
 		return frame{}, nil, err
 	}
 	if _, payload, b, err = cut(b, payloadField); err != nil {
 		return frame{}, nil, err
 	}
-	if f.tail, content, b, err = cut(b, payloadField+1); err != nil {
+	if f.tail, _, b, err = cut(b, payloadField+1); err != nil {
 		return frame{}, nil, err
-	}
-	if !utf8.Valid(content) {
-		return frame{}, nil, errInvalidText
 	}
 	if payload == nil || len(b) != 0 {
 		return frame{}, nil, errNotOneSpan
 	}
 	return f, payload, nil
+}
+
+// check reads the resource or scope of a frame, which is about a message of that
+// kind, and its schema URL.
+func (f frame) check(about message) error {
+	if err := check(content(f.head), about, maxDepth); err != nil {
+		return err
+	}
+	if !utf8.Valid(content(f.tail)) {
+		return errInvalidText
+	}
+	return nil
+}
+
+// content returns what stands behind the tag and length of a field that was cut
+// off, or nil where there was none.
+func content(field []byte) []byte {
+	_, _, n := protowire.ConsumeTag(field)
+	if n < 0 {
+		return nil
+	}
+	b, _ := protowire.ConsumeBytes(field[n:])
+	return b
 }
 
 // cut takes one length-delimited field off b: the whole field, and its content,

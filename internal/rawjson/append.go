@@ -1,14 +1,15 @@
 package rawjson
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"reflect"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 	"unicode/utf8"
 	"unsafe"
@@ -38,9 +39,29 @@ type Texter interface {
 //
 // v must not change while Append reads it.
 func Append(dst []byte, v any) ([]byte, error) {
-	e := encoder{dst: dst, limit: len(dst) + MaxBytes}
+	e := encoders.Get().(*encoder)
+	e.dst, e.limit = dst, len(dst)+MaxBytes
 	e.value(v, 0)
-	return e.dst, errors.Join(e.problems...)
+	dst, err := e.dst, errors.Join(e.problems...)
+	e.dst, e.problems = nil, nil
+	if cap(e.keys) > keysMost {
+		e.keys = nil
+	}
+	encoders.Put(e)
+	return dst, err
+}
+
+// keysMost is how many keys an encoder that is kept has room for.
+const keysMost = 1 << 10
+
+// encoders holds encoders for their path, keys and buffer.
+var encoders = sync.Pool{New: func() any { return newEncoder() }}
+
+func newEncoder() *encoder {
+	e := new(encoder)
+	e.json = json.NewEncoder(&e.buffer)
+	e.json.SetEscapeHTML(false)
+	return e
 }
 
 // maxProblems bounds the problems that one Append reports.
@@ -52,6 +73,11 @@ type encoder struct {
 	problems []error
 	// path holds the maps, slices and pointers that are open, to find cycles.
 	path []container
+	// keys holds those of the open maps, sorted, those of the innermost last.
+	keys []string
+	// buffer is where encoding/json writes.
+	buffer bytes.Buffer
+	json   *json.Encoder
 }
 
 // container identifies a map, slice or pointer. The type tells a pointer to a
@@ -94,13 +120,18 @@ func (e *encoder) enter(c container, depth int) bool {
 	return true
 }
 
-func (e *encoder) leave() { e.path = e.path[:len(e.path)-1] }
+// leave closes a container. What is not open any more is not kept in memory.
+func (e *encoder) leave() {
+	last := len(e.path) - 1
+	e.path[last] = container{}
+	e.path = e.path[:last]
+}
 
 // value writes the types that pipelines hold most without reflection.
 func (e *encoder) value(v any, depth int) {
 	switch v := v.(type) {
 	case nil:
-		e.dst = append(e.dst, "null"...)
+		e.null()
 	case string:
 		e.dst = AppendString(e.dst, v)
 	case bool:
@@ -120,38 +151,29 @@ func (e *encoder) value(v any, depth int) {
 	case json.Number:
 		e.number(v)
 	case json.RawMessage:
-		e.raw(string(v))
+		e.raw(v, depth)
 	case map[string]any:
-		if v == nil {
-			e.dst = append(e.dst, "null"...)
-			return
-		}
-		if e.enter(container{address: reflect.ValueOf(v).UnsafePointer()}, depth) {
-			e.dst = append(e.dst, '{')
-			for i, k := range sortedKeys(v) {
-				e.key(i, k)
-				e.value(v[k], depth+1)
-			}
-			e.dst = append(e.dst, '}')
-			e.leave()
-		}
+		appendMap(e, v, depth, (*encoder).value)
 	case map[string]string:
-		if v == nil {
-			e.dst = append(e.dst, "null"...)
-			return
-		}
-		e.dst = append(e.dst, '{')
-		for i, k := range sortedKeys(v) {
-			e.key(i, k)
-			e.dst = AppendString(e.dst, v[k])
-		}
-		e.dst = append(e.dst, '}')
+		appendMap(e, v, depth, (*encoder).text)
+	case map[string]int:
+		appendMap(e, v, depth, (*encoder).integer)
+	case map[string]float64:
+		appendMap(e, v, depth, (*encoder).double)
 	case []any:
-		appendSlice(e, v, depth, e.value)
+		appendSlice(e, v, depth, (*encoder).value)
 	case []map[string]any:
-		appendSlice(e, v, depth, func(m map[string]any, depth int) { e.value(m, depth) })
+		appendSlice(e, v, depth, (*encoder).object)
+	case []map[string]string:
+		appendSlice(e, v, depth, (*encoder).texts)
 	case []string:
-		appendSlice(e, v, depth, func(s string, _ int) { e.dst = AppendString(e.dst, s) })
+		appendSlice(e, v, depth, (*encoder).text)
+	case []int:
+		appendSlice(e, v, depth, (*encoder).integer)
+	case []float64:
+		appendSlice(e, v, depth, (*encoder).double)
+	case []float32:
+		appendSlice(e, v, depth, (*encoder).single)
 	case time.Time:
 		e.time(v)
 	case Texter:
@@ -161,12 +183,24 @@ func (e *encoder) value(v any, depth int) {
 	}
 }
 
-func appendSlice[T any](e *encoder, s []T, depth int, element func(T, int)) {
+func (e *encoder) null() { e.dst = append(e.dst, "null"...) }
+
+// The elements of typed maps and slices.
+
+func (e *encoder) text(s string, _ int)                 { e.dst = AppendString(e.dst, s) }
+func (e *encoder) integer(n, _ int)                     { e.dst = strconv.AppendInt(e.dst, int64(n), 10) }
+func (e *encoder) double(f float64, _ int)              { e.float(f, 64) }
+func (e *encoder) single(f float32, _ int)              { e.float(float64(f), 32) }
+func (e *encoder) object(m map[string]any, depth int)   { appendMap(e, m, depth, (*encoder).value) }
+func (e *encoder) texts(m map[string]string, depth int) { appendMap(e, m, depth, (*encoder).text) }
+
+func appendSlice[T any](e *encoder, s []T, depth int, element func(*encoder, T, int)) {
 	if s == nil {
-		e.dst = append(e.dst, "null"...)
+		e.null()
 		return
 	}
-	if !e.enter(container{address: reflect.ValueOf(s).UnsafePointer(), length: len(s)}, depth) {
+	address := unsafe.Pointer(unsafe.SliceData(s)) //nolint:gosec // compared, never followed
+	if !e.enter(container{address: address, length: len(s)}, depth) {
 		return
 	}
 	e.dst = append(e.dst, '[')
@@ -174,14 +208,36 @@ func appendSlice[T any](e *encoder, s []T, depth int, element func(T, int)) {
 		if i > 0 {
 			e.dst = append(e.dst, ',')
 		}
-		element(v, depth+1)
+		element(e, v, depth+1)
 	}
 	e.dst = append(e.dst, ']')
 	e.leave()
 }
 
-func sortedKeys[V any](m map[string]V) []string {
-	return slices.Sorted(maps.Keys(m))
+// appendMap writes a map with its keys sorted.
+func appendMap[T any](e *encoder, m map[string]T, depth int, element func(*encoder, T, int)) {
+	if m == nil {
+		e.null()
+		return
+	}
+	if !e.enter(container{address: reflect.ValueOf(m).UnsafePointer()}, depth) {
+		return
+	}
+	start := len(e.keys)
+	for k := range m {
+		e.keys = append(e.keys, k)
+	}
+	keys := e.keys[start:]
+	slices.Sort(keys)
+	e.dst = append(e.dst, '{')
+	for i, k := range keys {
+		e.key(i, k)
+		element(e, m[k], depth+1)
+	}
+	e.dst = append(e.dst, '}')
+	clear(keys)
+	e.keys = e.keys[:start]
+	e.leave()
 }
 
 // key writes the i-th key of an object and its colon.
@@ -213,18 +269,28 @@ func (e *encoder) number(n json.Number) {
 
 // raw writes JSON that the caller made, or the text as a string where it is
 // not valid.
-func (e *encoder) raw(text string) {
-	if text == "" {
-		e.dst = append(e.dst, "null"...)
+func (e *encoder) raw(text []byte, depth int) {
+	if len(text) == 0 {
+		e.null()
 		return
 	}
-	clean, err := Parse(text)
-	if err != nil {
+	if err := e.checked(text, depth); err != nil {
 		e.report(err)
-		e.dst = AppendString(e.dst, text)
-		return
+		e.dst = AppendString(e.dst, string(text))
 	}
+}
+
+// checked writes JSON in canonical form if it is valid and, with what is open
+// around it, not nested too deep.
+func (e *encoder) checked(text []byte, depth int) error {
+	s := scanner[[]byte]{text: text}
+	if s.document(depth) == nil && s.spaces == 0 && (!s.wide() || utf8.Valid(text)) {
+		e.dst = append(e.dst, text...)
+		return nil
+	}
+	clean, err := parse(string(text), depth)
 	e.dst = append(e.dst, clean...)
+	return err
 }
 
 func (e *encoder) texter(v Texter) {
@@ -233,16 +299,19 @@ func (e *encoder) texter(v Texter) {
 		e.dst = append(e.dst, text...)
 		return
 	}
-	e.dst = append(e.dst, "null"...)
+	e.null()
 }
 
 func (e *encoder) time(t time.Time) {
-	if text, err := t.MarshalText(); err == nil {
-		e.dst = AppendString(e.dst, string(text))
+	start := len(e.dst)
+	e.dst = append(e.dst, '"')
+	text, err := t.AppendText(e.dst)
+	if err != nil { // the year is out of the range of RFC 3339, or the zone is
+		e.dst = AppendString(e.dst[:start], t.String())
 		return
 	}
-	// The year is out of the range of RFC 3339, or the zone is.
-	e.dst = AppendString(e.dst, t.String())
+	e.dst = text
+	e.dst = append(e.dst, '"')
 }
 
 // recoverAt replaces what was written since the offset by a marker when the
@@ -251,7 +320,7 @@ func (e *encoder) recoverAt(offset int, v any) {
 	if r := recover(); r != nil {
 		e.dst = e.dst[:offset]
 		if rv := reflect.ValueOf(v); rv.Kind() == reflect.Pointer && rv.IsNil() {
-			e.dst = append(e.dst, "null"...)
+			e.null()
 			return
 		}
 		e.replace("PANIC", "%T: %s", v, panicText(r))
@@ -293,54 +362,4 @@ func AppendFloat(dst []byte, f float64, bits int) []byte {
 		dst = dst[:n-1]
 	}
 	return dst
-}
-
-const hex = "0123456789abcdef"
-
-// AppendString writes s as a JSON string. Bytes that are no UTF-8 become
-// U+FFFD; the line separators U+2028 and U+2029 are escaped.
-func AppendString(dst []byte, s string) []byte {
-	dst = append(dst, '"')
-	start := 0
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c < utf8.RuneSelf {
-			if c >= 0x20 && c != '"' && c != '\\' {
-				i++
-				continue
-			}
-			dst = append(dst, s[start:i]...)
-			switch c {
-			case '"', '\\':
-				dst = append(dst, '\\', c)
-			case '\b':
-				dst = append(dst, `\b`...)
-			case '\f':
-				dst = append(dst, `\f`...)
-			case '\n':
-				dst = append(dst, `\n`...)
-			case '\r':
-				dst = append(dst, `\r`...)
-			case '\t':
-				dst = append(dst, `\t`...)
-			default:
-				dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xF])
-			}
-			i++
-			start = i
-			continue
-		}
-		r, size := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case r == utf8.RuneError && size == 1:
-			dst = append(append(dst, s[start:i]...), `\ufffd`...)
-			start = i + size
-		case r == '\u2028' || r == '\u2029':
-			dst = append(append(dst, s[start:i]...), '\\', 'u', '2', '0', '2', hex[r&0xF])
-			start = i + size
-		}
-		i += size
-	}
-	dst = append(dst, s[start:]...)
-	return append(dst, '"')
 }

@@ -25,10 +25,9 @@ func (e *encoder) other(v any, depth int) {
 		e.walk(rv, depth)
 		return
 	}
-	if text, err := marshal(v); err == nil {
-		// Parse bounds the depth, which encoding/json does not.
-		if clean, err := Parse(text); err == nil && depth+depthOf(clean) <= MaxDepth {
-			e.dst = append(e.dst, clean...)
+	if text, err := e.marshal(v); err == nil {
+		// The check bounds the depth, which encoding/json does not.
+		if err := e.checked(text, depth); err == nil {
 			return
 		}
 	}
@@ -128,44 +127,32 @@ func (e *encoder) message(err error) {
 	e.dst = AppendString(e.dst, err.Error())
 }
 
-// marshal is json.Marshal without HTML escapes and without panics.
-func marshal(v any) (text string, err error) {
+// marshal is json.Marshal without HTML escapes and without panics. The text is
+// good until the next call.
+func (e *encoder) marshal(v any) (text []byte, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = &json.MarshalerError{Type: reflect.TypeOf(v), Err: errPanicked}
 		}
 	}()
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return "", err
+	if e.buffer.Cap() > bufferMost {
+		e.buffer = bytes.Buffer{}
 	}
-	return strings.TrimSuffix(b.String(), "\n"), nil
+	e.buffer.Reset()
+	if err := e.json.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(e.buffer.Bytes(), []byte("\n")), nil
 }
+
+// bufferMost is how long a buffer may be to be kept.
+const bufferMost = 64 << 10
 
 type panicked struct{}
 
 func (panicked) Error() string { return "the method panicked" }
 
 var errPanicked = panicked{}
-
-// depthOf returns how deep a canonical text is nested.
-func depthOf(text string) int {
-	deepest, depth := 0, 0
-	for i := 0; i < len(text); i++ {
-		switch text[i] {
-		case '"':
-			i = stringEnd(text, i) - 1
-		case '{', '[':
-			depth++
-			deepest = max(deepest, depth)
-		case '}', ']':
-			depth--
-		}
-	}
-	return deepest
-}
 
 var (
 	marshalerType     = reflect.TypeFor[json.Marshaler]()
@@ -179,7 +166,7 @@ func hasMarshaler(t reflect.Type) bool {
 // walk writes a value part by part.
 func (e *encoder) walk(v reflect.Value, depth int) {
 	if !v.IsValid() {
-		e.dst = append(e.dst, "null"...)
+		e.null()
 		return
 	}
 	if v.CanInterface() {
@@ -187,11 +174,11 @@ func (e *encoder) walk(v reflect.Value, depth int) {
 		switch _, isError := reflect.TypeAssert[error](v); {
 		case v.Kind() == reflect.Interface:
 		case hasMarshaler(t), v.CanAddr() && hasMarshaler(reflect.PointerTo(t)):
-			e.leaf(v)
+			e.leaf(v, depth)
 			return
 		case isError:
 			if nilable(v) && v.IsNil() {
-				e.dst = append(e.dst, "null"...)
+				e.null()
 				return
 			}
 			e.message(v.Interface().(error))
@@ -207,7 +194,7 @@ func (e *encoder) walk(v reflect.Value, depth int) {
 		e.value(v.Elem().Interface(), depth)
 	case reflect.Pointer:
 		if v.IsNil() {
-			e.dst = append(e.dst, "null"...)
+			e.null()
 			return
 		}
 		// A pointer opens no level of JSON, but pointers can form a cycle of
@@ -220,11 +207,11 @@ func (e *encoder) walk(v reflect.Value, depth int) {
 		e.walkMap(v, depth)
 	case reflect.Slice:
 		if v.IsNil() {
-			e.dst = append(e.dst, "null"...)
+			e.null()
 			return
 		}
 		if v.Type().Elem().Kind() == reflect.Uint8 {
-			e.leaf(v)
+			e.leaf(v, depth)
 			return
 		}
 		e.walkElements(v, container{address: v.UnsafePointer(), length: v.Len()}, depth)
@@ -237,7 +224,7 @@ func (e *encoder) walk(v reflect.Value, depth int) {
 	case reflect.Chan, reflect.Func, reflect.Complex64, reflect.Complex128, reflect.UnsafePointer:
 		e.replace("ERROR", "type %s has no JSON form", v.Type())
 	default:
-		e.leaf(v)
+		e.leaf(v, depth)
 	}
 }
 
@@ -251,23 +238,23 @@ func nilable(v reflect.Value) bool {
 
 // leaf writes a value that is not taken apart: a scalar, or what a marshaler
 // makes of it.
-func (e *encoder) leaf(v reflect.Value) {
+func (e *encoder) leaf(v reflect.Value, depth int) {
 	if !v.CanInterface() {
 		e.replace("ERROR", "type %s is not exported", v.Type())
 		return
 	}
 	if nilable(v) && v.IsNil() {
-		e.dst = append(e.dst, "null"...)
+		e.null()
 		return
 	}
 	value := v.Interface()
 	if v.CanAddr() {
 		value = v.Addr().Interface() // for methods on the pointer
 	}
-	text, err := marshal(value)
+	text, err := e.marshal(value)
 	switch {
 	case err == nil:
-		e.raw(text)
+		e.raw(text, depth)
 	case strings.HasSuffix(err.Error(), errPanicked.Error()):
 		e.replace("PANIC", "%s: its marshaler panicked", v.Type())
 	default:
@@ -292,7 +279,7 @@ func (e *encoder) walkElements(v reflect.Value, c container, depth int) {
 
 func (e *encoder) walkMap(v reflect.Value, depth int) {
 	if v.IsNil() {
-		e.dst = append(e.dst, "null"...)
+		e.null()
 		return
 	}
 	if !e.enter(container{address: v.UnsafePointer()}, depth) {

@@ -7,7 +7,6 @@
 package rawjson
 
 import (
-	"encoding/json"
 	"fmt"
 	"iter"
 	"strings"
@@ -83,20 +82,21 @@ func KindOf(text string) Kind {
 // bytes that is no UTF-8 replaced by U+FFFD. A text that is canonical already
 // is returned as it is, not copied. Keys, their order and the digits of
 // numbers stay as they are.
-func Parse(text string) (string, error) {
-	if !utf8.ValidString(text) {
+func Parse(text string) (string, error) { return parse(text, 0) }
+
+// parse is Parse for a text inside of so many open arrays and objects.
+func parse(text string, depth int) (string, error) {
+	s := scanner[string]{text: text}
+	err := s.document(depth)
+	if (err != nil || s.wide()) && !utf8.ValidString(text) {
 		text = strings.ToValidUTF8(text, "\uFFFD")
+		s = scanner[string]{text: text}
+		err = s.document(depth)
 	}
-	s := scanner{text: text}
-	s.space()
-	if err := s.value(0); err != nil {
+	switch {
+	case err != nil:
 		return "", err
-	}
-	s.space()
-	if s.pos != len(text) {
-		return "", s.fail("unexpected data after the value")
-	}
-	if s.spaces == 0 {
+	case s.spaces == 0:
 		return text, nil
 	}
 	return compact(text, s.spaces), nil
@@ -106,19 +106,20 @@ func Parse(text string) (string, error) {
 func compact(text string, n int) string {
 	var b strings.Builder
 	b.Grow(len(text) - n)
+	start := 0
 	for i := 0; i < len(text); {
-		switch c := text[i]; c {
+		switch text[i] {
 		case ' ', '\t', '\n', '\r':
+			b.WriteString(text[start:i])
 			i++
+			start = i
 		case '"':
-			end := stringEnd(text, i)
-			b.WriteString(text[i:end])
-			i = end
+			i, _ = stringEnd(text, i)
 		default:
-			b.WriteByte(c)
 			i++
 		}
 	}
+	b.WriteString(text[start:])
 	return b.String()
 }
 
@@ -133,8 +134,11 @@ func Members(text string) iter.Seq2[string, string] {
 			if text[i] == ',' {
 				i++
 			}
-			end := stringEnd(text, i)
-			key := Unquote(text[i:end])
+			end, escapes := stringEnd(text, i)
+			key := text[i+1 : end-1]
+			if escapes {
+				key = Unquote(text[i:end])
+			}
 			i = end + 1 // the colon
 			end = valueEnd(text, i)
 			if !yield(key, text[i:end]) {
@@ -177,39 +181,13 @@ func Get(text, key string) (string, bool) {
 	return found, ok
 }
 
-// Unquote decodes a checked JSON string. Any other text is returned as it is.
-func Unquote(text string) string {
-	if KindOf(text) != String || len(text) < 2 {
-		return text
-	}
-	if strings.IndexByte(text, '\\') < 0 {
-		return text[1 : len(text)-1]
-	}
-	var s string
-	if err := json.Unmarshal([]byte(text), &s); err != nil {
-		return text
-	}
-	return s
-}
-
-// stringEnd returns the index past the closing quote of the checked string
-// that starts at i.
-func stringEnd(text string, i int) int {
-	for i++; text[i] != '"'; i++ {
-		if text[i] == '\\' {
-			i++
-		}
-	}
-	return i + 1
-}
-
 // valueEnd returns the index past the checked canonical value at i.
 func valueEnd(text string, i int) int {
 	depth := 0
 	for {
 		switch text[i] {
 		case '"':
-			i = stringEnd(text, i)
+			i, _ = stringEnd(text, i)
 		case '{', '[':
 			depth++
 			i++
@@ -231,19 +209,61 @@ func valueEnd(text string, i int) int {
 	}
 }
 
-// scanner checks the grammar and counts white space.
-type scanner struct {
-	text   string
-	pos    int
-	spaces int
+// Deeper reports whether a canonical text is nested more than most levels deep.
+func Deeper(text string, most int) bool {
+	open := 0
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '"':
+			i, _ = stringEnd(text, i)
+			i--
+		case '{', '[':
+			if open++; open > most {
+				return true
+			}
+		case '}', ']':
+			open--
+		}
+	}
+	return false
 }
 
-func (s *scanner) fail(problem string) error {
+// scanner checks the grammar and counts white space.
+type scanner[T string | []byte] struct {
+	text   T
+	pos    int
+	spaces int
+	seen   uint64 // bytes in strings, all in one
+}
+
+// wide reports whether a string may hold bytes that are no ASCII.
+func (s *scanner[T]) wide() bool { return s.seen&highBits != 0 }
+
+// document checks that the text is one value, inside of so many open arrays and
+// objects.
+func (s *scanner[T]) document(depth int) error {
+	s.space()
+	if err := s.value(depth); err != nil {
+		return err
+	}
+	s.space()
+	if s.pos != len(s.text) {
+		return s.fail("unexpected data after the value")
+	}
+	return nil
+}
+
+func (s *scanner[T]) fail(problem string) error {
 	return &SyntaxError{Offset: s.pos, Problem: problem}
 }
 
-func (s *scanner) space() {
-	for s.pos < len(s.text) {
+func (s *scanner[T]) failAt(i int, problem string) error {
+	s.pos = i
+	return s.fail(problem)
+}
+
+func (s *scanner[T]) space() {
+	for s.pos < len(s.text) && s.text[s.pos] <= ' ' {
 		switch s.text[s.pos] {
 		case ' ', '\t', '\n', '\r':
 			s.pos++
@@ -255,14 +275,14 @@ func (s *scanner) space() {
 }
 
 // peek returns the next byte, or 0 at the end. A real NUL is never valid.
-func (s *scanner) peek() byte {
+func (s *scanner[T]) peek() byte {
 	if s.pos < len(s.text) {
 		return s.text[s.pos]
 	}
 	return 0
 }
 
-func (s *scanner) value(depth int) error {
+func (s *scanner[T]) value(depth int) error {
 	switch c := s.peek(); c {
 	case '{', '[':
 		if depth == MaxDepth {
@@ -291,15 +311,15 @@ func (s *scanner) value(depth int) error {
 	}
 }
 
-func (s *scanner) literal(word string) error {
-	if !strings.HasPrefix(s.text[s.pos:], word) {
+func (s *scanner[T]) literal(word string) error {
+	if rest := s.text[s.pos:]; len(rest) < len(word) || string(rest[:len(word)]) != word {
 		return s.fail("expected " + word)
 	}
 	s.pos += len(word)
 	return nil
 }
 
-func (s *scanner) object(depth int) error {
+func (s *scanner[T]) object(depth int) error {
 	s.pos++
 	s.space()
 	if s.peek() == '}' {
@@ -336,7 +356,7 @@ func (s *scanner) object(depth int) error {
 	}
 }
 
-func (s *scanner) array(depth int) error {
+func (s *scanner[T]) array(depth int) error {
 	s.pos++
 	s.space()
 	if s.peek() == ']' {
@@ -361,34 +381,57 @@ func (s *scanner) array(depth int) error {
 	}
 }
 
-func (s *scanner) str() error {
-	for s.pos++; s.pos < len(s.text); s.pos++ {
-		switch c := s.text[s.pos]; {
-		case c == '"':
-			s.pos++
-			return nil
-		case c < 0x20:
-			return s.fail("control character in a string")
-		case c == '\\':
-			s.pos++
-			switch s.peek() {
-			case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-			case 'u':
-				for range 4 {
-					s.pos++
-					if !hexDigit(s.peek()) {
-						return s.fail("invalid escape in a string")
-					}
-				}
-			default:
-				return s.fail("invalid escape in a string")
+func (s *scanner[T]) str() error {
+	i, seen := s.pos+1, s.seen
+	for i < len(s.text) {
+		if i+8 <= len(s.text) {
+			word := load(s.text, i)
+			seen |= word
+			marks := special(word) &^ word & highBits
+			if marks == 0 {
+				i += 8
+				continue
 			}
+			i += first(marks)
+		}
+		switch c := s.text[i]; {
+		case c == '"':
+			s.pos, s.seen = i+1, seen
+			return nil
+		case c == '\\':
+			n := escapeLength(s.text, i)
+			if n == 0 {
+				return s.failAt(i, "invalid escape in a string")
+			}
+			i += n
+		case c < 0x20:
+			return s.failAt(i, "control character in a string")
+		default:
+			seen |= uint64(c)
+			i++
 		}
 	}
-	return s.fail("unexpected end of a string")
+	return s.failAt(i, "unexpected end of a string")
 }
 
-func (s *scanner) number() error {
+// escapeLength returns the length of the escape at i, or 0 where it is none.
+func escapeLength[T string | []byte](text T, i int) int {
+	if i+2 > len(text) {
+		return 0
+	}
+	switch text[i+1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return 2
+	case 'u':
+		if i+6 > len(text) || !hexDigit(text[i+2]) || !hexDigit(text[i+3]) || !hexDigit(text[i+4]) || !hexDigit(text[i+5]) {
+			return 0
+		}
+		return 6
+	}
+	return 0
+}
+
+func (s *scanner[T]) number() error {
 	if s.peek() == '-' {
 		s.pos++
 	}
@@ -420,7 +463,7 @@ func (s *scanner) number() error {
 	return nil
 }
 
-func (s *scanner) digits() {
+func (s *scanner[T]) digits() {
 	for digit(s.peek()) {
 		s.pos++
 	}

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -22,9 +21,11 @@ import (
 var (
 	rounds = flag.Int("rounds", 10, "`number` of rounds")
 	spans  = flag.Int("spans", 4500, "`number` of spans in each run")
-	out    = flag.String("out", "results", "`directory` for the table and the JSON; none where empty")
-	only   = flag.String("only", "", "run what this `expression` matches alone, of names such as span/otel")
-	noStep = flag.Bool("nosteps", false, "leave out the single steps")
+	out    = flag.String("out", "results", "`directory` for the JSON; none where empty")
+	readme = flag.String("readme", "README.md", "`file` whose marked tables are written anew; none where empty")
+	render = flag.Bool("render", false, "write the tables of what is in the directory already, without measuring")
+	only   = flag.String("only", "", "run what this `expression` matches alone, of names such as span/otel, and write no files")
+	noStep = flag.Bool("nosteps", false, "leave out the single steps, and write no files")
 	cpu    = flag.String("cpuprofile", "", "`directory` for CPU profiles of the last round")
 )
 
@@ -32,6 +33,13 @@ func main() { harness.Main(work) }
 
 func work(ctx context.Context) error {
 	flag.Parse()
+	if *render {
+		r, err := readReport(*out)
+		if err != nil {
+			return err
+		}
+		return r.writeReadme(*readme)
+	}
 	filter, err := regexp.Compile(*only)
 	if err != nil {
 		return fmt.Errorf("-only: %w", err)
@@ -51,7 +59,14 @@ func work(ctx context.Context) error {
 		return err
 	}
 	r.Ended = time.Now().UTC().Truncate(time.Second)
-	return r.write()
+	fmt.Print(r.markdown())
+	if *only != "" || *noStep {
+		return nil
+	}
+	if err := r.write(*out); err != nil {
+		return err
+	}
+	return r.writeReadme(*readme)
 }
 
 // round runs everything once.
@@ -101,26 +116,4 @@ func specs(filter *regexp.Regexp) []measure.Spec {
 		}
 	}
 	return list
-}
-
-// write writes the report to standard output, and to files.
-func (r *report) write() error {
-	text := r.markdown()
-	fmt.Print(text)
-	if *out == "" {
-		return nil
-	}
-	if err := os.MkdirAll(*out, 0o750); err != nil {
-		return fmt.Errorf("write results: %w", err)
-	}
-	data, err := json.MarshalIndent(r, "", " ")
-	if err != nil {
-		return fmt.Errorf("write results: %w", err)
-	}
-	for name, data := range map[string][]byte{"compare.md": []byte(text), "compare.json": append(data, '\n')} {
-		if err := os.WriteFile(filepath.Join(*out, name), data, 0o600); err != nil {
-			return fmt.Errorf("write results: %w", err)
-		}
-	}
-	return nil
 }

@@ -15,11 +15,10 @@ import (
 
 // report is what a comparison found.
 type report struct {
-	Machine harness.Machine   `json:"machine"`
-	Ended   time.Time         `json:"ended"`
-	Rounds  int               `json:"rounds"`
-	Spans   int               `json:"spans"`
-	Missing map[string]string `json:"missing"`
+	Machine harness.Machine `json:"machine"`
+	Ended   time.Time       `json:"ended"`
+	Rounds  int             `json:"rounds"`
+	Spans   int             `json:"spans"`
 	// Runs and Steps are what each round gave, by workload and name.
 	Runs  map[string]map[string][]measure.Result `json:"runs"`
 	Steps map[string][]micro.Result              `json:"steps"`
@@ -28,7 +27,7 @@ type report struct {
 
 func newReport() *report {
 	return &report{
-		Machine: harness.ThisMachine(), Rounds: *rounds, Spans: *spans, Missing: peer.Missing(),
+		Machine: harness.ThisMachine(), Rounds: *rounds, Spans: *spans,
 		Runs: map[string]map[string][]measure.Result{}, Steps: map[string][]micro.Result{},
 	}
 }
@@ -66,7 +65,21 @@ func (r *report) values(workload, name string, f figure) []float64 {
 	return list
 }
 
-// stepValues returns the CPU of a step in each round.
+// ratios returns a figure of one client divided by that of another, round by
+// round. A round in which either lost spans does not count: what is lost costs
+// less.
+func (r *report) ratios(workload, a, b string, f figure) []float64 {
+	var list []float64
+	with, without := r.Runs[workload][a], r.Runs[workload][b]
+	for i := range min(len(with), len(without)) {
+		if with[i].Lost == 0 && without[i].Lost == 0 && f(without[i]) != 0 {
+			list = append(list, f(with[i])/f(without[i]))
+		}
+	}
+	return list
+}
+
+// stepValues returns a figure of a step in each round.
 func (r *report) stepValues(name string, f func(micro.Result) float64) []float64 {
 	var list []float64
 	for _, s := range r.Steps[name] {
@@ -83,7 +96,11 @@ func (r *report) markdown() string {
 	if len(r.Goals) > 0 {
 		b.WriteString("| # | Figure | Goal | Here | Reached |\n| --- | --- | --- | --- | --- |\n")
 		for _, g := range r.Goals {
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", g.Number, g.Figure, g.Goal, g.Here.Text(1), map[bool]string{true: "yes", false: "**no**"}[g.Reached])
+			here := g.Here.Text(1)
+			if g.Rounds < r.Rounds {
+				here += fmt.Sprintf(", %d rounds without loss", g.Rounds)
+			}
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", g.Number, g.Figure, g.Goal, here, map[bool]string{true: "yes", false: "**no**"}[g.Reached])
 		}
 		b.WriteString("\n")
 	}
@@ -112,7 +129,7 @@ func (r *report) table(b *strings.Builder, workload string) {
 		}
 		of := func(f figure) harness.Spread { return harness.Summarize(r.values(workload, name, f)) }
 		ratio := func(f figure, to string) string {
-			return harness.Short(harness.Summarize(harness.Ratios(r.values(workload, name, f), r.values(workload, to, f))).Median)
+			return harness.Short(harness.Summarize(r.ratios(workload, name, to, f)).Median)
 		}
 		lost := of(func(r measure.Result) float64 { return 100 * float64(r.Lost) / float64(r.Spans) })
 		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", name,

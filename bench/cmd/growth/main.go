@@ -16,7 +16,7 @@ import (
 )
 
 var (
-	rounds = flag.Int("rounds", 5, "`number` of rounds")
+	rounds = flag.Int("rounds", 10, "`number` of rounds")
 	out    = flag.String("out", "results", "`directory` for the plots and the JSON")
 	draw   = flag.Bool("draw", false, "draw what is in the directory already, without measuring")
 )
@@ -97,7 +97,7 @@ func work(ctx context.Context) error {
 	}
 	for i := range *rounds {
 		fmt.Fprintf(os.Stderr, "round %d of %d\n", i+1, *rounds)
-		if err := found.round(ctx, h); err != nil {
+		if err := found.round(ctx, h, i); err != nil {
 			return err
 		}
 	}
@@ -117,11 +117,13 @@ func work(ctx context.Context) error {
 	return found.draw()
 }
 
-// round measures each point once.
-func (p points) round(ctx context.Context, h *harness.Harness) error {
+// round measures each point once. Which client is first changes from round to
+// round.
+func (p points) round(ctx context.Context, h *harness.Harness, i int) error {
 	for _, q := range questions() {
 		for _, x := range q.xs {
-			for _, peer := range q.peers {
+			for j := range q.peers {
+				peer := q.peers[(i+j)%len(q.peers)]
 				spec := q.spec(x)
 				spec.Peer = peer
 				r, err := h.Run(ctx, spec)

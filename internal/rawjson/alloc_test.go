@@ -1,0 +1,39 @@
+//go:build !race
+
+package rawjson_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/sessionspan/sessionspan/internal/rawjson"
+)
+
+// TestAllocations holds that values of the usual types cost no memory but for
+// what is written, and texts none to be checked and walked.
+func TestAllocations(t *testing.T) {
+	v := content()
+	v["tags"] = []string{"a", "b"}
+	v["counts"] = map[string]int{"a": 1}
+	v["vector"] = []float64{1, 2}
+	v["at"] = time.Unix(0, 0).UTC()
+	v["raw"] = json.RawMessage(`{"a":["é"]}`)
+	dst, err := rawjson.Append(nil, v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(dst)
+	for name, f := range map[string]func(){
+		"append": func() { dst, _ = rawjson.Append(dst[:0], v) },
+		"parse":  func() { text, _ = rawjson.Parse(text) },
+		"members": func() {
+			for range rawjson.Members(text) {
+			}
+		},
+	} {
+		if n := testing.AllocsPerRun(100, f); n != 0 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+}

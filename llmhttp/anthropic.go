@@ -1,0 +1,281 @@
+package llmhttp
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/sessionspan/sessionspan/internal/rawjson"
+)
+
+// Anthropic's messages. The reference is https://docs.anthropic.com/en/api.
+
+// anthropicRoute recognises /v1/messages. On hosts that are not known the header
+// that every request to this API has must be there.
+func anthropicRoute(r *http.Request, last string, known bool) (route, bool) {
+	if last != "messages" || !strings.HasSuffix(r.URL.Path, "/v1/messages") {
+		return route{}, false
+	}
+	if !known && len(r.Header["Anthropic-Version"]) == 0 {
+		return route{}, false
+	}
+	return route{format: anthropicMessages{}, provider: "anthropic", operation: opChat}, true
+}
+
+var anthropicParams = []param{
+	{"temperature", "temperature", attrTemperature, asFloat},
+	{"top_p", "top_p", attrTopP, asFloat},
+	{"top_k", "top_k", attrTopK, asInt},
+	{"max_tokens", "max_tokens", attrMaxTokens, asInt},
+	{"stop_sequences", "stop_sequences", attrStopSequences, asTexts},
+	{"tool_choice", "tool_choice", "", asIs},
+	{"thinking", "thinking", "", asIs},
+	{"service_tier", "service_tier", "", asIs},
+	{"metadata", "request_metadata", "", asIs},
+}
+
+// anthropicMessages are calls of /v1/messages.
+type anthropicMessages struct{}
+
+func (anthropicMessages) terminated() {}
+
+func (anthropicMessages) request(x *exchange, body string) {
+	for k, v := range rawjson.Members(body) {
+		switch k {
+		case "model":
+			x.asked = word(v)
+		case "stream":
+			x.streamed = v == "true"
+		case "system":
+			if !x.blind {
+				x.system = anthropicContent(v)
+			}
+		case "messages":
+			if x.blind {
+				continue
+			}
+			for m := range rawjson.Elements(v) {
+				x.input = append(x.input, message{role: text(get(m, "role")), parts: anthropicContent(get(m, "content"))})
+			}
+		case "tools":
+			for tool := range rawjson.Elements(v) {
+				name := get(tool, "name")
+				if get(tool, "input_schema") == "" {
+					name = "" // one of Anthropic's own
+				}
+				x.tool(name, get(tool, "description"), get(tool, "input_schema"), tool)
+			}
+		case "output_config":
+			if effort := get(v, "effort"); effort != "" {
+				x.attributes = append(x.attributes, attrReasoningLevel.String(word(effort)))
+				x.config.json("reasoning_effort", effort)
+			}
+		default:
+			x.param(anthropicParams, k, v)
+		}
+	}
+}
+
+// anthropicContent reads text, or a list of blocks.
+func anthropicContent(content string) []part {
+	if rawjson.KindOf(content) == rawjson.String {
+		return []part{{kind: partText, text: text(content)}}
+	}
+	var parts []part
+	for block := range rawjson.Elements(content) {
+		parts = append(parts, anthropicBlock(block))
+	}
+	return parts
+}
+
+func anthropicBlock(block string) part {
+	switch kind := text(get(block, "type")); kind {
+	case "text":
+		return part{kind: partText, text: text(get(block, "text")), annotations: filled(get(block, "citations"))}
+	case "thinking":
+		return part{kind: partReasoning, text: text(get(block, "thinking"))}
+	case "tool_use":
+		return part{kind: partCall, id: text(get(block, "id")), name: text(get(block, "name")), json: get(block, "input")}
+	case "tool_result":
+		return part{kind: partResult, id: text(get(block, "tool_use_id")), json: anthropicResult(get(block, "content"))}
+	case "image", "document", "video", "audio":
+		modality := kind
+		source := get(block, "source")
+		switch text(get(source, "type")) {
+		case "base64":
+			return media(modality, text(get(source, "media_type")), text(get(source, "data")))
+		case "url":
+			return part{kind: partMedia, modality: modality, uri: text(get(source, "url"))}
+		case "file":
+			return part{kind: partMedia, modality: modality, fileID: text(get(source, "file_id"))}
+		}
+	}
+	return part{kind: partOther, json: block}
+}
+
+// anthropicResult returns the content of a tool's result: text alone as a string.
+func anthropicResult(content string) string {
+	if rawjson.KindOf(content) != rawjson.Array {
+		return content
+	}
+	parts := anthropicContent(content)
+	if len(parts) == 1 && parts[0].kind == partText {
+		return quote(parts[0].text)
+	}
+	return string(appendParts(nil, parts))
+}
+
+func (anthropicMessages) answer(x *exchange, body string) {
+	if text(get(body, "type")) == "error" || get(body, "error") != "" {
+		x.anthropicError(body)
+		return
+	}
+	x.anthropicHead(body)
+	c := x.choice(0)
+	x.whole(c, anthropicContent(get(body, "content")))
+	c.anthropicFinish(get(body, "stop_reason"))
+	x.anthropicUsage(get(body, "usage"))
+}
+
+func (x *exchange) anthropicError(body string) {
+	e := get(body, "error")
+	x.fail(text(get(e, "type")), text(get(e, "message")))
+}
+
+func (x *exchange) anthropicHead(m string) {
+	x.id, x.model = word(get(m, "id")), word(get(m, "model"))
+}
+
+// anthropicFinish reads why the model stopped.
+func (c *choice) anthropicFinish(reason string) {
+	if c.finish = word(reason); c.finish == "" {
+		return
+	}
+	switch c.finish {
+	case "end_turn", "stop_sequence", "pause_turn":
+		c.ended = "stop"
+	case "max_tokens", "model_context_window_exceeded":
+		c.ended = "length"
+	case "tool_use":
+		c.ended = "tool_call"
+	case "refusal":
+		c.ended = "content_filter"
+	default:
+		c.ended = c.finish
+	}
+}
+
+// anthropicTokens are counts as Anthropic gives them: the input without what
+// came from the cache or went into it. They are cumulative in a stream.
+type anthropicTokens struct{ input, read, written, output int64 }
+
+// anthropicUsage reads counts. One that is not there stays as it was.
+func (x *exchange) anthropicUsage(counts string) {
+	if rawjson.KindOf(counts) != rawjson.Object {
+		return
+	}
+	t := &x.tokens
+	for k, v := range rawjson.Members(counts) {
+		if rawjson.KindOf(v) == rawjson.Null {
+			continue
+		}
+		switch k {
+		case "input_tokens":
+			t.input = number(v)
+		case "cache_read_input_tokens":
+			t.read = number(v)
+		case "cache_creation_input_tokens":
+			t.written = number(v)
+		case "output_tokens":
+			t.output = number(v)
+		case "service_tier":
+			x.note("response_service_tier", "", v)
+		}
+	}
+	x.usage = usage{known: true}
+	u := &x.usage.Usage
+	u.InputTokens = t.input + t.read + t.written
+	u.OutputTokens, u.CacheReadTokens, u.CacheWriteTokens = t.output, t.read, t.written
+}
+
+func (anthropicMessages) chunk(x *exchange, event, data string) {
+	kind := text(get(data, "type"))
+	if kind == "" {
+		kind = event
+	}
+	switch kind {
+	case "message_start":
+		m := get(data, "message")
+		x.anthropicHead(m)
+		x.anthropicUsage(get(m, "usage"))
+	case "content_block_start":
+		x.anthropicStart(int(number(get(data, "index"))), get(data, "content_block"))
+	case "content_block_delta":
+		x.anthropicDelta(int(number(get(data, "index"))), get(data, "delta"))
+	case "message_delta":
+		if reason := get(data, "delta", "stop_reason"); reason != "" {
+			x.choice(0).anthropicFinish(reason)
+		}
+		x.anthropicUsage(get(data, "usage"))
+	case "message_stop":
+		x.done = true
+	case "error":
+		x.anthropicError(data)
+		x.done = true
+	}
+}
+
+// anthropicStart begins a block. Those that hold something from the start keep
+// it: calls and results of tools that run at the provider, above all.
+func (x *exchange) anthropicStart(index int, block string) {
+	b := anthropicBlock(block)
+	c := x.choice(0)
+	switch b.kind {
+	case partText, partReasoning:
+		x.add(x.piece(c, b.kind, index), b.text)
+	case partCall:
+		p := x.piece(c, partCall, index)
+		p.id, p.name = strings.Clone(b.id), strings.Clone(b.name)
+		x.content = true
+		if b.json != "{}" {
+			x.add(p, b.json)
+		}
+	default:
+		x.put(c, b, index)
+	}
+}
+
+func (x *exchange) anthropicDelta(index int, delta string) {
+	c := x.choice(0)
+	switch text(get(delta, "type")) {
+	case "text_delta":
+		x.add(x.piece(c, partText, index), text(get(delta, "text")))
+	case "thinking_delta":
+		x.add(x.piece(c, partReasoning, index), text(get(delta, "thinking")))
+	case "input_json_delta":
+		x.anthropicInput(c, index, text(get(delta, "partial_json")))
+	case "citations_delta":
+		citation := get(delta, "citation")
+		if citation == "" || x.blind || len(citation) > x.room {
+			return
+		}
+		x.room -= len(citation)
+		p := x.piece(c, partText, index)
+		if p.annotations == "" {
+			p.annotations = "[" + citation + "]"
+		} else {
+			p.annotations = p.annotations[:len(p.annotations)-1] + "," + citation + "]"
+		}
+	}
+}
+
+// anthropicInput adds to the input of a tool: of the caller's, or of one that
+// runs at the provider.
+func (x *exchange) anthropicInput(c *choice, index int, text string) {
+	for _, p := range c.parts {
+		if p.key == index && p.kind == partOther {
+			x.add(p, text)
+			return
+		}
+	}
+	x.add(x.piece(c, partCall, index), text)
+}

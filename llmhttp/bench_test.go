@@ -1,0 +1,100 @@
+package llmhttp_test
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/sessionspan/sessionspan"
+	"github.com/sessionspan/sessionspan/llmhttp"
+)
+
+const (
+	smallRequest = `{"model":"gpt-x","temperature":0.5,"messages":[{"role":"system","content":"Answer briefly."},{"role":"user","content":"What is the capital of France?"}]}`
+	smallAnswer  = `{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"gpt-x","choices":[{"index":0,"message":{"role":"assistant","content":"Paris."},"finish_reason":"stop"}],"usage":{"prompt_tokens":20,"completion_tokens":3,"total_tokens":23}}`
+)
+
+func benchTracer(b *testing.B) *sessionspan.Tracer {
+	t, err := sessionspan.New(sessionspan.WithoutEnvironment(), sessionspan.WithProject("p"), sessionspan.WithWriter(io.Discard))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = t.Shutdown(b.Context()) })
+	return t
+}
+
+// BenchmarkSmallCall compares a traced call with the same event recorded by hand,
+// and with neither.
+func BenchmarkSmallCall(b *testing.B) {
+	base := func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 200, ContentLength: int64(len(smallAnswer)), Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(smallAnswer))}, nil
+	}
+	call := func(b *testing.B, r *http.Request, tr http.RoundTripper) {
+		resp, err := tr.RoundTrip(r)
+		if err != nil {
+			b.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, resp.Body)
+		_ = resp.Body.Close()
+	}
+	run := func(b *testing.B, f func(r *http.Request)) {
+		t := benchTracer(b)
+		ctx, s := t.StartSession(b.Context(), "s")
+		defer s.End()
+		b.ReportAllocs()
+		for b.Loop() {
+			r, _ := http.NewRequestWithContext(ctx, http.MethodPost, "https://api.openai.com/v1/chat/completions", strings.NewReader(smallRequest))
+			f(r)
+		}
+	}
+	b.Run("none", func(b *testing.B) { run(b, func(r *http.Request) { call(b, r, roundTrip(base)) }) })
+	b.Run("by hand", func(b *testing.B) {
+		run(b, func(r *http.Request) {
+			_, e := sessionspan.StartEvent(r.Context(), sessionspan.Model, "chat gpt-x", sessionspan.WithModel("openai", "gpt-x"), sessionspan.WithMessages(
+				sessionspan.Message{Role: "system", Content: "Answer briefly."}, sessionspan.Message{Role: "user", Content: "What is the capital of France?"}),
+				sessionspan.WithConfig(map[string]any{"temperature": 0.5}))
+			call(b, r, roundTrip(base))
+			e.SetReply(sessionspan.Message{Role: "assistant", Content: "Paris.", FinishReason: "stop"})
+			e.SetUsage(sessionspan.Usage{InputTokens: 20, OutputTokens: 3, TotalTokens: 23})
+			e.SetMetadata(map[string]any{"response_id": "chatcmpl-1", "response_model": "gpt-x", "status_code": 200})
+			e.End()
+		})
+	})
+	b.Run("llmhttp", func(b *testing.B) {
+		tr := llmhttp.Transport(roundTrip(base))
+		run(b, func(r *http.Request) { call(b, r, tr) })
+	})
+}
+
+// BenchmarkStream reads a stream of 10 MB from memory, in the pieces that a
+// network gives, with and without us.
+func BenchmarkStream(b *testing.B) {
+	chunk := data(`{"id":"chatcmpl-2","object":"chat.completion.chunk","created":1,"model":"gpt-y","choices":[{"index":0,"delta":{"content":" some words"},"finish_reason":null}],"obfuscation":"abcdefgh"}`)[0]
+	text := []byte(strings.Repeat(chunk, 10<<20/len(chunk)))
+	base := roundTrip(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 200, ContentLength: -1, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: io.NopCloser(bytes.NewReader(text))}, nil
+	})
+	t := benchTracer(b)
+	for name, tr := range map[string]http.RoundTripper{"none": base, "llmhttp": llmhttp.Transport(base)} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(text)))
+			b.ReportAllocs()
+			for b.Loop() {
+				ctx, s := t.StartSession(b.Context(), "s")
+				r, _ := http.NewRequestWithContext(ctx, http.MethodPost, "https://api.openai.com/v1/chat/completions", strings.NewReader(ask))
+				resp, err := tr.RoundTrip(r)
+				if err != nil {
+					b.Fatal(err)
+				}
+				p := make([]byte, 4<<10)
+				for err == nil {
+					_, err = resp.Body.Read(p)
+				}
+				_ = resp.Body.Close()
+				s.End()
+			}
+		})
+	}
+}

@@ -1,0 +1,299 @@
+package llmhttp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/sessionspan/sessionspan"
+	"github.com/sessionspan/sessionspan/internal/rawjson"
+)
+
+// A call is an event while it runs. What passes is read under its lock, on the
+// goroutine of whoever reads the body.
+type call struct {
+	t       *tracing
+	event   *sessionspan.Event // nil where the client made the span
+	span    trace.Span
+	request *http.Request
+	started time.Time
+
+	mu       sync.Mutex
+	x        exchange
+	sent     *capture // the request
+	asked    bool     // the request was read
+	status   int
+	length   int64 // of the answer, where it is known
+	seen     int64 // bytes of the answer
+	streams  bool  // the answer is a stream
+	split    *splitter
+	got      *capture // an answer that comes whole
+	inflate  *inflater
+	arrived  time.Time // of the bytes that are being read
+	first    time.Time // of the first content
+	newest   time.Time // of the last content
+	unwatch  func() bool
+	broken   bool // our reading failed: what passes is not read any more
+	ended    bool
+	encoding string // that we do not decode
+}
+
+func (c *call) begin() { c.started = time.Now() }
+
+// guard keeps a panic of ours from the program. What is not read is not
+// recorded.
+func (c *call) guard() {
+	if r := recover(); r != nil {
+		c.broken = true
+		c.t.reports.Report("panic", fmt.Errorf("llmhttp: read a call of %s: panic: %v", c.x.provider, r))
+	}
+}
+
+// readRequest reads the request that was kept. The lock is held, or nobody else
+// has the call.
+func (c *call) readRequest() {
+	if c.asked {
+		return
+	}
+	c.asked = true
+	if !c.sent.cut && c.request.Header.Get("Content-Encoding") == "" {
+		if body, err := rawjson.Parse(c.sent.text()); err == nil && rawjson.KindOf(body) == rawjson.Object {
+			c.x.format.request(&c.x, body)
+		}
+	}
+	c.recordRequest()
+	c.sent.b = nil
+}
+
+// takeResponse reads the answer as the client reads it.
+func (c *call) takeResponse(ctx context.Context, resp *http.Response) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.status, c.length = resp.StatusCode, resp.ContentLength
+	if resp.Body == nil || resp.Body == http.NoBody || resp.StatusCode == http.StatusSwitchingProtocols {
+		c.end(nil, "")
+		return
+	}
+	c.prepare(resp)
+	resp.Body = &answerBody{resp.Body, c}
+	if ctx.Done() != nil {
+		c.unwatch = context.AfterFunc(ctx, func() { c.finish(ctx.Err()) })
+	}
+}
+
+// prepare makes the readers of the answer.
+func (c *call) prepare(resp *http.Response) {
+	kind := mediaType(resp.Header)
+	lines := kind == "application/x-ndjson" || kind == "application/jsonl" || c.x.lines && c.streamAsked() && resp.StatusCode < 300
+	var read func([]byte)
+	if c.streams = kind == "text/event-stream" || lines; c.streams {
+		c.split = &splitter{limit: c.t.limit, lines: lines, emit: c.chunk}
+		read = c.split.write
+	} else {
+		c.got = &capture{limit: c.t.limit}
+		read = c.got.write
+	}
+	switch resp.Header.Get("Content-Encoding") {
+	case "", "identity":
+	case "gzip", "x-gzip":
+		c.inflate = newInflater(read)
+	default:
+		c.encoding = resp.Header.Get("Content-Encoding")
+	}
+}
+
+func (c *call) streamAsked() bool { return c.x.streamed || c.x.stream }
+
+// answerBody is the body of an answer that is read as it passes.
+type answerBody struct {
+	io.ReadCloser
+	c *call
+}
+
+func (b *answerBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if n > 0 || err != nil {
+		b.c.read(p[:n], err)
+	}
+	return n, err
+}
+
+// Close ends the event, unless the answer was over.
+func (b *answerBody) Close() error {
+	if b.c.failed() {
+		b.readError()
+	}
+	b.c.close()
+	return b.ReadCloser.Close()
+}
+
+// What is read of the body of an error that the client closes unread, as those do
+// that try again, and how long Close waits for it. Nearly always it is there.
+const (
+	errorBytes = 64 << 10
+	errorWait  = 100 * time.Millisecond
+)
+
+// readError reads an error for the event alone. Where it does not come in time,
+// Close breaks off the reading.
+func (b *answerBody) readError() {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		p := make([]byte, 4<<10)
+		for read := 0; read < errorBytes; {
+			n, err := b.Read(p)
+			if err != nil {
+				return
+			}
+			read += n
+		}
+	}()
+	timer := time.NewTimer(errorWait)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	}
+}
+
+// failed reports whether the answer is an error that was not read to its end.
+func (c *call) failed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.ended && c.status >= http.StatusBadRequest
+}
+
+// read takes what the client was given.
+func (c *call) read(p []byte, err error) {
+	now := time.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		return
+	}
+	c.arrived = now
+	c.seen += int64(len(p))
+	if len(p) > 0 {
+		c.feed(p)
+	}
+	switch {
+	case c.x.done && c.streams:
+		c.end(nil, "")
+	case errors.Is(err, io.EOF) || err == nil && c.length >= 0 && c.seen >= c.length:
+		c.end(nil, endEOF)
+	case err != nil:
+		c.end(err, "")
+	}
+}
+
+func (c *call) feed(p []byte) {
+	if c.broken || c.encoding != "" {
+		return
+	}
+	defer c.guard()
+	switch {
+	case c.inflate != nil:
+		c.inflate.write(p)
+	case c.split != nil:
+		c.split.write(p)
+	default:
+		c.got.write(p)
+	}
+}
+
+// chunk reads an event of the stream.
+func (c *call) chunk(event string, data []byte) {
+	if c.x.done {
+		return
+	}
+	c.x.content = false
+	if string(data) == "[DONE]" {
+		c.x.done = true
+		return
+	}
+	body, err := rawjson.Parse(string(data))
+	if err != nil || rawjson.KindOf(body) != rawjson.Object {
+		c.x.skipped++
+		return
+	}
+	c.x.format.chunk(&c.x, event, body)
+	if c.x.content {
+		if c.first.IsZero() {
+			c.first = c.arrived
+		}
+		c.newest = c.arrived
+	}
+}
+
+// How a body ended that had not said so itself.
+const (
+	endEOF    = "eof"
+	endClosed = "closed"
+)
+
+func (c *call) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.end(nil, endClosed)
+}
+
+// finish ends the event because of an error.
+func (c *call) finish(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.end(err, "")
+}
+
+// end records what is known and ends the event, the first time that it is
+// called. The lock is held.
+func (c *call) end(err error, how string) {
+	if c.ended {
+		return
+	}
+	c.ended = true
+	if c.unwatch != nil {
+		c.unwatch()
+	}
+	if c.arrived.IsZero() {
+		c.arrived = time.Now()
+	}
+	c.readRest(how)
+	func() {
+		defer c.guard()
+		c.record(err, how)
+	}()
+	c.split, c.got, c.inflate, c.sent, c.x = nil, nil, nil, nil, exchange{}
+	if c.event != nil {
+		c.event.End()
+	}
+}
+
+// readRest reads what waited for the end.
+func (c *call) readRest(how string) {
+	defer c.guard()
+	if c.inflate != nil {
+		c.inflate.stop()
+	}
+	if c.sent != nil {
+		c.readRequest()
+	}
+	switch {
+	case c.broken:
+	case c.split != nil:
+		if !c.x.done && how == endEOF {
+			c.split.end()
+		}
+		c.x.skipped += c.split.skipped
+	case c.got != nil && !c.got.cut:
+		c.readAnswer(c.got.text())
+	case c.got != nil:
+		c.x.cut = true
+	}
+}

@@ -1,0 +1,336 @@
+package llmhttp
+
+import (
+	"slices"
+	"strings"
+
+	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/sessionspan/sessionspan"
+	"github.com/sessionspan/sessionspan/internal/rawjson"
+)
+
+// An exchange is a call and its answer, as a format has read them so far.
+type exchange struct {
+	route
+	asked string // model
+	// Of the request.
+	config     fields // parameters and tools, for honeyhive_config
+	attributes []attribute.KeyValue
+	system     []part
+	input      []message
+	inputs     fields // what is asked and is no message
+	tools      []string
+	streamed   bool // the answer is asked for as a stream
+
+	// Of the answer.
+	id, model string
+	choices   []*choice
+	outputs   fields // what is answered and is no message
+	usage     usage
+	tokens    anthropicTokens // what the usage is computed from
+	problem   *problem
+	metadata  fields
+	noted     []attribute.KeyValue // attributes of the answer
+	// Of the stream.
+	content bool // the last chunk brought content
+	done    bool // the protocol says that this is all
+	room    int  // bytes of content that may still be kept
+	cut     bool // there was more
+	blind   bool // content is not wanted
+	skipped int  // chunks that could not be read
+}
+
+// usage counts tokens as the conventions do: the input with what came from
+// caches, the output with reasoning.
+type usage struct {
+	sessionspan.Usage
+	known bool
+}
+
+// A problem is what a provider says went wrong.
+type problem struct {
+	kind    string // its code or type
+	message string
+}
+
+func (p *problem) text() string {
+	if p.kind == "" || p.message == "" {
+		return p.kind + p.message
+	}
+	return p.kind + ": " + p.message
+}
+
+// A choice is one of the answers, being put together.
+type choice struct {
+	index int
+	role  string
+	parts []*piece
+	// finish is in the words of the provider, ended in those of the conventions.
+	finish, ended string
+}
+
+// A piece is a part of an answer that comes in pieces.
+type piece struct {
+	part
+	key  int
+	more []byte // text, or the arguments of a tool
+}
+
+// choice returns a choice by its index.
+func (x *exchange) choice(index int) *choice {
+	for _, c := range x.choices {
+		if c.index == index {
+			return c
+		}
+	}
+	if len(x.choices) >= mostChoices {
+		x.cut = true
+		return x.choices[len(x.choices)-1]
+	}
+	c := &choice{index: index, role: "assistant"}
+	x.choices = append(x.choices, c)
+	slices.SortFunc(x.choices, func(a, b *choice) int { return a.index - b.index })
+	return c
+}
+
+// Bounds of what a server can make us keep, whatever it numbers.
+const (
+	mostChoices = 1 << 10
+	mostParts   = 1 << 13
+)
+
+// piece returns a part of an answer by its key.
+func (x *exchange) piece(c *choice, kind partKind, key int) *piece {
+	for _, p := range slices.Backward(c.parts) {
+		if p.key == key && p.kind == kind {
+			return p
+		}
+	}
+	if len(c.parts) >= mostParts {
+		x.cut = true
+		return c.parts[len(c.parts)-1]
+	}
+	p := &piece{part: part{kind: kind}, key: key}
+	c.parts = append(c.parts, p)
+	return p
+}
+
+// add appends what came to a piece.
+func (x *exchange) add(p *piece, text string) {
+	if text == "" {
+		return
+	}
+	x.content = true
+	if x.blind {
+		return
+	}
+	if len(text) > x.room {
+		x.cut = true
+		text = strings.ToValidUTF8(text[:max(0, x.room)], "")
+	}
+	x.room -= len(text)
+	p.more = append(p.more, text...)
+}
+
+// put adds a part of a stream that came whole. It keeps nothing of the chunk.
+func (x *exchange) put(c *choice, p part, key int) {
+	x.content = true
+	if x.blind {
+		p = part{kind: p.kind, json: "{}"}
+	}
+	size := 0
+	for _, s := range [...]*string{&p.text, &p.id, &p.name, &p.json, &p.annotations, &p.mime, &p.uri, &p.fileID} {
+		size += len(*s)
+		*s = strings.Clone(*s)
+	}
+	if size > x.room || len(c.parts) >= mostParts {
+		x.cut = true
+		return
+	}
+	x.room -= size
+	c.parts = append(c.parts, &piece{part: p, key: key})
+}
+
+// whole sets the parts of a choice that came whole.
+func (x *exchange) whole(c *choice, parts []part) {
+	c.parts = c.parts[:0]
+	for i, p := range parts {
+		c.parts = append(c.parts, &piece{part: p, key: i})
+	}
+	x.content = x.content || len(parts) > 0
+}
+
+// message returns the choice put together.
+func (c *choice) message() message {
+	m := message{role: c.role, finish: c.finish, ended: c.ended}
+	for _, p := range c.parts {
+		q := p.part
+		if len(p.more) > 0 {
+			switch q.kind {
+			case partCall:
+				q.json = arguments(string(p.more))
+			case partOther: // a tool that runs at the provider: its input comes in pieces
+				q.json = withInput(q.json, arguments(string(p.more)))
+			default:
+				q.text += string(p.more)
+			}
+		}
+		m.parts = append(m.parts, q)
+	}
+	return m
+}
+
+// A param is a field of a request that says how the model is to work.
+type param struct {
+	field  string // of the provider's API
+	key    string // in the configuration
+	name   attribute.Key
+	typing typing
+}
+
+type typing uint8
+
+const (
+	asIs typing = iota // not an attribute
+	asInt
+	asFloat
+	asText
+	asTexts
+)
+
+// param reads a field, if it is in the table.
+func (x *exchange) param(table []param, field, value string) {
+	if value == "null" {
+		return
+	}
+	for i := range table {
+		p := &table[i]
+		if p.field != field {
+			continue
+		}
+		if x.blind && !plain(value) {
+			return
+		}
+		x.config.json(p.key, value)
+		kind := rawjson.KindOf(value)
+		switch {
+		case p.typing == asInt && kind == rawjson.Number:
+			x.attributes = append(x.attributes, p.name.Int64(number(value)))
+		case p.typing == asFloat && kind == rawjson.Number:
+			x.attributes = append(x.attributes, p.name.Float64(float(value)))
+		case p.typing == asText && kind == rawjson.String:
+			x.attributes = append(x.attributes, p.name.String(word(value)))
+		case p.typing == asTexts && kind == rawjson.String:
+			x.attributes = append(x.attributes, p.name.StringSlice([]string{word(value)}))
+		case p.typing == asTexts && kind == rawjson.Array:
+			var list []string
+			for v := range rawjson.Elements(value) {
+				list = append(list, word(v))
+			}
+			x.attributes = append(x.attributes, p.name.StringSlice(list))
+		}
+		return
+	}
+}
+
+// plain reports whether a value is neither a list nor an object.
+func plain(json string) bool {
+	kind := rawjson.KindOf(json)
+	return kind != rawjson.Array && kind != rawjson.Object
+}
+
+// tool adds a tool that the model may call: its name, description and the schema
+// of its parameters, as JSON. One that is built into the provider's service is
+// kept as it is.
+func (x *exchange) tool(name, description, schema, raw string) {
+	if x.blind {
+		return
+	}
+	if name == "" {
+		x.tools = append(x.tools, withoutSecrets(raw))
+		return
+	}
+	var o object
+	o.text("type", "function")
+	o.json("name", name)
+	o.json("description", description)
+	o.json("parameters", schema)
+	x.tools = append(x.tools, string(o.bytes()))
+}
+
+// fail keeps what a provider says went wrong. The first counts.
+func (x *exchange) fail(kind, message string) {
+	if x.problem == nil {
+		x.problem = &problem{kind: strings.Clone(kind), message: strings.Clone(message)}
+	}
+}
+
+// messages returns the answers.
+func (x *exchange) messages() []message {
+	list := make([]message, len(x.choices))
+	for i, c := range x.choices {
+		list[i] = c.message()
+	}
+	return list
+}
+
+// complete reports whether every choice has ended.
+func (x *exchange) complete() bool {
+	return len(x.choices) > 0 && !slices.ContainsFunc(x.choices, func(c *choice) bool { return c.finish == "" })
+}
+
+// conversation keeps the conversation that the caller named.
+func (x *exchange) conversation(id string) {
+	if id != "" {
+		x.attributes = append(x.attributes, attrConversationID.String(id))
+	}
+}
+
+// note keeps a word of the answer in the metadata and as an attribute, once.
+func (x *exchange) note(key string, name attribute.Key, value string) {
+	w := word(value)
+	if w == "" || slices.ContainsFunc(x.metadata, func(f field) bool { return f.key == key }) {
+		return
+	}
+	x.metadata.text(key, w)
+	if name != "" {
+		x.noted = append(x.noted, name.String(w))
+	}
+}
+
+// withInput replaces the input of a block.
+func withInput(block, input string) string {
+	var o object
+	for k, v := range rawjson.Members(block) {
+		if k != "input" {
+			o.json(k, v)
+		}
+	}
+	o.json("input", input)
+	return string(o.bytes())
+}
+
+// withoutSecrets returns a value without the members that hold keys to servers of
+// others, such as those of remote tools.
+func withoutSecrets(json string) string {
+	switch rawjson.KindOf(json) {
+	case rawjson.Object:
+		var o object
+		for k, v := range rawjson.Members(json) {
+			switch strings.ToLower(k) {
+			case "authorization", "authorization_token", "headers", "api_key", "key", "authentication":
+			default:
+				o.json(k, withoutSecrets(v))
+			}
+		}
+		return string(o.bytes())
+	case rawjson.Array:
+		b := []byte{'['}
+		for v := range rawjson.Elements(json) {
+			b = append(comma(b), withoutSecrets(v)...)
+		}
+		return string(append(b, ']'))
+	}
+	return json
+}

@@ -1,0 +1,399 @@
+package llmhttp
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/rawjson"
+)
+
+// A message is one of a conversation, whoever's API it came by.
+type message struct {
+	role, name string
+	parts      []part
+	finish     string // why the model stopped, in the provider's words
+	ended      string // the same in the words of the GenAI conventions
+}
+
+// A part is a piece of a message.
+type part struct {
+	kind        partKind
+	text        string // of text, reasoning, refusal
+	id, name    string // of a tool's call or result
+	json        string // arguments, a result, or all of a part of another kind
+	annotations string // citations, as JSON
+
+	modality, mime string // of media
+	uri            string // where the media are; or
+	fileID         string // what the provider calls them; or
+	sha256         string // what was in place of them
+	size           int64
+}
+
+type partKind uint8
+
+const (
+	partText partKind = iota
+	partReasoning
+	partRefusal
+	partCall
+	partResult
+	partMedia
+	partOther // json holds it whole
+)
+
+// appendMessages writes messages in the shape of the GenAI conventions.
+func appendMessages(dst []byte, messages []message) []byte {
+	dst = append(dst, '[')
+	for i := range messages {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		m := &messages[i]
+		o := object{b: dst, start: len(dst)}
+		o.text("role", m.role)
+		o.text("name", m.name)
+		o.key("parts")
+		o.b = appendParts(o.b, m.parts)
+		o.text("finish_reason", m.ended)
+		dst = o.bytes()
+	}
+	return append(dst, ']')
+}
+
+func appendParts(dst []byte, parts []part) []byte {
+	dst = append(dst, '[')
+	for i := range parts {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = parts[i].append(dst, "content")
+	}
+	return append(dst, ']')
+}
+
+// append writes the part in the shape of the GenAI conventions. Text stands
+// under the given key.
+func (p *part) append(dst []byte, textKey string) []byte {
+	o := object{b: dst, start: len(dst)}
+	switch p.kind {
+	case partText:
+		o.text("type", "text")
+		o.always(textKey, p.text)
+		o.json("citations", p.annotations)
+	case partReasoning:
+		o.text("type", "reasoning")
+		o.always("content", p.text)
+	case partRefusal:
+		o.text("type", "refusal")
+		o.always("content", p.text)
+	case partCall:
+		o.text("type", "tool_call")
+		o.text("id", p.id)
+		o.text("name", p.name)
+		o.json("arguments", p.json)
+	case partResult:
+		o.text("type", "tool_call_response")
+		o.text("id", p.id)
+		o.text("name", p.name)
+		o.json("response", p.json)
+	case partMedia:
+		switch {
+		case p.fileID != "":
+			o.text("type", "file")
+			o.text("modality", p.modality)
+			o.text("mime_type", p.mime)
+			o.text("file_id", p.fileID)
+		default:
+			o.text("type", "uri")
+			o.text("modality", p.modality)
+			o.text("mime_type", p.mime)
+			if p.sha256 != "" {
+				o.text("uri", "urn:sha256:"+p.sha256)
+				o.text("sha256", p.sha256)
+				o.count("size", p.size)
+			} else {
+				o.always("uri", p.uri)
+			}
+		}
+		o.text("name", p.name)
+	default:
+		return append(dst, p.json...)
+	}
+	return o.bytes()
+}
+
+// appendChat writes messages as OpenAI's chat API has them, as the other buckets
+// of this library do: text alone is a string, results of tools are messages of
+// their own.
+func appendChat(dst []byte, messages []message) []byte {
+	dst = append(dst, '[')
+	for i := range messages {
+		m := &messages[i]
+		rest := 0
+		for j := range m.parts {
+			p := &m.parts[j]
+			if p.kind != partResult {
+				rest++
+				continue
+			}
+			o := object{b: comma(dst)}
+			o.start = len(o.b)
+			o.text("role", "tool")
+			o.text("name", p.name)
+			o.text("tool_call_id", p.id)
+			o.json("content", p.json)
+			dst = o.bytes()
+		}
+		if rest > 0 || len(m.parts) == 0 {
+			dst = m.appendChat(comma(dst))
+		}
+	}
+	return append(dst, ']')
+}
+
+// comma separates an element of a list from the one before it.
+func comma(dst []byte) []byte {
+	if dst[len(dst)-1] != '[' {
+		dst = append(dst, ',')
+	}
+	return dst
+}
+
+func (m *message) appendChat(dst []byte) []byte {
+	o := object{b: dst, start: len(dst)}
+	o.text("role", m.role)
+	o.text("name", m.name)
+	content, calls := 0, 0
+	rich := false
+	var reasoning, refusal, text []string
+	var annotations string
+	for i := range m.parts {
+		switch p := &m.parts[i]; p.kind {
+		case partText:
+			content++
+			text = append(text, p.text)
+			if p.annotations != "" {
+				annotations = p.annotations
+			}
+		case partReasoning:
+			reasoning = append(reasoning, p.text)
+		case partRefusal:
+			refusal = append(refusal, p.text)
+		case partCall:
+			calls++
+		case partMedia, partOther:
+			content++
+			rich = true
+		case partResult:
+		}
+	}
+	switch {
+	case rich:
+		o.key("content")
+		o.b = append(o.b, '[')
+		for i := range m.parts {
+			switch p := &m.parts[i]; p.kind {
+			case partText, partMedia, partOther:
+				o.b = p.append(comma(o.b), "text")
+			default:
+			}
+		}
+		o.b = append(o.b, ']')
+	case content > 0 || calls+len(reasoning)+len(refusal) == 0:
+		o.always("content", strings.Join(text, "\n"))
+		o.json("annotations", annotations)
+	}
+	if calls > 0 {
+		o.key("tool_calls")
+		o.b = append(o.b, '[')
+		for i := range m.parts {
+			if p := &m.parts[i]; p.kind == partCall {
+				o.b = p.appendCall(comma(o.b))
+			}
+		}
+		o.b = append(o.b, ']')
+	}
+	o.text("refusal", strings.Join(refusal, "\n"))
+	o.text("reasoning", strings.Join(reasoning, "\n"))
+	o.text("finish_reason", m.finish)
+	return o.bytes()
+}
+
+func (p *part) appendCall(dst []byte) []byte {
+	c := object{b: dst, start: len(dst)}
+	c.text("id", p.id)
+	c.text("type", "function")
+	c.key("function")
+	f := object{b: c.b, start: len(c.b)}
+	f.text("name", p.name)
+	f.json("arguments", p.json)
+	c.b = f.bytes()
+	return c.bytes()
+}
+
+// media returns a part for data in base64, which is not kept.
+func media(modality, mime, data string) part {
+	size, sum := digest(data)
+	return part{kind: partMedia, modality: modality, mime: mime, size: size, sha256: sum}
+}
+
+// mediaURL returns a part for a URL, which may hold the data itself.
+func mediaURL(modality, url string) part {
+	if rest, ok := strings.CutPrefix(url, "data:"); ok {
+		head, data, _ := strings.Cut(rest, ",")
+		mime, _, _ := strings.Cut(head, ";")
+		return media(modality, strings.Clone(mime), data)
+	}
+	return part{kind: partMedia, modality: modality, uri: url}
+}
+
+// arguments returns what a model wrote as arguments of a tool: the JSON that it
+// is, or a string.
+func arguments(text string) string {
+	if strings.TrimSpace(text) == "" {
+		return ""
+	}
+	if canonical, err := rawjson.Parse(text); err == nil {
+		return canonical
+	}
+	return quote(text)
+}
+
+func quote(text string) string { return string(rawjson.AppendString(nil, text)) }
+
+// An object is a JSON object being written to b, from start.
+type object struct {
+	b     []byte
+	start int
+}
+
+func (o *object) empty() bool { return len(o.b) == o.start }
+
+func (o *object) key(key string) {
+	if o.empty() {
+		o.b = append(o.b, '{')
+	} else {
+		o.b = append(o.b, ',')
+	}
+	o.b = append(rawjson.AppendString(o.b, key), ':')
+}
+
+// always writes a string.
+func (o *object) always(key, value string) {
+	o.key(key)
+	o.b = rawjson.AppendString(o.b, value)
+}
+
+// text writes a string, unless it is empty.
+func (o *object) text(key, value string) {
+	if value != "" {
+		o.always(key, value)
+	}
+}
+
+// json writes what is JSON already, unless it is empty.
+func (o *object) json(key, value string) {
+	if value != "" {
+		o.key(key)
+		o.b = append(o.b, value...)
+	}
+}
+
+func (o *object) count(key string, n int64) {
+	o.key(key)
+	o.b = strconv.AppendInt(o.b, n, 10)
+}
+
+func (o *object) bytes() []byte {
+	if o.empty() {
+		o.b = append(o.b, '{')
+	}
+	return append(o.b, '}')
+}
+
+// fields are members of an object that is put together in no certain order: what
+// is set again is replaced.
+type fields []field
+
+type field struct{ key, json string }
+
+// json sets a member to what is JSON already, unless it is empty.
+func (f *fields) json(key, value string) {
+	if value == "" {
+		return
+	}
+	for i := range *f {
+		if (*f)[i].key == key {
+			(*f)[i].json = value
+			return
+		}
+	}
+	*f = append(*f, field{key, value})
+}
+
+// text sets a member to a string, unless it is empty.
+func (f *fields) text(key, value string) {
+	if value != "" {
+		f.json(key, quote(value))
+	}
+}
+
+func (f *fields) count(key string, n int64) { f.json(key, strconv.FormatInt(n, 10)) }
+
+func (f *fields) decimal(key string, n float64) {
+	f.json(key, strconv.FormatFloat(n, 'f', 3, 64))
+}
+
+// object returns the object.
+func (f fields) object() honeyhive.Object {
+	var o object
+	for _, m := range f {
+		o.json(m.key, m.json)
+	}
+	return honeyhive.TrustedObject(string(o.bytes()))
+}
+
+// text returns a JSON string decoded, and "" for any other value.
+func text(json string) string {
+	if rawjson.KindOf(json) != rawjson.String {
+		return ""
+	}
+	return rawjson.Unquote(json)
+}
+
+// word is text that is kept beyond the call: it holds no part of the body.
+func word(json string) string { return strings.Clone(text(json)) }
+
+// number returns a JSON number as a count, and 0 for any other value.
+func number(json string) int64 {
+	if n, err := strconv.ParseInt(json, 10, 64); err == nil {
+		return n
+	}
+	if f, err := strconv.ParseFloat(json, 64); err == nil && f > -1<<53 && f < 1<<53 {
+		return int64(f)
+	}
+	return 0
+}
+
+// float returns a JSON number, and 0 for any other value.
+func float(json string) float64 {
+	f, err := strconv.ParseFloat(json, 64)
+	if err != nil {
+		return 0
+	}
+	return f
+}
+
+// get returns a member of an object, "" where there is none or it is null.
+func get(json string, path ...string) string {
+	for _, key := range path {
+		v, ok := rawjson.Get(json, key)
+		if !ok || v == "null" {
+			return ""
+		}
+		json = v
+	}
+	return json
+}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package llmhttp_test
+
+const raceEnabled = false

@@ -1,0 +1,239 @@
+package llmhttp
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/sessionspan/sessionspan/internal/rawjson"
+)
+
+// Ollama's own API. The reference is
+// https://github.com/ollama/ollama/blob/main/docs/api.md. Streams are lines of
+// JSON, and are what a request gets that says nothing of them. OpenAI's API,
+// which Ollama has too, is in openai.go.
+
+// ollamaRoute recognises the paths of Ollama at its port, or on hosts that are
+// known: they say too little for others.
+func ollamaRoute(r *http.Request, last string, known bool) (route, bool) {
+	if !known && !strings.HasSuffix(r.URL.Host, ":11434") {
+		return route{}, false
+	}
+	path := r.URL.Path
+	found := route{provider: "ollama", operation: opChat, lines: true}
+	switch {
+	case last == "chat" && strings.HasSuffix(path, "/api/chat"):
+		found.format = ollamaChat{}
+	case last == "generate" && strings.HasSuffix(path, "/api/generate"):
+		found.format, found.operation = ollamaChat{}, opTextCompletion
+	case last == "embed" && strings.HasSuffix(path, "/api/embed"), last == "embeddings" && strings.HasSuffix(path, "/api/embeddings"):
+		found.format, found.operation = ollamaEmbeddings{}, opEmbeddings
+	default:
+		return route{}, false
+	}
+	return found, true
+}
+
+var ollamaParams = []param{
+	{"temperature", "temperature", attrTemperature, asFloat},
+	{"top_p", "top_p", attrTopP, asFloat},
+	{"top_k", "top_k", attrTopK, asInt},
+	{"num_predict", "max_tokens", attrMaxTokens, asInt},
+	{"stop", "stop_sequences", attrStopSequences, asTexts},
+	{"frequency_penalty", "frequency_penalty", attrFrequencyPenalty, asFloat},
+	{"presence_penalty", "presence_penalty", attrPresencePenalty, asFloat},
+	{"repeat_penalty", "repeat_penalty", "", asIs},
+	{"num_ctx", "num_ctx", "", asIs},
+	{"seed", "seed", attrSeed, asInt},
+}
+
+// ollamaChat are calls of /api/chat and /api/generate.
+type ollamaChat struct{}
+
+func (ollamaChat) request(x *exchange, body string) {
+	x.streamed = true
+	for k, v := range rawjson.Members(body) {
+		switch k {
+		case "model":
+			x.asked = word(v)
+		case "stream":
+			x.streamed = v != "false"
+		case "options":
+			for k, v := range rawjson.Members(v) {
+				x.param(ollamaParams, k, v)
+			}
+		case "format":
+			if v != `""` && v != "null" {
+				x.attributes = append(x.attributes, attrOutputType.String("json"))
+				if !x.blind {
+					x.config.json("response_format", v)
+				}
+			}
+		case "think", "keep_alive":
+			if v != "null" {
+				x.config.json(k, v)
+			}
+		case "tools":
+			for tool := range rawjson.Elements(v) {
+				x.openAITool(tool)
+			}
+		case "system":
+			if s := text(v); s != "" && !x.blind {
+				x.system = []part{{kind: partText, text: s}}
+			}
+		case "prompt":
+			if !x.blind {
+				m := message{role: "user", parts: x.openAIContent(nil, v)}
+				m.parts = append(m.parts, ollamaImages(body)...)
+				x.input = append(x.input, m)
+			}
+		case "messages":
+			if x.blind {
+				continue
+			}
+			for m := range rawjson.Elements(v) {
+				x.input = append(x.input, x.ollamaMessage(m))
+			}
+		}
+	}
+}
+
+func ollamaImages(json string) []part {
+	var parts []part
+	for image := range rawjson.Elements(get(json, "images")) {
+		parts = append(parts, media("image", "", text(image)))
+	}
+	return parts
+}
+
+func (x *exchange) ollamaMessage(json string) message {
+	m := message{role: text(get(json, "role"))}
+	if m.role == "tool" {
+		m.parts = []part{{kind: partResult, id: text(get(json, "tool_call_id")), name: text(get(json, "tool_name")), json: get(json, "content")}}
+		return m
+	}
+	if s := text(get(json, "thinking")); s != "" {
+		m.parts = append(m.parts, part{kind: partReasoning, text: s})
+	}
+	m.parts = x.openAIContent(m.parts, get(json, "content"))
+	m.parts = append(m.parts, ollamaImages(json)...)
+	for call := range rawjson.Elements(get(json, "tool_calls")) {
+		m.parts = append(m.parts, openAICall(call))
+	}
+	return m
+}
+
+func (f ollamaChat) answer(x *exchange, body string) { f.chunk(x, "", body) }
+
+func (ollamaChat) terminated() {}
+
+func (ollamaChat) chunk(x *exchange, _, data string) {
+	var prompt, output string
+	var done bool
+	reason := ""
+	for k, v := range rawjson.Members(data) {
+		switch k {
+		case "model":
+			x.model = keep(x.model, v)
+		case "message":
+			x.ollamaDelta(v)
+		case "response", "thinking":
+			kind := partText
+			if k == "thinking" {
+				kind = partReasoning
+			}
+			if s := text(v); s != "" {
+				x.add(x.piece(x.choice(0), kind, 0), s)
+			}
+		case "error":
+			x.fail("", text(v))
+			x.done = true
+			return
+		case "done":
+			done = v == "true"
+		case "done_reason":
+			reason = word(v)
+		case "prompt_eval_count":
+			prompt = v
+		case "eval_count":
+			output = v
+		case "load_duration", "prompt_eval_duration", "eval_duration":
+			x.metadata.decimal(strings.TrimSuffix(k, "_duration")+"_ms", float(v)/1e6)
+		}
+	}
+	if !done {
+		return
+	}
+	x.done = true
+	c := x.choice(0)
+	c.finish = reason
+	if c.finish == "" {
+		c.finish = "stop"
+	}
+	c.ended = c.finish
+	for _, p := range c.parts {
+		if p.kind == partCall && c.finish == "stop" {
+			c.ended = "tool_call"
+		}
+	}
+	if prompt != "" || output != "" { // a prompt that was cached whole is not counted
+		x.usage = usage{known: true}
+		x.usage.InputTokens, x.usage.OutputTokens = number(prompt), number(output)
+	}
+}
+
+// ollamaDelta adds what a line brought of a message. Calls of tools come whole.
+func (x *exchange) ollamaDelta(m string) {
+	c := x.choice(0)
+	for k, v := range rawjson.Members(m) {
+		switch k {
+		case "thinking", "content":
+			kind := partText
+			if k == "thinking" {
+				kind = partReasoning
+			}
+			if s := text(v); s != "" {
+				x.add(x.piece(c, kind, 0), s)
+			}
+		case "tool_calls":
+			for call := range rawjson.Elements(v) {
+				x.put(c, openAICall(call), len(c.parts))
+			}
+		}
+	}
+}
+
+// ollamaEmbeddings are calls of /api/embed, and of /api/embeddings of old.
+type ollamaEmbeddings struct{}
+
+func (ollamaEmbeddings) request(x *exchange, body string) {
+	for k, v := range rawjson.Members(body) {
+		switch k {
+		case "model":
+			x.asked = word(v)
+		case "input", "prompt":
+			x.texts(v)
+		case "dimensions":
+			x.param(openAIParams, k, v)
+		}
+	}
+}
+
+func (ollamaEmbeddings) answer(x *exchange, body string) {
+	for k, v := range rawjson.Members(body) {
+		switch k {
+		case "model":
+			x.model = word(v)
+		case "embeddings":
+			x.vectors(v, "")
+		case "embedding":
+			x.vectors("["+v+"]", "")
+		case "prompt_eval_count":
+			x.usage = usage{known: true}
+			x.usage.InputTokens = number(v)
+		case "error":
+			x.fail("", text(v))
+		}
+	}
+}
+
+func (ollamaEmbeddings) chunk(*exchange, string, string) {}

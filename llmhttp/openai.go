@@ -1,0 +1,375 @@
+package llmhttp
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/sessionspan/sessionspan/internal/rawjson"
+)
+
+// OpenAI's API, and that of all servers that are compatible with it: what the
+// kinds of calls have in common. The reference is
+// https://platform.openai.com/docs/api-reference.
+
+// openAIRoute recognises OpenAI's API by the ends of its paths, below whatever
+// prefix a server has it: /v1, /openai/v1, /openai/deployments/NAME (Azure).
+func openAIRoute(r *http.Request, last string, known bool) (route, bool) {
+	path := r.URL.Path
+	found := route{provider: "openai", operation: opChat}
+	switch last {
+	case "completions":
+		switch {
+		case strings.HasSuffix(path, "/chat/completions"):
+			found.format, found.usageAsk = chatCompletions{}, true
+		case known || strings.HasSuffix(path, "/v1/completions"):
+			found.format, found.operation, found.usageAsk = textCompletions{}, opTextCompletion, true
+		}
+	case "responses":
+		if known || strings.HasSuffix(path, "/v1/responses") {
+			found.format = responses{}
+		}
+	case "embeddings":
+		if known || strings.HasSuffix(path, "/v1/embeddings") {
+			found.format, found.operation = openAIEmbeddings{}, opEmbeddings
+		}
+	}
+	if found.format == nil {
+		return route{}, false
+	}
+	if strings.HasSuffix(r.URL.Host, ":11434") {
+		found.provider = "ollama"
+	}
+	if _, rest, ok := strings.Cut(path, "/deployments/"); ok {
+		found.model, _, _ = strings.Cut(rest, "/")
+	}
+	return found, true
+}
+
+// openAIParams are the fields of requests that say how the model is to work.
+var openAIParams = []param{
+	{"temperature", "temperature", attrTemperature, asFloat},
+	{"top_p", "top_p", attrTopP, asFloat},
+	{"top_k", "top_k", attrTopK, asInt},
+	{"max_tokens", "max_tokens", attrMaxTokens, asInt},
+	{"max_completion_tokens", "max_tokens", attrMaxTokens, asInt},
+	{"max_output_tokens", "max_tokens", attrMaxTokens, asInt},
+	{"frequency_penalty", "frequency_penalty", attrFrequencyPenalty, asFloat},
+	{"presence_penalty", "presence_penalty", attrPresencePenalty, asFloat},
+	{"stop", "stop_sequences", attrStopSequences, asTexts},
+	{"seed", "seed", attrSeed, asInt},
+	{"reasoning_effort", "reasoning_effort", attrReasoningLevel, asText},
+	{"service_tier", "service_tier", attrServiceTier, asText},
+	{"previous_response_id", "previous_response_id", attrPreviousResponse, asText},
+	{"dimensions", "dimensions", attrDimensions, asInt},
+	{"encoding_format", "encoding_format", attrEncodingFormats, asTexts},
+	{"tool_choice", "tool_choice", "", asIs},
+	{"parallel_tool_calls", "parallel_tool_calls", "", asIs},
+	{"logprobs", "logprobs", "", asIs},
+	{"top_logprobs", "top_logprobs", "", asIs},
+	{"modalities", "modalities", "", asIs},
+	{"verbosity", "verbosity", "", asIs},
+	{"truncation", "truncation", "", asIs},
+	{"background", "background", "", asIs},
+	{"store", "store", "", asIs},
+	{"metadata", "request_metadata", "", asIs},
+}
+
+// openAICommon reads a field that several kinds of requests have.
+func (x *exchange) openAICommon(field, value string) {
+	switch field {
+	case "model":
+		x.asked = word(value)
+	case "stream":
+		x.streamed = value == "true"
+	case "n":
+		if n := number(value); n > 1 {
+			x.attributes = append(x.attributes, attrChoices.Int64(n))
+			x.config.json("n", value)
+		}
+	case "response_format":
+		x.outputType(value)
+	case "tools", "functions":
+		for tool := range rawjson.Elements(value) {
+			x.openAITool(tool)
+		}
+	default:
+		x.param(openAIParams, field, value)
+	}
+}
+
+// outputType reads which form the answer is to have.
+func (x *exchange) outputType(format string) {
+	switch text(get(format, "type")) {
+	case "json_object", "json_schema":
+		x.attributes = append(x.attributes, attrOutputType.String("json"))
+	case "text":
+		x.attributes = append(x.attributes, attrOutputType.String("text"))
+	}
+	if !x.blind && format != "null" {
+		x.config.json("response_format", format)
+	}
+}
+
+// openAITool reads a tool of chat completions, of responses, or a function of
+// old.
+func (x *exchange) openAITool(tool string) {
+	f := tool
+	if inner := get(tool, "function"); inner != "" {
+		f = inner
+	}
+	x.tool(get(f, "name"), get(f, "description"), get(f, "parameters"), tool)
+}
+
+// openAIUsage reads tokens under the names of chat completions and of responses.
+// The input holds the cached ones.
+func (x *exchange) openAIUsage(tokens string) {
+	if rawjson.KindOf(tokens) != rawjson.Object {
+		return
+	}
+	x.usage = usage{known: true}
+	u := &x.usage
+	for k, v := range rawjson.Members(tokens) {
+		switch k {
+		case "prompt_tokens", "input_tokens":
+			u.InputTokens = number(v)
+		case "completion_tokens", "output_tokens":
+			u.OutputTokens = number(v)
+		case "total_tokens":
+			u.TotalTokens = number(v)
+		case "prompt_tokens_details", "input_tokens_details":
+			u.CacheReadTokens = max(u.CacheReadTokens, number(get(v, "cached_tokens")))
+			u.CacheWriteTokens = number(get(v, "cache_write_tokens"))
+		case "completion_tokens_details", "output_tokens_details":
+			u.ReasoningTokens = number(get(v, "reasoning_tokens"))
+		case "prompt_cache_hit_tokens": // DeepSeek
+			u.CacheReadTokens = max(u.CacheReadTokens, number(v))
+		case "cost": // OpenRouter
+			x.metadata.json("cost", v)
+		}
+	}
+	// Some servers (xAI) count reasoning beside the output, not in it.
+	if u.ReasoningTokens > 0 && u.TotalTokens == u.InputTokens+u.OutputTokens+u.ReasoningTokens {
+		u.OutputTokens += u.ReasoningTokens
+	}
+}
+
+// openAIError reads the body of an error, of OpenAI or of a server that is
+// compatible more or less.
+func (x *exchange) openAIError(body string) bool {
+	e := get(body, "error")
+	switch rawjson.KindOf(e) {
+	case rawjson.Object:
+		code := get(e, "code")
+		kind := text(code)
+		if kind == "" {
+			kind = text(get(e, "type"))
+		}
+		if kind == "" {
+			kind = code // a number
+		}
+		x.fail(kind, text(get(e, "message")))
+		return true
+	case rawjson.String:
+		x.fail("", text(e))
+		return true
+	}
+	return false
+}
+
+// openAIProblem reads an error body without "error" (FastAPI, vLLM).
+func (x *exchange) openAIProblem(body string) {
+	if x.openAIError(body) {
+		return
+	}
+	for _, key := range [...]string{"message", "detail"} {
+		switch v := get(body, key); rawjson.KindOf(v) {
+		case rawjson.String:
+			x.fail(text(get(body, "type")), text(v))
+			return
+		case rawjson.Invalid, rawjson.Null:
+		default:
+			x.fail(text(get(body, "type")), v)
+			return
+		}
+	}
+}
+
+// openAIHead reads what every answer starts with.
+func (x *exchange) openAIHead(field, value string) {
+	switch field {
+	case "id":
+		x.id = keep(x.id, value)
+	case "model":
+		x.model = keep(x.model, value)
+	case "service_tier":
+		x.note("response_service_tier", attrServiceTierAnswer, value)
+	case "system_fingerprint":
+		x.note("system_fingerprint", attrFingerprint, value)
+	}
+}
+
+// openAIContent reads the content of a message: text, or a list of parts.
+func (x *exchange) openAIContent(parts []part, content string) []part {
+	switch rawjson.KindOf(content) {
+	case rawjson.String:
+		if s := text(content); s != "" {
+			parts = append(parts, part{kind: partText, text: s})
+		}
+	case rawjson.Array:
+		for p := range rawjson.Elements(content) {
+			parts = append(parts, openAIPart(p))
+		}
+	}
+	return parts
+}
+
+// openAIPart reads a part of the content of a message, of chat completions or of
+// responses.
+func openAIPart(p string) part {
+	if rawjson.KindOf(p) == rawjson.String {
+		return part{kind: partText, text: text(p)}
+	}
+	switch text(get(p, "type")) {
+	case "text", "input_text", "output_text", "summary_text", "reasoning_text":
+		return part{kind: partText, text: text(get(p, "text")), annotations: filled(get(p, "annotations"))}
+	case "refusal":
+		return part{kind: partRefusal, text: text(get(p, "refusal"))}
+	case "thinking": // Mistral
+		return part{kind: partReasoning, text: joined(get(p, "thinking"))}
+	case "image_url", "input_image", "video_url":
+		modality := "image"
+		url := get(p, "image_url")
+		if v := get(p, "video_url"); v != "" {
+			modality, url = "video", v
+		}
+		if inner := get(url, "url"); inner != "" {
+			url = inner
+		}
+		if id := text(get(p, "file_id")); id != "" {
+			return part{kind: partMedia, modality: modality, fileID: id}
+		}
+		return mediaURL(modality, text(url))
+	case "input_audio":
+		return media("audio", "audio/"+text(get(p, "input_audio", "format")), text(get(p, "input_audio", "data")))
+	case "file", "input_file":
+		f := p
+		if inner := get(p, "file"); inner != "" {
+			f = inner
+		}
+		m := part{kind: partMedia, modality: "document", uri: text(get(f, "file_url")), fileID: text(get(f, "file_id"))}
+		if data := text(get(f, "file_data")); data != "" {
+			if m = mediaURL("document", data); m.sha256 == "" {
+				m = media("document", "", data)
+			}
+		}
+		m.name = text(get(f, "filename"))
+		return m
+	}
+	return part{kind: partOther, json: p}
+}
+
+// joined returns the texts of a list of parts as one.
+func joined(content string) string {
+	if rawjson.KindOf(content) == rawjson.String {
+		return text(content)
+	}
+	var all []string
+	for p := range rawjson.Elements(content) {
+		all = append(all, openAIPart(p).text)
+	}
+	return strings.Join(all, "\n")
+}
+
+// filled returns a list that is not empty.
+func filled(list string) string {
+	if rawjson.KindOf(list) != rawjson.Array || list == "[]" {
+		return ""
+	}
+	return list
+}
+
+// keep returns the text of a field that every chunk repeats: the first counts.
+func keep(known, value string) string {
+	if known == "" {
+		return word(value)
+	}
+	return known
+}
+
+// openAIEmbeddings are calls of /embeddings. The vectors are not kept.
+type openAIEmbeddings struct{}
+
+func (openAIEmbeddings) request(x *exchange, body string) {
+	for k, v := range rawjson.Members(body) {
+		if k != "input" {
+			x.openAICommon(k, v)
+			continue
+		}
+		x.texts(v)
+	}
+}
+
+// texts reads what is to be embedded: a text, texts, or lists of tokens, of which
+// only the number is kept.
+func (x *exchange) texts(v string) {
+	if rawjson.KindOf(v) == rawjson.String {
+		v = "[" + v + "]"
+	}
+	count, words := 0, true
+	for e := range rawjson.Elements(v) {
+		count++
+		words = words && rawjson.KindOf(e) == rawjson.String
+	}
+	if words {
+		x.inputs.json("texts", v)
+	}
+	x.config.count("inputs", int64(count))
+}
+
+func (openAIEmbeddings) answer(x *exchange, body string) {
+	for k, v := range rawjson.Members(body) {
+		switch k {
+		case "data":
+			x.vectors(v, "embedding")
+		case "usage":
+			x.openAIUsage(v)
+		default:
+			x.openAIHead(k, v)
+		}
+	}
+	x.openAIProblem(body)
+}
+
+// vectors counts embeddings, which stand in a list, or in a field of the objects
+// of a list, as numbers or in base64 of 32 bits each.
+func (x *exchange) vectors(list, field string) {
+	var count, dimensions int64
+	for v := range rawjson.Elements(list) {
+		if field != "" {
+			v = get(v, field)
+		}
+		count++
+		if dimensions > 0 {
+			continue
+		}
+		switch rawjson.KindOf(v) {
+		case rawjson.Array:
+			for range rawjson.Elements(v) {
+				dimensions++
+			}
+		case rawjson.String:
+			size, _ := digest(text(v))
+			dimensions = size / 4
+		}
+	}
+	if count == 0 {
+		return
+	}
+	o := object{}
+	o.count("count", count)
+	o.count("dimensions", dimensions)
+	x.outputs.json("embeddings", string(o.bytes()))
+	x.noted = append(x.noted, attrDimensions.Int64(dimensions))
+}
+
+func (openAIEmbeddings) chunk(*exchange, string, string) {}

@@ -1,0 +1,178 @@
+package llmhttp
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/sessionspan/sessionspan"
+)
+
+// This file says what is a call of a model. A provider is a file of its own: an
+// entry in the table below, which recognises its requests, and a format for each
+// kind of call, which reads them.
+
+// A format reads one kind of call. All texts are canonical JSON. What it does
+// not expect it leaves out; it never fails.
+type format interface {
+	// request reads what was asked.
+	request(x *exchange, body string)
+	// answer reads an answer that came whole, or an error.
+	answer(x *exchange, body string)
+	// chunk reads an event of a stream. It sets content where the event brings
+	// what the model wrote, and done where the protocol ends.
+	chunk(x *exchange, event, data string)
+}
+
+// A terminated format says by done that a stream is over: one that ends without
+// is broken, unless every choice has ended.
+type terminated interface{ terminated() }
+
+// A route is what the address of a request says of the call.
+type route struct {
+	format    format
+	provider  string // as gen_ai.provider.name
+	operation string // as gen_ai.operation.name
+	model     string // where the path names it
+	stream    bool   // the path asks for a stream
+	lines     bool   // streams are lines of JSON
+	usageAsk  bool   // stream_options.include_usage is understood
+}
+
+func (r *route) kind() sessionspan.Kind {
+	if r.operation == opEmbeddings {
+		return sessionspan.Embedding
+	}
+	return sessionspan.Model
+}
+
+// Values of gen_ai.operation.name.
+const (
+	opChat           = "chat"
+	opTextCompletion = "text_completion"
+	opGenerate       = "generate_content"
+	opEmbeddings     = "embeddings"
+)
+
+// An API is what a server speaks.
+type API uint8
+
+// The APIs that are understood.
+const (
+	OpenAI    API = iota + 1 // chat completions, responses, embeddings; and all that is compatible
+	Anthropic                // messages
+	Gemini                   // generateContent and embeddings, of AI Studio and Vertex AI
+	Ollama                   // chat, generate and embed of Ollama itself
+)
+
+// apis recognise a request by its path. The last element of the path is given
+// with it. known says that the host speaks this API for certain, so that less
+// is asked of the path.
+var apis = [...]func(r *http.Request, last string, known bool) (route, bool){
+	OpenAI:    openAIRoute,
+	Anthropic: anthropicRoute,
+	Gemini:    geminiRoute,
+	Ollama:    ollamaRoute,
+}
+
+// A host is a server whose API is known.
+type host struct {
+	name     string // in lower case, with or without port; "*." for any sub-domain
+	api      API
+	provider string
+}
+
+// hosts are the public servers. Those that speak OpenAI's API have it below
+// different prefixes.
+var hosts = []host{
+	{"api.openai.com", OpenAI, "openai"},
+	{"*.api.openai.com", OpenAI, "openai"},
+	{"api.anthropic.com", Anthropic, "anthropic"},
+	{"*.openai.azure.com", OpenAI, "azure.ai.openai"},
+	{"*.cognitiveservices.azure.com", OpenAI, "azure.ai.openai"},
+	{"*.services.ai.azure.com", OpenAI, "azure.ai.inference"},
+	{"*.models.ai.azure.com", OpenAI, "azure.ai.inference"},
+	{"api.groq.com", OpenAI, "groq"},
+	{"api.mistral.ai", OpenAI, "mistral_ai"},
+	{"codestral.mistral.ai", OpenAI, "mistral_ai"},
+	{"openrouter.ai", OpenAI, "openrouter"},
+	{"api.deepseek.com", OpenAI, "deepseek"},
+	{"api.x.ai", OpenAI, "x_ai"},
+	{"api.perplexity.ai", OpenAI, "perplexity"},
+	{"api.moonshot.ai", OpenAI, "moonshot_ai"},
+	{"api.moonshot.cn", OpenAI, "moonshot_ai"},
+	{"api.together.xyz", OpenAI, "together_ai"},
+	{"api.fireworks.ai", OpenAI, "fireworks_ai"},
+	{"api.cerebras.ai", OpenAI, "cerebras"},
+	{"api.cohere.ai", OpenAI, "cohere"},
+	{"generativelanguage.googleapis.com", OpenAI, "gcp.gemini"},
+	{"*.googleapis.com", OpenAI, "gcp.vertex_ai"},
+	{"ollama.com", Ollama, "ollama"},
+}
+
+// maybeCall reports whether calls of models have such an end of their path.
+func maybeCall(last string) bool {
+	switch last {
+	case "completions", "responses", "embeddings", "messages", "chat", "generate", "embed":
+		return true
+	}
+	return strings.IndexByte(last, ':') >= 0
+}
+
+// recognise says what call a request is, if it is one. It allocates nothing.
+func (t *tracing) recognise(r *http.Request) (route, bool) {
+	if r.Method != http.MethodPost || r.URL == nil {
+		return route{}, false
+	}
+	path := r.URL.Path
+	tail := path[strings.LastIndexByte(path, '/')+1:]
+	if !maybeCall(tail) {
+		return route{}, false
+	}
+	address := r.URL.Host
+	for _, list := range [2][]host{t.hosts, hosts} {
+		known := false
+		for i := range list {
+			h := &list[i]
+			if !h.is(address) {
+				continue
+			}
+			known = true
+			if found, ok := apis[h.api](r, tail, true); ok {
+				if h.provider != "" {
+					found.provider = h.provider
+				}
+				return found, true
+			}
+		}
+		if known && len(t.hosts) > 0 && &list[0] == &t.hosts[0] {
+			return route{}, false // the caller knows better what the host speaks
+		}
+	}
+	for _, recognise := range apis {
+		if recognise == nil {
+			continue
+		}
+		if found, ok := recognise(r, tail, false); ok {
+			return found, true
+		}
+	}
+	return route{}, false
+}
+
+// is reports whether the host of a URL is meant.
+func (h *host) is(address string) bool {
+	name := h.name
+	wild := strings.HasPrefix(name, "*.")
+	if wild {
+		name = name[1:]
+	}
+	if !strings.Contains(strings.TrimSuffix(name, "]"), ":") || strings.HasSuffix(name, "]") {
+		if i := strings.LastIndexByte(address, ':'); i >= 0 && !strings.HasSuffix(address, "]") {
+			address = address[:i]
+		}
+	}
+	if wild {
+		return len(address) > len(name) && strings.EqualFold(address[len(address)-len(name):], name)
+	}
+	return strings.EqualFold(address, name)
+}

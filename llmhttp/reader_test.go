@@ -1,0 +1,152 @@
+package llmhttp
+
+import (
+	"bytes"
+	"compress/gzip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// events reads a stream in pieces of n bytes.
+func events(text string, n, limit int, lines bool) (list []string, skipped int) {
+	s := splitter{limit: limit, lines: lines, emit: func(event string, data []byte) { list = append(list, event+"|"+string(data)) }}
+	for piece := range slices.Chunk([]byte(text), n) {
+		s.write(bytes.Clone(piece))
+	}
+	s.end()
+	return list, s.skipped
+}
+
+func TestSplitter(t *testing.T) {
+	for _, c := range []struct {
+		text    string
+		lines   bool
+		want    []string
+		skipped int
+	}{
+		{text: "data: a\n\n", want: []string{"|a"}},
+		{text: "event: x\ndata:a\ndata: b\nid: 1\nretry: 2\n: no\n\ndata\n\n", want: []string{"x|a\nb", "|"}},
+		{text: "\ufeffdata: a\r\n\r\ndata: b\r\rdata: c\n\n", want: []string{"|a", "|b", "|c"}},
+		{text: "data: a", want: []string{"|a"}},
+		{text: "event: x\n\ndata:  a\n\n", want: []string{"| a"}},
+		{text: "data: " + strings.Repeat("a", 100) + "\n\ndata: b\n\n", want: []string{"|b"}, skipped: 1},
+		{text: "data: " + strings.Repeat("a", 40) + "\ndata: " + strings.Repeat("a", 40) + "\n\ndata: b\n\n", want: []string{"|b"}, skipped: 1},
+		{text: "{}\n\n{\"a\":1}\r\n [1]", lines: true, want: []string{"|{}", "|{\"a\":1}", "| [1]"}},
+		{text: strings.Repeat("a", 100) + "\n{}\n", lines: true, want: []string{"|{}"}, skipped: 1},
+	} {
+		for n := 1; n <= len(c.text); n++ {
+			got, skipped := events(c.text, n, 64, c.lines)
+			if diff := cmp.Diff(c.want, got); diff != "" || skipped != c.skipped {
+				t.Errorf("%q in pieces of %d: %d skipped, %s", c.text, n, skipped, diff)
+			}
+		}
+	}
+}
+
+func FuzzSplitter(f *testing.F) {
+	f.Add("\ufeffevent: x\r\ndata: a\rdata: b\n\n: c\n\ndata", 3, false)
+	f.Add("{}\r\n{}\n", 1, true)
+	f.Fuzz(func(t *testing.T, text string, n int, lines bool) {
+		whole, a := events(text, max(1, len(text)), 32, lines)
+		cut, b := events(text, 1+(n&0xff), 32, lines)
+		if diff := cmp.Diff(whole, cut); diff != "" || a != b {
+			t.Errorf("%d and %d skipped: %s", a, b, diff)
+		}
+		for _, e := range cut {
+			if len(e) > 32+257+16 {
+				t.Errorf("an event of %d bytes", len(e))
+			}
+		}
+	})
+}
+
+func kept(text string, n, limit int) string {
+	c := capture{limit: limit}
+	for piece := range slices.Chunk([]byte(text), n) {
+		c.write(bytes.Clone(piece))
+	}
+	return c.text()
+}
+
+func TestCapture(t *testing.T) {
+	words := strings.Repeat("many words ", 2000)
+	blob := strings.Repeat("QUJD", 2000)
+	sum := "llmhttp-blob:6000:" + func() string { _, s := digest(blob); return s }()
+	for text, want := range map[string]string{
+		`{"a":"` + words + `"}`:                               "",
+		`{"a":"` + blob[:4000] + `"}`:                         "",
+		`{"a":"` + blob + `","b":1}`:                          `{"a":"` + sum + `","b":1}`,
+		`["data:image/png;base64,` + blob + `"]`:              `["data:image/png;base64,` + sum + `"]`,
+		`["\"` + blob + `"]`:                                  "",
+		`["` + words + `","` + blob + `"]`:                    `["` + words + `","` + sum + `"]`,
+		`["` + strings.Repeat(`QUJD\/\/`, 1000) + `"]`:        "*",
+		`["` + strings.Repeat("é", 5000) + `\\"]`:             "",
+		`["unfinished ` + strings.Repeat(`\"`, 5000) + `\\"]`: "",
+	} {
+		for _, n := range []int{1, 7, 4096, len(text)} {
+			got := kept(text, n, 1<<20)
+			switch {
+			case want == "*":
+				if !strings.Contains(got, blobMark) {
+					t.Errorf("%.40q: %.100q", text, got)
+				}
+			case want == "" && got != text, want != "" && got != want:
+				t.Errorf("%.40q in pieces of %d: %.100q", text, n, got)
+			}
+		}
+	}
+	if got := kept(words, 10, 100); got != words[:100] {
+		t.Errorf("%q", got)
+	}
+	size, hash := digest(sum)
+	if s, h := digest(blob); size != s || hash != h || size != 6000 {
+		t.Error(size, hash)
+	}
+}
+
+func FuzzCapture(f *testing.F) {
+	f.Add(`{"a":"b\"`, 3, 5000)
+	f.Fuzz(func(t *testing.T, text string, n, times int) {
+		text = strings.Repeat(text, 1+(times&0x3fff)/(1+len(text)))
+		whole, cut := kept(text, max(1, len(text)), 20_000), kept(text, 1+(n&0xfff), 20_000)
+		if whole != cut || len(whole) > 20_000 {
+			t.Errorf("%q and %q", whole, cut)
+		}
+	})
+}
+
+func TestInflater(t *testing.T) {
+	var compressed bytes.Buffer
+	z := gzip.NewWriter(&compressed)
+	want := strings.Repeat("words and more words ", 10_000)
+	_, _ = z.Write([]byte(want[:1000]))
+	_ = z.Flush()
+	flushed := compressed.Len()
+	_, _ = z.Write([]byte(want[1000:]))
+	_ = z.Close()
+	for _, n := range []int{1, 100, compressed.Len()} {
+		var got bytes.Buffer
+		f := newInflater(func(b []byte) { got.Write(b) })
+		read := 0
+		for piece := range slices.Chunk(compressed.Bytes(), n) {
+			f.write(piece)
+			if read += len(piece); read == flushed && got.Len() != 1000 {
+				t.Errorf("%d bytes after the flush", got.Len())
+			}
+		}
+		f.write([]byte("rest"))
+		f.stop()
+		if got.String() != want {
+			t.Errorf("pieces of %d: %d bytes", n, got.Len())
+		}
+	}
+	for _, bad := range []string{"", "no gzip", compressed.String()[:20]} {
+		f := newInflater(func([]byte) {})
+		f.write([]byte(bad))
+		f.stop()
+		f.stop()
+	}
+}

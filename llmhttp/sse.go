@@ -1,0 +1,138 @@
+package llmhttp
+
+import "bytes"
+
+// A splitter takes a stream apart as it is pushed through: server-sent events,
+// as in section 9.2 of the HTML standard, or lines of JSON. It keeps what is
+// not complete yet, up to a limit; an event that is longer is skipped and
+// counted.
+type splitter struct {
+	limit int
+	lines bool // each line is an event of its own
+	// emit is given each event. The bytes are good until it returns.
+	emit func(event string, data []byte)
+
+	line    []byte // of what is not complete
+	event   string
+	data    []byte
+	hasData bool
+	long    bool // the line is longer than the limit
+	skip    bool // a part of the event was too long
+	afterCR bool // a line ended with CR: an LF that follows is part of it
+	begun   bool // the first line is behind us
+	skipped int  // events that were too long
+}
+
+// write takes the next bytes of the stream, and does not keep p.
+func (s *splitter) write(p []byte) {
+	for len(p) > 0 {
+		if s.afterCR {
+			s.afterCR = false
+			if p[0] == '\n' {
+				p = p[1:]
+				continue
+			}
+		}
+		i := lineEnd(p)
+		if i < 0 {
+			s.hold(p)
+			return
+		}
+		s.afterCR = p[i] == '\r'
+		line := p[:i]
+		if len(s.line) > 0 || s.long {
+			s.hold(line)
+			line = s.line
+		} else if len(line) > s.limit {
+			s.long = true
+		}
+		s.endLine(line)
+		s.line, s.long = s.line[:0], false
+		p = p[i+1:]
+	}
+}
+
+// lineEnd returns the index of the first CR or LF.
+func lineEnd(p []byte) int {
+	i := bytes.IndexByte(p, '\n')
+	if j := bytes.IndexByte(p[:last(i, len(p))], '\r'); j >= 0 {
+		return j
+	}
+	return i
+}
+
+// hold keeps a part of a line.
+func (s *splitter) hold(p []byte) {
+	if s.long || len(s.line)+len(p) > s.limit {
+		s.long = true
+		if room := min(len(p), 16-len(s.line)); room > 0 { // the name of the field is worth knowing
+			s.line = append(s.line, p[:room]...)
+		}
+		return
+	}
+	s.line = append(s.line, p...)
+}
+
+func (s *splitter) endLine(line []byte) {
+	if !s.begun {
+		s.begun = true
+		line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))
+	}
+	switch {
+	case s.lines:
+		switch {
+		case s.long:
+			s.skipped++
+		case len(bytes.TrimSpace(line)) > 0:
+			s.emit("", line)
+		}
+	case len(line) == 0:
+		s.dispatch()
+	default:
+		s.field(line)
+	}
+}
+
+func (s *splitter) field(line []byte) {
+	name, value, _ := bytes.Cut(line, []byte(":"))
+	value = bytes.TrimPrefix(value, []byte(" "))
+	switch string(name) {
+	case "data":
+		if s.long || len(s.data)+len(value)+1 > s.limit {
+			s.skip, s.data = true, s.data[:0]
+			return
+		}
+		if s.hasData {
+			s.data = append(s.data, '\n')
+		}
+		s.data = append(s.data, value...)
+		s.hasData = true
+	case "event":
+		if !s.long && len(value) <= 256 {
+			s.event = string(value)
+		}
+	}
+}
+
+func (s *splitter) dispatch() {
+	switch {
+	case s.skip:
+		s.skipped++
+	case s.hasData:
+		s.emit(s.event, s.data)
+	}
+	s.event, s.data, s.hasData, s.skip = "", s.data[:0], false, false
+}
+
+// end takes what is left at the end of the stream for complete: servers forget
+// the last empty line.
+func (s *splitter) end() {
+	if len(s.line) > 0 {
+		s.endLine(s.line)
+		s.line, s.long = nil, false
+	}
+	if !s.lines {
+		s.dispatch()
+	}
+	s.data = nil
+}

@@ -1,0 +1,241 @@
+package llmhttp
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+
+	"go.opentelemetry.io/otel/attribute"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/sessionspan/sessionspan"
+	"github.com/sessionspan/sessionspan/internal/genai"
+	"github.com/sessionspan/sessionspan/internal/rawjson"
+)
+
+// Transport returns a RoundTripper that traces calls of models on their way to
+// base. A nil base stands for http.DefaultTransport. Put it inside of transports
+// that write headers of their own, such as otelhttp's, so that it takes those off
+// which are no provider's business.
+func Transport(base http.RoundTripper, options ...Option) http.RoundTripper {
+	if base == nil {
+		base = http.DefaultTransport
+	}
+	return &transport{newTracing(options), base.RoundTrip}
+}
+
+type transport struct {
+	tracing *tracing
+	next    func(*http.Request) (*http.Response, error)
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r == nil {
+		return nil, errors.New("llmhttp: round trip: the request is nil")
+	}
+	return t.tracing.do(r, t.next)
+}
+
+// Middleware returns a function that traces calls of models on their way to
+// next, for clients that take one of this form. A call that passes through
+// several of this package is traced once, by the outermost.
+func Middleware(options ...Option) func(r *http.Request, next func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+	t := newTracing(options)
+	return func(r *http.Request, next func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+		if r == nil {
+			return next(r)
+		}
+		return t.do(r, next)
+	}
+}
+
+// tracedKey marks the context of a request that is traced already.
+type tracedKey struct{}
+
+func (t *tracing) do(r *http.Request, next func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+	found, ok := t.recognise(r)
+	if !ok || r.Context().Value(tracedKey{}) != nil || t.filter != nil && !t.filter(r) {
+		return next(r)
+	}
+	ctx, c := t.start(r, found)
+	if c == nil {
+		return next(outgoing(r, r.Context()))
+	}
+	sent := outgoing(r, context.WithValue(ctx, tracedKey{}, true))
+	c.takeRequest(sent)
+	returned := false
+	defer func() {
+		if !returned {
+			c.finish(errors.New("panic in the transport"))
+		}
+	}()
+	resp, err := next(sent)
+	returned = true
+	if err != nil {
+		c.finish(err)
+		return resp, err
+	}
+	if resp != nil {
+		if resp.Request == sent {
+			resp.Request = r
+		}
+		c.takeResponse(r.Context(), resp)
+	} else {
+		c.finish(nil)
+	}
+	return resp, nil
+}
+
+// outgoing returns a request of our own, without headers that are no provider's
+// business.
+func outgoing(r *http.Request, ctx context.Context) *http.Request { //nolint:revive // the request is what this is about
+	sent := r.WithContext(ctx)
+	for _, name := range [...]string{"Traceparent", "Tracestate", "Baggage"} {
+		if _, ok := r.Header[name]; ok {
+			sent.Header = r.Header.Clone()
+			sent.Header.Del("Traceparent")
+			sent.Header.Del("Tracestate")
+			sent.Header.Del("Baggage")
+			break
+		}
+	}
+	return sent
+}
+
+// start starts the event of a call, or takes the span that the client made for
+// it. It returns nil where nothing is recorded.
+func (t *tracing) start(r *http.Request, found route) (context.Context, *call) {
+	ctx := r.Context()
+	c := &call{t: t, request: r}
+	c.x.route = found
+	c.x.room, c.x.blind = t.limit, t.blind
+	if span := foreignSpan(ctx); span != nil {
+		c.span = span
+		c.begin()
+		return ctx, c
+	}
+	if t.tracer != nil {
+		ctx, c.event = t.tracer.StartEvent(ctx, found.kind(), found.operation)
+	} else {
+		ctx, c.event = sessionspan.StartEvent(ctx, found.kind(), found.operation)
+	}
+	if !c.event.IsRecording() {
+		return ctx, nil
+	}
+	c.span = c.event.Span()
+	c.begin()
+	return ctx, c
+}
+
+// foreignSpan returns the span of the context where the client made it for this
+// very call: it is of another tracer than ours and about a call of a model.
+func foreignSpan(ctx context.Context) trace.Span {
+	span := trace.SpanFromContext(ctx)
+	read, ok := span.(sdktrace.ReadOnlySpan)
+	if !ok || !span.IsRecording() || read.InstrumentationScope().Name == "github.com/sessionspan/sessionspan" {
+		return nil
+	}
+	for _, kv := range read.Attributes() {
+		if kv.Key == genai.OperationName && kv.Value.Type() == attribute.STRING {
+			switch kv.Value.AsString() {
+			case opChat, opTextCompletion, opGenerate, opEmbeddings:
+				return span
+			}
+		}
+	}
+	return nil
+}
+
+// takeRequest reads what is asked, from a copy of the body where the request has
+// one, or else as it is sent.
+func (c *call) takeRequest(sent *http.Request) {
+	defer c.guard()
+	kept := &capture{limit: c.t.limit}
+	c.sent = kept
+	switch {
+	case sent.Body == nil || sent.Body == http.NoBody:
+		c.readRequest()
+	case sent.GetBody != nil:
+		body, err := sent.GetBody()
+		if err != nil {
+			return
+		}
+		defer func() { _ = body.Close() }()
+		if c.t.askUsage && c.x.usageAsk {
+			body = c.askUsage(sent, body)
+		}
+		b := make([]byte, min(max(sent.ContentLength, 512), 32<<10))
+		for !kept.cut {
+			n, err := body.Read(b)
+			kept.write(b[:n])
+			if err != nil {
+				break
+			}
+		}
+		c.readRequest()
+	default:
+		sent.Body = &sentBody{sent.Body, c}
+	}
+}
+
+// sentBody keeps a body as it is sent.
+type sentBody struct {
+	io.ReadCloser
+	c *call
+}
+
+func (b *sentBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.c.mu.Lock()
+	defer b.c.mu.Unlock()
+	if !b.c.asked {
+		b.c.sent.write(p[:n])
+	}
+	return n, err
+}
+
+// mostAsk bounds the requests that are changed to ask for usage.
+const mostAsk = 64 << 20
+
+// askUsage adds stream_options to a request for a stream that has none, and
+// returns the body to read.
+func (c *call) askUsage(sent *http.Request, body io.ReadCloser) io.ReadCloser {
+	if sent.Header.Get("Content-Encoding") != "" || sent.ContentLength > mostAsk {
+		return body
+	}
+	data, err := io.ReadAll(io.LimitReader(body, mostAsk+1))
+	if err != nil || len(data) > mostAsk {
+		if again, err := sent.GetBody(); err == nil {
+			return again
+		}
+		return io.NopCloser(bytes.NewReader(data))
+	}
+	canonical, err := rawjson.Parse(string(data))
+	if err == nil && get(canonical, "stream") == "true" {
+		_, has := rawjson.Get(canonical, "stream_options")
+		at := bytes.IndexByte(data, '{') + 1
+		if !has && at > 0 {
+			data = bytes.Join([][]byte{data[:at], data[at:]}, []byte(`"stream_options":{"include_usage":true},`))
+			_ = sent.Body.Close()
+			sent.ContentLength = int64(len(data))
+			sent.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
+			sent.Body, _ = sent.GetBody()
+			if sent.Header.Get("Content-Length") != "" {
+				sent.Header = sent.Header.Clone()
+				sent.Header.Del("Content-Length")
+			}
+		}
+	}
+	return io.NopCloser(bytes.NewReader(data))
+}
+
+// mediaType returns a content type without its parameters.
+func mediaType(h http.Header) string {
+	kind, _, _ := strings.Cut(h.Get("Content-Type"), ";")
+	return strings.ToLower(strings.TrimSpace(kind))
+}

@@ -1,0 +1,447 @@
+package llmhttp_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/sessionspan/sessionspan"
+	"github.com/sessionspan/sessionspan/llmhttp"
+	"github.com/sessionspan/sessionspan/sessiontest"
+)
+
+const ask = `{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}`
+
+// TestNoDelay checks that the client gets each piece before the next is sent, and
+// that the time to the first token is that of the first content.
+func TestNoDelay(t *testing.T) {
+	next := make(chan struct{})
+	l := newLab(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		for _, p := range append(half, data(`[DONE]`)...) {
+			_, _ = io.WriteString(w, p)
+			w.(http.Flusher).Flush()
+			<-next
+		}
+	})
+	start := time.Now()
+	resp := open(t, l, l.ctx, half[0])
+	time.Sleep(30 * time.Millisecond)
+	next <- struct{}{}
+	b := make([]byte, len(half[1]))
+	_, _ = io.ReadFull(resp.Body, b)
+	content := time.Since(start)
+	next <- struct{}{}
+	time.Sleep(30 * time.Millisecond)
+	next <- struct{}{}
+	close(next)
+	_, _ = io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	l.end()
+	got, _ := l.attributes("chat m")["gen_ai.response.time_to_first_chunk"].(float64)
+	if d := content.Seconds() - got; d < 0 || d > 0.02 {
+		t.Errorf("time to first token %v, the client had it after %v", got, content)
+	}
+}
+
+func TestNoSecrets(t *testing.T) {
+	l := newLab(t, whole(401, `{"error":{"message":"bad","code":"c"}}`))
+	r := l.request("/v1/chat/completions?key=sk-secret", chatRequest)
+	r.Header.Set("X-Api-Key", "sk-secret")
+	r.Header.Set("Traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+	r.Header.Set("Tracestate", "a=b")
+	r.Header.Set("Baggage", "user=ann")
+	resp, err := l.client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, resp.Body)
+	_ = resp.Body.Close()
+	if r.Header.Get("Traceparent") == "" {
+		t.Error("the caller's request was changed")
+	}
+	for _, h := range []string{"Traceparent", "Tracestate", "Baggage"} {
+		if v := l.head[0].Get(h); v != "" {
+			t.Errorf("%s went to the provider: %s", h, v)
+		}
+	}
+	if l.head[0].Get("X-Api-Key") == "" || l.head[0].Get("Authorization") == "" {
+		t.Error("the key did not go to the provider")
+	}
+	// Middleware may see errors of a client, which name the URL.
+	m := llmhttp.Middleware()
+	_, _ = m(l.request("/v1/chat/completions?key=sk-secret", chatRequest), func(r *http.Request) (*http.Response, error) {
+		return nil, fmt.Errorf("wrapped: %w", &url.Error{Op: "Post", URL: r.URL.String(), Err: errors.New("down")})
+	})
+	l.end()
+	for _, span := range l.recorder.GetSpans() {
+		if s := fmt.Sprintf("%v %v %v", attributesOf(span.Attributes), span.Events, span.Status); strings.Contains(s, "sk-secret") {
+			t.Errorf("a key is in the span: %s", s)
+		}
+	}
+}
+
+// TestBodies sends bodies of all kinds.
+func TestBodies(t *testing.T) {
+	for name, set := range map[string]func(r *http.Request){
+		"with GetBody":   func(*http.Request) {},
+		"without":        func(r *http.Request) { r.GetBody = nil },
+		"unknown length": func(r *http.Request) { r.GetBody, r.ContentLength = nil, -1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var length int64
+			l := newLab(t, func(w http.ResponseWriter, r *http.Request) {
+				length = r.ContentLength
+				whole(200, chatAnswer)(w, r)
+			})
+			r := l.request("/v1/chat/completions", chatRequest)
+			set(r)
+			body, want := r.Body, r.ContentLength
+			resp, err := l.client.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.ReadAll(resp.Body)
+			_ = resp.Body.Close()
+			if l.got[0] != chatRequest || length != want || r.Body != body {
+				t.Errorf("the server got %d bytes: %q", length, l.got[0])
+			}
+			if e := l.only(); e.EventName.Or("") != "chat gpt-x" || !strings.Contains(e.Inputs.String(), "be brief") {
+				t.Errorf("%v %v", e.EventName, e.Inputs)
+			}
+		})
+	}
+	t.Run("nil", func(t *testing.T) {
+		l := newLab(t, whole(400, `{}`))
+		r := l.request("/v1/chat/completions", "")
+		r.Body, r.GetBody = nil, nil
+		resp, err := l.client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		l.only()
+	})
+	t.Run("no JSON", func(t *testing.T) {
+		l := newLab(t, whole(200, `no`))
+		if got, err := l.post("/v1/chat/completions", "\x00{"); got != "no" || err != nil {
+			t.Error(got, err)
+		}
+		if e := l.only(); e.EventName.Or("") != "chat" {
+			t.Error(e.EventName)
+		}
+	})
+}
+
+func TestLargeMedia(t *testing.T) {
+	image := strings.Repeat("QUJD", 3<<20)
+	body := `{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"see"},{"type":"image_url","image_url":{"url":"data:image/png;base64,` + image + `"}}]}]}`
+	l := newLab(t, whole(200, chatAnswer))
+	if _, err := l.post("/v1/chat/completions", body); err != nil || l.got[0] != body {
+		t.Fatal(err, len(l.got[0]))
+	}
+	e := l.only()
+	if s := e.Inputs.String(); len(s) > 1000 || !strings.Contains(s, `"size":9437184`) || !strings.Contains(s, `"image/png"`) {
+		t.Errorf("%.1000s", s)
+	}
+}
+
+func TestIncludeUsage(t *testing.T) {
+	l := newLab(t, stream(chatStream...), llmhttp.WithIncludeUsage())
+	for body, want := range map[string]string{
+		` {"model":"m","stream":true}`:                                         ` {"stream_options":{"include_usage":true},"model":"m","stream":true}`,
+		`{"stream":false,"model":"m"}`:                                         `{"stream":false,"model":"m"}`,
+		`{"stream":true,"stream_options":{"include_usage":false},"model":"m"}`: `{"stream":true,"stream_options":{"include_usage":false},"model":"m"}`,
+		`not json`: `not json`,
+	} {
+		l.got = nil
+		if _, err := l.post("/v1/chat/completions", body); err != nil || l.got[0] != want {
+			t.Errorf("%v: the server got %s, want %s", err, l.got[0], want)
+		}
+	}
+	l.end()
+}
+
+func TestOptions(t *testing.T) {
+	l := newLab(t, whole(200, `{}`),
+		llmhttp.WithName(func(c llmhttp.Call) string {
+			if c.Model == "panics" {
+				panic("no name")
+			}
+			return c.Provider + "/" + c.Model
+		}),
+		llmhttp.WithFilter(func(r *http.Request) bool { return r.Header.Get("X-Skip") == "" }),
+		llmhttp.WithHost("127.0.0.1", llmhttp.OpenAI, "vllm"), llmhttp.WithHost("x", 99, ""), llmhttp.WithoutContent(), nil)
+	_, _ = l.post("/proxy/responses", `{"model":"m","input":"secret words"}`)
+	_, _ = l.post("/proxy/responses", `{"model":"panics"}`)
+	_, _ = l.post("/proxy/responses", `{"model":"skipped"}`, "X-Skip", "1")
+	events := l.end()
+	if len(events) != 2 || events[0].EventName.Or("") != "vllm/m" || events[1].EventName.Or("") != "chat panics" {
+		t.Fatalf("%v", events)
+	}
+	for _, span := range l.recorder.GetSpans() {
+		if s := fmt.Sprint(attributesOf(span.Attributes)); strings.Contains(s, "secret words") {
+			t.Error(s)
+		}
+	}
+}
+
+// TestOnce checks that several of us are one, and that the span which a client
+// made for the call is used.
+func TestOnce(t *testing.T) {
+	l := newLab(t, whole(200, chatAnswer))
+	resp, err := llmhttp.Middleware()(l.request("/v1/chat/completions", chatRequest), l.client.Transport.RoundTrip)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+
+	ctx, span := l.provider.Tracer("com.example.sdk").Start(l.ctx, "sdk call", trace.WithAttributes(attribute.String("gen_ai.operation.name", "chat")))
+	resp, err = l.client.Do(l.request("/v1/chat/completions", chatRequest).WithContext(ctx))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	span.End()
+	events := l.end()
+	if len(events) != 2 || len(events[1].Children) > 0 || events[1].EventName.Or("") != "sdk call" {
+		t.Fatalf("%d events", len(events))
+	}
+	metadata(t, events[1], map[string]string{"prompt_tokens": "20"})
+	if !strings.Contains(events[1].Outputs.String(), "hello") {
+		t.Error(events[1].Outputs)
+	}
+}
+
+func TestGzip(t *testing.T) {
+	for name, pieces := range map[string][]string{"stream": chatStream, "whole": {chatAnswer}} {
+		t.Run(name, func(t *testing.T) {
+			var sent bytes.Buffer
+			l := newLab(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Encoding", "gzip")
+				w.Header().Set("Content-Type", map[string]string{"stream": "text/event-stream", "whole": "application/json"}[name])
+				z := gzip.NewWriter(io.MultiWriter(w, &sent))
+				for _, p := range pieces {
+					_, _ = io.WriteString(z, p)
+					_ = z.Flush()
+					w.(http.Flusher).Flush()
+				}
+				_ = z.Close()
+			})
+			got, err := l.post("/v1/chat/completions", ask, "Accept-Encoding", "gzip")
+			if err != nil || got != sent.String() {
+				t.Fatal(err)
+			}
+			e := l.only()
+			if !strings.Contains(e.Outputs.String(), `"finish_reason":"tool_calls"`) || e.Error.Or("") != "" {
+				t.Errorf("%v %v", e.Outputs, e.Error)
+			}
+		})
+	}
+	t.Run("unknown", func(t *testing.T) {
+		l := newLab(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Encoding", "br")
+			w.Header().Set("Content-Type", "text/event-stream")
+			_, _ = io.WriteString(w, "\x00\x01")
+		})
+		_, _ = l.post("/v1/chat/completions", ask, "Accept-Encoding", "br")
+		metadata(t, l.only(), map[string]string{"content_encoding": `"br"`})
+	})
+}
+
+func TestHugeLines(t *testing.T) {
+	long := strings.Repeat("é", 100<<10)
+	pieces := data(`{"choices":[{"index":0,"delta":{"content":"`+long+`"}}]}`, `{"choices":[{"index":0,"delta":{"content":"x"},"finish_reason":"stop"}]}`, `[DONE]`)
+	l := newLab(t, stream(pieces...))
+	got, err := l.post("/v1/chat/completions", ask)
+	if err != nil || got != strings.Join(pieces, "") {
+		t.Fatal(err)
+	}
+	l.only().AssertOutputs(`{"role":"assistant","content":"` + long + `x","finish_reason":"stop"}`)
+
+	l = newLab(t, stream(pieces...), llmhttp.WithLimit(1<<10))
+	_, _ = l.post("/v1/chat/completions", ask)
+	e := l.only()
+	e.AssertOutputs(`{"role":"assistant","content":"x","finish_reason":"stop"}`)
+	metadata(t, e, map[string]string{"chunks_skipped": "1"})
+}
+
+// TestBoundedMemory passes a long stream through with a small limit.
+func TestBoundedMemory(t *testing.T) {
+	chunk := data(`{"choices":[{"index":0,"delta":{"content":"` + strings.Repeat("a", 1000) + `"}}]}`)[0]
+	const chunks = 20_000
+	body := io.MultiReader(newRepeat(chunk, chunks), strings.NewReader("data: [DONE]\n\n"))
+	p := sessiontest.New(t)
+	ctx, s := p.Tracer.StartSession(t.Context(), "s")
+	base := roundTrip(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 200, ContentLength: -1, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: io.NopCloser(body)}, nil
+	})
+	r := httptest.NewRequestWithContext(ctx, http.MethodPost, "http://127.0.0.1/v1/chat/completions", strings.NewReader(ask))
+	resp, err := llmhttp.Transport(base, llmhttp.WithLimit(64<<10)).RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var most uint64
+	var m runtime.MemStats
+	b := make([]byte, 32<<10)
+	for i := 0; ; i++ {
+		if _, err := resp.Body.Read(b); err != nil {
+			break
+		}
+		if i%100 == 0 {
+			runtime.GC()
+			runtime.ReadMemStats(&m)
+			most = max(most, m.HeapAlloc)
+		}
+	}
+	_ = resp.Body.Close()
+	s.End()
+	if most > 16<<20 {
+		t.Errorf("%d bytes in use", most)
+	}
+	e := p.Session("s").Event("chat") // nobody read the request
+	metadata(t, e, map[string]string{"answer_truncated": "true"})
+	if n := len(e.Outputs.String()); n < 64<<10 || n > 65<<10 {
+		t.Errorf("%d bytes of output", n)
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// repeat reads a text many times over.
+type repeat struct {
+	text string
+	rest string
+	n    int
+}
+
+func newRepeat(text string, n int) *repeat { return &repeat{text: text, n: n} }
+
+func (r *repeat) Read(p []byte) (int, error) {
+	if r.rest == "" {
+		if r.n == 0 {
+			return 0, io.EOF
+		}
+		r.n--
+		r.rest = r.text
+	}
+	n := copy(p, r.rest)
+	r.rest = r.rest[n:]
+	return n, nil
+}
+
+func TestConcurrent(t *testing.T) {
+	l := newLab(t, stream(chatStream...))
+	var wg sync.WaitGroup
+	for range 1000 {
+		wg.Go(func() {
+			ctx, cancel := context.WithCancel(l.ctx)
+			defer cancel()
+			resp, err := l.client.Do(l.request("/v1/chat/completions", ask).WithContext(ctx))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			go cancel() // races with the reading, and with Close
+			_, _ = io.ReadAll(resp.Body)
+			_ = resp.Body.Close()
+		})
+	}
+	wg.Wait()
+	soon(t, "the end of all", func() bool { return l.ended() == 1000 })
+	if n := len(l.end()); n != 1000 {
+		t.Errorf("%d events", n)
+	}
+}
+
+func TestPanicOfBase(t *testing.T) {
+	l := newLab(t, nil)
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the panic was swallowed")
+			}
+		}()
+		_, _ = llmhttp.Middleware()(l.request("/v1/chat/completions", ask), func(*http.Request) (*http.Response, error) { panic("base") })
+	}()
+	if e := l.only(); e.Error.Or("") == "" {
+		t.Error("no error")
+	}
+}
+
+func TestNotRecognised(t *testing.T) {
+	p := sessiontest.New(t)
+	ctx, s := p.Tracer.StartSession(t.Context(), "s")
+	want := &http.Response{StatusCode: 200, Body: http.NoBody}
+	var seen *http.Request
+	tr := llmhttp.Transport(roundTrip(func(r *http.Request) (*http.Response, error) { seen = r; return want, nil }))
+	for _, c := range []struct{ method, url string }{
+		{http.MethodGet, "https://api.openai.com/v1/chat/completions"}, {http.MethodPost, "https://api.openai.com/v1/files"},
+		{http.MethodPost, "https://example.com/v1/messages"}, {http.MethodPost, "https://example.com/api/chat"}, {http.MethodPost, "https://example.com/responses"},
+		{http.MethodPost, "https://example.com/a:b"}, {http.MethodPost, "https://example.com"},
+	} {
+		r := httptest.NewRequestWithContext(ctx, c.method, c.url, strings.NewReader("{}"))
+		resp, err := tr.RoundTrip(r)
+		if resp != want || err != nil || seen != r || resp.Body != http.NoBody {
+			t.Errorf("%s %s was touched", c.method, c.url)
+		}
+		if n := testing.AllocsPerRun(100, func() { resp, _ = tr.RoundTrip(r) }); n != 0 && !raceEnabled {
+			t.Errorf("%s %s: %v allocations", c.method, c.url, n)
+		}
+	}
+	s.End()
+	if n := len(p.Session("s").Events); n != 0 {
+		t.Errorf("%d events", n)
+	}
+	if _, err := tr.RoundTrip(nil); err == nil {
+		t.Error("no error for a nil request")
+	}
+}
+
+func BenchmarkNotRecognised(b *testing.B) {
+	want := &http.Response{StatusCode: 200, Body: http.NoBody}
+	tr := llmhttp.Transport(roundTrip(func(*http.Request) (*http.Response, error) { return want, nil }))
+	r := httptest.NewRequestWithContext(b.Context(), http.MethodPost, "https://api.openai.com/v1/files", http.NoBody)
+	b.ReportAllocs()
+	for b.Loop() {
+		_, _ = tr.RoundTrip(r)
+	}
+}
+
+// TestNoSession checks that calls outside of any session, and without a tracer,
+// pass.
+func TestNoSession(t *testing.T) {
+	p := sessiontest.New(t)
+	tr := llmhttp.Transport(roundTrip(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(chatAnswer))}, nil
+	}), llmhttp.WithTracer(p.Tracer))
+	for _, ctx := range []context.Context{t.Context(), p.Context(t.Context()), sessionspan.ContextWithTracer(t.Context(), nil)} {
+		r := httptest.NewRequestWithContext(ctx, http.MethodPost, "https://api.openai.com/v1/chat/completions", strings.NewReader(chatRequest))
+		resp, err := tr.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, _ := io.ReadAll(resp.Body); string(b) != chatAnswer {
+			t.Errorf("%q", b)
+		}
+		_ = resp.Body.Close()
+	}
+}
