@@ -186,12 +186,24 @@ func (b *bucketReader) merged() honeyhive.Object {
 			b.putMember(m)
 		}
 	}
+	more, fresh := false, true
 	for i := range b.members {
-		if b.counts(&b.members[i]) {
-			return b.whole.Merge(honeyhive.TrustedObject(b.text()))
+		if m := &b.members[i]; b.counts(m) {
+			_, had := b.inWhole(m.key)
+			more, fresh = true, fresh && !had
 		}
 	}
-	return b.whole
+	switch {
+	case !more:
+		return b.whole
+	case !fresh || b.whole.IsEmpty():
+		return b.whole.Merge(honeyhive.TrustedObject(b.text()))
+	}
+	// Nothing is replaced: the members stand behind those of the whole.
+	whole := b.whole.JSONText()
+	const perMember = 48
+	text := append(make([]byte, 0, len(whole)+perMember*len(b.members)), whole[:len(whole)-1]...)
+	return honeyhive.TrustedObject(string(append(b.appendMembers(text), '}')))
 }
 
 // readWhole reads the keys of the whole.
@@ -250,18 +262,20 @@ func (b *bucketReader) reset() {
 
 // text returns the members as a JSON object, but those that the whole has from
 // a better source.
-func (b *bucketReader) text() string {
-	text := []byte{'{'}
+func (b *bucketReader) text() string { return string(append(b.appendMembers([]byte{'{'}), '}')) }
+
+// appendMembers writes what text returns into an object that is open.
+func (b *bucketReader) appendMembers(text []byte) []byte {
 	for i := range b.members {
 		m := &b.members[i]
 		if !b.counts(m) {
 			continue
 		}
-		if len(text) > 1 {
+		if text[len(text)-1] != '{' {
 			text = append(text, ',')
 		}
 		text = append(rawjson.AppendString(text, m.key), ':')
 		text = m.append(text)
 	}
-	return string(append(text, '}'))
+	return text
 }
