@@ -290,8 +290,9 @@ func (w *worker) abandonAll() {
 			w.left++
 			w.account.done(r, Closed, false)
 		}
-		w.budget.change(-r.size)
+		w.freed += r.size
 	}
+	w.settleBudget()
 	w.mu.Lock()
 	for _, f := range w.flushes {
 		if !f.abandoned {

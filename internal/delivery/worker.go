@@ -41,6 +41,10 @@ type worker struct {
 
 	disk disk // what the spool has for us; unused without one
 
+	// taken and freed are bytes that the budget is to be told of: it is shared with
+	// the callers, so that one change for many records costs both sides less.
+	taken, freed int64
+
 	buffers buffers
 	scratch []byte // for a body while it is encoded
 }
@@ -93,6 +97,7 @@ func (w *worker) run() {
 		w.tendDisk(now)
 		w.announceDue(now)
 		w.dispatch(now)
+		w.settleBudget()
 		w.settle()
 		if len(w.outstanding) == 0 {
 			w.buffers.drop()
@@ -137,6 +142,7 @@ func (w *worker) accept() {
 	w.mu.Unlock()
 	for len(inbox) > 0 {
 		inbox = inbox[w.acceptSome(inbox):]
+		w.settleBudget()
 	}
 }
 
@@ -223,9 +229,21 @@ func (w *worker) charge(r *Record) {
 		r.Body = slices.Clone(r.Body) // without the room that it grew into
 	}
 	size := int64(cap(r.Body)) + overhead
-	w.budget.change(size - r.size)
+	w.taken += max(0, size-r.size)
+	w.freed += max(0, r.size-size)
 	r.size = size
 }
+
+// settleBudget tells the budget what was taken and freed.
+func (w *worker) settleBudget() {
+	if w.taken != 0 || w.freed != 0 {
+		w.budget.settle(w.taken, w.freed)
+		w.taken, w.freed = 0, 0
+	}
+}
+
+// inUse returns what the records take of the budget.
+func (w *worker) inUse() int64 { return w.budget.inUse() + w.taken - w.freed }
 
 // encode fills in a record, and reports whether it could.
 func (w *worker) encode(r *Record) bool {
@@ -354,7 +372,7 @@ func (w *worker) finish(r *Record, why Reason) {
 	if w.spool != nil && r.kept.log == w.spool.log {
 		delete(w.disk.own.direct, r.kept.seq)
 	}
-	w.budget.change(-r.size)
+	w.freed += r.size
 	w.outstandingLess(r.epoch, 1)
 	w.recycle(r)
 	if r.Kind == Opener {
