@@ -231,9 +231,9 @@ func (b *bucketReader) inWhole(key string) (string, bool) {
 		}
 		return "", false
 	}
-	for i := len(b.had) - 1; i >= 0; i-- {
-		if b.had[i].key == key {
-			return b.had[i].text, true
+	for _, p := range slices.Backward(b.had) {
+		if p.key == key {
+			return p.text, true
 		}
 	}
 	return "", false

@@ -88,7 +88,7 @@ func (k *compressor) compress(c Compression, pieces [][]byte) *deflated {
 	if d.by == nil || d.compression != c {
 		d.by, d.compression = c.encoder(), c
 	}
-	d.Buffer.Reset()
+	d.Reset()
 	d.by.Reset(&d.Buffer)
 	for _, p := range pieces {
 		_, _ = d.by.Write(p) // a bytes.Buffer takes all
