@@ -15,6 +15,9 @@ func (w *worker) charge(r *Record) {
 		r.Body = slices.Clone(r.Body) // without the room that it grew into
 	}
 	size := int64(cap(r.Body)) + overhead
+	if r.pooled {
+		size = int64(w.buffers.takes(r.Body)) + overhead
+	}
 	w.taken += max(0, size-r.size)
 	w.freed += max(0, r.size-size)
 	r.size = size

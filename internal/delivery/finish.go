@@ -278,7 +278,7 @@ func (w *worker) abandonAll() {
 		}
 		break
 	}
-	w.accept() // so that the spool has it too
+	w.acceptAll() // so that the spool has it too
 	// What is left is what the account still links.
 	for r := w.account.first(); r != nil; r = w.account.first() {
 		switch g := w.groups.get(r.Group); {

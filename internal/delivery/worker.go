@@ -45,6 +45,7 @@ type worker struct {
 	// the callers, so that one change for many records costs both sides less.
 	taken, freed int64
 
+	rest    []any // of the inbox, what is not taken over yet
 	buffers buffers
 	scratch []byte // for a body while it is encoded
 }
@@ -99,14 +100,19 @@ func (w *worker) run() {
 		w.dispatch(now)
 		w.settleBudget()
 		w.settle()
-		if len(w.outstanding) == 0 {
+		if len(w.outstanding)+len(w.rest) == 0 {
 			w.buffers.drop()
 		}
 		if w.ending && w.idle() {
 			return
 		}
 		w.timer.Reset(w.nextDue(now))
+		var more chan struct{}
+		if len(w.rest) > 0 {
+			more = ready
+		}
 		select {
+		case <-more:
 		case <-w.signal:
 		case s := <-w.results:
 			w.came(s)
@@ -131,18 +137,36 @@ func (w *worker) idle() bool {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return len(w.inbox) == 0 && w.inFlight == 0 && len(w.outstanding) == 0
+	return len(w.inbox)+len(w.rest) == 0 && w.inFlight == 0 && len(w.outstanding) == 0
 }
 
-// accept takes over the inbox.
+// ready is always ready.
+var ready = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
+// accept takes over some of the inbox: what has come back must not wait until a
+// long one is encoded, nor what can be sent.
 func (w *worker) accept() {
-	w.mu.Lock()
-	inbox := w.inbox
-	w.inbox = nil
-	w.mu.Unlock()
-	for len(inbox) > 0 {
-		inbox = inbox[w.acceptSome(inbox):]
-		w.settleBudget()
+	if len(w.rest) == 0 {
+		w.mu.Lock()
+		w.rest, w.inbox = w.inbox, nil
+		w.mu.Unlock()
+	}
+	if len(w.rest) > 0 {
+		w.rest = w.rest[w.acceptSome(w.rest):]
+	}
+}
+
+// acceptAll takes over all of the inbox, to which nothing is added any more.
+func (w *worker) acceptAll() {
+	for more := true; more; {
+		w.accept()
+		w.mu.Lock()
+		more = len(w.rest)+len(w.inbox) > 0
+		w.mu.Unlock()
 	}
 }
 
