@@ -1,8 +1,9 @@
 package convert
 
 import (
-	"maps"
 	"slices"
+
+	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
@@ -27,10 +28,28 @@ const (
 // last is the rank of what counts only if nothing else in the dialect says it.
 func (r rank) last() rank { return r + rankRoom - 1 }
 
-// member is one key of a bucket.
+// member is one key of a bucket. Its value is a text, or an attribute that is
+// written when it is known to be needed.
 type member struct {
 	key, text string
+	value     attribute.Value
+	unwritten bool // the value stands for the text
 	rank      rank
+}
+
+func (m *member) append(dst []byte) []byte {
+	if m.unwritten {
+		return appendValue(dst, m.value, 0)
+	}
+	return append(dst, m.text...)
+}
+
+// json returns the value as text.
+func (m *member) json() string {
+	if m.unwritten {
+		return plain(m.value)
+	}
+	return m.text
 }
 
 // group stands for several keys that come from one attribute, or from a family
@@ -44,33 +63,50 @@ type group struct {
 
 // bucketReader collects one bucket of a record.
 type bucketReader struct {
-	whole     honeyhive.Object // from the attribute that holds the bucket
-	wholeKeys map[string]string
-	members   []member
-	places    map[string]int // of members by key, once there are many
-	groups    []group
+	whole   honeyhive.Object // from the attribute that holds the bucket
+	had     []pair           // the members of the whole, once they are asked for
+	hadAt   map[string]int   // of them by key, where there are many
+	members []member
+	places  map[string]int // of members by key, once there are many
+	groups  []group
 }
+
+// few is how many keys are looked through without an index.
+const few = 32
 
 // put sets a key, unless a better source has set it. Its place is that of the
 // first that did.
 func (b *bucketReader) put(key, text string, from rank) {
-	if i := b.place(key); i >= 0 {
-		if m := &b.members[i]; from <= m.rank {
-			m.text, m.rank = text, from
+	b.putMember(member{key: key, text: text, rank: from})
+}
+
+// putValue is put for the value of an attribute, a string as a JSON string.
+func (b *bucketReader) putValue(key string, v attribute.Value, from rank) {
+	b.putMember(member{key: key, value: v, unwritten: true, rank: from})
+}
+
+func (b *bucketReader) putMember(m member) {
+	if i := b.place(m.key); i >= 0 {
+		if m.rank <= b.members[i].rank {
+			b.members[i] = m
 		}
 		return
 	}
-	b.members = append(b.members, member{key, text, from})
+	b.members = append(b.members, m)
 	if b.places != nil {
-		b.places[key] = len(b.members) - 1
+		b.places[m.key] = len(b.members) - 1
 	}
 }
 
 // place returns the index of the member with the key, or -1.
 func (b *bucketReader) place(key string) int {
-	const few = 32
 	if len(b.members) <= few {
-		return slices.IndexFunc(b.members, func(m member) bool { return m.key == key })
+		for i := range b.members {
+			if b.members[i].key == key {
+				return i
+			}
+		}
+		return -1
 	}
 	if b.places == nil {
 		b.places = make(map[string]int, 2*len(b.members))
@@ -104,9 +140,9 @@ func (b *bucketReader) putObject(otherwise, text string, from rank) {
 // get returns the value that a key has so far. It is for the building of
 // groups.
 func (b *bucketReader) get(key string) (string, bool) {
-	text, ok := b.wholeKeys[key]
+	text, ok := b.inWhole(key)
 	if i := b.place(key); i >= 0 && (!ok || b.members[i].rank < rankGenAI) {
-		return b.members[i].text, true
+		return b.members[i].json(), true
 	}
 	return text, ok
 }
@@ -114,7 +150,7 @@ func (b *bucketReader) get(key string) (string, bool) {
 // taken reports whether a better source has one of the marks of a group.
 func (b *bucketReader) taken(g group) bool {
 	return slices.ContainsFunc(g.marks, func(mark string) bool {
-		if _, ok := b.wholeKeys[mark]; ok {
+		if _, ok := b.inWhole(mark); ok {
 			return true
 		}
 		i := b.place(mark)
@@ -139,37 +175,107 @@ func (b *bucketReader) object() honeyhive.Object {
 }
 
 func (b *bucketReader) merged() honeyhive.Object {
-	if !b.whole.IsEmpty() {
-		b.wholeKeys = maps.Collect(rawjson.Members(b.whole.JSONText()))
-	}
+	b.readWhole()
 	slices.SortStableFunc(b.groups, func(x, y group) int { return int(x.rank - y.rank) })
 	for _, g := range b.groups {
 		if b.taken(g) {
 			continue
 		}
 		for _, m := range g.build(b) {
-			b.put(m.key, m.text, g.rank)
+			m.rank = g.rank
+			b.putMember(m)
 		}
 	}
-	if text := b.text(); text != "{}" {
-		return b.whole.Merge(honeyhive.TrustedObject(text))
+	more, fresh := false, true
+	for i := range b.members {
+		if m := &b.members[i]; b.counts(m) {
+			_, had := b.inWhole(m.key)
+			more, fresh = true, fresh && !had
+		}
 	}
-	return b.whole
+	switch {
+	case !more:
+		return b.whole
+	case !fresh || b.whole.IsEmpty():
+		return b.whole.Merge(honeyhive.TrustedObject(b.text()))
+	}
+	// Nothing is replaced: the members stand behind those of the whole.
+	whole := b.whole.JSONText()
+	const perMember = 48
+	text := append(make([]byte, 0, len(whole)+perMember*len(b.members)), whole[:len(whole)-1]...)
+	return honeyhive.TrustedObject(string(append(b.appendMembers(text), '}')))
+}
+
+// readWhole reads the keys of the whole.
+func (b *bucketReader) readWhole() {
+	if b.whole.IsEmpty() {
+		return
+	}
+	for k, v := range rawjson.Members(b.whole.JSONText()) {
+		b.had = append(b.had, pair{k, v})
+	}
+	if len(b.had) > few {
+		b.hadAt = make(map[string]int, len(b.had))
+		for i := range b.had {
+			b.hadAt[b.had[i].key] = i
+		}
+	}
+}
+
+// inWhole returns what the whole has under a key. Where it has it more than once
+// the last one counts.
+func (b *bucketReader) inWhole(key string) (string, bool) {
+	if b.hadAt != nil {
+		if i, ok := b.hadAt[key]; ok {
+			return b.had[i].text, true
+		}
+		return "", false
+	}
+	for _, p := range slices.Backward(b.had) {
+		if p.key == key {
+			return p.text, true
+		}
+	}
+	return "", false
+}
+
+// counts reports whether a member says what the whole does not say from a better
+// source.
+func (b *bucketReader) counts(m *member) bool {
+	if m.rank < rankGenAI {
+		return true
+	}
+	_, ok := b.inWhole(m.key)
+	return !ok
+}
+
+// reset makes the reader as new. It keeps no more room than a span takes.
+func (b *bucketReader) reset() {
+	clear(b.had)
+	clear(b.members)
+	clear(b.groups)
+	*b = bucketReader{had: b.had[:0], members: b.members[:0], groups: b.groups[:0]}
+	if cap(b.had)+cap(b.members)+cap(b.groups) > 4*few {
+		*b = bucketReader{}
+	}
 }
 
 // text returns the members as a JSON object, but those that the whole has from
 // a better source.
-func (b *bucketReader) text() string {
-	text := []byte{'{'}
-	for _, m := range b.members {
-		if _, ok := b.wholeKeys[m.key]; ok && m.rank >= rankGenAI {
+func (b *bucketReader) text() string { return string(append(b.appendMembers([]byte{'{'}), '}')) }
+
+// appendMembers writes what text returns into an object that is open.
+func (b *bucketReader) appendMembers(text []byte) []byte {
+	for i := range b.members {
+		m := &b.members[i]
+		if !b.counts(m) {
 			continue
 		}
-		if len(text) > 1 {
+		if text[len(text)-1] != '{' {
 			text = append(text, ',')
 		}
 		text = append(rawjson.AppendString(text, m.key), ':')
-		text = append(text, m.text...)
+		text = m.append(text)
 	}
-	return string(append(text, '}'))
+	return text
 }

@@ -153,7 +153,8 @@ func AllBuckets() []Bucket {
 // cannot read as the contract has it is kept as text. It may be called from
 // many goroutines at once.
 func Convert(s *Span) Record {
-	r := reader{span: s}
+	r := newReader(s)
+	defer r.free()
 	for _, kv := range s.Attributes {
 		r.attribute(kv)
 	}

@@ -61,7 +61,7 @@ func (r *reader) lastException() exception {
 	attributes := r.exceptionAttrs
 	if r.exception != nil {
 		for _, kv := range attributes {
-			r.buckets[Metadata].put(valid(string(kv.Key)), plain(kv.Value), rankRest)
+			r.buckets[Metadata].putValue(valid(string(kv.Key)), kv.Value, rankRest)
 		}
 		attributes = r.exception.Attributes
 	}
@@ -75,7 +75,7 @@ func (r *reader) lastException() exception {
 			x.message = valid(str(kv.Value))
 			continue
 		}
-		x.about.put(name, plain(kv.Value), rankRest)
+		x.about.putValue(name, kv.Value, rankRest)
 	}
 	return x
 }

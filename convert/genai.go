@@ -20,14 +20,14 @@ var genAI = dialect{
 		set("gen_ai.operation.name", "event_type, metadata.operation_name", func(r *reader, v attribute.Value, from rank) {
 			r.genAI.operation = str(v)
 			r.eventType.put(operationTypes[str(v)], from)
-			r.buckets[Metadata].put("operation_name", plain(v), from)
+			r.buckets[Metadata].putValue("operation_name", v, from)
 		}),
 		to("gen_ai.provider.name", Config, "provider"),
 		to("gen_ai.system", Config, "provider"),
 		to("gen_ai.request.model", Config, "model"),
 		set("gen_ai.response.model", "metadata.response_model, config.model", func(r *reader, v attribute.Value, from rank) {
-			r.buckets[Metadata].put("response_model", plain(v), from)
-			r.buckets[Config].put("model", plain(v), from)
+			r.buckets[Metadata].putValue("response_model", v, from)
+			r.buckets[Config].putValue("model", v, from)
 		}),
 		to("gen_ai.output.type", Config, "output_type"),
 		to("gen_ai.embeddings.dimension.count", Config, "dimensions"),
@@ -75,7 +75,7 @@ var genAI = dialect{
 			if seconds, ok := finite(v); ok {
 				v = attribute.Float64Value(seconds * 1000)
 			}
-			r.buckets[Metadata].put("time_to_first_chunk_ms", plain(v), from)
+			r.buckets[Metadata].putValue("time_to_first_chunk_ms", v, from)
 		}),
 		to("gen_ai.response.finish_reasons", Metadata, "finish_reasons"),
 		to("openai.response.service_tier", Metadata, "response_service_tier"),
@@ -91,7 +91,7 @@ var genAI = dialect{
 		setText("session.id", "session_id", func(r *reader) *ranked { return &r.sessionID }),
 		set("gen_ai.conversation.id", "session_id, metadata.conversation_id", func(r *reader, v attribute.Value, from rank) {
 			r.sessionID.put(str(v), from)
-			r.buckets[Metadata].put("conversation_id", plain(v), from)
+			r.buckets[Metadata].putValue("conversation_id", v, from)
 		}),
 		to("user.id", UserProperties, "user_id"),
 		to("enduser.id", UserProperties, "user_id"),
@@ -156,17 +156,23 @@ func (r *reader) finishGenAI(from rank) {
 		}
 		r.buckets[at].put("records", structured(p.records), from)
 	}
-	if total, ok := sum(r.promptTokens, r.completionTokens); ok {
-		r.buckets[Metadata].putGroup(rankDerived, []string{"total_tokens"}, func(*bucketReader) []member {
-			return []member{{key: "total_tokens", text: total}}
+	if r.promptTokens.set && r.completionTokens.set {
+		prompt, completion := r.promptTokens, r.completionTokens
+		r.buckets[Metadata].putGroup(rankDerived, totalMarks, func(*bucketReader) []member {
+			if total, ok := sum(prompt, completion); ok {
+				return []member{{key: "total_tokens", text: total}}
+			}
+			return nil
 		})
 	}
 }
 
+var totalMarks = []string{"total_tokens"}
+
 // tokens puts a count into the metadata, and keeps it for the sum.
 func tokens(name, key string, at func(*reader) *ranked) rule {
 	return set(name, "metadata."+key, func(r *reader, v attribute.Value, from rank) {
-		r.buckets[Metadata].put(key, plain(v), from)
+		r.buckets[Metadata].putValue(key, v, from)
 		if v.Type() == attribute.INT64 {
 			at(r).put(plain(v), from)
 		}

@@ -82,22 +82,12 @@ func (r *reader) ownType(v attribute.Value, from rank) {
 // childrenIDs reads a list of ids, or one. The API refuses what is no UUID, so
 // that is kept in the metadata.
 func (r *reader) childrenIDs(v attribute.Value, _ rank) {
-	var given []string
-	switch text := structured(v); {
-	case v.Type() == attribute.STRINGSLICE:
-		given = v.AsStringSlice()
-	case rawjson.KindOf(text) == rawjson.Array:
-		for element := range rawjson.Elements(text) {
-			given = append(given, rawjson.Unquote(element))
-		}
-	case str(v) != "":
-		given = []string{str(v)}
-	}
+	given := textsOf(v)
 	ids := make([]string, 0, len(given))
 	var others []string
 	for _, s := range given {
 		if u, err := honeyhive.ParseUUID(s); err == nil && !u.IsZero() {
-			ids = append(ids, u.String())
+			ids = append(ids, canonicalID(s, u))
 		} else {
 			others = append(others, s)
 		}
@@ -106,6 +96,34 @@ func (r *reader) childrenIDs(v attribute.Value, _ rank) {
 	if len(others) > 0 {
 		r.original("children_ids", string(appendList(nil, others, rawjson.AppendString)))
 	}
+}
+
+// textsOf returns the elements of a list, or else the text alone.
+func textsOf(v attribute.Value) []string {
+	if v.Type() == attribute.STRINGSLICE {
+		return v.AsStringSlice()
+	}
+	if text := structured(v); rawjson.KindOf(text) == rawjson.Array {
+		var list []string
+		for element := range rawjson.Elements(text) {
+			list = append(list, rawjson.Unquote(element))
+		}
+		return list
+	}
+	if text := str(v); text != "" {
+		return []string{text}
+	}
+	return nil
+}
+
+// canonicalID returns the text of an id in lower case: the given one where it is.
+func canonicalID(given string, u honeyhive.UUID) string {
+	for i := range len(given) {
+		if given[i] <= 'F' && given[i] >= 'A' {
+			return u.String()
+		}
+	}
+	return given
 }
 
 // ownDuration reads a duration in milliseconds. What is no number is kept in

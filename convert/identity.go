@@ -2,7 +2,6 @@ package convert
 
 import (
 	"strings"
-	"sync"
 
 	"go.opentelemetry.io/otel/attribute"
 
@@ -24,12 +23,8 @@ func Identify(s *Span) Identity {
 		rec := Convert(s)
 		return rec.identity()
 	}
-	r := readers.Get().(*reader)
-	defer func() {
-		*r = reader{}
-		readers.Put(r)
-	}()
-	r.span = s
+	r := newReader(s)
+	defer r.free()
 	for i := range s.Attributes {
 		kv := &s.Attributes[i]
 		found, ok := identityRules[string(kv.Key)]
@@ -49,8 +44,6 @@ func Identify(s *Span) Identity {
 func (r *Record) identity() Identity {
 	return Identity{SessionID: r.SessionID, EventID: r.EventID, Name: r.Name, Type: r.Type, Error: r.Error}
 }
-
-var readers = sync.Pool{New: func() any { return new(reader) }}
 
 // plainIdentity reports whether the identity of a span stands in its attributes
 // alone: it did not fail, since the text of an error comes from many places, and

@@ -23,20 +23,20 @@ var openInference = dialect{
 		set("openinference.span.kind", "event_type, metadata.span_kind", func(r *reader, v attribute.Value, from rank) {
 			r.openInference.kind = strings.ToUpper(str(v))
 			r.eventType.put(spanKinds[r.openInference.kind], from)
-			r.buckets[Metadata].put("span_kind", plain(v), from)
+			r.buckets[Metadata].putValue("span_kind", v, from)
 		}),
 		to("llm.provider", Config, "provider"),
 		set("llm.system", "config.system, config.provider", func(r *reader, v attribute.Value, from rank) {
-			r.buckets[Config].put("system", plain(v), from)
-			r.buckets[Config].put("provider", plain(v), from)
+			r.buckets[Config].putValue("system", v, from)
+			r.buckets[Config].putValue("provider", v, from)
 		}),
 		to("llm.request.model_name", Config, "model"),
 		to("llm.model_name", Config, "model"),
 		to("embedding.model_name", Config, "model"),
 		to("reranker.model_name", Config, "model"),
 		set("llm.response.model_name", "metadata.response_model, config.model", func(r *reader, v attribute.Value, from rank) {
-			r.buckets[Metadata].put("response_model", plain(v), from)
-			r.buckets[Config].put("model", plain(v), from)
+			r.buckets[Metadata].putValue("response_model", v, from)
+			r.buckets[Config].putValue("model", v, from)
 		}),
 		indexed("llm.tools.", "config.tools"),
 		to("llm.prompt_template.template", Config, "prompt_template"),

@@ -1,6 +1,8 @@
 package convert
 
 import (
+	"sync"
+
 	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
@@ -26,6 +28,24 @@ type reader struct {
 	genAI         genAIParts
 	openInference openInferenceParts
 	traceloop     traceloopParts
+}
+
+// readers are used again: most of what a span takes is the same for the next.
+var readers = sync.Pool{New: func() any { return new(reader) }}
+
+func newReader(s *Span) *reader {
+	r := readers.Get().(*reader)
+	r.span = s
+	return r
+}
+
+func (r *reader) free() {
+	buckets := r.buckets
+	for i := range buckets {
+		buckets[i].reset()
+	}
+	*r = reader{buckets: buckets}
+	readers.Put(r)
 }
 
 // family is what stands under the prefix of an indexed rule.
@@ -63,7 +83,7 @@ func (r *reader) attribute(kv attribute.KeyValue) {
 		found.readBelow(r, rest, kv.Value, found.from)
 		return
 	}
-	r.buckets[Metadata].put(key, plain(kv.Value), rankRest)
+	r.buckets[Metadata].putValue(key, kv.Value, rankRest)
 }
 
 // finish reads what several attributes say together, and keeps in the metadata

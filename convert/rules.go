@@ -22,7 +22,7 @@ type rule struct {
 // to puts the value under a key of a bucket.
 func to(name string, b Bucket, key string) rule {
 	return set(name, b.Field()+"."+key, func(r *reader, v attribute.Value, from rank) {
-		r.buckets[b].put(key, plain(v), from)
+		r.buckets[b].putValue(key, v, from)
 	})
 }
 
@@ -69,7 +69,7 @@ func setText(name, field string, at func(*reader) *ranked) rule {
 // what follows the prefix, with underscores for dots, behind lead.
 func each(prefix string, b Bucket, lead string) rule {
 	return rule{attribute: prefix, field: b.Field() + "." + lead + "*", readBelow: func(r *reader, rest string, v attribute.Value, from rank) {
-		r.buckets[b].put(lead+strings.ReplaceAll(rest, ".", "_"), plain(v), from)
+		r.buckets[b].putValue(lead+strings.ReplaceAll(rest, ".", "_"), v, from)
 	}}
 }
 
@@ -77,7 +77,7 @@ func each(prefix string, b Bucket, lead string) rule {
 // follows the prefix: names that the user chose.
 func keys(prefix string, b Bucket) rule {
 	return rule{attribute: prefix, field: b.Field() + ".*", readBelow: func(r *reader, rest string, v attribute.Value, from rank) {
-		r.buckets[b].put(rest, plain(v), from)
+		r.buckets[b].putValue(rest, v, from)
 	}}
 }
 

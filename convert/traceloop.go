@@ -22,16 +22,16 @@ var traceloop = dialect{
 	rules: []rule{
 		set("llm.request.type", "event_type, metadata.operation_name", func(r *reader, v attribute.Value, from rank) {
 			r.eventType.put(requestTypes[str(v)], from)
-			r.buckets[Metadata].put("operation_name", plain(v), from)
+			r.buckets[Metadata].putValue("operation_name", v, from)
 		}),
 		set("traceloop.span.kind", "event_type, metadata.span_kind", func(r *reader, v attribute.Value, from rank) {
 			r.traceloop.kind = str(v)
 			r.eventType.put(entityKinds[str(v)], from)
-			r.buckets[Metadata].put("span_kind", plain(v), from)
+			r.buckets[Metadata].putValue("span_kind", v, from)
 		}),
 		set("traceloop.entity.name", "metadata.entity_name, metadata.tool_name", func(r *reader, v attribute.Value, from rank) {
 			r.traceloop.name = plain(v)
-			r.buckets[Metadata].put("entity_name", plain(v), from)
+			r.buckets[Metadata].putValue("entity_name", v, from)
 		}),
 		each("traceloop.entity.", Metadata, "entity_"),
 		to("traceloop.workflow.name", Metadata, "workflow_name"),
@@ -46,8 +46,8 @@ var traceloop = dialect{
 		to("llm.vendor", Config, "provider"),
 		to("llm.request.model", Config, "model"),
 		set("llm.response.model", "metadata.response_model, config.model", func(r *reader, v attribute.Value, from rank) {
-			r.buckets[Metadata].put("response_model", plain(v), from)
-			r.buckets[Config].put("model", plain(v), from)
+			r.buckets[Metadata].putValue("response_model", v, from)
+			r.buckets[Config].putValue("model", v, from)
 		}),
 		to("llm.temperature", Config, "temperature"),
 		to("llm.top_p", Config, "top_p"),
@@ -242,12 +242,12 @@ func (r *reader) searchResult(e *Event, _ rank) bool {
 		case "metadata":
 			metadata = structured(kv.Value)
 		default:
-			others.put(name, plain(kv.Value), rankRest)
+			others.putValue(name, kv.Value, rankRest)
 		}
 	}
 	hit := []pair{{"id", id}, {"score", score}, {"content", content}, {"metadata", metadata}}
-	for _, m := range others.members {
-		hit = append(hit, pair{m.key, m.text})
+	for i := range others.members {
+		hit = append(hit, pair{others.members[i].key, others.members[i].json()})
 	}
 	r.traceloop.found = append(r.traceloop.found, object(hit...))
 	return true

@@ -48,7 +48,7 @@ func encoders(t testing.TB) map[string]delivery.Destination {
 
 func TestEncodeAllocations(t *testing.T) {
 	span := callSpan(t)
-	budget := map[string]float64{"otlp": 1, "http": 45}
+	budget := map[string]float64{"otlp": 1, "http": 17}
 	for name, d := range encoders(t) {
 		var r delivery.Record
 		scratch := make([]byte, 0, 16<<10)

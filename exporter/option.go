@@ -80,8 +80,7 @@ func WithName(name string) Option {
 // WithLimits sets the limits; zero fields keep their defaults.
 func WithLimits(l Limits) Option { return func(c *config) { c.limits = l } }
 
-// Compression says how an exporter compresses what it sends, always at the
-// fastest level.
+// Compression says how an exporter compresses what it sends, at a fast level.
 type Compression string
 
 // The compressions of requests. Zstd takes less time than Gzip and makes smaller

@@ -22,6 +22,8 @@ type payloads struct {
 	privacy         privacy
 	cut             cutter
 	project, source string // for spans that name none
+	// span is what convert, which is called by one goroutine, uses again.
+	span convert.Span
 }
 
 // transport is what the destinations of payloads differ in.
@@ -65,9 +67,10 @@ func (p *payloads) Encode(r *delivery.Record) error {
 
 // convert is the one conversion, with this destination's privacy and defaults.
 func (p *payloads) convert(s sdktrace.ReadOnlySpan) convert.Record {
-	n := neutral(p.cut.span(p.privacy.span(s)))
-	n.Project, n.Source = p.project, p.source
-	rec := convert.Convert(n)
+	p.span = neutralSpan(p.cut.span(p.privacy.span(s)))
+	p.span.Project, p.span.Source = p.project, p.source
+	rec := convert.Convert(&p.span)
+	p.span = convert.Span{} // nothing of it is kept until the next one comes
 	p.privacy.originals(&rec)
 	return rec
 }

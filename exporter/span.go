@@ -21,12 +21,7 @@ type Detailed interface {
 	Size() int64
 }
 
-// neutral returns what the conversion needs of a span.
-func neutral(s sdktrace.ReadOnlySpan) *convert.Span {
-	n := neutralSpan(s)
-	return &n
-}
-
+// neutralSpan returns what the conversion needs of a span.
 func neutralSpan(s sdktrace.ReadOnlySpan) convert.Span {
 	status, sc := s.Status(), s.SpanContext()
 	n := convert.Span{

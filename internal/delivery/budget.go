@@ -94,12 +94,12 @@ func (b *budget) wake() {
 	}
 }
 
-// change corrects what is taken by a difference, which may lift it over the
-// limit for a while: what was accepted is kept.
-func (b *budget) change(delta int64) {
+// settle corrects what is taken, which may lift it over the limit for a while:
+// what was accepted is kept.
+func (b *budget) settle(taken, freed int64) {
 	b.mu.Lock()
-	b.used += delta
-	if delta < 0 {
+	b.used += taken - freed
+	if freed > 0 {
 		b.freed++
 		b.stalled = false
 		b.wake()

@@ -10,7 +10,8 @@ import "math/bits"
 // they take: sizes have four significant bits.
 type buffers struct {
 	free  [bufferClasses][][]byte
-	bytes int // of them
+	taken [bufferClasses]int // bytes that one takes of the heap, once there was one
+	bytes int                // of those that are free
 	most  int
 }
 
@@ -37,7 +38,9 @@ func (b *buffers) clone(body []byte) []byte {
 	class, size := bufferClass(len(body))
 	list := b.free[class]
 	if len(list) == 0 {
-		return append(make([]byte, 0, size), body...)
+		buffer := append([]byte(nil), make([]byte, size)...)
+		b.taken[class] = cap(buffer) // memory comes in classes of its own
+		return append(buffer[:0:size], body...)
 	}
 	last := len(list) - 1
 	buffer := list[last]
@@ -45,6 +48,12 @@ func (b *buffers) clone(body []byte) []byte {
 	b.free[class] = list[:last]
 	b.bytes -= size
 	return append(buffer, body...)
+}
+
+// takes returns how many bytes a body that clone made takes of the heap.
+func (b *buffers) takes(body []byte) int {
+	class, _ := bufferClass(cap(body))
+	return b.taken[class]
 }
 
 // put takes back a body that clone made and nobody reads any more.
@@ -60,6 +69,6 @@ func (b *buffers) put(body []byte) {
 // drop gives all back to the collector.
 func (b *buffers) drop() {
 	if b.bytes > 0 {
-		*b = buffers{most: b.most}
+		*b = buffers{most: b.most, taken: b.taken}
 	}
 }

@@ -2,6 +2,8 @@ package delivery
 
 import (
 	"bytes"
+	"context"
+	"fmt"
 	"slices"
 	"testing"
 )
@@ -47,5 +49,67 @@ func TestBuffers(t *testing.T) {
 	b.drop()
 	if b.bytes != 0 || slices.ContainsFunc(b.free[:], func(list [][]byte) bool { return len(list) > 0 }) {
 		t.Error("buffers are left")
+	}
+}
+
+// texts delivers strings, and says of their bodies what it is told to.
+type texts struct {
+	released bool
+	block    chan struct{} // until which the first is on its way
+	sent     chan []byte   // the bodies themselves
+}
+
+func (d *texts) Encode(r *Record) error {
+	r.Body, r.Value = append(r.Body, r.Value.(string)...), nil
+	return nil
+}
+
+func (d *texts) Send(_ context.Context, batch []*Record) Result {
+	for _, r := range batch {
+		if string(r.Body) == "first" {
+			<-d.block
+			continue
+		}
+		d.sent <- r.Body
+	}
+	return Result{Outcome: Delivered, Released: d.released}
+}
+
+func (d *texts) Announce([16]byte, any, []*Record) (*Record, any) { return nil, nil }
+func (d *texts) Amend(*Record, any)                               {}
+func (d *texts) Abandon([16]byte, any, any) *Record               { return nil }
+
+// TestBodiesAreUsedAgain: only where nobody reads them any more.
+func TestBodiesAreUsedAgain(t *testing.T) {
+	for _, released := range []bool{true, false} {
+		d := &texts{released: released, block: make(chan struct{}), sent: make(chan []byte)}
+		e := New(Config{MaxBatch: 1}, d)
+		e.Put("first", 10) // while it is on its way the worker keeps its buffers
+		var bodies [][]byte
+		again := false
+		for i := range 200 {
+			text := fmt.Sprint("text ", i)
+			e.Put(text, 10)
+			body := <-d.sent
+			if string(body) != text {
+				t.Fatalf("%q was sent, not %q", body, text)
+			}
+			again = again || slices.ContainsFunc(bodies, func(b []byte) bool { return &b[0] == &body[0] })
+			bodies = append(bodies, body)
+		}
+		close(d.block)
+		if err := e.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if again != released {
+			t.Errorf("released %t: used again %t", released, again)
+		}
+		if !released {
+			for i, body := range bodies {
+				if want := fmt.Sprint("text ", i); string(body) != want {
+					t.Errorf("%q became %q", want, body)
+				}
+			}
+		}
 	}
 }

@@ -39,13 +39,13 @@ type Client struct {
 
 // ClientConfig describes the server.
 type ClientConfig struct {
-	URL       string // base of the routes; https, or http to a loopback address
-	Insecure  bool   // take http to any address
-	Key       Secret // sent as a bearer token, if not empty
+	URL      string // base of the routes; https, or http to a loopback address
+	Insecure bool   // take http to any address
+	Key      Secret // sent as a bearer token, if not empty
 	// Compression of bodies. Where the server does not take it, a simpler one is
 	// used instead.
 	Compression Compression
-	UserAgent string
+	UserAgent   string
 	// ContentType of bodies and answers; application/json when empty.
 	ContentType string
 	Headers     map[string]string // besides

@@ -255,7 +255,7 @@ func (e *Engine) accept(value any, size int64) bool {
 	e.mu.Lock()
 	if e.closed {
 		e.mu.Unlock()
-		e.budget.change(-size)
+		e.budget.settle(0, size)
 		e.lose(Closed)
 		return false
 	}

@@ -278,7 +278,7 @@ func (w *worker) abandonAll() {
 		}
 		break
 	}
-	w.accept() // so that the spool has it too
+	w.acceptAll() // so that the spool has it too
 	// What is left is what the account still links.
 	for r := w.account.first(); r != nil; r = w.account.first() {
 		switch g := w.groups.get(r.Group); {
@@ -290,8 +290,9 @@ func (w *worker) abandonAll() {
 			w.left++
 			w.account.done(r, Closed, false)
 		}
-		w.budget.change(-r.size)
+		w.freed += r.size
 	}
+	w.settleBudget()
 	w.mu.Lock()
 	for _, f := range w.flushes {
 		if !f.abandoned {

@@ -71,7 +71,7 @@ func (w *worker) spill(r *Record) bool {
 	}
 	own := w.disk.own
 	if !own.reading() {
-		if w.budget.inUse() <= w.spillAbove() {
+		if w.inUse() <= w.spillAbove() {
 			return false
 		}
 		own.read(r.kept.seq)
@@ -87,7 +87,7 @@ func (w *worker) spill(r *Record) bool {
 		w.spillRoot(r)
 	}
 	w.account.spill(r)
-	w.budget.change(-r.size)
+	w.freed += r.size
 	w.recycle(r)
 	return true
 }
@@ -128,7 +128,7 @@ func (s *source) reading() bool { return s.rest.reader != nil }
 
 // canRefill reports whether there is something to read back, and room for it.
 func (w *worker) canRefill() bool {
-	return w.budget.inUse() < w.refillBelow() && slices.ContainsFunc(w.sources(), (*source).reading)
+	return w.inUse() < w.refillBelow() && slices.ContainsFunc(w.sources(), (*source).reading)
 }
 
 // sources returns our own log and those of ended processes.
@@ -178,7 +178,7 @@ func isRoot(t byte) bool { return t == byte(Opener) || t == entryBegun || t == e
 // takeFrom takes what a cursor has read, until memory is full. The rest never
 // overtakes what opens groups.
 func (w *worker) takeFrom(s *source, c *cursor) {
-	for len(c.next) > 0 && w.budget.inUse() < w.refillBelow() && (c == &s.roots || s.roots.end || c.next[0].Seq <= s.roots.at) {
+	for len(c.next) > 0 && w.inUse() < w.refillBelow() && (c == &s.roots || s.roots.end || c.next[0].Seq <= s.roots.at) {
 		e := c.next[0]
 		c.next[0] = spool.Entry{}
 		c.next = c.next[1:]

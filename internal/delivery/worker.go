@@ -41,6 +41,11 @@ type worker struct {
 
 	disk disk // what the spool has for us; unused without one
 
+	// taken and freed are bytes that the budget is to be told of: it is shared with
+	// the callers, so that one change for many records costs both sides less.
+	taken, freed int64
+
+	rest    []any // of the inbox, what is not taken over yet
 	buffers buffers
 	scratch []byte // for a body while it is encoded
 }
@@ -93,15 +98,21 @@ func (w *worker) run() {
 		w.tendDisk(now)
 		w.announceDue(now)
 		w.dispatch(now)
+		w.settleBudget()
 		w.settle()
-		if len(w.outstanding) == 0 {
+		if len(w.outstanding)+len(w.rest) == 0 {
 			w.buffers.drop()
 		}
 		if w.ending && w.idle() {
 			return
 		}
 		w.timer.Reset(w.nextDue(now))
+		var more chan struct{}
+		if len(w.rest) > 0 {
+			more = ready
+		}
 		select {
+		case <-more:
 		case <-w.signal:
 		case s := <-w.results:
 			w.came(s)
@@ -126,17 +137,36 @@ func (w *worker) idle() bool {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return len(w.inbox) == 0 && w.inFlight == 0 && len(w.outstanding) == 0
+	return len(w.inbox)+len(w.rest) == 0 && w.inFlight == 0 && len(w.outstanding) == 0
 }
 
-// accept takes over the inbox.
+// ready is always ready.
+var ready = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
+// accept takes over some of the inbox: what has come back must not wait until a
+// long one is encoded, nor what can be sent.
 func (w *worker) accept() {
-	w.mu.Lock()
-	inbox := w.inbox
-	w.inbox = nil
-	w.mu.Unlock()
-	for len(inbox) > 0 {
-		inbox = inbox[w.acceptSome(inbox):]
+	if len(w.rest) == 0 {
+		w.mu.Lock()
+		w.rest, w.inbox = w.inbox, nil
+		w.mu.Unlock()
+	}
+	if len(w.rest) > 0 {
+		w.rest = w.rest[w.acceptSome(w.rest):]
+	}
+}
+
+// acceptAll takes over all of the inbox, to which nothing is added any more.
+func (w *worker) acceptAll() {
+	for more := true; more; {
+		w.accept()
+		w.mu.Lock()
+		more = len(w.rest)+len(w.inbox) > 0
+		w.mu.Unlock()
 	}
 }
 
@@ -211,51 +241,6 @@ func (w *worker) made(r *Record) {
 	w.account.add(r)
 	w.take(r)
 	w.charge(r)
-}
-
-// charge corrects what a record takes of the budget to what it really takes.
-func (w *worker) charge(r *Record) {
-	const overhead = 320 // of the record itself
-	if r.Body == nil {
-		return // a span, of which only the estimate is known
-	}
-	if !r.pooled && cap(r.Body)-len(r.Body) > len(r.Body)/8 {
-		r.Body = slices.Clone(r.Body) // without the room that it grew into
-	}
-	size := int64(cap(r.Body)) + overhead
-	w.budget.change(size - r.size)
-	r.size = size
-}
-
-// encode fills in a record, and reports whether it could.
-func (w *worker) encode(r *Record) bool {
-	r.Body = w.scratch[:0]
-	err := w.guarded(func() error { return w.dest.Encode(r) })
-	w.settleBody(r)
-	if err != nil {
-		w.reports.Report("encode", fmt.Errorf("%s: a record was dropped: %w", w.cfg.Name, err))
-		r.Follow = nil
-		w.finish(r, Broken)
-		return false
-	}
-	w.charge(r)
-	return true
-}
-
-// settleBody moves the body of a record out of the scratch buffer.
-func (w *worker) settleBody(r *Record) {
-	body := r.Body
-	switch {
-	case len(body) == 0:
-		r.Body = nil
-	case len(body) > bufferMost:
-		w.scratch = nil // it may be the same
-	default:
-		r.Body, r.pooled = w.buffers.clone(body), true
-		if cap(body) > cap(w.scratch) {
-			w.scratch = make([]byte, 0, min(cap(body), 2*bufferMost))
-		}
-	}
 }
 
 // follower takes over the record that goes with another, or returns nil.
@@ -354,7 +339,7 @@ func (w *worker) finish(r *Record, why Reason) {
 	if w.spool != nil && r.kept.log == w.spool.log {
 		delete(w.disk.own.direct, r.kept.seq)
 	}
-	w.budget.change(-r.size)
+	w.freed += r.size
 	w.outstandingLess(r.epoch, 1)
 	w.recycle(r)
 	if r.Kind == Opener {
@@ -376,14 +361,6 @@ func (w *worker) finish(r *Record, why Reason) {
 			w.changes[r.ID] = waiting[1:]
 		}
 		w.ready(waiting[0])
-	}
-}
-
-// recycle takes back the body of a record that is done with.
-func (w *worker) recycle(r *Record) {
-	if r.pooled {
-		w.buffers.put(r.Body)
-		r.Body, r.pooled = nil, false
 	}
 }
 

@@ -118,7 +118,7 @@ func (l *Log) settle(p *unsyncedPart, cause error) error {
 	}
 	s.named = true
 	l.unsynced -= int64(p.bytes)
-	s.unsynced = slices.Delete(s.unsynced, 0, p.bytes)
+	s.unsynced = s.unsynced[:copy(s.unsynced, s.unsynced[p.bytes:])]
 	s.firstOpen = p.next
 	if s.sealed && len(s.unsynced) == 0 {
 		if cap(s.unsynced) <= int(4*l.options.SyncBytes) {

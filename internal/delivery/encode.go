@@ -1,0 +1,74 @@
+package delivery
+
+import (
+	"fmt"
+	"slices"
+)
+
+// charge corrects what a record takes of the budget to what it really takes.
+func (w *worker) charge(r *Record) {
+	const overhead = 320 // of the record itself
+	if r.Body == nil {
+		return // a span, of which only the estimate is known
+	}
+	if !r.pooled && cap(r.Body)-len(r.Body) > len(r.Body)/8 {
+		r.Body = slices.Clone(r.Body) // without the room that it grew into
+	}
+	size := int64(cap(r.Body)) + overhead
+	if r.pooled {
+		size = int64(w.buffers.takes(r.Body)) + overhead
+	}
+	w.taken += max(0, size-r.size)
+	w.freed += max(0, r.size-size)
+	r.size = size
+}
+
+// settleBudget tells the budget what was taken and freed.
+func (w *worker) settleBudget() {
+	if w.taken != 0 || w.freed != 0 {
+		w.budget.settle(w.taken, w.freed)
+		w.taken, w.freed = 0, 0
+	}
+}
+
+// inUse returns what the records take of the budget.
+func (w *worker) inUse() int64 { return w.budget.inUse() + w.taken - w.freed }
+
+// encode fills in a record, and reports whether it could.
+func (w *worker) encode(r *Record) bool {
+	r.Body = w.scratch[:0]
+	err := w.guarded(func() error { return w.dest.Encode(r) })
+	w.settleBody(r)
+	if err != nil {
+		w.reports.Report("encode", fmt.Errorf("%s: a record was dropped: %w", w.cfg.Name, err))
+		r.Follow = nil
+		w.finish(r, Broken)
+		return false
+	}
+	w.charge(r)
+	return true
+}
+
+// settleBody moves the body of a record out of the scratch buffer.
+func (w *worker) settleBody(r *Record) {
+	body := r.Body
+	switch {
+	case len(body) == 0:
+		r.Body = nil
+	case len(body) > bufferMost:
+		w.scratch = nil // it may be the same
+	default:
+		r.Body, r.pooled = w.buffers.clone(body), true
+		if cap(body) > cap(w.scratch) {
+			w.scratch = make([]byte, 0, min(cap(body), 2*bufferMost))
+		}
+	}
+}
+
+// recycle takes back the body of a record that is done with.
+func (w *worker) recycle(r *Record) {
+	if r.pooled {
+		w.buffers.put(r.Body)
+		r.Body, r.pooled = nil, false
+	}
+}
