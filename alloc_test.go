@@ -4,8 +4,10 @@ package sessionspan_test
 
 import (
 	"context"
+	"encoding/json"
 	"testing"
 
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/sessionspan/sessionspan"
@@ -64,5 +66,80 @@ func TestNothingConfigured(t *testing.T) {
 	}
 	if encoded {
 		t.Error("a value was encoded")
+	}
+}
+
+// discard is an exporter that is done at once.
+type discard struct{}
+
+func (discard) ExportSpans(context.Context, []sdktrace.ReadOnlySpan) error { return nil }
+func (discard) Shutdown(context.Context) error                             { return nil }
+
+// TestAllocationsOfEvents holds what an event costs against a span of the SDK with
+// its batch processor. The worker of the destination is counted too.
+func TestAllocationsOfEvents(t *testing.T) {
+	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(discard{}))
+	defer func() { _ = provider.Shutdown(context.Background()) }()
+	plain := provider.Tracer("x")
+	ctx, _ := plain.Start(t.Context(), "root")
+	base := testing.AllocsPerRun(1000, func() {
+		_, span := plain.Start(ctx, "x")
+		span.End()
+	})
+	tracer := newTracer(t, sessionspan.WithoutEnvironment(), sessionspan.WithSpanExporter(discard{}))
+	ctx, s := tracer.StartSession(t.Context(), "s")
+	defer s.End()
+	inputs := map[string]any{"chat_history": []any{map[string]any{"role": "user", "content": "hello"}}}
+	rawInputs := json.RawMessage(`{"chat_history":[{"role":"user","content":"hello"}]}`)
+	for _, tc := range []struct {
+		name string
+		more float64 // allocations besides those of the SDK
+		set  func(*sessionspan.Event)
+	}{
+		{"empty", 4, func(*sessionspan.Event) {}},
+		{"raw JSON", 7, func(e *sessionspan.Event) { e.SetInputs(rawInputs) }},
+		{"map", 6, func(e *sessionspan.Event) { e.SetInputs(inputs) }},
+		{"model and usage", 7, func(e *sessionspan.Event) {
+			e.SetModel("openai", "gpt-4o")
+			e.SetUsage(sessionspan.Usage{InputTokens: 3, OutputTokens: 4})
+		}},
+		{"messages", 10, func(e *sessionspan.Event) {
+			e.SetMessages(sessionspan.Message{Role: "user", Content: "hello"})
+			e.SetReply(sessionspan.Message{Role: "assistant", Content: "hello"})
+		}},
+	} {
+		n := testing.AllocsPerRun(2000, func() {
+			_, e := sessionspan.StartEvent(ctx, sessionspan.Model, "e")
+			tc.set(e)
+			e.End()
+		})
+		if n > base+tc.more {
+			t.Errorf("%s: %v allocations, an empty span of the SDK has %v", tc.name, n, base)
+		}
+	}
+}
+
+// TestNotSampled holds the cost of an event that is not sampled against that of a
+// span of the SDK: two allocations more, and nothing encoded.
+func TestNotSampled(t *testing.T) {
+	provider := sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.NeverSample()))
+	plain := provider.Tracer("x")
+	ctx, _ := plain.Start(t.Context(), "root")
+	base := testing.AllocsPerRun(1000, func() {
+		_, span := plain.Start(ctx, "x")
+		span.End()
+	})
+	tracer := newTracer(t, sessionspan.WithoutEnvironment(), sessionspan.WithTracerProvider(provider), sessionspan.WithSpanExporter(discard{}))
+	ctx, _ = tracer.StartSession(t.Context(), "s")
+	encoded := false
+	content := map[string]any{"m": marshaler{&encoded}}
+	n := testing.AllocsPerRun(1000, func() {
+		_, e := sessionspan.StartEvent(ctx, sessionspan.Model, "e", sessionspan.WithModel("p", "m"))
+		e.SetInputs(content)
+		e.SetUsage(sessionspan.Usage{InputTokens: 1})
+		e.End()
+	})
+	if n > base+2 || encoded {
+		t.Errorf("%v allocations, the SDK has %v; encoded: %v", n, base, encoded)
 	}
 }

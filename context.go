@@ -6,6 +6,23 @@ import "context"
 // belong.
 type scopeKey struct{}
 
+// scope is a context with such a place.
+type scope struct {
+	context.Context
+	node *node
+}
+
+// Value implements [context.Context].
+func (s *scope) Value(key any) any {
+	if _, ok := key.(scopeKey); ok {
+		return s.node
+	}
+	return s.Context.Value(key)
+}
+
+// String says nothing of what the context holds.
+func (s *scope) String() string { return "sessionspan context" }
+
 // nodeFrom returns the node of a context, or nil.
 func nodeFrom(ctx context.Context) *node {
 	if ctx == nil {

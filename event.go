@@ -39,7 +39,7 @@ type kindInfo struct {
 // remote is how the span of a call to another system starts.
 var remote = []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient)}
 
-var kinds = map[Kind]kindInfo{
+var kinds = map[Kind]*kindInfo{
 	Model:     {kindStamps(honeyhive.TypeModel, genai.Chat), remote},
 	Tool:      {kindStamps(honeyhive.TypeTool, genai.ExecuteTool), nil},
 	Chain:     {kindStamps(honeyhive.TypeChain, ""), nil},
@@ -84,19 +84,18 @@ func (t *Tracer) StartEvent(ctx context.Context, kind Kind, name string, options
 	if t == nil {
 		t = nothing
 	}
-	if n := nodeFrom(ctx); n != nil && n.session != nil && n.tracer != nil && !n.tracer.disabled && !t.disabled {
-		t = n.tracer // who delivers the session delivers its events
+	above := nodeFrom(ctx)
+	if above != nil && above.session != nil && above.tracer != nil && !above.tracer.disabled && !t.disabled {
+		t = above.tracer // who delivers the session delivers its events
 	}
 	e := new(Event)
 	n := &e.rec.node
 	n.tracer, n.event = t, e
-	if n.parent = t.bind(nodeFrom(ctx)); n.parent != nil && n.parent.session != nil {
-		n.session = n.parent.session
-	} else {
-		n.parent = nil
+	if above = t.bind(above); above != nil && above.session != nil {
+		n.parent, n.session = above, above.session
 	}
 	if t.disabled {
-		return context.WithValue(ctx, scopeKey{}, n), e
+		return &scope{ctx, n}, e
 	}
 	info, ok := kinds[kind]
 	if !ok {
@@ -109,7 +108,7 @@ func (t *Tracer) StartEvent(ctx context.Context, kind Kind, name string, options
 	if n.session == nil {
 		t.reports.Once("outside", fmt.Errorf("sessionspan: event %q was started outside a session: it goes to collectors alone", name))
 	}
-	e.rec.stamps = info.stamps
+	e.rec.kind = info
 	start := info.start
 	for i := range options {
 		switch o := &options[i]; o.field {
@@ -120,7 +119,6 @@ func (t *Tracer) StartEvent(ctx context.Context, kind Kind, name string, options
 				t.reports.Report("event id", errors.Join(errors.New("sessionspan: start event: the id is not used"), err))
 			} else {
 				n.given = u
-				e.rec.stamps = append(slices.Clip(e.rec.stamps), attribute.String(honeyhive.AttrEventID, u.String()))
 			}
 		}
 	}

@@ -131,7 +131,7 @@ func (p *processor) promote(n *node) bool {
 	s.mu.Lock() // until all is done the span cannot end
 	defer s.mu.Unlock()
 	if p.spans.swap(n, root) {
-		p.begin(root, n.live, nil)
+		p.begin(root, n.live)
 		p.gather(root)
 	}
 	return true

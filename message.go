@@ -2,11 +2,12 @@ package sessionspan
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/sessionspan/sessionspan/convert"
-	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/internal/genai"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
 )
@@ -138,51 +139,67 @@ func (e *Event) SetDocuments(documents ...Document) {
 
 // setBytes merges JSON that was made here into a bucket.
 func (r *recording) setBytes(b convert.Bucket, text []byte) {
-	r.merge(b, honeyhive.TrustedObject(string(text)))
+	r.setPart(part{text: string(text), bucket: b})
+}
+
+// setPart merges what a helper was given into a bucket.
+func (r *recording) setPart(p part) {
+	if !r.add(p) {
+		o, _ := p.object()
+		r.merge(p.bucket, o)
+	}
 }
 
 func (r *recording) setModel(provider, model string) {
-	if !r.active() {
+	if provider == "" && model == "" || !r.active() {
 		return
 	}
-	o := objectWriter{}
+	text := provider + model
+	if len(text) == len(provider) || len(text) == len(model) {
+		text = strings.Clone(text) // which is a copy otherwise
+	}
+	r.setPart(part{text: text, model: len(provider), bucket: convert.Config, form: formModel})
+}
+
+func appendModel(dst []byte, provider, model string) []byte {
+	o := objectWriter{b: dst, start: len(dst)}
 	o.text("provider", provider)
 	o.text("model", model)
-	if o.empty() {
-		return
-	}
-	r.setBytes(convert.Config, o.bytes())
-	if provider != "" {
-		r.attributes(genai.ProviderName.String(provider))
-	}
-	if model != "" {
-		r.attributes(genai.RequestModel.String(model))
-	}
+	return o.bytes()
 }
 
 func (r *recording) setMessages(messages []Message) {
 	if !r.active() {
 		return
 	}
-	r.setBytes(convert.Inputs, append(r.list([]byte(`{"chat_history":`), messages, (*Message).appendChat), '}'))
+	scratch := scratches.Get().(*[]byte)
+	b := append(r.list(append((*scratch)[:0], `{"chat_history":`...), messages, (*Message).appendChat), '}')
+	r.setBytes(convert.Inputs, b)
 	if r.viewers() {
-		r.attributes(genai.InputMessages.String(string(r.list(nil, messages, (*Message).appendParts))))
+		b = r.list(b[:0], messages, (*Message).appendParts)
+		r.attributes(genai.InputMessages.String(string(b)))
 	}
+	keepScratch(scratch, b)
 }
 
 func (r *recording) setReply(choices []Message) {
 	if !r.active() || len(choices) == 0 {
 		return
 	}
-	o := objectWriter{b: r.list(nil, choices[:1], (*Message).appendChat)[1:]}
-	o.b = o.b[:len(o.b)-2] // without the end of the object and of the list
+	scratch := scratches.Get().(*[]byte)
+	o := objectWriter{b: choices[0].appendChat(r, (*scratch)[:0])}
 	if len(choices) > 1 {
-		o.json("choices", r.list(nil, choices, (*Message).appendChat))
+		o.b = o.b[:len(o.b)-1] // without the end of the object
+		o.key("choices")
+		o.b = r.list(o.b, choices, (*Message).appendChat)
+		o.b = o.bytes()
 	}
-	r.setBytes(convert.Outputs, o.bytes())
+	r.setBytes(convert.Outputs, o.b)
 	if r.viewers() {
-		r.attributes(genai.OutputMessages.String(string(r.list(nil, choices, (*Message).appendParts))))
+		o.b = r.list(o.b[:0], choices, (*Message).appendParts)
+		r.attributes(genai.OutputMessages.String(string(o.b)))
 	}
+	keepScratch(scratch, o.b)
 	var reasons []string
 	for i := range choices {
 		if reason := choices[i].FinishReason; reason != "" {
@@ -198,20 +215,47 @@ func (r *recording) setUsage(u Usage) {
 	if !r.active() {
 		return
 	}
-	fits := true
+	set := &usage{u, true}
 	if u.TotalTokens == 0 {
-		u.TotalTokens = u.InputTokens + u.OutputTokens
-		fits = (u.TotalTokens > u.InputTokens) == (u.OutputTokens > 0)
+		set.TotalTokens = u.InputTokens + u.OutputTokens
+		set.hasTotal = (set.TotalTokens > u.InputTokens) == (u.OutputTokens > 0)
 	}
-	if !fits {
-		u.TotalTokens = 0
+	if !set.hasTotal {
 		r.tracer().reports.Report("usage", fmt.Errorf("sessionspan: set usage: the sum of %d and %d tokens fits in no total_tokens, which is left out", u.InputTokens, u.OutputTokens))
 	}
-	r.setBytes(convert.Metadata, u.object(fits))
+	r.setPart(part{usage: set, bucket: convert.Metadata, form: formUsage})
 	if s := r.node.session; s != nil && s.recorded.Load() {
 		s.count(&r.node, u)
 	}
-	kvs := []attribute.KeyValue{genai.UsageInputTokens.Int64(u.InputTokens), genai.UsageOutputTokens.Int64(u.OutputTokens)}
+}
+
+// usage is what SetUsage was given.
+type usage struct {
+	Usage
+	hasTotal bool
+}
+
+// usageWeight is about how many bytes it keeps in memory, with its attributes.
+const usageWeight = 512
+
+// append writes it as it stands in the metadata.
+func (u *usage) append(dst []byte) []byte {
+	o := objectWriter{b: dst, start: len(dst)}
+	o.count("prompt_tokens", u.InputTokens, true)
+	o.count("completion_tokens", u.OutputTokens, true)
+	if u.hasTotal {
+		o.count("total_tokens", u.TotalTokens, true)
+	}
+	o.count("cache_read_input_tokens", u.CacheReadTokens, false)
+	o.count("cache_write_input_tokens", u.CacheWriteTokens, false)
+	o.count("reasoning_tokens", u.ReasoningTokens, false)
+	return o.bytes()
+}
+
+// attributes returns it in the terms of the GenAI conventions.
+func (u *usage) attributes() []attribute.KeyValue {
+	kvs := make([]attribute.KeyValue, 0, 6)
+	kvs = append(kvs, genai.UsageInputTokens.Int64(u.InputTokens), genai.UsageOutputTokens.Int64(u.OutputTokens))
 	if u.CacheReadTokens != 0 {
 		kvs = append(kvs, genai.UsageCacheReadTokens.Int64(u.CacheReadTokens))
 	}
@@ -221,7 +265,7 @@ func (r *recording) setUsage(u Usage) {
 	if u.ReasoningTokens != 0 {
 		kvs = append(kvs, genai.UsageReasoningTokens.Int64(u.ReasoningTokens))
 	}
-	r.attributes(kvs...)
+	return kvs
 }
 
 func (r *recording) setQuery(query string) {
@@ -240,39 +284,32 @@ func (r *recording) setDocuments(documents []Document) {
 	if !r.active() {
 		return
 	}
-	b := []byte(`{"documents":[`)
-	start := len(b) - 1
+	scratch := scratches.Get().(*[]byte)
+	const head = `{"documents":`
+	b := append(append((*scratch)[:0], head...), '[')
 	for i := range documents {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = r.appendDocument(b, &documents[i])
+		b = documents[i].append(r, b)
 	}
-	b = append(b, ']')
+	b = append(b, ']', '}')
+	r.setBytes(convert.Outputs, b)
 	if r.viewers() {
-		r.attributes(genai.RetrievalDocuments.String(string(b[start:])))
+		r.attributes(genai.RetrievalDocuments.String(string(b[len(head) : len(b)-1])))
 	}
-	r.setBytes(convert.Outputs, append(b, '}'))
+	keepScratch(scratch, b)
 }
 
-func (r *recording) appendDocument(dst []byte, d *Document) []byte {
+func (d *Document) append(r *recording, dst []byte) []byte {
 	o := objectWriter{b: dst, start: len(dst)}
 	o.text("id", d.ID)
-	o.json("score", r.value("document", d.Score))
+	o.value(r, "score", "document", d.Score)
 	o.text("content", d.Content)
 	if len(d.Metadata) > 0 {
-		o.json("metadata", r.value("document", d.Metadata))
+		o.value(r, "metadata", "document", d.Metadata)
 	}
 	return o.bytes()
-}
-
-// value encodes a part of what a helper was given.
-func (r *recording) value(what string, v any) []byte {
-	data, err := rawjson.Append(nil, v)
-	if err != nil {
-		r.tracer().reports.Report("encode "+what, fmt.Errorf("sessionspan: set %s: %w", what, err))
-	}
-	return data
 }
 
 // viewers reports whether attributes of the GenAI conventions that hold content
@@ -297,24 +334,26 @@ func (m *Message) appendChat(r *recording, dst []byte) []byte {
 	o.text("name", m.Name)
 	o.text("tool_call_id", m.ToolCallID)
 	if m.Content != "" || len(m.ToolCalls) == 0 {
-		o.json("content", rawjson.AppendString(nil, m.Content))
+		o.string("content", m.Content)
 	}
 	if len(m.ToolCalls) > 0 {
-		calls := []byte{'['}
+		o.key("tool_calls")
+		o.b = append(o.b, '[')
 		for i := range m.ToolCalls {
 			if i > 0 {
-				calls = append(calls, ',')
+				o.b = append(o.b, ',')
 			}
-			c := objectWriter{}
+			c := objectWriter{b: o.b, start: len(o.b)}
 			c.text("id", m.ToolCalls[i].ID)
 			c.text("type", "function")
-			f := objectWriter{}
+			c.key("function")
+			f := objectWriter{b: c.b, start: len(c.b)}
 			f.text("name", m.ToolCalls[i].Name)
-			f.json("arguments", r.value("arguments", m.ToolCalls[i].Arguments))
-			c.json("function", f.bytes())
-			calls = append(calls, c.bytes()...)
+			f.value(r, "arguments", "arguments", m.ToolCalls[i].Arguments)
+			c.b = f.bytes()
+			o.b = c.bytes()
 		}
-		o.json("tool_calls", append(calls, ']'))
+		o.b = append(o.b, ']')
 	}
 	o.text("reasoning", m.Reasoning)
 	o.text("finish_reason", m.FinishReason)
@@ -324,44 +363,44 @@ func (m *Message) appendChat(r *recording, dst []byte) []byte {
 // appendParts writes the message as the GenAI conventions have it: a role and a
 // list of typed parts.
 func (m *Message) appendParts(r *recording, dst []byte) []byte {
-	parts := []byte{'['}
-	add := func(part []byte) {
-		if len(parts) > 1 {
-			parts = append(parts, ',')
-		}
-		parts = append(parts, part...)
-	}
-	if m.Reasoning != "" {
-		o := objectWriter{}
-		o.text("type", "reasoning")
-		o.text("content", m.Reasoning)
-		add(o.bytes())
-	}
-	switch {
-	case m.ToolCallID != "":
-		o := objectWriter{}
-		o.text("type", "tool_call_response")
-		o.text("id", m.ToolCallID)
-		o.json("response", rawjson.AppendString(nil, m.Content))
-		add(o.bytes())
-	case m.Content != "":
-		o := objectWriter{}
-		o.text("type", "text")
-		o.text("content", m.Content)
-		add(o.bytes())
-	}
-	for i := range m.ToolCalls {
-		o := objectWriter{}
-		o.text("type", "tool_call")
-		o.text("id", m.ToolCalls[i].ID)
-		o.text("name", m.ToolCalls[i].Name)
-		o.json("arguments", r.value("arguments", m.ToolCalls[i].Arguments))
-		add(o.bytes())
-	}
 	o := objectWriter{b: dst, start: len(dst)}
 	o.text("role", m.Role)
 	o.text("name", m.Name)
-	o.json("parts", append(parts, ']'))
+	o.key("parts")
+	o.b = append(o.b, '[')
+	first := len(o.b)
+	part := func(kind string) objectWriter {
+		if len(o.b) > first {
+			o.b = append(o.b, ',')
+		}
+		p := objectWriter{b: o.b, start: len(o.b)}
+		p.text("type", kind)
+		return p
+	}
+	if m.Reasoning != "" {
+		p := part("reasoning")
+		p.text("content", m.Reasoning)
+		o.b = p.bytes()
+	}
+	switch {
+	case m.ToolCallID != "":
+		p := part("tool_call_response")
+		p.text("id", m.ToolCallID)
+		p.string("response", m.Content)
+		o.b = p.bytes()
+	case m.Content != "":
+		p := part("text")
+		p.text("content", m.Content)
+		o.b = p.bytes()
+	}
+	for i := range m.ToolCalls {
+		p := part("tool_call")
+		p.text("id", m.ToolCalls[i].ID)
+		p.text("name", m.ToolCalls[i].Name)
+		p.value(r, "arguments", "arguments", m.ToolCalls[i].Arguments)
+		o.b = p.bytes()
+	}
+	o.b = append(o.b, ']')
 	o.text("finish_reason", m.FinishReason)
 	return o.bytes()
 }
@@ -386,21 +425,29 @@ func (o *objectWriter) key(key string) {
 // text writes a string, unless it is empty.
 func (o *objectWriter) text(key, value string) {
 	if value != "" {
-		o.key(key)
-		o.b = rawjson.AppendString(o.b, value)
+		o.string(key, value)
 	}
 }
 
-// json writes a value that is JSON already.
-func (o *objectWriter) json(key string, value []byte) {
+func (o *objectWriter) string(key, value string) {
 	o.key(key)
-	o.b = append(o.b, value...)
+	o.b = rawjson.AppendString(o.b, value)
+}
+
+// value writes what the user gave. what names it in errors.
+func (o *objectWriter) value(r *recording, key, what string, v any) {
+	o.key(key)
+	var err error
+	if o.b, err = rawjson.Append(o.b, v); err != nil {
+		r.tracer().reports.Report("encode "+what, fmt.Errorf("sessionspan: set %s: %w", what, err))
+	}
 }
 
 // count writes a number, a zero only if it is asked for.
 func (o *objectWriter) count(key string, n int64, zero bool) {
 	if n != 0 || zero {
-		o.json(key, fmt.Append(nil, n))
+		o.key(key)
+		o.b = strconv.AppendInt(o.b, n, 10)
 	}
 }
 

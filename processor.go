@@ -2,10 +2,6 @@ package sessionspan
 
 import (
 	"context"
-	"errors"
-	"iter"
-	"slices"
-	"strings"
 	"sync"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -14,7 +10,6 @@ import (
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/exporter"
 	"github.com/sessionspan/sessionspan/honeyhive"
-	"github.com/sessionspan/sessionspan/internal/spansize"
 	"github.com/sessionspan/sessionspan/internal/untraced"
 )
 
@@ -85,16 +80,14 @@ func (p *processor) ours(n *node, s sdktrace.ReadWriteSpan, key spanKey) {
 	}
 	session := n.session
 	if session == nil {
-		s.SetAttributes(n.rec.stamps...)
+		n.stamp(s)
 		return
 	}
+	n.rec.bare = p.tracer.alone()
 	if n == session.root {
 		session.record()
-		n.says = session.identity
-		p.begin(n, s, []attribute.KeyValue{
-			attribute.String(honeyhive.AttrEventType, honeyhive.TypeSession),
-			attribute.String(honeyhive.AttrSessionName, s.Name()),
-		})
+		n.says, session.name = session.identity, s.Name()
+		p.begin(n, s)
 		return
 	}
 	// A span of another tracer may stand between the event and the scope.
@@ -104,18 +97,20 @@ func (p *processor) ours(n *node, s sdktrace.ReadWriteSpan, key spanKey) {
 		}
 	}
 	session.attach(n)
-	n.rec.stamps = p.stamp(n, s, n.rec.stamps)
+	if !n.rec.bare {
+		n.stamp(s)
+	}
 	session.settle()
 }
 
 // begin takes in the root of a session that is recorded.
-func (p *processor) begin(n *node, s sdktrace.ReadWriteSpan, stamps []attribute.KeyValue) {
+func (p *processor) begin(n *node, s sdktrace.ReadWriteSpan) {
 	session := n.session
 	p.setRunning(n, true)
 	if n.rec != nil { // StartSession opens it, when it has set what it was given
-		s.SetAttributes(session.identity...)
-		s.SetAttributes(stamps...)
-		n.rec.stamps = stamps
+		if !n.rec.bare {
+			n.stamp(s)
+		}
 		return
 	}
 	s.SetAttributes(lacking(s.Attributes(), session.identity)...) // what the user set stays
@@ -129,24 +124,54 @@ func (p *processor) open(session *sessionState, live sdktrace.ReadOnlySpan) {
 	}
 }
 
-// stamp writes the identity of its session on a span, and returns what it wrote
-// besides what all spans of the session have. The parent is among it if it is
-// known by now; where it is not, the queue's entry has it.
-func (p *processor) stamp(n *node, s sdktrace.ReadWriteSpan, stamps []attribute.KeyValue) []attribute.KeyValue {
-	session := n.session
-	s.SetAttributes(n.says...)
-	n.stamped = true
-	session.mu.Lock()
+// stamp writes the identity of its session on a span, and what it is. The parent
+// is among it if it is known by now; where it is not, the queue's entry has it.
+func (n *node) stamp(s sdktrace.ReadWriteSpan) {
+	list := attributeLists.Get().(*[]attribute.KeyValue)
 	parent := ""
-	if above := n.parent; above.standing == kept {
-		parent = session.idOf(above)
+	if session := n.session; session != nil && n != session.root {
+		session.mu.Lock()
+		if above := n.parent; above.standing == kept {
+			parent = session.idOf(above)
+			n.parentID, n.saysParent = parent, true
+		}
+		session.mu.Unlock()
 	}
-	session.mu.Unlock()
+	*list = n.appendStart((*list)[:0], parent)
+	s.SetAttributes(*list...) // which copies them
+	n.stamped = true
+	clear(*list)
+	attributeLists.Put(list)
+}
+
+var attributeLists = sync.Pool{New: func() any { return new([]attribute.KeyValue) }}
+
+// appendStart appends the attributes that a span has from its start.
+func (n *node) appendStart(list []attribute.KeyValue, parent string) []attribute.KeyValue {
+	list = n.appendStamps(append(list, n.says...))
 	if parent != "" {
-		stamps = append(slices.Clip(stamps), attribute.String(honeyhive.AttrParentID, parent))
+		list = append(list, attribute.String(honeyhive.AttrParentID, parent))
 	}
-	s.SetAttributes(stamps...)
-	return stamps
+	return list
+}
+
+// appendStamps appends those of them that say what the span is.
+func (n *node) appendStamps(list []attribute.KeyValue) []attribute.KeyValue {
+	r := n.rec
+	switch {
+	case r == nil:
+		return list
+	case r.kind != nil:
+		list = append(list, r.kind.stamps...)
+	default:
+		list = append(list,
+			attribute.String(honeyhive.AttrEventType, honeyhive.TypeSession),
+			attribute.String(honeyhive.AttrSessionName, r.node.session.name))
+	}
+	if !r.node.given.IsZero() {
+		list = append(list, attribute.String(honeyhive.AttrEventID, r.node.given.String()))
+	}
+	return list
 }
 
 // foreign takes in a span of another tracer.
@@ -155,7 +180,7 @@ func (p *processor) foreign(scope *node, s sdktrace.ReadWriteSpan, key spanKey) 
 	attributes := s.Attributes()
 	if saysSession(attributes) && p.plainSession(n, s.Name(), attributes) {
 		if p.spans.add(key, n) {
-			p.begin(n, s, nil)
+			p.begin(n, s)
 		}
 		return
 	}
@@ -191,7 +216,7 @@ func (p *processor) foreign(scope *node, s sdktrace.ReadWriteSpan, key spanKey) 
 	}
 	n.session.attach(n)
 	if !hasKey(attributes, honeyhive.AttrSessionID) {
-		p.stamp(n, s, nil)
+		n.stamp(s)
 	}
 	n.session.settle()
 }
@@ -204,13 +229,17 @@ func (p *processor) OnEnd(s sdktrace.ReadOnlySpan) {
 	if n == nil {
 		return
 	}
-	f := &finishedSpan{ReadOnlySpan: s, node: n}
-	if n.rec != nil {
-		if _, past := n.rec.freeze(); past {
+	var f *finishedSpan
+	if n.rec == nil {
+		f = new(finishedSpan)
+	} else {
+		f = &n.rec.finished
+		if !n.over.Load() && n.rec.endedPast() {
 			f.past = true
 			p.tracer.reports.Once("past", errPast)
 		}
 	}
+	f.ReadOnlySpan, f.node = s, n
 	delivered := false
 	switch {
 	case n.others:
@@ -228,9 +257,12 @@ func (p *processor) OnEnd(s sdktrace.ReadOnlySpan) {
 // an event, or the session itself.
 func (p *processor) finish(n *node, f *finishedSpan) bool {
 	s := n.session
+	defer func() { n.live = nil }()
+	if n.rec != nil && n != s.root && n.parent.rec != nil && !s.plain {
+		return true // all of it is ours: nothing is left to settle
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	defer func() { n.live = nil }()
 	n.over.Store(true)
 	if n == s.root {
 		p.setRunning(n, false)
@@ -262,7 +294,7 @@ func (p *processor) finish(n *node, f *finishedSpan) bool {
 			f.add(attribute.StringSlice(honeyhive.AttrChildrenIDs, ids))
 		}
 	}
-	f.add(attribute.String(honeyhive.AttrParentID, s.idOf(s.keptParent(n))))
+	n.parentID = s.idOf(s.keptParent(n))
 	if s.plain {
 		f.addDefaults()
 	}
@@ -295,150 +327,6 @@ func hasKey(attributes []attribute.KeyValue, key string) bool {
 	for i := range attributes {
 		if string(attributes[i].Key) == key {
 			return true
-		}
-	}
-	return false
-}
-
-// finishedSpan is the queue's entry for a span that has ended: the span, and
-// what its recording knows of it, which no limit of the provider has cut.
-type finishedSpan struct {
-	sdktrace.ReadOnlySpan
-	node *node                // for a span that was found late, its place in the tree
-	more []attribute.KeyValue // what was known at the end alone
-	past bool                 // the span was ended past its handle
-	size int64
-
-	once       sync.Once
-	attributes []attribute.KeyValue
-}
-
-var _ exporter.Detailed = (*finishedSpan)(nil)
-
-func (f *finishedSpan) add(kv attribute.KeyValue) { f.more = append(f.more, kv) }
-
-// measure estimates what the entry keeps in memory: the span, and what the
-// recording has beside it because a limit cut it or it is kept off the span.
-func (f *finishedSpan) measure() {
-	f.size = spansize.Span(f.ReadOnlySpan) + spansize.Attributes(f.more)
-	if f.node.rec == nil {
-		return
-	}
-	const handle = 1536 // what StartEvent makes beside the span
-	f.size += handle
-	has := f.ReadOnlySpan.Attributes()
-	for _, kv := range f.node.rec.final {
-		if n := len(kv.Value.AsString()); n != len(text(has, string(kv.Key))) {
-			f.size += spansize.Text(n)
-		}
-	}
-}
-
-// Size returns about how many bytes the entry keeps in memory.
-func (f *finishedSpan) Size() int64 { return f.size }
-
-// Parsed returns the buckets of the recording, which are JSON objects.
-func (f *finishedSpan) Parsed() *convert.Buckets {
-	if f.node.rec == nil {
-		return nil
-	}
-	return &f.node.rec.buckets
-}
-
-// Attributes returns the attributes of the span, whole.
-func (f *finishedSpan) Attributes() []attribute.KeyValue {
-	f.once.Do(func() { f.attributes = f.restore() })
-	return f.attributes
-}
-
-// errPast is reported when a span was ended by another handle than ours.
-var errPast = errors.New("sessionspan: a session or event was ended by the End of its span; " +
-	"payloads are whole all the same, but other exporters of the provider do not see what was set on it: call its own End")
-
-// errCut is reported when the limits of a provider cut what was recorded.
-var errCut = errors.New("sessionspan: the span limits of the tracer provider cut attributes of sessions; " +
-	"payloads are whole all the same, but other exporters of the provider see the cut ones: raise AttributeCountLimit and AttributeValueLengthLimit")
-
-// restore puts back what the limits of the provider cut. The SDK does not count
-// all of its cuts, so lengths are compared.
-func (f *finishedSpan) restore() []attribute.KeyValue {
-	have := f.ReadOnlySpan.Attributes()
-	at := make(map[attribute.Key]int, len(have))
-	for i := range have {
-		at[have[i].Key] = i
-	}
-	out, copied, cut := have, false, false
-	for kv, expected := range f.known() {
-		i, ok := at[kv.Key]
-		if ok && !isPiece(have[i].Value, kv.Value) {
-			continue
-		}
-		cut = cut || expected
-		if !copied {
-			out, copied = append(make([]attribute.KeyValue, 0, len(have)+8), have...), true
-		}
-		if ok {
-			out[i] = kv
-		} else {
-			out = append(out, kv)
-		}
-	}
-	if cut && !f.past {
-		f.node.tracer.reports.Once("limits", errCut)
-	}
-	return out
-}
-
-// known yields what was set on the span, the newest value of each key, and
-// whether the span should have it.
-func (f *finishedSpan) known() iter.Seq2[attribute.KeyValue, bool] {
-	return func(yield func(attribute.KeyValue, bool) bool) {
-		var identity, stamps, final []attribute.KeyValue
-		n := f.node
-		if s := n.session; s != nil && s.recorded.Load() {
-			identity = n.says
-		}
-		stamped, offSpans := n.stamped, false
-		if r := n.rec; r != nil {
-			stamps, final, offSpans = r.stamps, r.final, r.node.tracer.offSpans
-			stamped = true
-		}
-		for i, list := range [][]attribute.KeyValue{identity, stamps, final} {
-			for _, kv := range list {
-				if i < 2 && hasKey(final, string(kv.Key)) {
-					continue
-				}
-				expected := !offSpans || !isContentKey(kv.Key)
-				if !yield(kv, expected && (i > 0 || stamped)) {
-					return
-				}
-			}
-		}
-		for _, kv := range f.more {
-			if !yield(kv, false) {
-				return
-			}
-		}
-	}
-}
-
-// isPiece reports whether a value is what a limit leaves of another: a shorter
-// one with the same start. Anything else that differs was set by somebody on
-// purpose.
-func isPiece(have, want attribute.Value) bool {
-	if have.Type() != want.Type() {
-		return false
-	}
-	switch want.Type() {
-	case attribute.STRING:
-		h, w := have.AsString(), want.AsString()
-		return len(h) < len(w) && strings.HasPrefix(w, h)
-	case attribute.STRINGSLICE:
-		hs, ws := have.AsStringSlice(), want.AsStringSlice()
-		for i := range min(len(hs), len(ws)) {
-			if len(hs[i]) < len(ws[i]) && strings.HasPrefix(ws[i], hs[i]) {
-				return true
-			}
 		}
 	}
 	return false

@@ -194,7 +194,7 @@ func extract(ctx context.Context, carrier propagation.TextMapCarrier) context.Co
 		s.state.remoteParent = parent
 	}
 	s.state.unsampledElsewhere = found[memberSampled] == "0"
-	return context.WithValue(ctx, scopeKey{}, &s.rec.node)
+	return &scope{ctx, &s.rec.node}
 }
 
 // readBaggage returns the members that speak of a session, decoded.

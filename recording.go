@@ -2,22 +2,19 @@ package sessionspan
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
-	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/honeyhive"
-	"github.com/sessionspan/sessionspan/internal/genai"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
 )
 
@@ -28,21 +25,41 @@ type recording struct {
 	// span is nil where nothing is recorded. It is set before anybody else has
 	// the recording.
 	span trace.Span
-	// stamps are the attributes that the span had from its start.
-	stamps []attribute.KeyValue
+	kind *kindInfo // nil for a session
+	// bare is set where the attributes are not written to the span, since nobody
+	// but this tracer can read it.
+	bare bool
 
 	mu       sync.Mutex
-	buckets  convert.Buckets      // without what later holds
-	later    laterParts           // what was set since
+	parts    []part               // what was set and not joined with the buckets yet
+	buckets  *convert.Buckets     // nil while they are empty, without what later holds
+	later    *laterParts          // nil unless there were many parts
 	extra    []attribute.KeyValue // attributes besides, such as those of the GenAI conventions
-	err      string
-	duration honeyhive.Optional[float64]
-	endTime  time.Time
-	more     []string             // children that the user named
-	final    []attribute.KeyValue // what the end wrote; set once, when ended
-	// lateInputs are what was set after the end.
-	lateInputs honeyhive.Object
-	ended      bool
+	children []string             // their ids, at the end
+	final    []attribute.KeyValue // what was written to the span at the end
+	seldom   *seldom              // nil while nothing of it was set
+	weight   int64                // about what all that takes in memory, at the end
+	ended    bool
+
+	finished finishedSpan // the queue's entry
+}
+
+// seldom is what few recordings have.
+type seldom struct {
+	err        string
+	duration   honeyhive.Optional[float64]
+	endTime    time.Time
+	more       []string         // children that the user named
+	lateInputs honeyhive.Object // what was set after the end
+	problem    error            // what unlock reports
+}
+
+// rest returns what is seldom set, to set some of it. The lock is held.
+func (r *recording) rest() *seldom {
+	if r.seldom == nil {
+		r.seldom = new(seldom)
+	}
+	return r.seldom
 }
 
 // context returns ctx with the recording as the place where events belong.
@@ -50,7 +67,7 @@ func (r *recording) context(ctx context.Context) context.Context {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	ctx = context.WithValue(ctx, scopeKey{}, &r.node)
+	ctx = &scope{ctx, &r.node}
 	if r.span != nil {
 		ctx = trace.ContextWithSpan(ctx, r.span)
 	}
@@ -61,14 +78,14 @@ func (r *recording) context(ctx context.Context) context.Context {
 func (r *recording) start(ctx context.Context, name string, options []trace.SpanStartOption) context.Context {
 	n := &r.node
 	n.rec = r
-	ctx = context.WithValue(ctx, scopeKey{}, n)
+	ctx = &scope{ctx, n}
 	if n.tracer.disabled || n.tracer.closed.Load() {
 		return ctx
 	}
 	n.starting = true
 	ctx, span := n.tracer.tracer.Start(ctx, name, options...)
 	n.starting = false // also where no processor saw the span
-	if span.IsRecording() {
+	if n.live != nil || span.IsRecording() {
 		r.span = span
 	}
 	return ctx
@@ -149,22 +166,30 @@ func (r *recording) set(b convert.Bucket, v any) {
 	if !r.active() {
 		return
 	}
-	r.merge(b, r.tracer().encode(b, v))
+	if raw, ok := v.(json.RawMessage); ok && len(raw) > 0 && r.add(part{text: string(raw), bucket: b, form: formRaw}) {
+		return
+	}
+	write := rawjson.AppendUnescaped
+	if r.kind == nil || !r.bare { // it is joined by the caller of End
+		write = appendWhole
+	}
+	p, err := newPart(b, v, write)
+	r.tracer().reportSet(b, err)
+	if p.text != "" && !r.add(p) {
+		o, _ := p.object()
+		r.merge(b, o)
+	}
 }
 
 func (r *recording) merge(b convert.Bucket, o honeyhive.Object) {
-	if o.IsZero() {
+	if o.IsZero() || r.add(part{text: o.JSONText(), bucket: b}) {
 		return
 	}
 	r.mu.Lock()
-	if !r.ended {
-		r.later.add(&r.buckets, b, o)
-		r.mu.Unlock()
-		return
-	}
 	if b == convert.Inputs { // one key of the metadata, which an update replaces
-		r.lateInputs = r.lateInputs.Merge(o)
-		o = r.lateInputs
+		rest := r.rest()
+		rest.lateInputs = rest.lateInputs.Merge(o)
+		o = rest.lateInputs
 	}
 	r.mu.Unlock()
 	r.update(func(u *honeyhive.Update) { setBucket(u, b, o) })
@@ -178,13 +203,20 @@ func (r *recording) attributes(kvs ...attribute.KeyValue) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.ended {
-		r.setExtra(kvs...)
+	if r.ended {
+		return
 	}
+	for i := range r.parts { // of what says the same the later counts
+		r.parts[i].tell(r)
+	}
+	r.setExtra(kvs...)
 }
 
 // setExtra sets attributes besides the buckets. The lock is held.
 func (r *recording) setExtra(kvs ...attribute.KeyValue) {
+	if r.extra == nil {
+		r.extra = make([]attribute.KeyValue, 0, max(4, len(kvs)))
+	}
 next:
 	for _, kv := range kvs {
 		for i := range r.extra {
@@ -224,69 +256,10 @@ func (r *recording) setText(key, text string, set func()) {
 	r.update(func(u *honeyhive.Update) { u.Metadata, _ = u.Metadata.With(key, text) })
 }
 
-func (r *recording) setError(text string) {
-	r.setText(metadataError, text, func() { r.err = strings.ToValidUTF8(text, "\uFFFD") })
-}
-
-// recordError sets the error and adds it to the span as an exception.
-func (r *recording) recordError(err error) {
-	if err == nil || !r.active() {
-		return
-	}
-	text := strings.ToValidUTF8(errorText(err), "\uFFFD")
-	r.exception(fmt.Sprintf("%T", err), text, "")
-	r.setError(text)
-}
-
-// panicked records a panic that is passing.
-func (r *recording) panicked(v any) {
-	if !r.active() {
-		return
-	}
-	text := "panic: " + panicText(v)
-	r.exception(fmt.Sprintf("%T", v), text, string(debug.Stack()))
-	r.setError(text)
-}
-
-func (r *recording) exception(kind, message, stack string) {
-	if r.span == nil {
-		return
-	}
-	kvs := []attribute.KeyValue{attribute.String("exception.type", kind), attribute.String("exception.message", message)}
-	if stack != "" {
-		kvs = append(kvs, attribute.String("exception.stacktrace", stack))
-	}
-	r.span.AddEvent("exception", trace.WithAttributes(kvs...))
-	r.attributes(genai.ErrorType.String(kind))
-}
-
-// errorText returns the message of an error whose methods may panic.
-func errorText(err error) (text string) {
-	defer func() {
-		if recover() != nil {
-			text = fmt.Sprintf("!PANIC: %T", err)
-		}
-	}()
-	if text = err.Error(); text == "" {
-		text = fmt.Sprintf("%T", err)
-	}
-	return text
-}
-
-func panicText(v any) string {
-	switch v := v.(type) {
-	case error:
-		return errorText(v)
-	case string:
-		return v
-	}
-	return strings.Clone(fmt.Sprint(v)) // fmt contains panics of methods
-}
-
 func (r *recording) setDuration(ms float64) {
 	r.mu.Lock()
 	if !r.ended {
-		r.duration = honeyhive.Some(ms)
+		r.rest().duration = honeyhive.Some(ms)
 		r.mu.Unlock()
 		return
 	}
@@ -297,7 +270,7 @@ func (r *recording) setDuration(ms float64) {
 func (r *recording) setEndTime(t time.Time) {
 	r.mu.Lock()
 	if !r.ended {
-		r.endTime = t
+		r.rest().endTime = t
 		r.mu.Unlock()
 		return
 	}
@@ -322,7 +295,9 @@ func (r *recording) addChildren(ids []string) {
 		good = append(good, u.String())
 	}
 	r.mu.Lock()
-	r.more = append(r.more, good...)
+	if len(good) > 0 {
+		r.rest().more = append(r.rest().more, good...)
+	}
 	ended := r.ended
 	r.mu.Unlock()
 	switch {
@@ -342,20 +317,27 @@ func (r *recording) end(options []FieldOption) {
 		return
 	}
 	r.apply(opEnd, options)
-	final, first := r.freeze()
-	if !first {
+	r.mu.Lock()
+	if !r.freeze() {
+		r.mu.Unlock()
 		return
 	}
+	var final []attribute.KeyValue
+	if !r.bare || !r.node.tracer.alone() {
+		final = r.written()
+	}
+	var err string
+	var at time.Time
+	if r.seldom != nil {
+		err, at = r.seldom.err, r.seldom.endTime
+	}
+	r.unlock()
 	if s := r.node.session; s != nil {
 		s.settle()
 	}
-	if r.node.tracer.offSpans {
-		final = slices.DeleteFunc(slices.Clone(final), func(kv attribute.KeyValue) bool { return isContentKey(kv.Key) })
+	if len(final) > 0 {
+		r.span.SetAttributes(final...)
 	}
-	r.span.SetAttributes(final...)
-	r.mu.Lock()
-	err, at := r.err, r.endTime
-	r.mu.Unlock()
 	if err != "" {
 		r.span.SetStatus(codes.Error, err)
 	}
@@ -366,114 +348,88 @@ func (r *recording) end(options []FieldOption) {
 	r.span.End(trace.WithTimestamp(at))
 }
 
-// freeze settles what the recording holds and returns it as attributes. It
-// reports whether this call was the first.
-func (r *recording) freeze() (final []attribute.KeyValue, first bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+// written returns what the end writes to the span, and keeps it. The lock is
+// held.
+func (r *recording) written() []attribute.KeyValue {
+	list := r.appendKnown(make([]attribute.KeyValue, 0, 8+len(r.extra)))
+	r.final = list
+	if r.node.tracer.offSpans {
+		list = slices.DeleteFunc(slices.Clone(list), func(kv attribute.KeyValue) bool { return isContentKey(kv.Key) })
+	}
+	if !r.bare {
+		return list
+	}
+	// Since the start somebody got hold of the provider.
+	return append(r.node.appendStart(nil, r.node.parentText()), list...)
+}
+
+// freeze settles what the recording holds. It reports whether this call was the
+// first. The lock is held.
+func (r *recording) freeze() bool {
 	if r.ended {
-		return r.final, false
+		return false
 	}
 	r.ended = true
 	r.node.over.Store(true)
-	r.final = r.known(true)
-	return r.final, true
-}
-
-// known returns what was set as attributes. The lock is held. The children are
-// part of it only at the end.
-func (r *recording) known(atEnd bool) []attribute.KeyValue {
-	r.later.join(&r.buckets)
-	if atEnd {
+	if ids := r.childrenIDs(); len(ids) > 0 {
+		r.children = ids
+	}
+	if s := r.node.session; s != nil && s.root == &r.node {
+		r.join() // others read it while it waits for its events
 		r.rollUp()
 	}
-	list := make([]attribute.KeyValue, 0, 8+len(r.extra))
-	for b, o := range r.buckets {
-		if !o.IsZero() {
-			list = append(list, attribute.String(convert.Bucket(b).Attribute(), o.JSONText()))
+	r.weight = r.weigh()
+	return true
+}
+
+// endedPast settles what the recording holds when its span has ended, and reports
+// whether the span was ended past its handle.
+func (r *recording) endedPast() bool {
+	r.mu.Lock()
+	defer r.unlock()
+	return r.freeze()
+}
+
+// appendKnown appends what was set as attributes. The lock is held.
+func (r *recording) appendKnown(list []attribute.KeyValue) []attribute.KeyValue {
+	r.join()
+	if r.buckets != nil {
+		for b, o := range r.buckets {
+			if !o.IsZero() {
+				list = append(list, attribute.String(convert.Bucket(b).Attribute(), o.JSONText()))
+			}
 		}
 	}
-	if r.err != "" {
-		list = append(list, attribute.String(honeyhive.AttrError, r.err))
+	if r.seldom != nil {
+		if r.seldom.err != "" {
+			list = append(list, attribute.String(honeyhive.AttrError, r.seldom.err))
+		}
+		if ms, ok := r.seldom.duration.Get(); ok {
+			list = append(list, attribute.Float64(honeyhive.AttrDuration, ms))
+		}
 	}
-	if ms, ok := r.duration.Get(); ok {
-		list = append(list, attribute.Float64(honeyhive.AttrDuration, ms))
-	}
-	if ids := r.childrenIDs(atEnd); len(ids) > 0 {
-		list = append(list, attribute.StringSlice(honeyhive.AttrChildrenIDs, ids))
+	if len(r.children) > 0 {
+		list = append(list, attribute.StringSlice(honeyhive.AttrChildrenIDs, r.children))
 	}
 	return append(list, r.extra...)
 }
 
-func (r *recording) childrenIDs(atEnd bool) []string {
+// childrenIDs returns the children that are known by now, at the end.
+func (r *recording) childrenIDs() []string {
 	n := &r.node
 	s := n.session
-	if !atEnd || s == nil {
+	if s == nil {
 		return nil
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if n == s.root {
-		s.decideAll()
+	var ids []string
+	if n == s.root || n.hasChildren.Load() {
+		ids = s.listChildren(n)
 	}
-	return append(s.childrenIDs(n), r.more...)
+	if r.seldom != nil {
+		ids = append(ids, r.seldom.more...)
+	}
+	return ids
 }
-
-// encode returns a value as an object; what is none is wrapped.
-func (t *Tracer) encode(b convert.Bucket, v any) honeyhive.Object {
-	if o, ok := v.(honeyhive.Object); ok {
-		return o
-	}
-	scratch := scratches.Get().(*[]byte)
-	data, err := rawjson.Append((*scratch)[:0], v)
-	if err != nil {
-		t.reports.Report("encode "+b.Field(), fmt.Errorf("sessionspan: set %s: %w", b.Field(), err))
-	}
-	var text string
-	switch rawjson.KindOf(peek(data)) {
-	case rawjson.Object:
-		text = string(data)
-	case rawjson.Null:
-	default:
-		wrapped := rawjson.AppendString(make([]byte, 0, len(data)+16), b.Wrap())
-		text = "{" + string(wrapped) + ":" + string(data) + "}"
-	}
-	if cap(data) <= scratchMost {
-		*scratch = data[:0]
-		scratches.Put(scratch)
-	}
-	return honeyhive.TrustedObject(text)
-}
-
-// peek returns the first byte of a text.
-func peek(data []byte) string {
-	if len(data) == 0 {
-		return ""
-	}
-	return string(data[:1])
-}
-
-// scratches are buffers for encoding; one that grew large is given back to the
-// collector.
-var scratches = sync.Pool{New: func() any { return new([]byte) }}
-
-const scratchMost = 64 << 10
 
 // errOutside is reported where something is set that has no session to go to.
 var errOutside = errors.New("sessionspan: an event outside a session was changed after its end: there is nothing to update")
-
-// liveSpan is a span that still runs, with what its recording holds so far.
-type liveSpan struct {
-	sdktrace.ReadOnlySpan
-	rec *recording
-}
-
-func (l *liveSpan) Attributes() []attribute.KeyValue {
-	l.rec.mu.Lock()
-	defer l.rec.mu.Unlock()
-	known := l.rec.final
-	if !l.rec.ended {
-		known = l.rec.known(false)
-	}
-	return append(append([]attribute.KeyValue{}, l.ReadOnlySpan.Attributes()...), known...)
-}

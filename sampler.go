@@ -7,8 +7,6 @@ import (
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
-
-	"github.com/sessionspan/sessionspan/honeyhive"
 )
 
 // SessionSampler returns a sampler that decides once for each session, by its
@@ -49,7 +47,7 @@ func (s *sessionSampler) ShouldSample(p sdktrace.SamplingParameters) sdktrace.Sa
 		return sdktrace.SamplingResult{Decision: sdktrace.Drop, Tracestate: state}
 	}
 	asked := p
-	asked.ParentContext, asked.TraceID = context.Background(), samplingID(n.session.id)
+	asked.ParentContext, asked.TraceID = context.Background(), n.session.samplingID()
 	result := s.base.ShouldSample(asked)
 	result.Tracestate = state
 	return result
@@ -57,7 +55,10 @@ func (s *sessionSampler) ShouldSample(p sdktrace.SamplingParameters) sdktrace.Sa
 
 // samplingID spreads the id of a session over all bits, as samplers that look
 // at a part of a trace id need: some bits of a UUID are always the same.
-func samplingID(id honeyhive.UUID) trace.TraceID {
-	sum := sha256.Sum256(id[:])
-	return trace.TraceID(sum[:16])
+func (s *sessionState) samplingID() trace.TraceID {
+	s.askSampling.Do(func() {
+		sum := sha256.Sum256(s.id[:])
+		s.sampling = trace.TraceID(sum[:16])
+	})
+	return s.sampling
 }

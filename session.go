@@ -168,12 +168,12 @@ func (t *Tracer) ContinueSession(ctx context.Context, id string) (context.Contex
 	if root := t.processor.running(u); root != nil {
 		s := t.continued(u)
 		s.open = root.session.handle
-		return context.WithValue(ctx, scopeKey{}, root), s
+		return &scope{ctx, root}, s
 	}
 	if n = t.bind(n); n == nil || n.tracer == nil {
 		n = &t.continued(u).rec.node
 	}
-	return context.WithValue(ctx, scopeKey{}, n), n.session.handle
+	return &scope{ctx, n}, n.session.handle
 }
 
 // bind returns the place of a context as t has it. A session that came with a

@@ -55,6 +55,9 @@ type Tracer struct {
 	forViewers  bool // somebody reads spans, so GenAI content is worth writing
 	disabled    bool
 
+	// shown is set where others may read the spans of the provider.
+	shown atomic.Bool
+
 	stopMetrics func() error // nil without metrics
 
 	shutdown sync.Once
@@ -204,12 +207,24 @@ func (t *Tracer) disable() {
 // [WithTracerProvider], or the one that New made. Spans that other tracers of it
 // start in the context of a session belong to the session. It is a no-op
 // provider where nothing is recorded.
+//
+// Until it is called for the first time, a provider that New made is taken to have
+// no other processors, and what is set on sessions and events is not written to
+// their spans as attributes, which would be most of what a span costs.
+// Destinations get it all the same. So register processors on what this method
+// returns, not on what the TracerProvider method of a span does: spans that end
+// after its first call have all their attributes.
 func (t *Tracer) TracerProvider() trace.TracerProvider {
 	if t == nil {
 		return noop.NewTracerProvider()
 	}
+	t.shown.Store(true)
 	return t.provider
 }
+
+// alone reports whether nobody but the tracer reads the spans of its provider,
+// so that what it knows of them need not be written on them.
+func (t *Tracer) alone() bool { return t.own != nil && !t.shown.Load() }
 
 // SpanProcessor returns the processor that feeds the destinations. New registers
 // it; it is of use for providers that are built elsewhere. Registering it twice

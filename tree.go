@@ -54,14 +54,19 @@ type node struct {
 	starting bool                   // the span of this node is the next to start in its context
 	others   bool                   // it belongs to another tracer of ours
 	stamped  bool                   // the span has the identity of the session
-	over     atomic.Bool            // the list of children is made, or about to be
-	lateSent atomic.Bool            // an update of the children is on its way
+	// saysParent is set where the span has the id of its parent.
+	saysParent bool
+	over       atomic.Bool // the list of children is made, or about to be
+	lateSent   atomic.Bool // an update of the children is on its way
+	// hasChildren is set before the first of them is listed.
+	hasChildren atomic.Bool
 
 	// Guarded by the lock of the session.
 	standing standing
 	sequence uint32
 	children []child
 	id       string // text of the event id, once somebody asked
+	parentID string // text of that of its parent, likewise
 
 	// What the node adds to the usage of the session, and whether something below
 	// it does, so that it must not.
@@ -96,6 +101,10 @@ type sessionState struct {
 	root   *node
 	id     honeyhive.UUID
 	idText string // set for sessions that are recorded or continued
+	name   string // at the start, of those that StartSession started
+	// sampling is the id by which it is sampled, once somebody asked.
+	sampling    trace.TraceID
+	askSampling sync.Once
 	// remoteParent is the event of another process under which this one's
 	// events hang; the nil UUID for the session itself.
 	remoteParent honeyhive.UUID
@@ -154,11 +163,21 @@ func (s *sessionState) adopt(n *node) {
 	for p.standing == leftOut {
 		p = p.parent
 	}
-	p.children = append(p.children, n.asChild())
-	s.touch(p)
+	s.give(p, n.asChild())
 	if n.tracer.allChildren {
 		s.all = append(s.all, n.asChild())
 	}
+}
+
+// give lists children of a node. Whether it has any can be asked without the lock
+// when its list is made: then either that sees them, or they see that it was made.
+// The lock is held.
+func (s *sessionState) give(n *node, children ...child) {
+	if !n.hasChildren.Load() {
+		n.hasChildren.Store(true)
+	}
+	n.children = append(n.children, children...)
+	s.touch(n)
 }
 
 // decide settles an undecided node, by the attributes that it has. The lock is
@@ -179,8 +198,7 @@ func (s *sessionState) decide(n *node, name string, attributes []attribute.KeyVa
 			p = p.parent
 		}
 		if len(n.children) > 0 {
-			p.children = append(p.children, n.children...)
-			s.touch(p)
+			s.give(p, n.children...)
 		}
 		n.children = nil
 	}
@@ -234,7 +252,7 @@ func (s *sessionState) touch(n *node) {
 // settle sends the children of nodes that got some after their list was made. No
 // lock is held.
 func (s *sessionState) settle() {
-	if !s.stale.Swap(false) {
+	if !s.stale.Load() || !s.stale.Swap(false) {
 		return
 	}
 	s.mu.Lock()
@@ -267,6 +285,32 @@ func (s *sessionState) idOf(n *node) string {
 		return s.remoteParent.String()
 	}
 	return s.idText
+}
+
+// parentText returns the id of the event above, or of the session: "" where that
+// is not known. No lock is held.
+func (n *node) parentText() string {
+	s := n.session
+	if s == nil || n.parent == nil {
+		return ""
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n.parentID == "" && n.parent.rec != nil { // which is an event from its start
+		n.parentID = s.idOf(n.parent)
+	}
+	return n.parentID
+}
+
+// listChildren returns the ids of the children of a node that ends. No lock is
+// held.
+func (s *sessionState) listChildren(n *node) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n == s.root {
+		s.decideAll()
+	}
+	return s.childrenIDs(n)
 }
 
 // childrenIDs returns the ids of the children of a node, in the order in which

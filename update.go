@@ -167,7 +167,9 @@ func (n *node) updateChildren() error {
 		s.mu.Unlock()
 		if n.rec != nil {
 			n.rec.mu.Lock()
-			ids = append(ids, n.rec.more...)
+			if n.rec.seldom != nil {
+				ids = append(ids, n.rec.seldom.more...)
+			}
 			n.rec.mu.Unlock()
 		}
 		return &honeyhive.Update{EventID: honeyhive.Some(id.String()), ChildrenIDs: honeyhive.Some(ids)}

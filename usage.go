@@ -85,30 +85,17 @@ func sum(a, b int64) int64 {
 	return a + b
 }
 
-// object returns the counts as they stand in metadata: the first two and, where
-// it is known, the total, and of the others those that are not zero.
-func (u Usage) object(total bool) []byte {
-	o := objectWriter{}
-	o.count("prompt_tokens", u.InputTokens, true)
-	o.count("completion_tokens", u.OutputTokens, true)
-	o.count("total_tokens", u.TotalTokens, total)
-	o.count("cache_read_input_tokens", u.CacheReadTokens, false)
-	o.count("cache_write_input_tokens", u.CacheWriteTokens, false)
-	o.count("reasoning_tokens", u.ReasoningTokens, false)
-	return o.bytes()
-}
-
 // rolledUp returns what the events of the session used, as metadata; the zero
 // object where none said so. The lock is held.
 func (s *sessionState) rolledUp() honeyhive.Object {
 	if s.usage == (Usage{}) {
 		return honeyhive.Object{}
 	}
-	return honeyhive.TrustedObject(string(s.usage.object(true)))
+	return honeyhive.TrustedObject(string((&usage{s.usage, true}).append(nil)))
 }
 
 // rollUp adds the sum to the metadata of a session that ends. What the user set
-// stays, all or nothing: counts of two origins do not add up.
+// stays, all or nothing: counts of two origins do not add up. The lock is held.
 func (r *recording) rollUp() {
 	s := r.node.session
 	if s == nil || s.root != &r.node {
@@ -117,8 +104,14 @@ func (r *recording) rollUp() {
 	s.mu.Lock()
 	sum := s.rolledUp()
 	s.mu.Unlock()
+	if sum.IsZero() {
+		return
+	}
+	if r.buckets == nil {
+		r.buckets = new(convert.Buckets)
+	}
 	metadata := &r.buckets[convert.Metadata]
-	if sum.IsZero() || metadata.Has("prompt_tokens") || metadata.Has("completion_tokens") || metadata.Has("total_tokens") {
+	if metadata.Has("prompt_tokens") || metadata.Has("completion_tokens") || metadata.Has("total_tokens") {
 		return
 	}
 	*metadata = metadata.Merge(sum)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"slices"
 
 	"github.com/sessionspan/sessionspan/internal/rawjson"
 )
@@ -183,6 +184,9 @@ func (o Object) Merge(p Object) Object {
 	case o.IsEmpty():
 		return p
 	}
+	if text, ok := joined(o.text, p.text); ok {
+		return Object{text: text}
+	}
 	newer := maps.Collect(rawjson.Members(p.text))
 	var b objectBuilder
 	b.grow(len(o.text) + len(p.text))
@@ -201,6 +205,21 @@ func (o Object) Merge(p Object) Object {
 		}
 	}
 	return b.object()
+}
+
+// joined writes two objects one behind the other, where they have few keys and
+// none of them twice. Neither of them is empty.
+func joined(o, p string) (text string, ok bool) {
+	keys := make([]string, 0, 16)
+	for _, text := range [...]string{o, p} {
+		for k := range rawjson.Members(text) {
+			if len(keys) == cap(keys) || slices.Contains(keys, k) {
+				return "", false
+			}
+			keys = append(keys, k)
+		}
+	}
+	return o[:len(o)-1] + "," + p[1:], true
 }
 
 // objectBuilder writes an object member by member.

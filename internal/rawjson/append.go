@@ -40,6 +40,12 @@ type Texter interface {
 // v must not change while Append reads it.
 func Append(dst []byte, v any) ([]byte, error) {
 	e := encoders.Get().(*encoder)
+	dst, err := e.write(dst, v)
+	encoders.Put(e)
+	return dst, err
+}
+
+func (e *encoder) write(dst []byte, v any) ([]byte, error) {
 	e.dst, e.limit = dst, len(dst)+MaxBytes
 	e.value(v, 0)
 	dst, err := e.dst, errors.Join(e.problems...)
@@ -47,7 +53,6 @@ func Append(dst []byte, v any) ([]byte, error) {
 	if cap(e.keys) > keysMost {
 		e.keys = nil
 	}
-	encoders.Put(e)
 	return dst, err
 }
 
@@ -75,6 +80,9 @@ type encoder struct {
 	path []container
 	// keys holds those of the open maps, sorted, those of the innermost last.
 	keys []string
+	// long is how long a string is that is left as it is, in unescaped; 0 for none.
+	long      int
+	unescaped []Range
 	// buffer is where encoding/json writes.
 	buffer bytes.Buffer
 	json   *json.Encoder
@@ -133,7 +141,7 @@ func (e *encoder) value(v any, depth int) {
 	case nil:
 		e.null()
 	case string:
-		e.dst = AppendString(e.dst, v)
+		e.text(v, depth)
 	case bool:
 		e.dst = strconv.AppendBool(e.dst, v)
 	case int:
@@ -187,12 +195,20 @@ func (e *encoder) null() { e.dst = append(e.dst, "null"...) }
 
 // The elements of typed maps and slices.
 
-func (e *encoder) text(s string, _ int)                 { e.dst = AppendString(e.dst, s) }
 func (e *encoder) integer(n, _ int)                     { e.dst = strconv.AppendInt(e.dst, int64(n), 10) }
 func (e *encoder) double(f float64, _ int)              { e.float(f, 64) }
 func (e *encoder) single(f float32, _ int)              { e.float(float64(f), 32) }
 func (e *encoder) object(m map[string]any, depth int)   { appendMap(e, m, depth, (*encoder).value) }
 func (e *encoder) texts(m map[string]string, depth int) { appendMap(e, m, depth, (*encoder).text) }
+
+func (e *encoder) text(s string, depth int) {
+	if e.long == 0 || len(s) < e.long || depth == 0 {
+		e.dst = AppendString(e.dst, s)
+		return
+	}
+	e.unescaped = append(e.unescaped, Range{len(e.dst), len(e.dst) + len(s)})
+	e.dst = append(e.dst, s...)
+}
 
 func appendSlice[T any](e *encoder, s []T, depth int, element func(*encoder, T, int)) {
 	if s == nil {

@@ -1,0 +1,71 @@
+package sessionspan
+
+import (
+	"fmt"
+	"runtime/debug"
+	"strings"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/sessionspan/sessionspan/internal/genai"
+)
+
+func (r *recording) setError(text string) {
+	r.setText(metadataError, text, func() { r.rest().err = strings.ToValidUTF8(text, "\uFFFD") })
+}
+
+// recordError sets the error and adds it to the span as an exception.
+func (r *recording) recordError(err error) {
+	if err == nil || !r.active() {
+		return
+	}
+	text := strings.ToValidUTF8(errorText(err), "\uFFFD")
+	r.exception(fmt.Sprintf("%T", err), text, "")
+	r.setError(text)
+}
+
+// panicked records a panic that is passing.
+func (r *recording) panicked(v any) {
+	if !r.active() {
+		return
+	}
+	text := "panic: " + panicText(v)
+	r.exception(fmt.Sprintf("%T", v), text, string(debug.Stack()))
+	r.setError(text)
+}
+
+func (r *recording) exception(kind, message, stack string) {
+	if r.span == nil {
+		return
+	}
+	kvs := []attribute.KeyValue{attribute.String("exception.type", kind), attribute.String("exception.message", message)}
+	if stack != "" {
+		kvs = append(kvs, attribute.String("exception.stacktrace", stack))
+	}
+	r.span.AddEvent("exception", trace.WithAttributes(kvs...))
+	r.attributes(genai.ErrorType.String(kind))
+}
+
+// errorText returns the message of an error whose methods may panic.
+func errorText(err error) (text string) {
+	defer func() {
+		if recover() != nil {
+			text = fmt.Sprintf("!PANIC: %T", err)
+		}
+	}()
+	if text = err.Error(); text == "" {
+		text = fmt.Sprintf("%T", err)
+	}
+	return text
+}
+
+func panicText(v any) string {
+	switch v := v.(type) {
+	case error:
+		return errorText(v)
+	case string:
+		return v
+	}
+	return strings.Clone(fmt.Sprint(v)) // fmt contains panics of methods
+}

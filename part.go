@@ -1,0 +1,272 @@
+package sessionspan
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+
+	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/sessionspan/sessionspan/convert"
+	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/genai"
+	"github.com/sessionspan/sessionspan/internal/rawjson"
+	"github.com/sessionspan/sessionspan/internal/spansize"
+)
+
+// part is what one call set in a bucket. It is joined with the others when they
+// are read, which for an event is on the worker of a destination.
+type part struct {
+	text   string          // canonical JSON of an object, unless the form says otherwise
+	plain  []rawjson.Range // strings in it that are no JSON yet
+	usage  *usage
+	model  int // where the model starts in the text
+	bucket convert.Bucket
+	form   form
+	told   bool // the attributes that say the same are set
+}
+
+// form says what a part holds.
+type form uint8
+
+const (
+	formObject form = iota
+	formRaw         // the text is what the user gave, and was not checked yet
+	formModel       // the text is a provider and a model
+	formUsage
+)
+
+// mostParts is how many parts wait at most. What comes after them is merged, so
+// that values which replace each other take no more memory than the last.
+const mostParts = 16
+
+// add notes what was set. It returns false after the end.
+func (r *recording) add(p part) bool {
+	r.mu.Lock()
+	defer r.unlock()
+	if r.ended {
+		return false
+	}
+	switch len(r.parts) {
+	case 0:
+		if r.parts == nil {
+			r.parts = make([]part, 0, 5)
+		}
+	case mostParts:
+		if r.later == nil {
+			r.later = new(laterParts)
+		}
+		r.fold(r.later)
+	}
+	r.parts = append(r.parts, p)
+	return true
+}
+
+// fold merges the parts. The lock is held.
+func (r *recording) fold(later *laterParts) {
+	if r.buckets == nil {
+		r.buckets = new(convert.Buckets)
+	}
+	for i := range r.parts {
+		p := &r.parts[i]
+		p.tell(r)
+		o, err := p.object()
+		if err != nil { // reported by unlock
+			r.rest().problem = errors.Join(r.rest().problem, err)
+		}
+		if !o.IsZero() {
+			later.add(r.buckets, p.bucket, o)
+		}
+	}
+	clear(r.parts)
+	r.parts = r.parts[:0]
+}
+
+// join makes the buckets hold all that was set. The lock is held.
+func (r *recording) join() {
+	if len(r.parts) == 0 && r.later == nil {
+		return
+	}
+	var later laterParts
+	if r.later != nil {
+		later = *r.later
+	}
+	r.fold(&later)
+	later.join(r.buckets)
+	r.parts, r.later = nil, nil
+}
+
+// weigh returns about how many bytes keep what was set. The lock is held.
+func (r *recording) weigh() int64 {
+	n := spansize.Attributes(r.extra)
+	add := func(text string) {
+		if text != "" {
+			n += spansize.Value(attribute.StringValue(text))
+		}
+	}
+	for i := range r.parts {
+		add(r.parts[i].text)
+		if r.parts[i].usage != nil {
+			n += usageWeight
+		}
+	}
+	if r.buckets != nil {
+		for _, o := range r.buckets {
+			add(o.JSONText())
+		}
+	}
+	if r.later != nil {
+		for _, stack := range r.later {
+			for _, o := range stack {
+				add(o.JSONText())
+			}
+		}
+	}
+	if r.seldom != nil {
+		add(r.seldom.err)
+	}
+	for _, id := range r.children {
+		n += 16 + spansize.Text(len(id))
+	}
+	return n
+}
+
+// tell sets the attributes of the GenAI conventions that say the same as a part.
+// The lock of the recording is held.
+func (p *part) tell(r *recording) {
+	if p.told {
+		return
+	}
+	p.told = true
+	switch p.form {
+	case formModel:
+		if provider := p.text[:p.model]; provider != "" {
+			r.setExtra(genai.ProviderName.String(provider))
+		}
+		if model := p.text[p.model:]; model != "" {
+			r.setExtra(genai.RequestModel.String(model))
+		}
+	case formUsage:
+		r.setExtra(p.usage.attributes()...)
+	}
+}
+
+// object returns the part as an object.
+func (p *part) object() (honeyhive.Object, error) {
+	switch {
+	case p.form == formRaw:
+		return parsed(p.bucket, p.text)
+	case p.form == formObject && len(p.plain) == 0:
+		return honeyhive.TrustedObject(p.text), nil
+	}
+	scratch := scratches.Get().(*[]byte)
+	data := (*scratch)[:0]
+	switch p.form {
+	case formModel:
+		data = appendModel(data, p.text[:p.model], p.text[p.model:])
+	case formUsage:
+		data = p.usage.append(data)
+	default:
+		data = rawjson.Escape(data, p.text, p.plain)
+	}
+	o := honeyhive.TrustedObject(string(data))
+	keepScratch(scratch, data)
+	return o, nil
+}
+
+// unlock lets go of the lock and reports what is wrong with values that were
+// checked meanwhile. Whoever is told may set more.
+func (r *recording) unlock() {
+	var problem error
+	if r.seldom != nil {
+		problem, r.seldom.problem = r.seldom.problem, nil
+	}
+	r.mu.Unlock()
+	if problem != nil {
+		r.tracer().reports.Report("encode raw JSON", problem)
+	}
+}
+
+// parsed returns raw JSON as an object.
+func parsed(b convert.Bucket, raw string) (honeyhive.Object, error) {
+	if text, err := rawjson.Parse(raw); err == nil && rawjson.KindOf(text) == rawjson.Object {
+		return honeyhive.TrustedObject(text), nil
+	}
+	return encode(b, json.RawMessage(raw))
+}
+
+// encode returns a value as an object, and reports what is wrong with it.
+func (t *Tracer) encode(b convert.Bucket, v any) honeyhive.Object {
+	o, err := encode(b, v)
+	t.reportSet(b, err)
+	return o
+}
+
+func (t *Tracer) reportSet(b convert.Bucket, err error) {
+	if err != nil {
+		t.reports.Report("encode "+b.Field(), err)
+	}
+}
+
+// encode returns a value as an object; what is none is wrapped. The object is
+// whole where there is an error.
+func encode(b convert.Bucket, v any) (honeyhive.Object, error) {
+	p, err := newPart(b, v, appendWhole)
+	return honeyhive.TrustedObject(p.text), err
+}
+
+func appendWhole(dst []byte, v any) ([]byte, []rawjson.Range, error) {
+	dst, err := rawjson.Append(dst, v)
+	return dst, nil, err
+}
+
+// newPart returns a value as a part that holds an object; what is none is wrapped.
+func newPart(b convert.Bucket, v any, write func([]byte, any) ([]byte, []rawjson.Range, error)) (part, error) {
+	p := part{bucket: b}
+	if o, ok := v.(honeyhive.Object); ok {
+		p.text = o.JSONText()
+		return p, nil
+	}
+	scratch := scratches.Get().(*[]byte)
+	data, plain, err := write((*scratch)[:0], v)
+	if err != nil {
+		err = fmt.Errorf("sessionspan: set %s: %w", b.Field(), err)
+	}
+	switch rawjson.KindOf(peek(data)) {
+	case rawjson.Object:
+		p.text, p.plain = string(data), plain
+	case rawjson.Null:
+	default:
+		head := string(append(rawjson.AppendString([]byte{'{'}, b.Wrap()), ':'))
+		p.text, p.plain = head+string(data)+"}", plain
+		for i := range plain {
+			plain[i].From += len(head)
+			plain[i].To += len(head)
+		}
+	}
+	keepScratch(scratch, data)
+	return p, err
+}
+
+// peek returns the first byte of a text.
+func peek(data []byte) string {
+	if len(data) == 0 {
+		return ""
+	}
+	return string(data[:1])
+}
+
+// scratches are buffers for encoding.
+var scratches = sync.Pool{New: func() any { return new([]byte) }}
+
+// scratchMost is how large a buffer may have grown that is used again.
+const scratchMost = 64 << 10
+
+// keepScratch gives a buffer back in which data was written.
+func keepScratch(scratch *[]byte, data []byte) {
+	if cap(data) <= scratchMost {
+		*scratch = data[:0]
+		scratches.Put(scratch)
+	}
+}
