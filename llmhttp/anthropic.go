@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/sessionspan/sessionspan/internal/genai"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
 )
 
@@ -18,15 +19,15 @@ func anthropicRoute(r *http.Request, last string, known bool) (route, bool) {
 	if !known && len(r.Header["Anthropic-Version"]) == 0 {
 		return route{}, false
 	}
-	return route{format: anthropicMessages{}, provider: "anthropic", operation: opChat}, true
+	return route{format: anthropicMessages{}, provider: "anthropic", operation: genai.Chat}, true
 }
 
 var anthropicParams = []param{
-	{"temperature", "temperature", attrTemperature, asFloat},
-	{"top_p", "top_p", attrTopP, asFloat},
-	{"top_k", "top_k", attrTopK, asInt},
-	{"max_tokens", "max_tokens", attrMaxTokens, asInt},
-	{"stop_sequences", "stop_sequences", attrStopSequences, asTexts},
+	{"temperature", "temperature", genai.RequestTemperature, asFloat},
+	{"top_p", "top_p", genai.RequestTopP, asFloat},
+	{"top_k", "top_k", genai.RequestTopK, asInt},
+	{"max_tokens", "max_tokens", genai.RequestMaxTokens, asInt},
+	{"stop_sequences", "stop_sequences", genai.RequestStopSequences, asTexts},
 	{"tool_choice", "tool_choice", "", asIs},
 	{"thinking", "thinking", "", asIs},
 	{"service_tier", "service_tier", "", asIs},
@@ -65,10 +66,7 @@ func (anthropicMessages) request(x *exchange, body string) {
 				x.tool(name, get(tool, "description"), get(tool, "input_schema"), tool)
 			}
 		case "output_config":
-			if effort := get(v, "effort"); effort != "" {
-				x.attributes = append(x.attributes, attrReasoningLevel.String(word(effort)))
-				x.config.json("reasoning_effort", effort)
-			}
+			x.param(openAIParams, "reasoning_effort", get(v, "effort"))
 		default:
 			x.param(anthropicParams, k, v)
 		}
@@ -254,17 +252,7 @@ func (x *exchange) anthropicDelta(index int, delta string) {
 	case "input_json_delta":
 		x.anthropicInput(c, index, text(get(delta, "partial_json")))
 	case "citations_delta":
-		citation := get(delta, "citation")
-		if citation == "" || x.blind || len(citation) > x.room {
-			return
-		}
-		x.room -= len(citation)
-		p := x.piece(c, partText, index)
-		if p.annotations == "" {
-			p.annotations = "[" + citation + "]"
-		} else {
-			p.annotations = p.annotations[:len(p.annotations)-1] + "," + citation + "]"
-		}
+		x.cite(x.piece(c, partText, index), get(delta, "citation"))
 	}
 }
 

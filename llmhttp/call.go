@@ -1,6 +1,7 @@
 package llmhttp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,12 +28,14 @@ type call struct {
 	mu       sync.Mutex
 	x        exchange
 	sent     *capture // the request
+	sentAll  bool     // all of it
 	asked    bool     // the request was read
+	exports  bool     // attributes that hold content are worth writing, and may be
 	status   int
 	length   int64 // of the answer, where it is known
 	seen     int64 // bytes of the answer
 	streams  bool  // the answer is a stream
-	split    *splitter
+	split    parser
 	got      *capture // an answer that comes whole
 	inflate  *inflater
 	arrived  time.Time // of the bytes that are being read
@@ -42,9 +45,16 @@ type call struct {
 	broken   bool // our reading failed: what passes is not read any more
 	ended    bool
 	encoding string // that we do not decode
+	// errorType is what the headers call an error.
+	errorType string
 }
 
-func (c *call) begin() { c.started = time.Now() }
+// A parser takes a stream apart as it is pushed through.
+type parser interface {
+	write(p []byte)
+	end()        // there is no more
+	unread() int // events that were too long
+}
 
 // guard keeps a panic of ours from the program. What is not read is not
 // recorded.
@@ -80,6 +90,9 @@ func (c *call) takeResponse(ctx context.Context, resp *http.Response) {
 		c.end(nil, "")
 		return
 	}
+	if c.sentAll {
+		c.readRequest()
+	}
 	c.prepare(resp)
 	resp.Body = &answerBody{resp.Body, c}
 	if ctx.Done() != nil {
@@ -89,14 +102,13 @@ func (c *call) takeResponse(ctx context.Context, resp *http.Response) {
 
 // prepare makes the readers of the answer.
 func (c *call) prepare(resp *http.Response) {
-	kind := mediaType(resp.Header)
-	lines := kind == "application/x-ndjson" || kind == "application/jsonl" || c.x.lines && c.streamAsked() && resp.StatusCode < 300
+	c.split = c.parser(resp)
 	var read func([]byte)
-	if c.streams = kind == "text/event-stream" || lines; c.streams {
-		c.split = &splitter{limit: c.t.limit, lines: lines, emit: c.chunk}
+	if c.streams = c.split != nil; c.streams {
 		read = c.split.write
 	} else {
 		c.got = &capture{limit: c.t.limit}
+		c.got.expect(resp.ContentLength)
 		read = c.got.write
 	}
 	switch resp.Header.Get("Content-Encoding") {
@@ -107,6 +119,29 @@ func (c *call) prepare(resp *http.Response) {
 		c.encoding = resp.Header.Get("Content-Encoding")
 	}
 }
+
+// parser returns what takes the answer apart, or nil for one that comes whole, as
+// errors do.
+func (c *call) parser(resp *http.Response) parser {
+	if resp.StatusCode >= http.StatusBadRequest {
+		c.errorType = awsErrorType(resp.Header)
+		return nil
+	}
+	kind := mediaType(resp.Header)
+	switch {
+	case kind == "application/vnd.amazon.eventstream":
+		return &deframer{limit: c.t.limit, emit: c.frame, damaged: func() { c.x.fail("damaged_stream", "a checksum of the stream does not hold") }}
+	case kind == "application/x-ndjson" || kind == "application/jsonl" || c.x.lines && c.streamAsked():
+		return &splitter{line: c.line(), lines: true, emit: c.chunk}
+	case kind == "text/event-stream" || c.streamAsked() && (kind == "" || kind == "text/plain" || kind == "application/octet-stream"):
+		return &splitter{line: c.line(), emit: c.chunk}
+	}
+	return nil
+}
+
+// line keeps a line of a stream. Sound comes in pieces, which are digested as one
+// and are no longer than this.
+func (c *call) line() capture { return capture{limit: c.t.limit, from: 256 << 10} }
 
 func (c *call) streamAsked() bool { return c.x.streamed || c.x.stream }
 
@@ -208,6 +243,23 @@ func (c *call) feed(p []byte) {
 	}
 }
 
+// frame reads a message of a binary stream.
+func (c *call) frame(kind, name string, payload []byte) {
+	switch {
+	case c.x.done:
+	case kind == "event":
+		c.chunk(name, payload)
+	case kind == "error":
+		c.x.fail(name, string(payload))
+		c.x.done = true
+	default:
+		body, _ := rawjson.Parse(string(payload))
+		c.x.bedrockError(body)
+		c.x.problem.kind = cmp.Or(name, c.x.problem.kind)
+		c.x.done = true
+	}
+}
+
 // chunk reads an event of the stream.
 func (c *call) chunk(event string, data []byte) {
 	if c.x.done {
@@ -269,7 +321,7 @@ func (c *call) end(err error, how string) {
 		defer c.guard()
 		c.record(err, how)
 	}()
-	c.split, c.got, c.inflate, c.sent, c.x = nil, nil, nil, nil, exchange{}
+	c.split, c.got, c.inflate, c.sent, c.request, c.x = nil, nil, nil, nil, nil, exchange{}
 	if c.event != nil {
 		c.event.End()
 	}
@@ -290,7 +342,7 @@ func (c *call) readRest(how string) {
 		if !c.x.done && how == endEOF {
 			c.split.end()
 		}
-		c.x.skipped += c.split.skipped
+		c.x.skipped += c.split.unread()
 	case c.got != nil && !c.got.cut:
 		c.readAnswer(c.got.text())
 	case c.got != nil:

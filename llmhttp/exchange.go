@@ -54,7 +54,7 @@ type problem struct {
 	message string
 }
 
-func (p *problem) text() string {
+func (p problem) text() string {
 	if p.kind == "" || p.message == "" {
 		return p.kind + p.message
 	}
@@ -75,6 +75,7 @@ type piece struct {
 	part
 	key  int
 	more []byte // text, or the arguments of a tool
+	blob *blob  // sound
 }
 
 // choice returns a choice by its index.
@@ -133,6 +134,22 @@ func (x *exchange) add(p *piece, text string) {
 	p.more = append(p.more, text...)
 }
 
+// sound digests a piece of sound, in base64.
+func (x *exchange) sound(p *piece, data string) {
+	if data == "" {
+		return
+	}
+	x.content = true
+	if x.blind {
+		return
+	}
+	if p.blob == nil {
+		p.modality, p.blob = "audio", newBlob()
+	}
+	p.blob.write([]byte(data))
+	p.blob.flush()
+}
+
 // put adds a part of a stream that came whole. It keeps nothing of the chunk.
 func (x *exchange) put(c *choice, p part, key int) {
 	x.content = true
@@ -166,6 +183,9 @@ func (c *choice) message() message {
 	m := message{role: c.role, finish: c.finish, ended: c.ended}
 	for _, p := range c.parts {
 		q := p.part
+		if p.blob != nil {
+			q.size, q.sha256 = p.blob.sum()
+		}
 		if len(p.more) > 0 {
 			switch q.kind {
 			case partCall:
@@ -201,7 +221,7 @@ const (
 
 // param reads a field, if it is in the table.
 func (x *exchange) param(table []param, field, value string) {
-	if value == "null" {
+	if value == "" || value == "null" {
 		return
 	}
 	for i := range table {
@@ -280,12 +300,39 @@ func (x *exchange) complete() bool {
 	return len(x.choices) > 0 && !slices.ContainsFunc(x.choices, func(c *choice) bool { return c.finish == "" })
 }
 
-// conversation keeps the conversation that the caller named.
-func (x *exchange) conversation(id string) {
-	if id != "" {
-		x.attributes = append(x.attributes, attrConversationID.String(id))
+// attribute keeps a word of the request as an attribute.
+func (x *exchange) attribute(name attribute.Key, value string) {
+	if w := word(value); w != "" {
+		x.attributes = append(x.attributes, name.String(w))
 	}
 }
+
+// cite adds a citation to the ones of a text.
+func (x *exchange) cite(p *piece, citation string) {
+	if citation == "" || x.blind || len(citation) > x.room {
+		return
+	}
+	x.room -= len(citation)
+	if p.annotations == "" {
+		p.annotations = "[" + citation + "]"
+	} else {
+		p.annotations = p.annotations[:len(p.annotations)-1] + "," + citation + "]"
+	}
+}
+
+// reasons are why the choices ended, in the words of the provider.
+func (x *exchange) reasons() []string {
+	reasons := make([]string, 0, len(x.choices))
+	for _, c := range x.choices {
+		if c.finish != "" {
+			reasons = append(reasons, c.finish)
+		}
+	}
+	return reasons
+}
+
+// definitions are the tools as a list.
+func (x *exchange) definitions() string { return "[" + strings.Join(x.tools, ",") + "]" }
 
 // note keeps a word of the answer in the metadata and as an attribute, once.
 func (x *exchange) note(key string, name attribute.Key, value string) {

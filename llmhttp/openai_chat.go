@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sessionspan/sessionspan/internal/genai"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
 )
 
@@ -13,7 +14,7 @@ type chatCompletions struct{}
 func (chatCompletions) terminated() {}
 
 func (chatCompletions) request(x *exchange, body string) {
-	x.note("api_type", attrAPIType, `"chat_completions"`)
+	x.note("api_type", genai.OpenAIAPIType, `"chat_completions"`)
 	for k, v := range rawjson.Members(body) {
 		if k != "messages" {
 			x.openAICommon(k, v)
@@ -296,10 +297,10 @@ func (x *exchange) deltaFunction(p *piece, f string) {
 	}
 }
 
-// deltaAudio adds the words that are spoken. The sound is not kept.
+// deltaAudio adds sound, and the words that are spoken.
 func (x *exchange) deltaAudio(c *choice, v string) {
-	if text(get(v, "data")) != "" {
-		x.content = true
+	if data := text(get(v, "data")); data != "" {
+		x.sound(x.piece(c, partMedia, 0), data)
 	}
 	if s := text(get(v, "transcript")); s != "" {
 		x.add(x.piece(c, partText, 0), s)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -59,8 +60,11 @@ type tracedKey struct{}
 
 func (t *tracing) do(r *http.Request, next func(*http.Request) (*http.Response, error)) (*http.Response, error) {
 	found, ok := t.recognise(r)
-	if !ok || r.Context().Value(tracedKey{}) != nil || t.filter != nil && !t.filter(r) {
+	if !ok || t.filter != nil && !t.filter(r) {
 		return next(r)
+	}
+	if r.Context().Value(tracedKey{}) != nil {
+		return next(outgoing(r, r.Context())) // something between us may have added headers
 	}
 	ctx, c := t.start(r, found)
 	if c == nil {
@@ -114,9 +118,11 @@ func (t *tracing) start(r *http.Request, found route) (context.Context, *call) {
 	c := &call{t: t, request: r}
 	c.x.route = found
 	c.x.room, c.x.blind = t.limit, t.blind
+	c.started = time.Now()
+	c.x.attributes = make([]attribute.KeyValue, 0, mostAttributes)
 	if span := foreignSpan(ctx); span != nil {
 		c.span = span
-		c.begin()
+		c.exports = !t.blind && sessionspan.ContentOnSpans(sessionspan.ContextWithTracer(ctx, t.tracer))
 		return ctx, c
 	}
 	if t.tracer != nil {
@@ -127,10 +133,14 @@ func (t *tracing) start(r *http.Request, found route) (context.Context, *call) {
 	if !c.event.IsRecording() {
 		return ctx, nil
 	}
-	c.span = c.event.Span()
-	c.begin()
+	c.exports = !t.blind && c.event.ExportsSpan()
+	c.x.config = append(make(fields, 0, 8), field{key: "provider", value: found.provider, plain: true})
+	c.x.metadata = make(fields, 0, 8)
 	return ctx, c
 }
+
+// mostAttributes is how many attributes a call has for the most part.
+const mostAttributes = 24
 
 // foreignSpan returns the span of the context where the client made it for this
 // very call: it is of another tracer than ours and about a call of a model.
@@ -143,7 +153,7 @@ func foreignSpan(ctx context.Context) trace.Span {
 	for _, kv := range read.Attributes() {
 		if kv.Key == genai.OperationName && kv.Value.Type() == attribute.STRING {
 			switch kv.Value.AsString() {
-			case opChat, opTextCompletion, opGenerate, opEmbeddings:
+			case genai.Chat, genai.TextCompletion, genai.GenerateContent, genai.Embeddings:
 				return span
 			}
 		}
@@ -169,14 +179,8 @@ func (c *call) takeRequest(sent *http.Request) {
 		if c.t.askUsage && c.x.usageAsk {
 			body = c.askUsage(sent, body)
 		}
-		b := make([]byte, min(max(sent.ContentLength, 512), 32<<10))
-		for !kept.cut {
-			n, err := body.Read(b)
-			kept.write(b[:n])
-			if err != nil {
-				break
-			}
-		}
+		kept.expect(sent.ContentLength)
+		_, _ = io.Copy(kept, body)
 		c.readRequest()
 	default:
 		sent.Body = &sentBody{sent.Body, c}
@@ -195,6 +199,7 @@ func (b *sentBody) Read(p []byte) (int, error) {
 	defer b.c.mu.Unlock()
 	if !b.c.asked {
 		b.c.sent.write(p[:n])
+		b.c.sentAll = b.c.sentAll || errors.Is(err, io.EOF)
 	}
 	return n, err
 }
