@@ -2,12 +2,17 @@ package llmhttp_test
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/attribute"
+
 	"github.com/sessionspan/sessionspan"
+	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/llmhttp"
 )
 
@@ -23,6 +28,48 @@ func benchTracer(b *testing.B) *sessionspan.Tracer {
 	}
 	b.Cleanup(func() { _ = t.Shutdown(b.Context()) })
 	return t
+}
+
+// startByHand and endByHand record what llmhttp does of a small call.
+func startByHand(ctx context.Context) *sessionspan.Event {
+	_, e := sessionspan.StartEvent(ctx, sessionspan.Model, "chat gpt-x", sessionspan.WithModel("openai", "gpt-x"), sessionspan.WithMessages(
+		sessionspan.Message{Role: "system", Content: "Answer briefly."}, sessionspan.Message{Role: "user", Content: "What is the capital of France?"}),
+		sessionspan.WithConfig(map[string]any{"temperature": 0.5}))
+	e.Span().SetAttributes(attribute.Float64("gen_ai.request.temperature", 0.5), attribute.String("server.address", "api.openai.com"), attribute.Int("server.port", 443),
+		attribute.String("openai.api.type", "chat_completions"))
+	return e
+}
+
+func endByHand(e *sessionspan.Event) {
+	e.SetReply(sessionspan.Message{Role: "assistant", Content: "Paris.", FinishReason: "stop"})
+	e.SetUsage(sessionspan.Usage{InputTokens: 20, OutputTokens: 3, TotalTokens: 23})
+	e.SetMetadata(map[string]any{"api_type": "chat_completions", "response_id": "chatcmpl-1", "response_model": "gpt-x", "finish_reasons": []string{"stop"}, "status_code": 200, "tokens_per_second": 1000.5})
+	e.Span().SetAttributes(attribute.String("gen_ai.response.id", "chatcmpl-1"), attribute.String("gen_ai.response.model", "gpt-x"), attribute.Int("http.response.status_code", 200))
+	e.End()
+}
+
+// TestByHand checks that the benchmark compares two ways to record the same.
+func TestByHand(t *testing.T) {
+	l := newLab(t, whole(200, smallAnswer))
+	endByHand(startByHand(l.ctx))
+	if _, err := l.post("/v1/chat/completions", smallRequest); err != nil {
+		t.Fatal(err)
+	}
+	var got [2]map[string]any
+	for i, e := range l.end() {
+		got[i] = make(map[string]any)
+		for key, o := range map[string]honeyhive.Object{"inputs": e.Inputs, "outputs": e.Outputs, "config": e.Config, "metadata": e.Metadata.Without("tokens_per_second").Without("server.address").Without("server.port")} {
+			got[i][key] = parsed(t, o.String())
+		}
+	}
+	for _, span := range l.recorder.GetSpans()[:2] {
+		if n := len(span.Attributes); n != len(l.recorder.GetSpans()[0].Attributes) {
+			t.Errorf("%d attributes of %s: %v", n, span.Name, span.Attributes)
+		}
+	}
+	if diff := cmp.Diff(got[0], got[1]); diff != "" {
+		t.Error(diff)
+	}
 }
 
 // BenchmarkSmallCall compares a traced call with the same event recorded by hand,
@@ -52,14 +99,9 @@ func BenchmarkSmallCall(b *testing.B) {
 	b.Run("none", func(b *testing.B) { run(b, func(r *http.Request) { call(b, r, roundTrip(base)) }) })
 	b.Run("by hand", func(b *testing.B) {
 		run(b, func(r *http.Request) {
-			_, e := sessionspan.StartEvent(r.Context(), sessionspan.Model, "chat gpt-x", sessionspan.WithModel("openai", "gpt-x"), sessionspan.WithMessages(
-				sessionspan.Message{Role: "system", Content: "Answer briefly."}, sessionspan.Message{Role: "user", Content: "What is the capital of France?"}),
-				sessionspan.WithConfig(map[string]any{"temperature": 0.5}))
+			e := startByHand(r.Context())
 			call(b, r, roundTrip(base))
-			e.SetReply(sessionspan.Message{Role: "assistant", Content: "Paris.", FinishReason: "stop"})
-			e.SetUsage(sessionspan.Usage{InputTokens: 20, OutputTokens: 3, TotalTokens: 23})
-			e.SetMetadata(map[string]any{"response_id": "chatcmpl-1", "response_model": "gpt-x", "status_code": 200})
-			e.End()
+			endByHand(e)
 		})
 	})
 	b.Run("llmhttp", func(b *testing.B) {

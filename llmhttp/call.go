@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/sessionspan/sessionspan"
@@ -24,6 +25,7 @@ type call struct {
 	span    trace.Span
 	request *http.Request
 	started time.Time
+	list    *[]attribute.KeyValue // the buffer of x.attributes
 
 	mu       sync.Mutex
 	x        exchange
@@ -36,6 +38,7 @@ type call struct {
 	seen     int64 // bytes of the answer
 	streams  bool  // the answer is a stream
 	split    parser
+	again    *repeat  // what the last events of the stream look like
 	got      *capture // an answer that comes whole
 	inflate  *inflater
 	arrived  time.Time // of the bytes that are being read
@@ -86,6 +89,7 @@ func (c *call) takeResponse(ctx context.Context, resp *http.Response) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.status, c.length = resp.StatusCode, resp.ContentLength
+	c.errorType = awsErrorType(resp.Header)
 	if resp.Body == nil || resp.Body == http.NoBody || resp.StatusCode == http.StatusSwitchingProtocols {
 		c.end(nil, "")
 		return
@@ -124,7 +128,6 @@ func (c *call) prepare(resp *http.Response) {
 // errors do.
 func (c *call) parser(resp *http.Response) parser {
 	if resp.StatusCode >= http.StatusBadRequest {
-		c.errorType = awsErrorType(resp.Header)
 		return nil
 	}
 	kind := mediaType(resp.Header)
@@ -266,22 +269,39 @@ func (c *call) chunk(event string, data []byte) {
 		return
 	}
 	c.x.content = false
-	if string(data) == "[DONE]" {
-		c.x.done = true
+	if text, ok := c.again.match(event, data); ok {
+		c.x.write(c.again.piece, string(text))
+	} else if !c.parse(event, data) {
 		return
 	}
-	body, err := rawjson.Parse(string(data))
-	if err != nil || rawjson.KindOf(body) != rawjson.Object {
-		c.x.skipped++
-		return
-	}
-	c.x.format.chunk(&c.x, event, body)
 	if c.x.content {
 		if c.first.IsZero() {
 			c.first = c.arrived
 		}
 		c.newest = c.arrived
 	}
+}
+
+// parse reads an event of the stream that is not like the one before. It reports
+// whether it is one.
+func (c *call) parse(event string, data []byte) bool {
+	x := &c.x
+	if string(data) == "[DONE]" {
+		x.done = true
+		return false
+	}
+	body, err := rawjson.Parse(string(data))
+	if err != nil || rawjson.KindOf(body) != rawjson.Object {
+		x.skipped++
+		return false
+	}
+	x.added, x.changes = nil, 0
+	x.format.chunk(x, event, body)
+	c.again = nil
+	if x.added != nil && x.changes == 1 && len(body) == len(data) {
+		c.again = newRepeat(event, body, x.text, x.added)
+	}
+	return true
 }
 
 // How a body ended that had not said so itself.
@@ -321,10 +341,23 @@ func (c *call) end(err error, how string) {
 		defer c.guard()
 		c.record(err, how)
 	}()
+	c.giveList()
 	c.split, c.got, c.inflate, c.sent, c.request, c.x = nil, nil, nil, nil, nil, exchange{}
 	if c.event != nil {
 		c.event.End()
 	}
+}
+
+func (c *call) takeList() {
+	c.list = lists.Get().(*[]attribute.KeyValue)
+	c.x.attributes = *c.list
+}
+
+func (c *call) giveList() {
+	*c.list = c.x.attributes[:0]
+	clear((*c.list)[:cap(*c.list)])
+	lists.Put(c.list)
+	c.list = nil
 }
 
 // readRest reads what waited for the end.

@@ -39,6 +39,11 @@ type exchange struct {
 	cut     bool // there was more
 	blind   bool // content is not wanted
 	skipped int  // chunks that could not be read
+	// changes counts what the last chunk did that would do more if it were done
+	// once more; added and text are the last text that was added.
+	changes int
+	added   *piece
+	text    string
 }
 
 // usage counts tokens as the conventions do: the input with what came from
@@ -89,6 +94,7 @@ func (x *exchange) choice(index int) *choice {
 		x.cut = true
 		return x.choices[len(x.choices)-1]
 	}
+	x.changes++
 	c := &choice{index: index, role: "assistant"}
 	x.choices = append(x.choices, c)
 	slices.SortFunc(x.choices, func(a, b *choice) int { return a.index - b.index })
@@ -112,6 +118,11 @@ func (x *exchange) piece(c *choice, kind partKind, key int) *piece {
 		x.cut = true
 		return c.parts[len(c.parts)-1]
 	}
+	return x.newPiece(c, kind, key)
+}
+
+func (x *exchange) newPiece(c *choice, kind partKind, key int) *piece {
+	x.changes++
 	p := &piece{part: part{kind: kind}, key: key}
 	c.parts = append(c.parts, p)
 	return p
@@ -122,6 +133,13 @@ func (x *exchange) add(p *piece, text string) {
 	if text == "" {
 		return
 	}
+	x.changes++
+	x.added, x.text = p, text
+	x.write(p, text)
+}
+
+// write appends a text to a piece, as far as there is room.
+func (x *exchange) write(p *piece, text string) {
 	x.content = true
 	if x.blind {
 		return
@@ -139,6 +157,7 @@ func (x *exchange) sound(p *piece, data string) {
 	if data == "" {
 		return
 	}
+	x.changes++
 	x.content = true
 	if x.blind {
 		return
@@ -152,6 +171,7 @@ func (x *exchange) sound(p *piece, data string) {
 
 // put adds a part of a stream that came whole. It keeps nothing of the chunk.
 func (x *exchange) put(c *choice, p part, key int) {
+	x.changes++
 	x.content = true
 	if x.blind {
 		p = part{kind: p.kind, json: "{}"}
@@ -171,6 +191,7 @@ func (x *exchange) put(c *choice, p part, key int) {
 
 // whole sets the parts of a choice that came whole.
 func (x *exchange) whole(c *choice, parts []part) {
+	x.changes++
 	c.parts = c.parts[:0]
 	for i, p := range parts {
 		c.parts = append(c.parts, &piece{part: p, key: i})
@@ -281,6 +302,7 @@ func (x *exchange) tool(name, description, schema, raw string) {
 
 // fail keeps what a provider says went wrong. The first counts.
 func (x *exchange) fail(kind, message string) {
+	x.changes++
 	if x.problem == nil {
 		x.problem = &problem{kind: strings.Clone(kind), message: strings.Clone(message)}
 	}
@@ -309,6 +331,7 @@ func (x *exchange) attribute(name attribute.Key, value string) {
 
 // cite adds a citation to the ones of a text.
 func (x *exchange) cite(p *piece, citation string) {
+	x.changes++
 	if citation == "" || x.blind || len(citation) > x.room {
 		return
 	}
@@ -318,6 +341,16 @@ func (x *exchange) cite(p *piece, citation string) {
 	} else {
 		p.annotations = p.annotations[:len(p.annotations)-1] + "," + citation + "]"
 	}
+}
+
+// annotate sets the citations of a text to a list that came whole.
+func (x *exchange) annotate(p *piece, list string) {
+	if list = filled(list); list == "" || x.blind || len(list) > x.room {
+		return
+	}
+	x.changes++
+	x.room -= len(list)
+	p.annotations = strings.Clone(list)
 }
 
 // reasons are why the choices ended, in the words of the provider.

@@ -215,13 +215,10 @@ func (x *exchange) geminiCandidate(json string) {
 	for p := range rawjson.Elements(get(json, "content", "parts")) {
 		x.geminiAdd(c, geminiPart(p))
 	}
-	if list := filled(get(json, "citationMetadata", "citationSources")); list != "" && !x.blind && len(list) <= x.room {
-		x.room -= len(list)
-		for _, p := range slices.Backward(c.parts) {
-			if p.kind == partText {
-				p.annotations = strings.Clone(list)
-				break
-			}
+	for _, p := range slices.Backward(c.parts) {
+		if p.kind == partText {
+			x.annotate(p, geminiCitations(json))
+			break
 		}
 	}
 	reason := word(get(json, "finishReason"))
@@ -246,6 +243,17 @@ func (x *exchange) geminiCandidate(json string) {
 	default:
 		c.ended = strings.ToLower(reason)
 	}
+}
+
+// geminiCitations returns the sources of an answer: of what it quotes, under the
+// names of either service, or of a search.
+func geminiCitations(candidate string) string {
+	for _, path := range [...][2]string{{"citationMetadata", "citationSources"}, {"citationMetadata", "citations"}, {"groundingMetadata", "groundingChunks"}} {
+		if list := filled(get(candidate, path[0], path[1])); list != "" {
+			return list
+		}
+	}
+	return ""
 }
 
 // geminiAdd adds a part of a chunk: text goes on where text of its kind was the

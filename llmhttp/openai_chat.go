@@ -2,7 +2,6 @@ package llmhttp
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/sessionspan/sessionspan/internal/genai"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
@@ -215,10 +214,7 @@ func (x *exchange) openAIDelta(json string) {
 		case "audio":
 			x.deltaAudio(c, v)
 		case "annotations":
-			if list := filled(v); list != "" && !x.blind && len(list) <= x.room {
-				x.room -= len(list)
-				x.piece(c, partText, 0).annotations = strings.Clone(list)
-			}
+			x.annotate(x.piece(c, partText, 0), v)
 		}
 	}
 	if text(reason) != "" {
@@ -266,8 +262,7 @@ func (x *exchange) deltaCall(c *choice, call string) {
 		if index == "" {
 			key = len(c.parts)
 		}
-		p = &piece{part: part{kind: partCall}, key: key}
-		c.parts = append(c.parts, p)
+		p = x.newPiece(c, partCall, key)
 	}
 	if p.id == "" {
 		p.id = id
@@ -286,6 +281,7 @@ func (x *exchange) deltaFunction(p *piece, f string) {
 			if s := word(v); s != "" && p.name != s {
 				p.name += s
 				x.content = true
+				x.changes++
 			}
 		case "arguments", "input":
 			if rawjson.KindOf(v) == rawjson.Object { // whole, though it should be text

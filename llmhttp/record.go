@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -18,8 +19,10 @@ import (
 // where somebody reads them. A span that the client made gets the attributes
 // alone; whether the call failed, after all attempts, its client says itself.
 
-// recordRequest records what is asked. What goes to the span of an event waits
-// for its end.
+// lists are attributes while they are put together.
+var lists = sync.Pool{New: func() any { return &[]attribute.KeyValue{} }}
+
+// recordRequest records what is asked.
 func (c *call) recordRequest() {
 	x := &c.x
 	if x.asked == "" {
@@ -40,10 +43,10 @@ func (c *call) recordRequest() {
 	if c.sent.cut {
 		x.metadata.json("request_truncated", "true")
 	}
-	x.attributes = c.appendInput(list)
+	c.span.SetAttributes(list...)
+	x.attributes = list[:0]
+	c.setContent(c.appendInput(list[:0]))
 	if c.event == nil {
-		c.span.SetAttributes(x.attributes...)
-		x.attributes = nil
 		return
 	}
 	c.event.SetName(c.name())
@@ -60,6 +63,18 @@ func (c *call) recordRequest() {
 	}
 	if len(x.inputs) > 0 {
 		c.event.SetInputs(x.inputs.object())
+	}
+}
+
+// setContent sets attributes that hold content. An event may keep them off its
+// span.
+func (c *call) setContent(list []attribute.KeyValue) {
+	switch {
+	case len(list) == 0:
+	case c.event != nil:
+		c.event.SetAttributes(list...)
+	default:
+		c.span.SetAttributes(list...)
 	}
 }
 
@@ -161,17 +176,19 @@ func (c *call) record(err error, how string) {
 	if !x.blind {
 		messages = x.messages()
 	}
-	if c.exports && len(messages) > 0 {
-		list = append(list, genai.OutputMessages.String(build(func(b []byte) []byte { return appendMessages(b, messages) })))
-	}
 	if c.event == nil {
-		c.span.SetAttributes(c.appendUsage(list)...)
-		return
-	}
-	if kind != "" {
+		list = c.appendUsage(list)
+	} else if kind != "" {
 		list = append(list, genai.ErrorType.String(kind))
 	}
-	c.event.SetAttributes(list...)
+	c.span.SetAttributes(list...)
+	if c.exports && len(messages) > 0 {
+		c.setContent(append(list[:0], genai.OutputMessages.String(build(func(b []byte) []byte { return appendMessages(b, messages) }))))
+	}
+	x.attributes = list
+	if c.event == nil {
+		return
+	}
 	if len(messages) > 0 {
 		c.event.SetOutputs(honeyhive.TrustedObject(build(func(b []byte) []byte { return appendReply(b, messages) })))
 	}

@@ -115,13 +115,12 @@ func outgoing(r *http.Request, ctx context.Context) *http.Request { //nolint:rev
 // it. It returns nil where nothing is recorded.
 func (t *tracing) start(r *http.Request, found route) (context.Context, *call) {
 	ctx := r.Context()
-	c := &call{t: t, request: r}
+	c := &call{t: t, request: r, started: time.Now()}
 	c.x.route = found
 	c.x.room, c.x.blind = t.limit, t.blind
-	c.started = time.Now()
-	c.x.attributes = make([]attribute.KeyValue, 0, mostAttributes)
 	if span := foreignSpan(ctx); span != nil {
 		c.span = span
+		c.takeList()
 		c.exports = !t.blind && sessionspan.ContentOnSpans(sessionspan.ContextWithTracer(ctx, t.tracer))
 		return ctx, c
 	}
@@ -133,14 +132,13 @@ func (t *tracing) start(r *http.Request, found route) (context.Context, *call) {
 	if !c.event.IsRecording() {
 		return ctx, nil
 	}
+	c.span = c.event.Span()
+	c.takeList()
 	c.exports = !t.blind && c.event.ExportsSpan()
 	c.x.config = append(make(fields, 0, 8), field{key: "provider", value: found.provider, plain: true})
 	c.x.metadata = make(fields, 0, 8)
 	return ctx, c
 }
-
-// mostAttributes is how many attributes a call has for the most part.
-const mostAttributes = 24
 
 // foreignSpan returns the span of the context where the client made it for this
 // very call: it is of another tracer than ours and about a call of a model.
