@@ -28,7 +28,7 @@ func newGoOpenAI(l *lab) *openai.Client {
 
 func goOpenAIChat(ctx context.Context, c *openai.Client, q question, each func(string) bool) (a answer, err error) {
 	r := openai.ChatCompletionRequest{
-		Model: model, Temperature: temperature, MaxTokens: maxTokens,
+		Model: model, Temperature: temperature, MaxCompletionTokens: maxTokens,
 		Messages: []openai.ChatCompletionMessage{{Role: "system", Content: system}, {Role: "user", Content: user}},
 	}
 	if q.results {

@@ -195,9 +195,7 @@ const (
 
 // serve writes a reply.
 func (l *lab) serve(rw http.ResponseWriter, r *http.Request, w *wire, p *reply, body string) {
-	for name, list := range p.header {
-		rw.Header()[name] = list
-	}
+	maps.Copy(rw.Header(), p.header)
 	out := io.Writer(rw)
 	flush := rw.(http.Flusher).Flush
 	if p.zip && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
