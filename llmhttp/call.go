@@ -313,6 +313,10 @@ const (
 func (c *call) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.request != nil && c.request.Context().Err() != nil { // closed since it was cancelled
+		c.end(c.request.Context().Err(), "")
+		return
+	}
 	c.end(nil, endClosed)
 }
 

@@ -198,6 +198,7 @@ func (geminiContent) chunk(x *exchange, _, data string) {
 			}
 		case "error":
 			x.geminiError(v)
+			x.done = true
 		}
 	}
 }

@@ -9,11 +9,11 @@ import (
 	"strings"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/sessionspan/sessionspan"
+	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/internal/genai"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
 )
@@ -141,20 +141,28 @@ func (t *tracing) start(r *http.Request, found route) (context.Context, *call) {
 }
 
 // foreignSpan returns the span of the context where the client made it for this
-// very call: it is of another tracer than ours and about a call of a model.
+// very call: it is of another tracer than ours and about a call of a model. In a
+// session it must be one of its events: that of another provider is none.
 func foreignSpan(ctx context.Context) trace.Span {
 	span := trace.SpanFromContext(ctx)
 	read, ok := span.(sdktrace.ReadOnlySpan)
 	if !ok || !span.IsRecording() || read.InstrumentationScope().Name == "github.com/sessionspan/sessionspan" {
 		return nil
 	}
+	about, event := false, sessionspan.SessionFromContext(ctx) == nil
 	for _, kv := range read.Attributes() {
-		if kv.Key == genai.OperationName && kv.Value.Type() == attribute.STRING {
+		switch kv.Key {
+		case honeyhive.AttrSessionID:
+			event = true
+		case genai.OperationName:
 			switch kv.Value.AsString() {
 			case genai.Chat, genai.TextCompletion, genai.GenerateContent, genai.Embeddings:
-				return span
+				about = true
 			}
 		}
+	}
+	if about && event {
+		return span
 	}
 	return nil
 }
@@ -179,6 +187,11 @@ func (c *call) takeRequest(sent *http.Request) {
 		}
 		kept.expect(sent.ContentLength)
 		_, _ = io.Copy(kept, body)
+		// GetBody may have rewound the very reader that is to be sent (openai-go).
+		_ = sent.Body.Close()
+		if again, err := sent.GetBody(); err == nil {
+			sent.Body = again
+		}
 		c.readRequest()
 	default:
 		sent.Body = &sentBody{sent.Body, c}
