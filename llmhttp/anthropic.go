@@ -10,16 +10,19 @@ import (
 
 // Anthropic's messages. The reference is https://docs.anthropic.com/en/api.
 
-// anthropicRoute recognises /v1/messages. On hosts that are not known the header
-// that every request to this API has must be there.
+// anthropicRoute recognises /v1/messages, and the paths of Vertex AI, which name
+// the model. On hosts that are not known the header that every request to this
+// API has must be there.
 func anthropicRoute(r *http.Request, last string, known bool) (route, bool) {
+	found := route{format: anthropicMessages{}, provider: "anthropic", operation: genai.Chat}
+	if model, method, ok := strings.Cut(last, ":"); ok {
+		found.provider, found.model, found.stream = "gcp.vertex_ai", model, method == "streamRawPredict"
+		return found, (found.stream || method == "rawPredict") && strings.Contains(r.URL.Path, "/publishers/anthropic/")
+	}
 	if last != "messages" || !strings.HasSuffix(r.URL.Path, "/v1/messages") {
 		return route{}, false
 	}
-	if !known && len(r.Header["Anthropic-Version"]) == 0 {
-		return route{}, false
-	}
-	return route{format: anthropicMessages{}, provider: "anthropic", operation: genai.Chat}, true
+	return found, known || len(r.Header["Anthropic-Version"]) > 0
 }
 
 var anthropicParams = []param{

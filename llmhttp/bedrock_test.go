@@ -19,11 +19,11 @@ func frame(payload string, headers ...string) string {
 		h = append(h, byte(len(headers[i])))
 		h = append(h, headers[i]...)
 		h = append(h, 7)
-		h = binary.BigEndian.AppendUint16(h, uint16(len(headers[i+1]))) //nolint:gosec // short
+		h = binary.BigEndian.AppendUint16(h, uint16(len(headers[i+1])))
 		h = append(h, headers[i+1]...)
 	}
-	b := binary.BigEndian.AppendUint32(nil, uint32(16+len(h)+len(payload))) //nolint:gosec // short
-	b = binary.BigEndian.AppendUint32(b, uint32(len(h)))                    //nolint:gosec // short
+	b := binary.BigEndian.AppendUint32(nil, uint32(16+len(h)+len(payload)))
+	b = binary.BigEndian.AppendUint32(b, uint32(len(h)))
 	b = binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
 	b = append(append(b, h...), payload...)
 	return string(binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b)))

@@ -346,6 +346,7 @@ func (c *call) end(err error, how string) {
 		c.record(err, how)
 	}()
 	c.giveList()
+	c.again = nil
 	c.split, c.got, c.inflate, c.sent, c.request, c.x = nil, nil, nil, nil, nil, exchange{}
 	if c.event != nil {
 		c.event.End()
@@ -358,6 +359,9 @@ func (c *call) takeList() {
 }
 
 func (c *call) giveList() {
+	if c.list == nil {
+		return
+	}
 	*c.list = c.x.attributes[:0]
 	clear((*c.list)[:cap(*c.list)])
 	lists.Put(c.list)

@@ -13,8 +13,8 @@ import (
 
 // sealed adds the checksums to a message whose headers are n bytes long.
 func sealed(n int, rest string) string {
-	b := binary.BigEndian.AppendUint32(nil, uint32(16+len(rest))) //nolint:gosec // short
-	b = binary.BigEndian.AppendUint32(b, uint32(n))               //nolint:gosec // short
+	b := binary.BigEndian.AppendUint32(nil, uint32(16+len(rest)))
+	b = binary.BigEndian.AppendUint32(b, uint32(n))
 	b = append(binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b)), rest...)
 	return string(binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b)))
 }

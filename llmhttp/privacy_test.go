@@ -91,7 +91,7 @@ func saysSo(w http.ResponseWriter, r *http.Request) {
 func told(l *lab) (list []string) {
 	for _, span := range l.recorder.GetSpans() {
 		for _, kv := range span.Attributes {
-			if strings.Contains(kv.Value.Emit(), canary) && kv.Key != "honeyhive_error" {
+			if strings.Contains(kv.Value.String(), canary) && kv.Key != "honeyhive_error" {
 				list = append(list, span.Name+" "+string(kv.Key))
 			}
 		}

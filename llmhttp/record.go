@@ -19,7 +19,8 @@ import (
 // where somebody reads them. A span that the client made gets the attributes
 // alone; whether the call failed, after all attempts, its client says itself.
 
-// lists are attributes while they are put together.
+// lists are the attributes of events while they are put together. Spans copy
+// what they are given.
 var lists = sync.Pool{New: func() any { return &[]attribute.KeyValue{} }}
 
 // recordRequest records what is asked.
@@ -28,7 +29,8 @@ func (c *call) recordRequest() {
 	if x.asked == "" {
 		x.asked = x.route.model
 	}
-	list := append(x.attributes, genai.ProviderName.String(x.provider), genai.OperationName.String(x.operation))
+	list := x.attributes
+	list = append(list, genai.ProviderName.String(x.provider), genai.OperationName.String(x.operation))
 	if x.asked != "" {
 		list = append(list, genai.RequestModel.String(x.asked))
 	}
@@ -142,7 +144,8 @@ func (c *call) record(err error, how string) {
 			}
 		}
 	}
-	list := append(x.attributes, x.noted...)
+	list := x.attributes
+	list = append(list, x.noted...)
 	if x.id != "" {
 		list = append(list, genai.ResponseID.String(x.id))
 		x.metadata.text("response_id", x.id)

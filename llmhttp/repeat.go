@@ -91,13 +91,12 @@ func (r *repeat) match(event string, data []byte) (text []byte, ok bool) {
 			return nil, false
 		}
 		data = data[len(r.between[i]):]
-		n := 0
+		n := bytes.IndexByte(data, '"')
 		if digits {
-			n = leadingDigits(data)
-		} else if n = bytes.IndexByte(data, '"'); n >= 0 && !plainText(data[:n]) {
-			return nil, false
-		}
-		if n < 0 || digits && n == 0 {
+			if n = leadingDigits(data); n == 0 {
+				return nil, false
+			}
+		} else if n < 0 || !plainText(data[:n]) {
 			return nil, false
 		}
 		if i == r.text {

@@ -120,7 +120,6 @@ func (t *tracing) start(r *http.Request, found route) (context.Context, *call) {
 	c.x.room, c.x.blind = t.limit, t.blind
 	if span := foreignSpan(ctx); span != nil {
 		c.span = span
-		c.takeList()
 		c.exports = !t.blind && sessionspan.ContentOnSpans(sessionspan.ContextWithTracer(ctx, t.tracer))
 		return ctx, c
 	}
@@ -194,14 +193,15 @@ func (c *call) takeRequest(sent *http.Request) {
 		}
 		c.readRequest()
 	default:
-		sent.Body = &sentBody{sent.Body, c}
+		sent.Body = &sentBody{sent.Body, c, sent.ContentLength}
 	}
 }
 
 // sentBody keeps a body as it is sent.
 type sentBody struct {
 	io.ReadCloser
-	c *call
+	c    *call
+	left int64 // bytes that are to come, where it is known
 }
 
 func (b *sentBody) Read(p []byte) (int, error) {
@@ -210,7 +210,8 @@ func (b *sentBody) Read(p []byte) (int, error) {
 	defer b.c.mu.Unlock()
 	if !b.c.asked {
 		b.c.sent.write(p[:n])
-		b.c.sentAll = b.c.sentAll || errors.Is(err, io.EOF)
+		b.left -= int64(n)
+		b.c.sentAll = b.c.sentAll || n > 0 && b.left == 0 || errors.Is(err, io.EOF)
 	}
 	return n, err
 }

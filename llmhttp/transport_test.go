@@ -10,14 +10,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"time"
-
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/sessionspan/sessionspan"
 	"github.com/sessionspan/sessionspan/llmhttp"
@@ -200,35 +195,6 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// TestOnce checks that several of us are one, and that the span which a client
-// made for the call is used.
-func TestOnce(t *testing.T) {
-	l := newLab(t, whole(200, chatAnswer))
-	resp, err := llmhttp.Middleware()(l.request("/v1/chat/completions", chatRequest), l.client.Transport.RoundTrip)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, _ = io.ReadAll(resp.Body)
-	_ = resp.Body.Close()
-
-	ctx, span := l.provider.Tracer("com.example.sdk").Start(l.ctx, "sdk call", trace.WithAttributes(attribute.String("gen_ai.operation.name", "chat")))
-	resp, err = l.client.Do(l.request("/v1/chat/completions", chatRequest).WithContext(ctx))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, _ = io.ReadAll(resp.Body)
-	_ = resp.Body.Close()
-	span.End()
-	events := l.end()
-	if len(events) != 2 || len(events[1].Children) > 0 || events[1].EventName.Or("") != "sdk call" {
-		t.Fatalf("%d events", len(events))
-	}
-	metadata(t, events[1], map[string]string{"prompt_tokens": "20"})
-	if !strings.Contains(events[1].Outputs.String(), "hello") {
-		t.Error(events[1].Outputs)
-	}
-}
-
 func TestGzip(t *testing.T) {
 	for name, pieces := range map[string][]string{"stream": chatStream, "whole": {chatAnswer}} {
 		t.Run(name, func(t *testing.T) {
@@ -280,96 +246,6 @@ func TestHugeLines(t *testing.T) {
 	e := l.only()
 	e.AssertOutputs(`{"role":"assistant","content":"x","finish_reason":"stop"}`)
 	metadata(t, e, map[string]string{"chunks_skipped": "1"})
-}
-
-// TestBoundedMemory passes a long stream through with a small limit.
-func TestBoundedMemory(t *testing.T) {
-	chunk := data(`{"choices":[{"index":0,"delta":{"content":"` + strings.Repeat("a", 1000) + `"}}]}`)[0]
-	const chunks = 20_000
-	body := io.MultiReader(newRepeat(chunk, chunks), strings.NewReader("data: [DONE]\n\n"))
-	p := sessiontest.New(t)
-	ctx, s := p.Tracer.StartSession(t.Context(), "s")
-	base := roundTrip(func(*http.Request) (*http.Response, error) {
-		return &http.Response{StatusCode: 200, ContentLength: -1, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: io.NopCloser(body)}, nil
-	})
-	r := httptest.NewRequestWithContext(ctx, http.MethodPost, "http://127.0.0.1/v1/chat/completions", strings.NewReader(ask))
-	resp, err := llmhttp.Transport(base, llmhttp.WithLimit(64<<10)).RoundTrip(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var most uint64
-	var m runtime.MemStats
-	b := make([]byte, 32<<10)
-	for i := 0; ; i++ {
-		if _, err := resp.Body.Read(b); err != nil {
-			break
-		}
-		if i%100 == 0 {
-			runtime.GC()
-			runtime.ReadMemStats(&m)
-			most = max(most, m.HeapAlloc)
-		}
-	}
-	_ = resp.Body.Close()
-	s.End()
-	if most > 16<<20 {
-		t.Errorf("%d bytes in use", most)
-	}
-	e := p.Session("s").Event("chat") // nobody read the request
-	metadata(t, e, map[string]string{"answer_truncated": "true"})
-	if n := len(e.Outputs.String()); n < 64<<10 || n > 65<<10 {
-		t.Errorf("%d bytes of output", n)
-	}
-}
-
-type roundTrip func(*http.Request) (*http.Response, error)
-
-func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-// repeat reads a text many times over.
-type repeat struct {
-	text string
-	rest string
-	n    int
-}
-
-func newRepeat(text string, n int) *repeat { return &repeat{text: text, n: n} }
-
-func (r *repeat) Read(p []byte) (int, error) {
-	if r.rest == "" {
-		if r.n == 0 {
-			return 0, io.EOF
-		}
-		r.n--
-		r.rest = r.text
-	}
-	n := copy(p, r.rest)
-	r.rest = r.rest[n:]
-	return n, nil
-}
-
-func TestConcurrent(t *testing.T) {
-	l := newLab(t, stream(chatStream...))
-	var wg sync.WaitGroup
-	for range 1000 {
-		wg.Go(func() {
-			ctx, cancel := context.WithCancel(l.ctx)
-			defer cancel()
-			resp, err := l.client.Do(l.request("/v1/chat/completions", ask).WithContext(ctx))
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			go cancel() // races with the reading, and with Close
-			_, _ = io.ReadAll(resp.Body)
-			_ = resp.Body.Close()
-		})
-	}
-	wg.Wait()
-	soon(t, "the end of all", func() bool { return l.ended() == 1000 })
-	if n := len(l.end()); n != 1000 {
-		t.Errorf("%d events", n)
-	}
 }
 
 func TestPanicOfBase(t *testing.T) {
