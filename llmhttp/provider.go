@@ -140,6 +140,8 @@ func (t *tracing) recognise(r *http.Request) (route, bool) {
 				if h.provider != "" {
 					found.provider = h.provider
 				}
+				// Mistral tells the usage unasked, and refuses fields that it does not know.
+				found.usageAsk = found.usageAsk && found.provider != "mistral_ai"
 				return found, true
 			}
 		}

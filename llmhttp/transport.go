@@ -26,12 +26,20 @@ func Transport(base http.RoundTripper, options ...Option) http.RoundTripper {
 	if base == nil {
 		base = http.DefaultTransport
 	}
-	return &transport{newTracing(options), base.RoundTrip}
+	return &transport{newTracing(options), base, base.RoundTrip}
 }
 
 type transport struct {
 	tracing *tracing
+	base    http.RoundTripper
 	next    func(*http.Request) (*http.Response, error)
+}
+
+// CloseIdleConnections is for [http.Client.CloseIdleConnections].
+func (t *transport) CloseIdleConnections() {
+	if base, ok := t.base.(interface{ CloseIdleConnections() }); ok {
+		base.CloseIdleConnections()
+	}
 }
 
 // RoundTrip implements [http.RoundTripper].
@@ -222,7 +230,7 @@ const mostAsk = 64 << 20
 // askUsage adds stream_options to a request for a stream that has none, and
 // returns the body to read.
 func (c *call) askUsage(sent *http.Request, body io.ReadCloser) io.ReadCloser {
-	if sent.Header.Get("Content-Encoding") != "" || sent.ContentLength > mostAsk {
+	if sent.Header.Get("Content-Encoding") != "" || sent.ContentLength > mostAsk || signed(sent.Header) {
 		return body
 	}
 	data, err := io.ReadAll(io.LimitReader(body, mostAsk+1))
@@ -249,6 +257,17 @@ func (c *call) askUsage(sent *http.Request, body io.ReadCloser) io.ReadCloser {
 		}
 	}
 	return io.NopCloser(bytes.NewReader(data))
+}
+
+// signed reports whether the body of a request is signed or digested, so that it
+// must stay as it is.
+func signed(h http.Header) bool {
+	for _, name := range [...]string{"X-Amz-Content-Sha256", "Content-Digest", "Digest", "Content-Md5", "Signature"} {
+		if len(h[name]) > 0 {
+			return true
+		}
+	}
+	return strings.HasPrefix(h.Get("Authorization"), "AWS4-")
 }
 
 // mediaType returns a content type without its parameters.

@@ -156,18 +156,68 @@ func TestLargeMedia(t *testing.T) {
 }
 
 func TestIncludeUsage(t *testing.T) {
-	l := newLab(t, stream(chatStream...), llmhttp.WithIncludeUsage())
-	for body, want := range map[string]string{
-		` {"model":"m","stream":true}`:                                         ` {"stream_options":{"include_usage":true},"model":"m","stream":true}`,
-		`{"stream":false,"model":"m"}`:                                         `{"stream":false,"model":"m"}`,
-		`{"stream":true,"stream_options":{"include_usage":false},"model":"m"}`: `{"stream":true,"stream_options":{"include_usage":false},"model":"m"}`,
-		`not json`: `not json`,
+	const asks, asked = ` {"model":"m","stream":true}`, ` {"stream_options":{"include_usage":true},"model":"m","stream":true}`
+	for name, c := range map[string]struct {
+		body, want string
+		set        func(r *http.Request)
+		options    []llmhttp.Option
+	}{
+		"stream":          {body: asks, want: asked},
+		"length given":    {body: asks, want: asked, set: func(r *http.Request) { r.Header.Set("Content-Length", "28") }},
+		"whole":           {body: `{"stream":false,"model":"m"}`},
+		"says so":         {body: `{"stream":true,"stream_options":{"include_usage":false},"model":"m"}`},
+		"not JSON":        {body: `not json`},
+		"without GetBody": {body: asks, set: func(r *http.Request) { r.GetBody = nil }},
+		"compressed":      {body: asks, set: func(r *http.Request) { r.Header.Set("Content-Encoding", "x") }},
+		"signed":          {body: asks, set: func(r *http.Request) { r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=a") }},
+		"digested":        {body: asks, set: func(r *http.Request) { r.Header.Set("Content-Digest", "sha-256=:a:") }},
+		"mistral":         {body: asks, options: []llmhttp.Option{llmhttp.WithHost("127.0.0.1", llmhttp.OpenAI, "mistral_ai")}},
+		"responses":       {body: asks, set: func(r *http.Request) { r.URL.Path = "/v1/responses" }},
 	} {
-		l.got = nil
-		if _, err := l.post("/v1/chat/completions", body); err != nil || l.got[0] != want {
-			t.Errorf("%v: the server got %s, want %s", err, l.got[0], want)
-		}
+		t.Run(name, func(t *testing.T) {
+			var length int64
+			l := newLab(t, func(w http.ResponseWriter, r *http.Request) {
+				length = r.ContentLength
+				stream(chatStream...)(w, r)
+			}, append(c.options, llmhttp.WithIncludeUsage())...)
+			r := l.request("/v1/chat/completions", c.body)
+			if c.set != nil {
+				c.set(r)
+			}
+			resp, err := l.client.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.ReadAll(resp.Body)
+			_ = resp.Body.Close()
+			want := c.want
+			if want == "" {
+				want = c.body
+			}
+			if l.got[0] != want || length != int64(len(want)) || r.ContentLength != int64(len(c.body)) {
+				t.Errorf("the server got %d bytes %s, want %s", length, l.got[0], want)
+			}
+			l.end()
+		})
 	}
+}
+
+// TestIncludeUsageAgain checks that a transport which sends a changed request once
+// more, as it does on a connection that broke, sends the same.
+func TestIncludeUsageAgain(t *testing.T) {
+	l := newLab(t, nil)
+	_, _ = llmhttp.Middleware(llmhttp.WithIncludeUsage())(l.request("/v1/chat/completions", ask), func(r *http.Request) (*http.Response, error) {
+		first, _ := io.ReadAll(r.Body)
+		body, err := r.GetBody()
+		if err != nil {
+			t.Fatal(err)
+		}
+		second, _ := io.ReadAll(body)
+		if string(first) != string(second) || !strings.Contains(string(first), "include_usage") || r.ContentLength != int64(len(first)) {
+			t.Errorf("%s, then %s", first, second)
+		}
+		return nil, errors.New("down")
+	})
 	l.end()
 }
 
@@ -246,6 +296,22 @@ func TestHugeLines(t *testing.T) {
 	e := l.only()
 	e.AssertOutputs(`{"role":"assistant","content":"x","finish_reason":"stop"}`)
 	metadata(t, e, map[string]string{"chunks_skipped": "1"})
+}
+
+type idler struct {
+	http.RoundTripper
+	closed bool
+}
+
+func (i *idler) CloseIdleConnections() { i.closed = true }
+
+func TestCloseIdleConnections(t *testing.T) {
+	base := new(idler)
+	(&http.Client{Transport: llmhttp.Transport(base)}).CloseIdleConnections()
+	if !base.closed {
+		t.Error("the client's call did not reach the base")
+	}
+	(&http.Client{Transport: llmhttp.Transport(roundTrip(nil))}).CloseIdleConnections()
 }
 
 func TestPanicOfBase(t *testing.T) {
