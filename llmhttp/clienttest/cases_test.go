@@ -111,6 +111,7 @@ var testCases = []testCase{
 	{name: "error of a stream", streamed: true, replies: []reply{{status: 400}}, fails: true, want: []outcome{{failed: "http"}}},
 	{name: "error in mid-stream", streamed: true, replies: []reply{{answer: warm, end: withError}}, fails: true, want: []outcome{{answer: first, cut: true, failed: "stream"}}},
 	{name: "rate limit, tried again", replies: []reply{slow, {answer: warm}}, want: []outcome{{failed: "http"}, {answer: warm}}},
+	{name: "rate limit of a stream, tried again", streamed: true, replies: []reply{slow, {answer: warm}}, want: []outcome{{failed: "http"}, {answer: warm}}},
 	{name: "cancelled in mid-stream", streamed: true, leave: cancels, replies: []reply{{answer: warm, end: waiting}}, fails: true, want: []outcome{{answer: first, cut: true, failed: "canceled"}}},
 	{name: "closed early", streamed: true, leave: closes, replies: []reply{{answer: warm, end: waiting}}, want: []outcome{{answer: first, cut: true, closed: true}}},
 	{name: "broken connection", streamed: true, replies: []reply{{answer: warm, end: snapped}}, fails: true, want: []outcome{{answer: first, cut: true, failed: "broken"}}},

@@ -41,9 +41,10 @@ func limits(all ...map[string]limit) map[string]limit {
 }
 
 // noRetry is the limit of clients that do not try again.
-var noRetry = map[string]limit{"rate limit, tried again": {"does not try again by itself", func(tc *testCase) {
-	tc.replies, tc.want, tc.fails = tc.replies[:1], tc.want[:1], true
-}}}
+var noRetry = func() map[string]limit {
+	once := limit{"does not try again by itself", func(tc *testCase) { tc.replies, tc.want, tc.fails = tc.replies[:1], tc.want[:1], true }}
+	return map[string]limit{"rate limit, tried again": once, "rate limit of a stream, tried again": once}
+}()
 
 // silent is the limit of clients that return no error where a stream breaks.
 func silent(cases ...string) map[string]limit {

@@ -104,7 +104,7 @@ func (b *table) compare(t *testing.T) {
 		return
 	}
 	const file = "testdata/table.md"
-	text := b.markdown()
+	text := b.markdown(t)
 	if *update {
 		if err := os.MkdirAll("testdata", 0o755); err != nil {
 			t.Fatal(err)
@@ -123,23 +123,15 @@ func (b *table) compare(t *testing.T) {
 	}
 }
 
-func (b *table) markdown() string {
+func (b *table) markdown(t *testing.T) string {
 	var s strings.Builder
-	head := []string{"client", "operation"}
+	head := []string{"operation", "clients"}
 	for _, a := range aspects {
 		head = append(head, a.name)
 	}
 	line(&s, head)
 	rule(&s, len(head))
-	for _, r := range b.rows {
-		cells := []string{r.client.name, r.operation}
-		for _, a := range aspects {
-			mark := "–"
-			if r.has[a.name] {
-				mark = "✓"
-			}
-			cells = append(cells, mark)
-		}
+	for _, cells := range b.operations() {
 		line(&s, cells)
 	}
 	s.WriteString("\n")
@@ -160,7 +152,59 @@ func (b *table) markdown() string {
 	for i, n := range b.notes {
 		fmt.Fprintf(&s, "%d. %s\n", i+1, n)
 	}
+	s.WriteString("\nVersions: " + strings.Join(versions(t), ", ") + ".\n")
 	return s.String()
+}
+
+// operations returns a line for each operation: its clients together where the
+// same is recorded of them.
+func (b *table) operations() [][]string {
+	var lines [][]string
+	for _, r := range b.rows {
+		cells := []string{r.operation, r.client.name}
+		for _, a := range aspects {
+			mark := "–"
+			if r.has[a.name] {
+				mark = "✓"
+			}
+			cells = append(cells, mark)
+		}
+		same := slices.IndexFunc(lines, func(l []string) bool { return l[0] == cells[0] && slices.Equal(l[2:], cells[2:]) })
+		if same >= 0 {
+			lines[same][1] += "; " + r.client.name
+			continue
+		}
+		at := len(lines) // beside what is of the same operation
+		for i, l := range lines {
+			if l[0] == cells[0] {
+				at = i + 1
+			}
+		}
+		lines = slices.Insert(lines, at, cells)
+	}
+	return lines
+}
+
+// versions returns the packages of the clients, each with the version of its
+// module.
+func versions(t *testing.T) []string {
+	file, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []string
+	for _, c := range clients {
+		var path, version string
+		for l := range strings.Lines(string(file)) {
+			if f := strings.Fields(l); len(f) == 2 && strings.HasPrefix(c.module+"/", f[0]+"/") && len(f[0]) > len(path) {
+				path, version = f[0], f[1]
+			}
+		}
+		if text := fmt.Sprintf("`%s` %s", c.module, version); !slices.Contains(list, text) {
+			list = append(list, text)
+		}
+	}
+	return list
 }
 
 func line(s *strings.Builder, cells []string) {
