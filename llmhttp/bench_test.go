@@ -14,6 +14,7 @@ import (
 	"github.com/sessionspan/sessionspan"
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/llmhttp"
+	"github.com/sessionspan/sessionspan/sessiontest"
 )
 
 const (
@@ -138,5 +139,38 @@ func BenchmarkStream(b *testing.B) {
 				s.End()
 			}
 		})
+	}
+}
+
+// TestSmallCallAllocations keeps the budget of what a small call allocates beyond
+// the same recorded by hand.
+func TestSmallCallAllocations(t *testing.T) {
+	if raceEnabled {
+		return // which counts more
+	}
+	p := sessiontest.New(t)
+	ctx, s := p.Tracer.StartSession(t.Context(), "s")
+	defer s.End()
+	base := roundTrip(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, ContentLength: int64(len(smallAnswer)), Body: io.NopCloser(strings.NewReader(smallAnswer))}, nil
+	})
+	call := func(tr http.RoundTripper) {
+		r, _ := http.NewRequestWithContext(ctx, http.MethodPost, "https://api.openai.com/v1/chat/completions", strings.NewReader(smallRequest))
+		resp, err := tr.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, resp.Body)
+		_ = resp.Body.Close()
+	}
+	tr := llmhttp.Transport(base)
+	traced := testing.AllocsPerRun(500, func() { call(tr) })
+	byHand := testing.AllocsPerRun(500, func() {
+		e := startByHand(ctx)
+		call(base)
+		endByHand(e)
+	})
+	if traced > byHand+40 {
+		t.Errorf("%v allocations, by hand %v", traced, byHand)
 	}
 }

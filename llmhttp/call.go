@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/sessionspan/sessionspan"
@@ -25,7 +24,7 @@ type call struct {
 	span    trace.Span
 	request *http.Request
 	started time.Time
-	list    *[]attribute.KeyValue // the buffer of x.attributes
+	space   *workspace
 
 	mu       sync.Mutex
 	x        exchange
@@ -40,6 +39,7 @@ type call struct {
 	split    parser
 	again    *repeat  // what the last events of the stream look like
 	got      *capture // an answer that comes whole
+	body     answerBody
 	inflate  *inflater
 	arrived  time.Time // of the bytes that are being read
 	first    time.Time // of the first content
@@ -81,7 +81,7 @@ func (c *call) readRequest() {
 		}
 	}
 	c.recordRequest()
-	c.sent.b = nil
+	c.space.body, c.sent.b = c.sent.b, nil
 }
 
 // takeResponse reads the answer as the client reads it.
@@ -98,7 +98,8 @@ func (c *call) takeResponse(ctx context.Context, resp *http.Response) {
 		c.readRequest()
 	}
 	c.prepare(resp)
-	resp.Body = &answerBody{resp.Body, c}
+	c.body = answerBody{resp.Body, c}
+	resp.Body = &c.body
 	if ctx.Done() != nil {
 		c.unwatch = context.AfterFunc(ctx, func() { c.finish(ctx.Err()) })
 	}
@@ -107,18 +108,19 @@ func (c *call) takeResponse(ctx context.Context, resp *http.Response) {
 // prepare makes the readers of the answer.
 func (c *call) prepare(resp *http.Response) {
 	c.split = c.parser(resp)
-	var read func([]byte)
-	if c.streams = c.split != nil; c.streams {
-		read = c.split.write
-	} else {
-		c.got = &capture{limit: c.t.limit}
-		c.got.expect(resp.ContentLength)
-		read = c.got.write
+	if c.streams = c.split != nil; !c.streams {
+		c.got = &c.space.got
+		*c.got = capture{limit: c.t.limit}
+		c.got.expect(resp.ContentLength, c.space.takeBody())
 	}
 	switch resp.Header.Get("Content-Encoding") {
 	case "", "identity":
 	case "gzip", "x-gzip":
-		c.inflate = newInflater(read)
+		if c.streams {
+			c.inflate = newInflater(c.split.write)
+		} else {
+			c.inflate = newInflater(c.got.write)
+		}
 	default:
 		c.encoding = resp.Header.Get("Content-Encoding")
 	}
@@ -345,27 +347,12 @@ func (c *call) end(err error, how string) {
 		defer c.guard()
 		c.record(err, how)
 	}()
-	c.giveList()
-	c.again = nil
+	c.giveSpace()
+	c.asked, c.again = true, nil
 	c.split, c.got, c.inflate, c.sent, c.request, c.x = nil, nil, nil, nil, nil, exchange{}
 	if c.event != nil {
 		c.event.End()
 	}
-}
-
-func (c *call) takeList() {
-	c.list = lists.Get().(*[]attribute.KeyValue)
-	c.x.attributes = *c.list
-}
-
-func (c *call) giveList() {
-	if c.list == nil {
-		return
-	}
-	*c.list = c.x.attributes[:0]
-	clear((*c.list)[:cap(*c.list)])
-	lists.Put(c.list)
-	c.list = nil
 }
 
 // readRest reads what waited for the end.

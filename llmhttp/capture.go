@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"hash"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -37,13 +38,11 @@ const blobFrom = 4 << 10
 // mostAhead is how much is allocated for a body before any of it is there.
 const mostAhead = 64 << 10
 
-// expect says how long a body will be, where that is known.
-func (c *capture) expect(length int64) {
-	if length <= 0 {
-		return
-	}
-	c.short = length < blobFrom
-	c.b = make([]byte, 0, min(length, int64(c.limit), mostAhead))
+// expect says how long a body will be, where that is known, and gives a buffer
+// for it.
+func (c *capture) expect(length int64, buffer []byte) {
+	c.short = 0 < length && length < blobFrom
+	c.b = slices.Grow(buffer[:0], int(min(max(length, 0), int64(c.limit), mostAhead)))
 }
 
 // reset starts anew, with the same buffer.
@@ -56,6 +55,15 @@ func (c *capture) Write(p []byte) (int, error) {
 		return 0, io.ErrShortWrite
 	}
 	return len(p), nil
+}
+
+// WriteString is Write for a string.
+func (c *capture) WriteString(s string) (int, error) {
+	if !c.short || len(s) > c.limit-len(c.b) {
+		return c.Write([]byte(s))
+	}
+	c.b = append(c.b, s...)
+	return len(s), nil
 }
 
 // write takes the next bytes of a body, and does not keep p. What is kept is

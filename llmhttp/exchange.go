@@ -15,8 +15,9 @@ type exchange struct {
 	route
 	asked string // model
 	// Of the request.
-	config     fields // parameters and tools, for honeyhive_config
-	attributes []attribute.KeyValue
+	config     fields               // parameters and tools, for honeyhive_config
+	attributes []attribute.KeyValue // those of the answer, too, once the request is recorded
+	arena      []part               // where messages have their parts
 	system     []part
 	input      []message
 	inputs     fields // what is asked and is no message
@@ -31,7 +32,6 @@ type exchange struct {
 	tokens    anthropicTokens // what the usage is computed from
 	problem   *problem
 	metadata  fields
-	noted     []attribute.KeyValue // attributes of the answer
 	// Of the stream.
 	content bool // the last chunk brought content
 	done    bool // the protocol says that this is all
@@ -73,6 +73,22 @@ type choice struct {
 	parts []*piece
 	// finish is in the words of the provider, ended in those of the conventions.
 	finish, ended string
+	// only and first are where the first part is: most choices have one.
+	only  [1]*piece
+	first piece
+}
+
+// add adds a piece.
+func (c *choice) add(p piece) *piece {
+	kept := &c.first
+	if len(c.parts) == 0 {
+		c.parts = c.only[:0]
+	} else {
+		kept = new(piece)
+	}
+	*kept = p
+	c.parts = append(c.parts, kept)
+	return kept
 }
 
 // A piece is a part of an answer that comes in pieces.
@@ -123,9 +139,7 @@ func (x *exchange) piece(c *choice, kind partKind, key int) *piece {
 
 func (x *exchange) newPiece(c *choice, kind partKind, key int) *piece {
 	x.changes++
-	p := &piece{part: part{kind: kind}, key: key}
-	c.parts = append(c.parts, p)
-	return p
+	return c.add(piece{part: part{kind: kind}, key: key})
 }
 
 // add appends what came to a piece.
@@ -186,7 +200,7 @@ func (x *exchange) put(c *choice, p part, key int) {
 		return
 	}
 	x.room -= size
-	c.parts = append(c.parts, &piece{part: p, key: key})
+	c.add(piece{part: p, key: key})
 }
 
 // whole sets the parts of a choice that came whole.
@@ -194,14 +208,14 @@ func (x *exchange) whole(c *choice, parts []part) {
 	x.changes++
 	c.parts = c.parts[:0]
 	for i, p := range parts {
-		c.parts = append(c.parts, &piece{part: p, key: i})
+		c.add(piece{part: p, key: i})
 	}
 	x.content = x.content || len(parts) > 0
 }
 
-// message returns the choice put together.
-func (c *choice) message() message {
-	m := message{role: c.role, finish: c.finish, ended: c.ended}
+// message returns a choice put together.
+func (x *exchange) message(c *choice) message {
+	start := len(x.arena)
 	for _, p := range c.parts {
 		q := p.part
 		if p.blob != nil {
@@ -217,9 +231,17 @@ func (c *choice) message() message {
 				q.text += string(p.more)
 			}
 		}
-		m.parts = append(m.parts, q)
+		x.arena = append(x.arena, q)
 	}
-	return m
+	end := len(x.arena)
+	return message{role: c.role, finish: c.finish, ended: c.ended, parts: x.arena[start:end:end]}
+}
+
+// alone returns a part as the only one of a message.
+func (x *exchange) alone(p part) []part {
+	x.arena = append(x.arena, p)
+	end := len(x.arena)
+	return x.arena[end-1 : end : end]
 }
 
 // A param is a field of a request that says how the model is to work.
@@ -312,7 +334,7 @@ func (x *exchange) fail(kind, message string) {
 func (x *exchange) messages() []message {
 	list := make([]message, len(x.choices))
 	for i, c := range x.choices {
-		list[i] = c.message()
+		list[i] = x.message(c)
 	}
 	return list
 }
@@ -375,7 +397,7 @@ func (x *exchange) note(key string, name attribute.Key, value string) {
 	}
 	x.metadata.text(key, w)
 	if name != "" {
-		x.noted = append(x.noted, name.String(w))
+		x.attributes = append(x.attributes, name.String(w))
 	}
 }
 

@@ -213,7 +213,11 @@ func (x *exchange) openAIHead(field, value string) {
 func (x *exchange) openAIContent(parts []part, content string) []part {
 	switch rawjson.KindOf(content) {
 	case rawjson.String:
-		if s := text(content); s != "" {
+		switch s := text(content); {
+		case s == "":
+		case parts == nil:
+			return x.alone(part{kind: partText, text: s})
+		default:
 			parts = append(parts, part{kind: partText, text: s})
 		}
 	case rawjson.Array:
@@ -370,7 +374,7 @@ func (x *exchange) vectors(list, field string) {
 	o.count("count", count)
 	o.count("dimensions", dimensions)
 	x.outputs.json("embeddings", string(o.bytes()))
-	x.noted = append(x.noted, genai.EmbeddingsDimensions.Int64(dimensions))
+	x.attributes = append(x.attributes, genai.EmbeddingsDimensions.Int64(dimensions))
 }
 
 func (openAIEmbeddings) chunk(*exchange, string, string) {}

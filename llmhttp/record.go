@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -18,10 +17,6 @@ import (
 // library, and as attributes of the GenAI conventions, those with content only
 // where somebody reads them. A span that the client made gets the attributes
 // alone; whether the call failed, after all attempts, its client says itself.
-
-// lists are the attributes of events while they are put together. Spans copy
-// what they are given.
-var lists = sync.Pool{New: func() any { return &[]attribute.KeyValue{} }}
 
 // recordRequest records what is asked.
 func (c *call) recordRequest() {
@@ -145,7 +140,6 @@ func (c *call) record(err error, how string) {
 		}
 	}
 	list := x.attributes
-	list = append(list, x.noted...)
 	if x.id != "" {
 		list = append(list, genai.ResponseID.String(x.id))
 		x.metadata.text("response_id", x.id)

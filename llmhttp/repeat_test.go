@@ -30,7 +30,7 @@ func reading(f format, chunks []string, patterns bool) (*call, int) {
 
 // seen is all that was read of an answer.
 func seen(c *call) string {
-	return fmt.Sprintf("%s %v %v %v %v %v %v", appendChat(nil, nil, c.x.messages()), c.x.usage, c.x.metadata, c.x.noted, c.x.done, c.x.skipped, c.x.room)
+	return fmt.Sprintf("%s %v %v %v %v %v %v", appendChat(nil, nil, c.x.messages()), c.x.usage, c.x.metadata, c.x.attributes, c.x.done, c.x.skipped, c.x.room)
 }
 
 // TestRepeats checks that events of which only the text differs are read as such,

@@ -128,6 +128,7 @@ func (t *tracing) start(r *http.Request, found route) (context.Context, *call) {
 	c.x.room, c.x.blind = t.limit, t.blind
 	if span := foreignSpan(ctx); span != nil {
 		c.span = span
+		c.takeSpace()
 		c.exports = !t.blind && sessionspan.ContentOnSpans(sessionspan.ContextWithTracer(ctx, t.tracer))
 		return ctx, c
 	}
@@ -140,10 +141,9 @@ func (t *tracing) start(r *http.Request, found route) (context.Context, *call) {
 		return ctx, nil
 	}
 	c.span = c.event.Span()
-	c.takeList()
+	c.takeSpace()
 	c.exports = !t.blind && c.event.ExportsSpan()
-	c.x.config = append(make(fields, 0, 8), field{key: "provider", value: found.provider, plain: true})
-	c.x.metadata = make(fields, 0, 8)
+	c.x.config.text("provider", found.provider)
 	return ctx, c
 }
 
@@ -178,7 +178,8 @@ func foreignSpan(ctx context.Context) trace.Span {
 // one, or else as it is sent.
 func (c *call) takeRequest(sent *http.Request) {
 	defer c.guard()
-	kept := &capture{limit: c.t.limit}
+	kept := &c.space.sent
+	*kept = capture{limit: c.t.limit, b: c.space.takeBody()}
 	c.sent = kept
 	switch {
 	case sent.Body == nil || sent.Body == http.NoBody:
@@ -192,7 +193,7 @@ func (c *call) takeRequest(sent *http.Request) {
 		if c.t.askUsage && c.x.usageAsk {
 			body = c.askUsage(sent, body)
 		}
-		kept.expect(sent.ContentLength)
+		kept.expect(sent.ContentLength, kept.b)
 		_, _ = io.Copy(kept, body)
 		// GetBody may have rewound the very reader that is to be sent (openai-go).
 		_ = sent.Body.Close()
