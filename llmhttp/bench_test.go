@@ -1,8 +1,10 @@
 package llmhttp_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"strings"
@@ -112,34 +114,68 @@ func BenchmarkSmallCall(b *testing.B) {
 }
 
 // BenchmarkStream reads a stream of 10 MB from memory, in the pieces that a
-// network gives, with and without us.
+// network gives, with and without us: as bytes, and as a client does that decodes
+// each event.
 func BenchmarkStream(b *testing.B) {
 	chunk := data(`{"id":"chatcmpl-2","object":"chat.completion.chunk","created":1,"model":"gpt-y","choices":[{"index":0,"delta":{"content":" some words"},"finish_reason":null}],"obfuscation":"abcdefgh"}`)[0]
 	text := []byte(strings.Repeat(chunk, 10<<20/len(chunk)))
 	base := roundTrip(func(*http.Request) (*http.Response, error) {
-		return &http.Response{StatusCode: 200, ContentLength: -1, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: io.NopCloser(bytes.NewReader(text))}, nil
+		return &http.Response{StatusCode: http.StatusOK, ContentLength: -1, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: io.NopCloser(bytes.NewReader(text))}, nil
 	})
 	t := benchTracer(b)
-	for name, tr := range map[string]http.RoundTripper{"none": base, "llmhttp": llmhttp.Transport(base)} {
-		b.Run(name, func(b *testing.B) {
-			b.SetBytes(int64(len(text)))
-			b.ReportAllocs()
-			for b.Loop() {
-				ctx, s := t.StartSession(b.Context(), "s")
-				r, _ := http.NewRequestWithContext(ctx, http.MethodPost, "https://api.openai.com/v1/chat/completions", strings.NewReader(ask))
-				resp, err := tr.RoundTrip(r)
-				if err != nil {
-					b.Fatal(err)
+	for _, reader := range []struct {
+		name string
+		read func(io.Reader) error
+	}{{"bytes", readBytes}, {"decoded", readDecoded}} {
+		for name, tr := range map[string]http.RoundTripper{"none": base, "llmhttp": llmhttp.Transport(base)} {
+			b.Run(reader.name+"/"+name, func(b *testing.B) {
+				b.SetBytes(int64(len(text)))
+				b.ReportAllocs()
+				for b.Loop() {
+					ctx, s := t.StartSession(b.Context(), "s")
+					r, _ := http.NewRequestWithContext(ctx, http.MethodPost, "https://api.openai.com/v1/chat/completions", strings.NewReader(ask))
+					resp, err := tr.RoundTrip(r)
+					if err != nil {
+						b.Fatal(err)
+					}
+					if err := reader.read(resp.Body); err != nil {
+						b.Fatal(err)
+					}
+					_ = resp.Body.Close()
+					s.End()
 				}
-				p := make([]byte, 4<<10)
-				for err == nil {
-					_, err = resp.Body.Read(p)
-				}
-				_ = resp.Body.Close()
-				s.End()
-			}
-		})
+			})
+		}
 	}
+}
+
+func readBytes(r io.Reader) error {
+	_, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{r}, make([]byte, 4<<10))
+	return err
+}
+
+// readDecoded reads a stream as a client of little cost does.
+func readDecoded(r io.Reader) error {
+	lines := bufio.NewScanner(r)
+	for lines.Scan() {
+		event, ok := bytes.CutPrefix(lines.Bytes(), []byte("data: "))
+		if !ok {
+			continue
+		}
+		var chunk struct {
+			ID, Object, Model string
+			Created           int64
+			Choices           []struct {
+				Index        int
+				Delta        struct{ Role, Content string }
+				FinishReason *string `json:"finish_reason"`
+			}
+		}
+		if err := json.Unmarshal(event, &chunk); err != nil {
+			return err
+		}
+	}
+	return lines.Err()
 }
 
 // TestSmallCallAllocations keeps the budget of what a small call allocates beyond
