@@ -35,13 +35,13 @@ func TestNoDelay(t *testing.T) {
 	})
 	start := time.Now()
 	resp := open(t, l, l.ctx, half[0])
-	time.Sleep(30 * time.Millisecond)
+	<-time.After(30 * time.Millisecond)
 	next <- struct{}{}
 	b := make([]byte, len(half[1]))
 	_, _ = io.ReadFull(resp.Body, b)
 	content := time.Since(start)
 	next <- struct{}{}
-	time.Sleep(30 * time.Millisecond)
+	<-time.After(30 * time.Millisecond)
 	next <- struct{}{}
 	close(next)
 	_, _ = io.ReadAll(resp.Body)
