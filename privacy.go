@@ -1,6 +1,8 @@
 package sessionspan
 
 import (
+	"context"
+
 	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/sessionspan/sessionspan/convert"
@@ -25,6 +27,15 @@ func WithoutContent() Option { return WithDefaults(exporter.WithoutContent()) }
 // themselves, for a provider that has other exporters which should not see
 // them. The destinations of the tracer get them all the same.
 func WithContentOffSpans() Option { return optionFunc(func(c *config) { c.offSpans = true }) }
+
+// ContentOnSpans reports whether spans may hold what users, models and tools say:
+// whether the tracer of the context, or else the default one, records, and does
+// so without [WithContentOffSpans]. It is for what adds to spans of other tracers;
+// see [Event.SetAttributes] for those of events.
+func ContentOnSpans(ctx context.Context) bool {
+	t := tracerOf(ctx)
+	return !t.disabled && !t.offSpans
+}
 
 // isContentKey reports whether WithContentOffSpans keeps an attribute off spans.
 func isContentKey(key attribute.Key) bool {

@@ -4,29 +4,33 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/sessionspan/sessionspan/internal/genai"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
 )
 
 // Anthropic's messages. The reference is https://docs.anthropic.com/en/api.
 
-// anthropicRoute recognises /v1/messages. On hosts that are not known the header
-// that every request to this API has must be there.
+// anthropicRoute recognises /v1/messages, and the paths of Vertex AI, which name
+// the model. On hosts that are not known the header that every request to this
+// API has must be there.
 func anthropicRoute(r *http.Request, last string, known bool) (route, bool) {
+	found := route{format: anthropicMessages{}, provider: "anthropic", operation: genai.Chat}
+	if model, method, ok := strings.Cut(last, ":"); ok {
+		found.provider, found.model, found.stream = "gcp.vertex_ai", model, method == "streamRawPredict"
+		return found, (found.stream || method == "rawPredict") && strings.Contains(r.URL.Path, "/publishers/anthropic/")
+	}
 	if last != "messages" || !strings.HasSuffix(r.URL.Path, "/v1/messages") {
 		return route{}, false
 	}
-	if !known && len(r.Header["Anthropic-Version"]) == 0 {
-		return route{}, false
-	}
-	return route{format: anthropicMessages{}, provider: "anthropic", operation: opChat}, true
+	return found, known || len(r.Header["Anthropic-Version"]) > 0
 }
 
 var anthropicParams = []param{
-	{"temperature", "temperature", attrTemperature, asFloat},
-	{"top_p", "top_p", attrTopP, asFloat},
-	{"top_k", "top_k", attrTopK, asInt},
-	{"max_tokens", "max_tokens", attrMaxTokens, asInt},
-	{"stop_sequences", "stop_sequences", attrStopSequences, asTexts},
+	{"temperature", "temperature", genai.RequestTemperature, asFloat},
+	{"top_p", "top_p", genai.RequestTopP, asFloat},
+	{"top_k", "top_k", genai.RequestTopK, asInt},
+	{"max_tokens", "max_tokens", genai.RequestMaxTokens, asInt},
+	{"stop_sequences", "stop_sequences", genai.RequestStopSequences, asTexts},
 	{"tool_choice", "tool_choice", "", asIs},
 	{"thinking", "thinking", "", asIs},
 	{"service_tier", "service_tier", "", asIs},
@@ -65,10 +69,7 @@ func (anthropicMessages) request(x *exchange, body string) {
 				x.tool(name, get(tool, "description"), get(tool, "input_schema"), tool)
 			}
 		case "output_config":
-			if effort := get(v, "effort"); effort != "" {
-				x.attributes = append(x.attributes, attrReasoningLevel.String(word(effort)))
-				x.config.json("reasoning_effort", effort)
-			}
+			x.param(openAIParams, "reasoning_effort", get(v, "effort"))
 		default:
 			x.param(anthropicParams, k, v)
 		}
@@ -254,17 +255,7 @@ func (x *exchange) anthropicDelta(index int, delta string) {
 	case "input_json_delta":
 		x.anthropicInput(c, index, text(get(delta, "partial_json")))
 	case "citations_delta":
-		citation := get(delta, "citation")
-		if citation == "" || x.blind || len(citation) > x.room {
-			return
-		}
-		x.room -= len(citation)
-		p := x.piece(c, partText, index)
-		if p.annotations == "" {
-			p.annotations = "[" + citation + "]"
-		} else {
-			p.annotations = p.annotations[:len(p.annotations)-1] + "," + citation + "]"
-		}
+		x.cite(x.piece(c, partText, index), get(delta, "citation"))
 	}
 }
 

@@ -1,6 +1,7 @@
 package llmhttp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,17 +24,22 @@ type call struct {
 	span    trace.Span
 	request *http.Request
 	started time.Time
+	space   *workspace
 
 	mu       sync.Mutex
 	x        exchange
 	sent     *capture // the request
+	sentAll  bool     // all of it
 	asked    bool     // the request was read
+	exports  bool     // attributes that hold content are worth writing, and may be
 	status   int
 	length   int64 // of the answer, where it is known
 	seen     int64 // bytes of the answer
 	streams  bool  // the answer is a stream
-	split    *splitter
+	split    parser
+	again    *repeat  // what the last events of the stream look like
 	got      *capture // an answer that comes whole
+	body     answerBody
 	inflate  *inflater
 	arrived  time.Time // of the bytes that are being read
 	first    time.Time // of the first content
@@ -42,9 +48,16 @@ type call struct {
 	broken   bool // our reading failed: what passes is not read any more
 	ended    bool
 	encoding string // that we do not decode
+	// errorType is what the headers call an error.
+	errorType string
 }
 
-func (c *call) begin() { c.started = time.Now() }
+// A parser takes a stream apart as it is pushed through.
+type parser interface {
+	write(p []byte)
+	end()        // there is no more
+	unread() int // events that were too long
+}
 
 // guard keeps a panic of ours from the program. What is not read is not
 // recorded.
@@ -68,7 +81,7 @@ func (c *call) readRequest() {
 		}
 	}
 	c.recordRequest()
-	c.sent.b = nil
+	c.space.body, c.sent.b = c.sent.b, nil
 }
 
 // takeResponse reads the answer as the client reads it.
@@ -76,12 +89,17 @@ func (c *call) takeResponse(ctx context.Context, resp *http.Response) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.status, c.length = resp.StatusCode, resp.ContentLength
+	c.errorType = awsErrorType(resp.Header)
 	if resp.Body == nil || resp.Body == http.NoBody || resp.StatusCode == http.StatusSwitchingProtocols {
 		c.end(nil, "")
 		return
 	}
+	if c.sentAll {
+		c.readRequest()
+	}
 	c.prepare(resp)
-	resp.Body = &answerBody{resp.Body, c}
+	c.body = answerBody{resp.Body, c}
+	resp.Body = &c.body
 	if ctx.Done() != nil {
 		c.unwatch = context.AfterFunc(ctx, func() { c.finish(ctx.Err()) })
 	}
@@ -89,24 +107,46 @@ func (c *call) takeResponse(ctx context.Context, resp *http.Response) {
 
 // prepare makes the readers of the answer.
 func (c *call) prepare(resp *http.Response) {
-	kind := mediaType(resp.Header)
-	lines := kind == "application/x-ndjson" || kind == "application/jsonl" || c.x.lines && c.streamAsked() && resp.StatusCode < 300
-	var read func([]byte)
-	if c.streams = kind == "text/event-stream" || lines; c.streams {
-		c.split = &splitter{limit: c.t.limit, lines: lines, emit: c.chunk}
-		read = c.split.write
-	} else {
-		c.got = &capture{limit: c.t.limit}
-		read = c.got.write
+	c.split = c.parser(resp)
+	if c.streams = c.split != nil; !c.streams {
+		c.got = &c.space.got
+		*c.got = capture{limit: c.t.limit}
+		c.got.expect(resp.ContentLength, c.space.takeBody())
 	}
 	switch resp.Header.Get("Content-Encoding") {
 	case "", "identity":
 	case "gzip", "x-gzip":
-		c.inflate = newInflater(read)
+		if c.streams {
+			c.inflate = newInflater(c.split.write)
+		} else {
+			c.inflate = newInflater(c.got.write)
+		}
 	default:
 		c.encoding = resp.Header.Get("Content-Encoding")
 	}
 }
+
+// parser returns what takes the answer apart, or nil for one that comes whole, as
+// errors do.
+func (c *call) parser(resp *http.Response) parser {
+	if resp.StatusCode >= http.StatusBadRequest {
+		return nil
+	}
+	kind := mediaType(resp.Header)
+	switch {
+	case kind == "application/vnd.amazon.eventstream":
+		return &deframer{limit: c.t.limit, emit: c.frame, damaged: func() { c.x.fail("damaged_stream", "a checksum of the stream does not hold") }}
+	case kind == "application/x-ndjson" || kind == "application/jsonl" || c.x.lines && c.streamAsked():
+		return &splitter{line: c.line(), lines: true, emit: c.chunk}
+	case kind == "text/event-stream" || c.streamAsked() && (kind == "" || kind == "text/plain" || kind == "application/octet-stream"):
+		return &splitter{line: c.line(), emit: c.chunk}
+	}
+	return nil
+}
+
+// line keeps a line of a stream. Sound comes in pieces, which are digested as one
+// and are no longer than this.
+func (c *call) line() capture { return capture{limit: c.t.limit, from: 256 << 10} }
 
 func (c *call) streamAsked() bool { return c.x.streamed || c.x.stream }
 
@@ -208,28 +248,62 @@ func (c *call) feed(p []byte) {
 	}
 }
 
+// frame reads a message of a binary stream.
+func (c *call) frame(kind, name string, payload []byte) {
+	switch {
+	case c.x.done:
+	case kind == "event":
+		c.chunk(name, payload)
+	case kind == "error":
+		c.x.fail(name, string(payload))
+		c.x.done = true
+	default:
+		body, _ := rawjson.Parse(string(payload))
+		c.x.bedrockError(body)
+		c.x.problem.kind = cmp.Or(name, c.x.problem.kind)
+		c.x.done = true
+	}
+}
+
 // chunk reads an event of the stream.
 func (c *call) chunk(event string, data []byte) {
 	if c.x.done {
 		return
 	}
 	c.x.content = false
-	if string(data) == "[DONE]" {
-		c.x.done = true
+	if text, ok := c.again.match(event, data); ok {
+		c.x.write(c.again.piece, string(text))
+	} else if !c.parse(event, data) {
 		return
 	}
-	body, err := rawjson.Parse(string(data))
-	if err != nil || rawjson.KindOf(body) != rawjson.Object {
-		c.x.skipped++
-		return
-	}
-	c.x.format.chunk(&c.x, event, body)
 	if c.x.content {
 		if c.first.IsZero() {
 			c.first = c.arrived
 		}
 		c.newest = c.arrived
 	}
+}
+
+// parse reads an event of the stream that is not like the one before. It reports
+// whether it is one.
+func (c *call) parse(event string, data []byte) bool {
+	x := &c.x
+	if string(data) == "[DONE]" {
+		x.done = true
+		return false
+	}
+	body, err := rawjson.Parse(string(data))
+	if err != nil || rawjson.KindOf(body) != rawjson.Object {
+		x.skipped++
+		return false
+	}
+	x.added, x.changes = nil, 0
+	x.format.chunk(x, event, body)
+	c.again = nil
+	if x.added != nil && x.changes == 1 && len(body) == len(data) {
+		c.again = newRepeat(event, body, x.text, x.added)
+	}
+	return true
 }
 
 // How a body ended that had not said so itself.
@@ -241,6 +315,10 @@ const (
 func (c *call) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.request != nil && c.request.Context().Err() != nil { // closed since it was cancelled
+		c.end(c.request.Context().Err(), "")
+		return
+	}
 	c.end(nil, endClosed)
 }
 
@@ -269,7 +347,9 @@ func (c *call) end(err error, how string) {
 		defer c.guard()
 		c.record(err, how)
 	}()
-	c.split, c.got, c.inflate, c.sent, c.x = nil, nil, nil, nil, exchange{}
+	c.giveSpace()
+	c.asked, c.again = true, nil
+	c.split, c.got, c.inflate, c.sent, c.request, c.x = nil, nil, nil, nil, nil, exchange{}
 	if c.event != nil {
 		c.event.End()
 	}
@@ -290,7 +370,7 @@ func (c *call) readRest(how string) {
 		if !c.x.done && how == endEOF {
 			c.split.end()
 		}
-		c.x.skipped += c.split.skipped
+		c.x.skipped += c.split.unread()
 	case c.got != nil && !c.got.cut:
 		c.readAnswer(c.got.text())
 	case c.got != nil:

@@ -2,11 +2,13 @@ package llmhttp
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"fmt"
 	"hash"
+	"io"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -20,8 +22,9 @@ import (
 type capture struct {
 	b     []byte
 	limit int
-	seen  int64 // bytes that were written
-	cut   bool  // the limit was reached
+	from  int  // how long a string of base64 must be to be replaced; 0 is blobFrom
+	cut   bool // the limit was reached
+	short bool // nothing in it can be that long
 
 	inString, escaped bool
 	start             int // of the string, in b
@@ -32,64 +35,112 @@ type capture struct {
 // blobFrom is how long a string of base64 must be to be replaced.
 const blobFrom = 4 << 10
 
-// write takes the next bytes of a body, and does not keep p.
+// mostAhead is how much is allocated for a body before any of it is there.
+const mostAhead = 64 << 10
+
+// expect says how long a body will be, where that is known, and gives a buffer
+// for it.
+func (c *capture) expect(length int64, buffer []byte) {
+	c.short = 0 < length && length < blobFrom
+	c.b = slices.Grow(buffer[:0], int(min(max(length, 0), int64(c.limit), mostAhead)))
+}
+
+// reset starts anew, with the same buffer.
+func (c *capture) reset() { *c = capture{b: c.b[:0], limit: c.limit, from: c.from} }
+
+// Write takes the next bytes of a body, and does not keep p. It takes no more
+// once the limit is reached.
+func (c *capture) Write(p []byte) (int, error) {
+	if c.write(p); c.cut {
+		return 0, io.ErrShortWrite
+	}
+	return len(p), nil
+}
+
+// WriteString is Write for a string.
+func (c *capture) WriteString(s string) (int, error) {
+	if !c.short || len(s) > c.limit-len(c.b) {
+		return c.Write([]byte(s))
+	}
+	c.b = append(c.b, s...)
+	return len(s), nil
+}
+
+// write takes the next bytes of a body, and does not keep p. What is kept is
+// copied in runs: p up to from is behind us.
 func (c *capture) write(p []byte) {
-	c.seen += int64(len(p))
-	for len(p) > 0 && !c.cut {
-		p = c.step(p)
+	if c.short {
+		c.keep(p)
+		return
+	}
+	from := 0
+	for i := 0; i < len(p) && !c.cut; {
+		switch {
+		case c.blob != nil:
+			end := bytes.IndexByte(p[i:], '"')
+			if end < 0 {
+				c.blob.write(p[i:])
+				return
+			}
+			c.blob.write(p[i : i+end])
+			c.keep([]byte(c.blob.mark()))
+			c.blob, c.inString = nil, false
+			from = i + end
+			i = from + 1
+		case !c.inString:
+			i = end(i, bytes.IndexByte(p[i:], '"'), len(p))
+			if p[i-1] == '"' {
+				c.inString, c.checked, c.start = true, false, len(c.b)+i-from
+			}
+		case c.escaped:
+			c.escaped = false
+			i++
+		default:
+			if i = c.pass(p, i, len(c.b)-from); c.due(len(c.b) - from + i) {
+				c.keep(p[from:i])
+				from = i
+				c.check()
+			}
+		}
+	}
+	if from < len(p) && c.blob == nil {
+		c.keep(p[from:])
 	}
 }
 
-// step takes bytes up to the next place where something changes, and returns
-// those after it.
-func (c *capture) step(p []byte) []byte {
-	switch {
-	case c.blob != nil:
-		i := bytes.IndexByte(p, '"')
-		if i < 0 {
-			c.blob.write(p)
-			return nil
-		}
-		c.blob.write(p[:i])
-		c.keep([]byte(c.blob.mark()))
-		c.blob, c.inString = nil, false
-		c.keep(p[i : i+1])
-		return p[i+1:]
-	case !c.inString:
-		i := bytes.IndexByte(p, '"')
-		if i < 0 {
-			c.keep(p)
-			return nil
-		}
-		c.keep(p[:i+1])
-		c.inString, c.checked, c.start = true, false, len(c.b)
-		return p[i+1:]
-	case c.escaped:
-		c.escaped = false
-		c.keep(p[:1])
-		return p[1:]
+// end returns the index behind a byte that was found at an offset, or else n.
+func end(i, offset, n int) int {
+	if offset < 0 {
+		return n
 	}
-	most := p
+	return i + offset + 1
+}
+
+// pass goes over a string from p[i], up to where something changes. p[0]
+// stands at base in b.
+func (c *capture) pass(p []byte, i, base int) int {
+	most := len(p)
 	if !c.checked { // no further than to where it is looked at
-		most = p[:min(len(p), max(1, c.start+blobFrom-len(c.b)))]
+		most = min(most, i+max(1, c.start+c.long()-base-i))
 	}
-	i := bytes.IndexByte(most, '"')
-	if j := bytes.IndexByte(most[:last(i, len(most))], '\\'); j >= 0 {
-		c.keep(p[:j+1])
+	rest := p[i:most]
+	quote := bytes.IndexByte(rest, '"')
+	if escape := bytes.IndexByte(rest[:last(quote, len(rest))], '\\'); escape >= 0 {
 		c.escaped = true
-		return p[j+1:]
+		return i + escape + 1
 	}
-	if i >= 0 {
-		c.keep(p[:i+1])
+	if quote >= 0 {
 		c.inString = false
-		return p[i+1:]
+		return i + quote + 1
 	}
-	c.keep(most)
-	if !c.checked && len(c.b)-c.start >= blobFrom {
-		c.checked = true
-		c.check()
-	}
-	return p[len(most):]
+	return most
+}
+
+func (c *capture) long() int { return cmp.Or(c.from, blobFrom) }
+
+// due reports whether the string is to be looked at, if b holds so many bytes.
+func (c *capture) due(kept int) bool {
+	return c.inString && !c.escaped && !c.checked && kept-c.start >= c.long()
 }
 
 func last(i, n int) int {
@@ -110,6 +161,9 @@ func (c *capture) keep(p []byte) {
 // check looks at the beginning of a long string, and starts to replace it if it
 // is base64, alone or in a data URL.
 func (c *capture) check() {
+	if c.checked = true; c.cut {
+		return
+	}
 	text := c.b[c.start:]
 	head := 0
 	if bytes.HasPrefix(text, []byte("data:")) {
@@ -120,7 +174,7 @@ func (c *capture) check() {
 			return
 		}
 	}
-	c.blob = &blob{hash: sha256.New()}
+	c.blob = newBlob()
 	c.blob.write(text[head:])
 	c.b = c.b[:c.start+head]
 }
@@ -138,6 +192,8 @@ type blob struct {
 	rest []byte // base64 that does not make whole bytes yet
 	raw  []byte
 }
+
+func newBlob() *blob { return &blob{hash: sha256.New()} }
 
 // write takes more base64, in either of its alphabets, escaped for JSON or not.
 func (b *blob) write(p []byte) {
@@ -166,8 +222,14 @@ func (b *blob) flush() {
 
 // mark returns the text that stands for the blob.
 func (b *blob) mark() string {
+	size, sum := b.sum()
+	return blobMark + strconv.FormatInt(size, 10) + ":" + sum
+}
+
+// sum returns the size and the SHA-256.
+func (b *blob) sum() (size int64, sum string) {
 	b.flush()
-	return fmt.Sprintf("%s%d:%s", blobMark, b.size, hex.EncodeToString(b.hash.Sum(nil)))
+	return b.size, hex.EncodeToString(b.hash.Sum(nil))
 }
 
 // digest returns the size and the SHA-256 of what base64 stands for, or of what
@@ -180,10 +242,9 @@ func digest(text string) (size int64, sum string) {
 			}
 		}
 	}
-	b := blob{hash: sha256.New()}
+	b := newBlob()
 	b.write([]byte(text))
-	b.flush()
-	return b.size, hex.EncodeToString(b.hash.Sum(nil))
+	return b.sum()
 }
 
 func isBase64(c byte) bool {

@@ -11,13 +11,52 @@
 //	client := openai.NewClient(option.WithMiddleware(llmhttp.Middleware()))
 //
 // Requests and answers pass byte for byte as they are, and streams without
-// delay: they are read as they pass. Only [WithIncludeUsage] changes a request.
-// What is not recognised passes untouched.
+// delay: they are read as they pass, on the goroutine of whoever reads the body.
+// Only [WithIncludeUsage] changes a request. What is not recognised passes
+// untouched, without an allocation.
 //
-// # What is kept
+// # What is recognised
 //
-// Content is kept up to a limit; images and sound as their size and SHA-256. No
-// header is recorded and no address but host and port, so no key is. The headers
+// Calls with the method POST, by the end of their path, below any prefix:
+//
+//	API        Paths                                              Streams
+//	OpenAI     /chat/completions, /completions, /responses,       server-sent events
+//	           /embeddings
+//	Anthropic  /v1/messages; :rawPredict and :streamRawPredict    server-sent events
+//	           of Vertex AI
+//	Gemini     :generateContent, :streamGenerateContent,          server-sent events,
+//	           :embedContent, :batchEmbedContents, :predict       or a list
+//	           of embedding models
+//	Ollama     /api/chat, /api/generate, /api/embed,              lines of JSON
+//	           /api/embeddings
+//	Bedrock    /model/ID/converse and /converse-stream; /invoke   binary, checksums
+//	           of Anthropic's and of embedding models             verified
+//
+// OpenAI's API is that of Azure, Groq, Mistral, OpenRouter, DeepSeek, vLLM and
+// many others too. Public hosts are known, and give the name of the provider; on
+// others, paths that leave no doubt are enough. [WithHost] names more. Not seen
+// are WebSockets, gRPC, and bodies of other kinds, such as files that are uploaded.
+//
+// # What is recorded
+//
+// The messages that are sent, system instructions and tools; every choice of the
+// answer with its text, reasoning, refusals, citations and calls of tools;
+// parameters in the configuration; in the metadata the tokens, what the provider
+// calls the answer, why it ended, the status, the number of the attempt where the
+// client tells it, and of streams the time to the first token and the tokens per
+// second. The same stands on the span in the attributes of the GenAI conventions;
+// those that hold content only where somebody reads the span, and not under
+// [sessionspan.WithContentOffSpans]. [WithoutContent] records nothing of what is
+// said.
+//
+// Tokens are counted as the conventions do, whatever the provider calls them: the
+// input includes what was read from a cache or written to one, the output includes
+// reasoning.
+//
+// Content is kept up to a limit, see [WithLimit]; images, sound and files as their
+// size and SHA-256, or as the address or the id that the request gave. Embeddings
+// are counted, not kept. No header is recorded and no address but host and port,
+// and the keys of a request are taken out of errors that quote them. The headers
 // traceparent, tracestate and baggage are taken off requests to providers.
 //
 // # The end of an event
@@ -25,11 +64,19 @@
 // An event ends when the protocol says that the answer is over, or else at the
 // end of the body, at its Close, at a read error, or when the context of the
 // request ends, whichever comes first: some clients neither read to the end nor
-// close. A stream that breaks is an error, with what had arrived. The time to
-// the first token is that of the first content.
+// close. A stream that breaks is an error, with what had arrived; so are an error
+// that the provider reports in the middle of a stream, and a status of 400 and
+// above, with the provider's code and message. One that the client closes early is
+// none; its metadata says stream_end: closed. The time to the first token is that
+// of the first content.
 //
-// # Attempts
+// # Attempts, and clients that trace themselves
 //
 // Each attempt of a client that retries is an event. Put the calls of one
 // operation under an event of your own to keep them together.
+//
+// Where the client made a span for the call, one of another tracer that names an
+// operation of the GenAI conventions, that span gets the attributes, and there is
+// no second event. Such a span may stand for several attempts: whether they failed
+// in the end its client says itself.
 package llmhttp

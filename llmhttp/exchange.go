@@ -15,8 +15,9 @@ type exchange struct {
 	route
 	asked string // model
 	// Of the request.
-	config     fields // parameters and tools, for honeyhive_config
-	attributes []attribute.KeyValue
+	config     fields               // parameters and tools, for honeyhive_config
+	attributes []attribute.KeyValue // those of the answer, too, once the request is recorded
+	arena      []part               // where messages have their parts
 	system     []part
 	input      []message
 	inputs     fields // what is asked and is no message
@@ -31,7 +32,6 @@ type exchange struct {
 	tokens    anthropicTokens // what the usage is computed from
 	problem   *problem
 	metadata  fields
-	noted     []attribute.KeyValue // attributes of the answer
 	// Of the stream.
 	content bool // the last chunk brought content
 	done    bool // the protocol says that this is all
@@ -39,6 +39,11 @@ type exchange struct {
 	cut     bool // there was more
 	blind   bool // content is not wanted
 	skipped int  // chunks that could not be read
+	// changes counts what the last chunk did that would do more if it were done
+	// once more; added and text are the last text that was added.
+	changes int
+	added   *piece
+	text    string
 }
 
 // usage counts tokens as the conventions do: the input with what came from
@@ -54,7 +59,7 @@ type problem struct {
 	message string
 }
 
-func (p *problem) text() string {
+func (p problem) text() string {
 	if p.kind == "" || p.message == "" {
 		return p.kind + p.message
 	}
@@ -68,6 +73,22 @@ type choice struct {
 	parts []*piece
 	// finish is in the words of the provider, ended in those of the conventions.
 	finish, ended string
+	// only and first are where the first part is: most choices have one.
+	only  [1]*piece
+	first piece
+}
+
+// add adds a piece.
+func (c *choice) add(p piece) *piece {
+	kept := &c.first
+	if len(c.parts) == 0 {
+		c.parts = c.only[:0]
+	} else {
+		kept = new(piece)
+	}
+	*kept = p
+	c.parts = append(c.parts, kept)
+	return kept
 }
 
 // A piece is a part of an answer that comes in pieces.
@@ -75,6 +96,7 @@ type piece struct {
 	part
 	key  int
 	more []byte // text, or the arguments of a tool
+	blob *blob  // sound
 }
 
 // choice returns a choice by its index.
@@ -88,6 +110,7 @@ func (x *exchange) choice(index int) *choice {
 		x.cut = true
 		return x.choices[len(x.choices)-1]
 	}
+	x.changes++
 	c := &choice{index: index, role: "assistant"}
 	x.choices = append(x.choices, c)
 	slices.SortFunc(x.choices, func(a, b *choice) int { return a.index - b.index })
@@ -111,9 +134,12 @@ func (x *exchange) piece(c *choice, kind partKind, key int) *piece {
 		x.cut = true
 		return c.parts[len(c.parts)-1]
 	}
-	p := &piece{part: part{kind: kind}, key: key}
-	c.parts = append(c.parts, p)
-	return p
+	return x.newPiece(c, kind, key)
+}
+
+func (x *exchange) newPiece(c *choice, kind partKind, key int) *piece {
+	x.changes++
+	return c.add(piece{part: part{kind: kind}, key: key})
 }
 
 // add appends what came to a piece.
@@ -121,6 +147,13 @@ func (x *exchange) add(p *piece, text string) {
 	if text == "" {
 		return
 	}
+	x.changes++
+	x.added, x.text = p, text
+	x.write(p, text)
+}
+
+// write appends a text to a piece, as far as there is room.
+func (x *exchange) write(p *piece, text string) {
 	x.content = true
 	if x.blind {
 		return
@@ -133,8 +166,26 @@ func (x *exchange) add(p *piece, text string) {
 	p.more = append(p.more, text...)
 }
 
+// sound digests a piece of sound, in base64.
+func (x *exchange) sound(p *piece, data string) {
+	if data == "" {
+		return
+	}
+	x.changes++
+	x.content = true
+	if x.blind {
+		return
+	}
+	if p.blob == nil {
+		p.modality, p.blob = "audio", newBlob()
+	}
+	p.blob.write([]byte(data))
+	p.blob.flush()
+}
+
 // put adds a part of a stream that came whole. It keeps nothing of the chunk.
 func (x *exchange) put(c *choice, p part, key int) {
+	x.changes++
 	x.content = true
 	if x.blind {
 		p = part{kind: p.kind, json: "{}"}
@@ -149,23 +200,27 @@ func (x *exchange) put(c *choice, p part, key int) {
 		return
 	}
 	x.room -= size
-	c.parts = append(c.parts, &piece{part: p, key: key})
+	c.add(piece{part: p, key: key})
 }
 
 // whole sets the parts of a choice that came whole.
 func (x *exchange) whole(c *choice, parts []part) {
+	x.changes++
 	c.parts = c.parts[:0]
 	for i, p := range parts {
-		c.parts = append(c.parts, &piece{part: p, key: i})
+		c.add(piece{part: p, key: i})
 	}
 	x.content = x.content || len(parts) > 0
 }
 
-// message returns the choice put together.
-func (c *choice) message() message {
-	m := message{role: c.role, finish: c.finish, ended: c.ended}
+// message returns a choice put together.
+func (x *exchange) message(c *choice) message {
+	start := len(x.arena)
 	for _, p := range c.parts {
 		q := p.part
+		if p.blob != nil {
+			q.size, q.sha256 = p.blob.sum()
+		}
 		if len(p.more) > 0 {
 			switch q.kind {
 			case partCall:
@@ -176,9 +231,17 @@ func (c *choice) message() message {
 				q.text += string(p.more)
 			}
 		}
-		m.parts = append(m.parts, q)
+		x.arena = append(x.arena, q)
 	}
-	return m
+	end := len(x.arena)
+	return message{role: c.role, finish: c.finish, ended: c.ended, parts: x.arena[start:end:end]}
+}
+
+// alone returns a part as the only one of a message.
+func (x *exchange) alone(p part) []part {
+	x.arena = append(x.arena, p)
+	end := len(x.arena)
+	return x.arena[end-1 : end : end]
 }
 
 // A param is a field of a request that says how the model is to work.
@@ -201,7 +264,7 @@ const (
 
 // param reads a field, if it is in the table.
 func (x *exchange) param(table []param, field, value string) {
-	if value == "null" {
+	if value == "" || value == "null" {
 		return
 	}
 	for i := range table {
@@ -261,6 +324,7 @@ func (x *exchange) tool(name, description, schema, raw string) {
 
 // fail keeps what a provider says went wrong. The first counts.
 func (x *exchange) fail(kind, message string) {
+	x.changes++
 	if x.problem == nil {
 		x.problem = &problem{kind: strings.Clone(kind), message: strings.Clone(message)}
 	}
@@ -270,7 +334,7 @@ func (x *exchange) fail(kind, message string) {
 func (x *exchange) messages() []message {
 	list := make([]message, len(x.choices))
 	for i, c := range x.choices {
-		list[i] = c.message()
+		list[i] = x.message(c)
 	}
 	return list
 }
@@ -280,12 +344,50 @@ func (x *exchange) complete() bool {
 	return len(x.choices) > 0 && !slices.ContainsFunc(x.choices, func(c *choice) bool { return c.finish == "" })
 }
 
-// conversation keeps the conversation that the caller named.
-func (x *exchange) conversation(id string) {
-	if id != "" {
-		x.attributes = append(x.attributes, attrConversationID.String(id))
+// attribute keeps a word of the request as an attribute.
+func (x *exchange) attribute(name attribute.Key, value string) {
+	if w := word(value); w != "" {
+		x.attributes = append(x.attributes, name.String(w))
 	}
 }
+
+// cite adds a citation to the ones of a text.
+func (x *exchange) cite(p *piece, citation string) {
+	x.changes++
+	if citation == "" || x.blind || len(citation) > x.room {
+		return
+	}
+	x.room -= len(citation)
+	if p.annotations == "" {
+		p.annotations = "[" + citation + "]"
+	} else {
+		p.annotations = p.annotations[:len(p.annotations)-1] + "," + citation + "]"
+	}
+}
+
+// annotate sets the citations of a text to a list that came whole.
+func (x *exchange) annotate(p *piece, list string) {
+	if list = filled(list); list == "" || x.blind || len(list) > x.room {
+		return
+	}
+	x.changes++
+	x.room -= len(list)
+	p.annotations = strings.Clone(list)
+}
+
+// reasons are why the choices ended, in the words of the provider.
+func (x *exchange) reasons() []string {
+	reasons := make([]string, 0, len(x.choices))
+	for _, c := range x.choices {
+		if c.finish != "" {
+			reasons = append(reasons, c.finish)
+		}
+	}
+	return reasons
+}
+
+// definitions are the tools as a list.
+func (x *exchange) definitions() string { return "[" + strings.Join(x.tools, ",") + "]" }
 
 // note keeps a word of the answer in the metadata and as an attribute, once.
 func (x *exchange) note(key string, name attribute.Key, value string) {
@@ -295,7 +397,7 @@ func (x *exchange) note(key string, name attribute.Key, value string) {
 	}
 	x.metadata.text(key, w)
 	if name != "" {
-		x.noted = append(x.noted, name.String(w))
+		x.attributes = append(x.attributes, name.String(w))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sessionspan/sessionspan/internal/genai"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
 )
 
@@ -18,19 +19,19 @@ func geminiRoute(r *http.Request, last string, _ bool) (route, bool) {
 	if !ok || model == "" {
 		return route{}, false
 	}
-	found := route{provider: "gcp.gemini", operation: opGenerate, model: model}
+	found := route{provider: "gcp.gemini", operation: genai.GenerateContent, model: model}
 	switch method {
 	case "generateContent":
 		found.format = geminiContent{}
 	case "streamGenerateContent":
 		found.format, found.stream = geminiContent{}, true
 	case "embedContent", "batchEmbedContents":
-		found.format, found.operation = geminiEmbeddings{}, opEmbeddings
+		found.format, found.operation = geminiEmbeddings{}, genai.Embeddings
 	case "predict": // of Vertex AI, for embeddings among others
 		if !strings.Contains(model, "embedding") || !strings.Contains(r.URL.Path, "/publishers/google/") {
 			return route{}, false
 		}
-		found.format, found.operation = geminiEmbeddings{}, opEmbeddings
+		found.format, found.operation = geminiEmbeddings{}, genai.Embeddings
 	default:
 		return route{}, false
 	}
@@ -41,14 +42,14 @@ func geminiRoute(r *http.Request, last string, _ bool) (route, bool) {
 }
 
 var geminiParams = []param{
-	{"temperature", "temperature", attrTemperature, asFloat},
-	{"topP", "top_p", attrTopP, asFloat},
-	{"topK", "top_k", attrTopK, asInt},
-	{"maxOutputTokens", "max_tokens", attrMaxTokens, asInt},
-	{"stopSequences", "stop_sequences", attrStopSequences, asTexts},
-	{"frequencyPenalty", "frequency_penalty", attrFrequencyPenalty, asFloat},
-	{"presencePenalty", "presence_penalty", attrPresencePenalty, asFloat},
-	{"seed", "seed", attrSeed, asInt},
+	{"temperature", "temperature", genai.RequestTemperature, asFloat},
+	{"topP", "top_p", genai.RequestTopP, asFloat},
+	{"topK", "top_k", genai.RequestTopK, asInt},
+	{"maxOutputTokens", "max_tokens", genai.RequestMaxTokens, asInt},
+	{"stopSequences", "stop_sequences", genai.RequestStopSequences, asTexts},
+	{"frequencyPenalty", "frequency_penalty", genai.RequestFrequencyPenalty, asFloat},
+	{"presencePenalty", "presence_penalty", genai.RequestPresencePenalty, asFloat},
+	{"seed", "seed", genai.RequestSeed, asInt},
 	{"responseMimeType", "response_mime_type", "", asIs},
 	{"responseModalities", "modalities", "", asIs},
 	{"thinkingConfig", "thinking", "", asIs},
@@ -87,7 +88,7 @@ func (geminiContent) request(x *exchange, body string) {
 		case "generationConfig", "generation_config":
 			for k, v := range rawjson.Members(v) {
 				if k == "candidateCount" && number(v) > 1 {
-					x.attributes = append(x.attributes, attrChoices.Int64(number(v)))
+					x.attributes = append(x.attributes, genai.RequestChoiceCount.Int64(number(v)))
 					x.config.json("n", v)
 				}
 				x.param(geminiParams, k, v)
@@ -197,6 +198,7 @@ func (geminiContent) chunk(x *exchange, _, data string) {
 			}
 		case "error":
 			x.geminiError(v)
+			x.done = true
 		}
 	}
 }
@@ -214,13 +216,10 @@ func (x *exchange) geminiCandidate(json string) {
 	for p := range rawjson.Elements(get(json, "content", "parts")) {
 		x.geminiAdd(c, geminiPart(p))
 	}
-	if list := filled(get(json, "citationMetadata", "citationSources")); list != "" && !x.blind && len(list) <= x.room {
-		x.room -= len(list)
-		for _, p := range slices.Backward(c.parts) {
-			if p.kind == partText {
-				p.annotations = strings.Clone(list)
-				break
-			}
+	for _, p := range slices.Backward(c.parts) {
+		if p.kind == partText {
+			x.annotate(p, geminiCitations(json))
+			break
 		}
 	}
 	reason := word(get(json, "finishReason"))
@@ -245,6 +244,17 @@ func (x *exchange) geminiCandidate(json string) {
 	default:
 		c.ended = strings.ToLower(reason)
 	}
+}
+
+// geminiCitations returns the sources of an answer: of what it quotes, under the
+// names of either service, or of a search.
+func geminiCitations(candidate string) string {
+	for _, path := range [...][2]string{{"citationMetadata", "citationSources"}, {"citationMetadata", "citations"}, {"groundingMetadata", "groundingChunks"}} {
+		if list := filled(get(candidate, path[0], path[1])); list != "" {
+			return list
+		}
+	}
+	return ""
 }
 
 // geminiAdd adds a part of a chunk: text goes on where text of its kind was the
@@ -306,7 +316,7 @@ func (geminiEmbeddings) request(x *exchange, body string) {
 			list = append(comma(list), s...)
 		}
 		for _, key := range [...]string{"outputDimensionality", "output_dimensionality"} {
-			x.param([]param{{key, "dimensions", attrDimensions, asInt}}, key, get(request, key))
+			x.param([]param{{key, "dimensions", genai.EmbeddingsDimensions, asInt}}, key, get(request, key))
 		}
 	}
 	add(body)

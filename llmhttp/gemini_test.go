@@ -81,10 +81,26 @@ func TestGeminiWhole(t *testing.T) {
 		t.Error(e.Error)
 	}
 
+	l = newLab(t, stream(geminiStream[0], `data: {"error":{"code":503,"message":"busy","status":"UNAVAILABLE"}}`+"\r\n\r\n"))
+	_, _ = l.post("/v1beta/models/gemini-x:streamGenerateContent?alt=sse", `{}`)
+	if e := l.only(); e.Error.Or("") != "UNAVAILABLE: busy" {
+		t.Error(e.Error)
+	}
+
 	l = newLab(t, stream(geminiStream[:2]...))
 	_, _ = l.post("/v1beta/models/gemini-x:streamGenerateContent?alt=sse", `{}`)
 	if e := l.only(); e.Error.Or("") == "" {
 		t.Error("no error for a stream that broke")
+	}
+}
+
+func TestGeminiCitations(t *testing.T) {
+	for name, c := range map[string]string{"studio": `"citationMetadata":{"citationSources":[{"uri":"u"}]}`, "vertex": `"citationMetadata":{"citations":[{"uri":"u"}]}`, "search": `"groundingMetadata":{"groundingChunks":[{"uri":"u"}]}`} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t, whole(200, `{"candidates":[{"content":{"parts":[{"text":"a"}]},"finishReason":"STOP",`+c+`}]}`))
+			_, _ = l.post("/v1beta/models/gemini-x:generateContent", `{}`)
+			l.only().AssertOutputs(`{"role":"assistant","content":"a","annotations":[{"uri":"u"}],"finish_reason":"STOP"}`)
+		})
 	}
 }
 

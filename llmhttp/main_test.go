@@ -209,7 +209,9 @@ func snap(pieces ...string) http.HandlerFunc {
 // soon waits for something that another goroutine does.
 func soon(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !is(); time.Sleep(time.Millisecond) {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(10 * time.Second); !is(); <-tick.C {
 		if time.Now().After(deadline) {
 			t.Fatalf("%s did not come", what)
 		}

@@ -3,6 +3,7 @@ package llmhttp
 import (
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
@@ -127,8 +128,11 @@ func (p *part) append(dst []byte, textKey string) []byte {
 // appendChat writes messages as OpenAI's chat API has them, as the other buckets
 // of this library do: text alone is a string, results of tools are messages of
 // their own.
-func appendChat(dst []byte, messages []message) []byte {
+func appendChat(dst []byte, system []part, messages []message) []byte {
 	dst = append(dst, '[')
+	if len(system) > 0 {
+		dst = (&message{role: "system", parts: system}).appendChat(dst)
+	}
 	for i := range messages {
 		m := &messages[i]
 		rest := 0
@@ -151,6 +155,35 @@ func appendChat(dst []byte, messages []message) []byte {
 		}
 	}
 	return append(dst, ']')
+}
+
+// appendReply writes the outputs of a call: the first answer, and all of them as
+// choices where there are several.
+func appendReply(dst []byte, messages []message) []byte {
+	dst = messages[0].appendChat(dst)
+	if len(messages) == 1 {
+		return dst
+	}
+	dst = append(dst[:len(dst)-1], `,"choices":`...)
+	return append(appendChat(dst, nil, messages), '}')
+}
+
+// scratch are buffers in which texts are put together.
+var scratch = sync.Pool{New: func() any { return new([]byte) }}
+
+// mostScratch is how large a buffer may be that is kept.
+const mostScratch = 64 << 10
+
+// build returns what write appends.
+func build(write func([]byte) []byte) string {
+	buffer := scratch.Get().(*[]byte)
+	b := write((*buffer)[:0])
+	text := string(b)
+	if cap(b) <= mostScratch {
+		*buffer = b
+		scratch.Put(buffer)
+	}
+	return text
 }
 
 // comma separates an element of a list from the one before it.
@@ -317,28 +350,30 @@ func (o *object) bytes() []byte {
 // is set again is replaced.
 type fields []field
 
-type field struct{ key, json string }
+type field struct {
+	key, value string
+	plain      bool // the value is a string, not JSON yet
+}
 
-// json sets a member to what is JSON already, unless it is empty.
-func (f *fields) json(key, value string) {
-	if value == "" {
+// set sets a member, unless its value is empty.
+func (f *fields) set(m field) {
+	if m.value == "" {
 		return
 	}
 	for i := range *f {
-		if (*f)[i].key == key {
-			(*f)[i].json = value
+		if (*f)[i].key == m.key {
+			(*f)[i] = m
 			return
 		}
 	}
-	*f = append(*f, field{key, value})
+	*f = append(*f, m)
 }
 
+// json sets a member to what is JSON already, unless it is empty.
+func (f *fields) json(key, value string) { f.set(field{key: key, value: value}) }
+
 // text sets a member to a string, unless it is empty.
-func (f *fields) text(key, value string) {
-	if value != "" {
-		f.json(key, quote(value))
-	}
-}
+func (f *fields) text(key, value string) { f.set(field{key: key, value: value, plain: true}) }
 
 func (f *fields) count(key string, n int64) { f.json(key, strconv.FormatInt(n, 10)) }
 
@@ -348,11 +383,17 @@ func (f *fields) decimal(key string, n float64) {
 
 // object returns the object.
 func (f fields) object() honeyhive.Object {
-	var o object
-	for _, m := range f {
-		o.json(m.key, m.json)
-	}
-	return honeyhive.TrustedObject(string(o.bytes()))
+	return honeyhive.TrustedObject(build(func(b []byte) []byte {
+		o := object{b: b}
+		for i := range f {
+			if m := &f[i]; m.plain {
+				o.text(m.key, m.value)
+			} else {
+				o.json(m.key, m.value)
+			}
+		}
+		return o.bytes()
+	}))
 }
 
 // text returns a JSON string decoded, and "" for any other value.

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/sessionspan/sessionspan/internal/genai"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
 )
 
@@ -19,14 +20,14 @@ func ollamaRoute(r *http.Request, last string, known bool) (route, bool) {
 		return route{}, false
 	}
 	path := r.URL.Path
-	found := route{provider: "ollama", operation: opChat, lines: true}
+	found := route{provider: "ollama", operation: genai.Chat, lines: true}
 	switch {
 	case last == "chat" && strings.HasSuffix(path, "/api/chat"):
 		found.format = ollamaChat{}
 	case last == "generate" && strings.HasSuffix(path, "/api/generate"):
-		found.format, found.operation = ollamaChat{}, opTextCompletion
+		found.format, found.operation = ollamaChat{}, genai.TextCompletion
 	case last == "embed" && strings.HasSuffix(path, "/api/embed"), last == "embeddings" && strings.HasSuffix(path, "/api/embeddings"):
-		found.format, found.operation = ollamaEmbeddings{}, opEmbeddings
+		found.format, found.operation = ollamaEmbeddings{}, genai.Embeddings
 	default:
 		return route{}, false
 	}
@@ -34,16 +35,16 @@ func ollamaRoute(r *http.Request, last string, known bool) (route, bool) {
 }
 
 var ollamaParams = []param{
-	{"temperature", "temperature", attrTemperature, asFloat},
-	{"top_p", "top_p", attrTopP, asFloat},
-	{"top_k", "top_k", attrTopK, asInt},
-	{"num_predict", "max_tokens", attrMaxTokens, asInt},
-	{"stop", "stop_sequences", attrStopSequences, asTexts},
-	{"frequency_penalty", "frequency_penalty", attrFrequencyPenalty, asFloat},
-	{"presence_penalty", "presence_penalty", attrPresencePenalty, asFloat},
+	{"temperature", "temperature", genai.RequestTemperature, asFloat},
+	{"top_p", "top_p", genai.RequestTopP, asFloat},
+	{"top_k", "top_k", genai.RequestTopK, asInt},
+	{"num_predict", "max_tokens", genai.RequestMaxTokens, asInt},
+	{"stop", "stop_sequences", genai.RequestStopSequences, asTexts},
+	{"frequency_penalty", "frequency_penalty", genai.RequestFrequencyPenalty, asFloat},
+	{"presence_penalty", "presence_penalty", genai.RequestPresencePenalty, asFloat},
 	{"repeat_penalty", "repeat_penalty", "", asIs},
 	{"num_ctx", "num_ctx", "", asIs},
-	{"seed", "seed", attrSeed, asInt},
+	{"seed", "seed", genai.RequestSeed, asInt},
 }
 
 // ollamaChat are calls of /api/chat and /api/generate.
@@ -63,7 +64,7 @@ func (ollamaChat) request(x *exchange, body string) {
 			}
 		case "format":
 			if v != `""` && v != "null" {
-				x.attributes = append(x.attributes, attrOutputType.String("json"))
+				x.attributes = append(x.attributes, genai.OutputType.String("json"))
 				if !x.blind {
 					x.config.json("response_format", v)
 				}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/sessionspan/sessionspan/internal/genai"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
 )
 
@@ -15,14 +16,14 @@ import (
 // prefix a server has it: /v1, /openai/v1, /openai/deployments/NAME (Azure).
 func openAIRoute(r *http.Request, last string, known bool) (route, bool) {
 	path := r.URL.Path
-	found := route{provider: "openai", operation: opChat}
+	found := route{provider: "openai", operation: genai.Chat}
 	switch last {
 	case "completions":
 		switch {
 		case strings.HasSuffix(path, "/chat/completions"):
 			found.format, found.usageAsk = chatCompletions{}, true
 		case known || strings.HasSuffix(path, "/v1/completions"):
-			found.format, found.operation, found.usageAsk = textCompletions{}, opTextCompletion, true
+			found.format, found.operation, found.usageAsk = textCompletions{}, genai.TextCompletion, true
 		}
 	case "responses":
 		if known || strings.HasSuffix(path, "/v1/responses") {
@@ -30,7 +31,7 @@ func openAIRoute(r *http.Request, last string, known bool) (route, bool) {
 		}
 	case "embeddings":
 		if known || strings.HasSuffix(path, "/v1/embeddings") {
-			found.format, found.operation = openAIEmbeddings{}, opEmbeddings
+			found.format, found.operation = openAIEmbeddings{}, genai.Embeddings
 		}
 	}
 	if found.format == nil {
@@ -47,21 +48,21 @@ func openAIRoute(r *http.Request, last string, known bool) (route, bool) {
 
 // openAIParams are the fields of requests that say how the model is to work.
 var openAIParams = []param{
-	{"temperature", "temperature", attrTemperature, asFloat},
-	{"top_p", "top_p", attrTopP, asFloat},
-	{"top_k", "top_k", attrTopK, asInt},
-	{"max_tokens", "max_tokens", attrMaxTokens, asInt},
-	{"max_completion_tokens", "max_tokens", attrMaxTokens, asInt},
-	{"max_output_tokens", "max_tokens", attrMaxTokens, asInt},
-	{"frequency_penalty", "frequency_penalty", attrFrequencyPenalty, asFloat},
-	{"presence_penalty", "presence_penalty", attrPresencePenalty, asFloat},
-	{"stop", "stop_sequences", attrStopSequences, asTexts},
-	{"seed", "seed", attrSeed, asInt},
-	{"reasoning_effort", "reasoning_effort", attrReasoningLevel, asText},
-	{"service_tier", "service_tier", attrServiceTier, asText},
-	{"previous_response_id", "previous_response_id", attrPreviousResponse, asText},
-	{"dimensions", "dimensions", attrDimensions, asInt},
-	{"encoding_format", "encoding_format", attrEncodingFormats, asTexts},
+	{"temperature", "temperature", genai.RequestTemperature, asFloat},
+	{"top_p", "top_p", genai.RequestTopP, asFloat},
+	{"top_k", "top_k", genai.RequestTopK, asInt},
+	{"max_tokens", "max_tokens", genai.RequestMaxTokens, asInt},
+	{"max_completion_tokens", "max_tokens", genai.RequestMaxTokens, asInt},
+	{"max_output_tokens", "max_tokens", genai.RequestMaxTokens, asInt},
+	{"frequency_penalty", "frequency_penalty", genai.RequestFrequencyPenalty, asFloat},
+	{"presence_penalty", "presence_penalty", genai.RequestPresencePenalty, asFloat},
+	{"stop", "stop_sequences", genai.RequestStopSequences, asTexts},
+	{"seed", "seed", genai.RequestSeed, asInt},
+	{"reasoning_effort", "reasoning_effort", genai.RequestReasoningLevel, asText},
+	{"service_tier", "service_tier", genai.OpenAIRequestTier, asText},
+	{"previous_response_id", "previous_response_id", genai.RequestPreviousResponse, asText},
+	{"dimensions", "dimensions", genai.EmbeddingsDimensions, asInt},
+	{"encoding_format", "encoding_format", genai.RequestEncodingFormats, asTexts},
 	{"tool_choice", "tool_choice", "", asIs},
 	{"parallel_tool_calls", "parallel_tool_calls", "", asIs},
 	{"logprobs", "logprobs", "", asIs},
@@ -83,7 +84,7 @@ func (x *exchange) openAICommon(field, value string) {
 		x.streamed = value == "true"
 	case "n":
 		if n := number(value); n > 1 {
-			x.attributes = append(x.attributes, attrChoices.Int64(n))
+			x.attributes = append(x.attributes, genai.RequestChoiceCount.Int64(n))
 			x.config.json("n", value)
 		}
 	case "response_format":
@@ -101,9 +102,9 @@ func (x *exchange) openAICommon(field, value string) {
 func (x *exchange) outputType(format string) {
 	switch text(get(format, "type")) {
 	case "json_object", "json_schema":
-		x.attributes = append(x.attributes, attrOutputType.String("json"))
+		x.attributes = append(x.attributes, genai.OutputType.String("json"))
 	case "text":
-		x.attributes = append(x.attributes, attrOutputType.String("text"))
+		x.attributes = append(x.attributes, genai.OutputType.String("text"))
 	}
 	if !x.blind && format != "null" {
 		x.config.json("response_format", format)
@@ -202,9 +203,9 @@ func (x *exchange) openAIHead(field, value string) {
 	case "model":
 		x.model = keep(x.model, value)
 	case "service_tier":
-		x.note("response_service_tier", attrServiceTierAnswer, value)
+		x.note("response_service_tier", genai.OpenAIResponseTier, value)
 	case "system_fingerprint":
-		x.note("system_fingerprint", attrFingerprint, value)
+		x.note("system_fingerprint", genai.OpenAIFingerprint, value)
 	}
 }
 
@@ -212,7 +213,11 @@ func (x *exchange) openAIHead(field, value string) {
 func (x *exchange) openAIContent(parts []part, content string) []part {
 	switch rawjson.KindOf(content) {
 	case rawjson.String:
-		if s := text(content); s != "" {
+		switch s := text(content); {
+		case s == "":
+		case parts == nil:
+			return x.alone(part{kind: partText, text: s})
+		default:
 			parts = append(parts, part{kind: partText, text: s})
 		}
 	case rawjson.Array:
@@ -369,7 +374,7 @@ func (x *exchange) vectors(list, field string) {
 	o.count("count", count)
 	o.count("dimensions", dimensions)
 	x.outputs.json("embeddings", string(o.bytes()))
-	x.noted = append(x.noted, attrDimensions.Int64(dimensions))
+	x.attributes = append(x.attributes, genai.EmbeddingsDimensions.Int64(dimensions))
 }
 
 func (openAIEmbeddings) chunk(*exchange, string, string) {}

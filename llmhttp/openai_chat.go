@@ -2,8 +2,8 @@ package llmhttp
 
 import (
 	"slices"
-	"strings"
 
+	"github.com/sessionspan/sessionspan/internal/genai"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
 )
 
@@ -13,7 +13,7 @@ type chatCompletions struct{}
 func (chatCompletions) terminated() {}
 
 func (chatCompletions) request(x *exchange, body string) {
-	x.note("api_type", attrAPIType, `"chat_completions"`)
+	x.note("api_type", genai.OpenAIAPIType, `"chat_completions"`)
 	for k, v := range rawjson.Members(body) {
 		if k != "messages" {
 			x.openAICommon(k, v)
@@ -214,10 +214,7 @@ func (x *exchange) openAIDelta(json string) {
 		case "audio":
 			x.deltaAudio(c, v)
 		case "annotations":
-			if list := filled(v); list != "" && !x.blind && len(list) <= x.room {
-				x.room -= len(list)
-				x.piece(c, partText, 0).annotations = strings.Clone(list)
-			}
+			x.annotate(x.piece(c, partText, 0), v)
 		}
 	}
 	if text(reason) != "" {
@@ -265,8 +262,7 @@ func (x *exchange) deltaCall(c *choice, call string) {
 		if index == "" {
 			key = len(c.parts)
 		}
-		p = &piece{part: part{kind: partCall}, key: key}
-		c.parts = append(c.parts, p)
+		p = x.newPiece(c, partCall, key)
 	}
 	if p.id == "" {
 		p.id = id
@@ -285,6 +281,7 @@ func (x *exchange) deltaFunction(p *piece, f string) {
 			if s := word(v); s != "" && p.name != s {
 				p.name += s
 				x.content = true
+				x.changes++
 			}
 		case "arguments", "input":
 			if rawjson.KindOf(v) == rawjson.Object { // whole, though it should be text
@@ -296,10 +293,10 @@ func (x *exchange) deltaFunction(p *piece, f string) {
 	}
 }
 
-// deltaAudio adds the words that are spoken. The sound is not kept.
+// deltaAudio adds sound, and the words that are spoken.
 func (x *exchange) deltaAudio(c *choice, v string) {
-	if text(get(v, "data")) != "" {
-		x.content = true
+	if data := text(get(v, "data")); data != "" {
+		x.sound(x.piece(c, partMedia, 0), data)
 	}
 	if s := text(get(v, "transcript")); s != "" {
 		x.add(x.piece(c, partText, 0), s)

@@ -3,6 +3,7 @@ package llmhttp
 import (
 	"strings"
 
+	"github.com/sessionspan/sessionspan/internal/genai"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
 )
 
@@ -14,7 +15,7 @@ type responses struct{}
 func (responses) terminated() {}
 
 func (responses) request(x *exchange, body string) {
-	x.note("api_type", attrAPIType, `"responses"`)
+	x.note("api_type", genai.OpenAIAPIType, `"responses"`)
 	for k, v := range rawjson.Members(body) {
 		switch k {
 		case "instructions":
@@ -24,16 +25,10 @@ func (responses) request(x *exchange, body string) {
 		case "input":
 			x.responsesInput(v)
 		case "conversation":
-			id := word(v)
-			if id == "" {
-				id = word(get(v, "id"))
-			}
-			x.conversation(id)
+			x.attribute(genai.ConversationID, v)
+			x.attribute(genai.ConversationID, get(v, "id"))
 		case "reasoning":
-			if effort := get(v, "effort"); effort != "" {
-				x.attributes = append(x.attributes, attrReasoningLevel.String(word(effort)))
-				x.config.json("reasoning_effort", effort)
-			}
+			x.param(openAIParams, "reasoning_effort", get(v, "effort"))
 		case "text":
 			if format := get(v, "format"); format != "" {
 				x.outputType(format)

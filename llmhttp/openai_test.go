@@ -1,6 +1,7 @@
 package llmhttp_test
 
 import (
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -241,4 +242,33 @@ func TestTextCompletion(t *testing.T) {
 	e := l.only()
 	e.AssertInputs(`{"chat_history":[{"role":"user","content":"tell"}]}`)
 	e.AssertOutputs(`{"role":"assistant","content":"once","finish_reason":"length"}`)
+}
+
+// TestStreamedSound checks that sound which comes in pieces is kept as one.
+func TestStreamedSound(t *testing.T) {
+	l := newLab(t, stream(data(`{"choices":[{"index":0,"delta":{"audio":{"id":"a1","data":"aGVs"}}}]}`, `{"choices":[{"index":0,"delta":{"audio":{"transcript":"hi"}}}]}`,
+		`{"choices":[{"index":0,"delta":{"audio":{"data":"bG8="}}}]}`, `{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}`, `[DONE]`)...))
+	if _, err := l.post("/v1/chat/completions", ask); err != nil {
+		t.Fatal(err)
+	}
+	l.only().AssertOutputs(`{"role":"assistant","content":[{"type":"uri","modality":"audio",` + helloRef + `},{"type":"text","text":"hi"}],"finish_reason":"stop"}`)
+}
+
+// TestStreamOfNoKind reads streams of servers that do not say what they send.
+func TestStreamOfNoKind(t *testing.T) {
+	for _, kind := range []string{"text/plain", "application/octet-stream"} {
+		l := newLab(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", kind)
+			_, _ = io.WriteString(w, strings.Join(chatStream, ""))
+		})
+		r := l.request("/v1/chat/completions", ask)
+		r.GetBody = nil // so that the request is known when it is sent
+		resp, err := l.client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		l.only().AssertOutputs(chatStreamOutputs)
+	}
 }

@@ -99,10 +99,12 @@ func WithLimit(bytes int) Option {
 // WithIncludeUsage asks for the usage of chat completions that are streamed,
 // where the request does not say whether it wants it: without, such streams tell
 // no tokens. It adds stream_options to the request, and the client sees one more
-// chunk, whose choices are empty. It is for clients that bear it. Requests
-// without GetBody, as those with a body of unknown length, stay as they are.
+// chunk, whose choices are empty. It is for clients that bear it. Requests stay
+// as they are without GetBody, as those with a body of unknown length, and where
+// their body is signed or compressed.
 func WithIncludeUsage() Option { return optionFunc(func(c *tracing) { c.askUsage = true }) }
 
-// WithoutContent records nothing of what users, models and tools say. Without it
-// the destinations decide; see [sessionspan.WithoutContent].
+// WithoutContent records nothing of what users, models and tools say, and of
+// errors only the provider's code. Without it the destinations decide; see
+// [sessionspan.WithoutContent].
 func WithoutContent() Option { return optionFunc(func(c *tracing) { c.blind = true }) }

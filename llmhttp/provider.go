@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/sessionspan/sessionspan"
+	"github.com/sessionspan/sessionspan/internal/genai"
 )
 
 // This file says what is a call of a model. A provider is a file of its own: an
@@ -39,19 +40,11 @@ type route struct {
 }
 
 func (r *route) kind() sessionspan.Kind {
-	if r.operation == opEmbeddings {
+	if r.operation == genai.Embeddings {
 		return sessionspan.Embedding
 	}
 	return sessionspan.Model
 }
-
-// Values of gen_ai.operation.name.
-const (
-	opChat           = "chat"
-	opTextCompletion = "text_completion"
-	opGenerate       = "generate_content"
-	opEmbeddings     = "embeddings"
-)
 
 // An API is what a server speaks.
 type API uint8
@@ -62,6 +55,7 @@ const (
 	Anthropic                // messages
 	Gemini                   // generateContent and embeddings, of AI Studio and Vertex AI
 	Ollama                   // chat, generate and embed of Ollama itself
+	Bedrock                  // Converse, and InvokeModel of some models, of Amazon Bedrock
 )
 
 // apis recognise a request by its path. The last element of the path is given
@@ -72,11 +66,12 @@ var apis = [...]func(r *http.Request, last string, known bool) (route, bool){
 	Anthropic: anthropicRoute,
 	Gemini:    geminiRoute,
 	Ollama:    ollamaRoute,
+	Bedrock:   bedrockRoute,
 }
 
 // A host is a server whose API is known.
 type host struct {
-	name     string // in lower case, with or without port; "*." for any sub-domain
+	name     string // in lower case, with or without port; "*" for any part of it
 	api      API
 	provider string
 }
@@ -107,12 +102,16 @@ var hosts = []host{
 	{"generativelanguage.googleapis.com", OpenAI, "gcp.gemini"},
 	{"*.googleapis.com", OpenAI, "gcp.vertex_ai"},
 	{"ollama.com", Ollama, "ollama"},
+	{"bedrock-runtime.*.amazonaws.com", OpenAI, "aws.bedrock"},
+	{"bedrock-mantle.*.api.aws", OpenAI, "aws.bedrock"},
+	{"bedrock-mantle.*.api.aws", Anthropic, "aws.bedrock"},
 }
 
 // maybeCall reports whether calls of models have such an end of their path.
 func maybeCall(last string) bool {
 	switch last {
-	case "completions", "responses", "embeddings", "messages", "chat", "generate", "embed":
+	case "completions", "responses", "embeddings", "messages", "chat", "generate", "embed",
+		"converse", "converse-stream", "invoke", "invoke-with-response-stream":
 		return true
 	}
 	return strings.IndexByte(last, ':') >= 0
@@ -141,6 +140,8 @@ func (t *tracing) recognise(r *http.Request) (route, bool) {
 				if h.provider != "" {
 					found.provider = h.provider
 				}
+				// Mistral tells the usage unasked, and refuses fields that it does not know.
+				found.usageAsk = found.usageAsk && found.provider != "mistral_ai"
 				return found, true
 			}
 		}
@@ -162,17 +163,14 @@ func (t *tracing) recognise(r *http.Request) (route, bool) {
 // is reports whether the host of a URL is meant.
 func (h *host) is(address string) bool {
 	name := h.name
-	wild := strings.HasPrefix(name, "*.")
-	if wild {
-		name = name[1:]
-	}
 	if !strings.Contains(strings.TrimSuffix(name, "]"), ":") || strings.HasSuffix(name, "]") {
 		if i := strings.LastIndexByte(address, ':'); i >= 0 && !strings.HasSuffix(address, "]") {
 			address = address[:i]
 		}
 	}
-	if wild {
-		return len(address) > len(name) && strings.EqualFold(address[len(address)-len(name):], name)
+	head, tail, wild := strings.Cut(name, "*")
+	if !wild {
+		return strings.EqualFold(address, name)
 	}
-	return strings.EqualFold(address, name)
+	return len(address) > len(head)+len(tail) && strings.EqualFold(address[:len(head)], head) && strings.EqualFold(address[len(address)-len(tail):], tail)
 }

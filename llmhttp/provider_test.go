@@ -28,7 +28,11 @@ func TestHosts(t *testing.T) {
 		{"https://api.anthropic.com/v1/messages", "anthropic"}, {"https://api.anthropic.com/v1/messages/count_tokens", ""}, {"http://proxy:8080/a/v1/messages", "anthropic"}, {"http://proxy:8080/v1/chat/completions", ""},
 		{"https://generativelanguage.googleapis.com/v1beta/models/g:generateContent", "gcp.gemini"}, {"https://generativelanguage.googleapis.com/v1beta/openai/chat/completions", "gcp.gemini"},
 		{"https://us-aiplatform.googleapis.com/v1/projects/p/locations/us/publishers/google/models/g:generateContent", "gcp.vertex_ai"}, {"https://us-aiplatform.googleapis.com/v1/projects/p/locations/us/endpoints/openapi/chat/completions", "gcp.vertex_ai"},
-		{"https://generativelanguage.googleapis.com/v1beta/models/g:countTokens", ""}, {"http://a.internal/v9/responses", "vllm"}, {"http://internal/v9/responses", ""}, {"http://[::1]:8000/v1/responses", "openai"},
+		{"https://generativelanguage.googleapis.com/v1beta/models/g:countTokens", ""}, {"https://us-aiplatform.googleapis.com/v1/projects/p/locations/us/publishers/anthropic/models/claude-x@1:streamRawPredict", "gcp.vertex_ai"}, {"https://us-aiplatform.googleapis.com/v1/projects/p/locations/us/publishers/x/models/m:rawPredict", ""},
+		{"https://bedrock-runtime.us-east-1.amazonaws.com/model/amazon.nova-x/converse", "aws.bedrock"}, {"https://bedrock-runtime.us-east-1.amazonaws.com/model/meta.llama-x/invoke", ""}, {"https://bedrock-runtime.us-east-1.amazonaws.com/converse", ""},
+		{"https://bedrock-runtime.us-west-2.amazonaws.com/openai/v1/chat/completions", "aws.bedrock"}, {"https://bedrock-mantle.us-west-2.api.aws/v1/responses", "aws.bedrock"}, {"https://bedrock-mantle.us-west-2.api.aws/anthropic/v1/messages", "aws.bedrock"},
+		{"http://localhost:4566/bedrock/model/arn:aws:bedrock:us:1:prompt%2Fp/converse-stream", "aws.bedrock"}, {"http://localhost:4566/model//converse", ""},
+		{"http://a.internal/v9/responses", "vllm"}, {"http://internal/v9/responses", ""}, {"http://[::1]:8000/v1/responses", "openai"},
 	} {
 		resp, err := tr.RoundTrip(httptest.NewRequestWithContext(ctx, http.MethodPost, c[0], http.NoBody))
 		if err != nil {

@@ -12,7 +12,7 @@ import (
 
 // events reads a stream in pieces of n bytes.
 func events(text string, n, limit int, lines bool) (list []string, skipped int) {
-	s := splitter{limit: limit, lines: lines, emit: func(event string, data []byte) { list = append(list, event+"|"+string(data)) }}
+	s := splitter{line: capture{limit: limit}, lines: lines, emit: func(event string, data []byte) { list = append(list, event+"|"+string(data)) }}
 	for piece := range slices.Chunk([]byte(text), n) {
 		s.write(bytes.Clone(piece))
 	}

@@ -1,21 +1,12 @@
 package llmhttp
 
 import (
-	"cmp"
-	"context"
-	"errors"
-	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/internal/genai"
@@ -23,52 +14,64 @@ import (
 )
 
 // This file writes what was read of a call to its event: in the buckets of this
-// library, and as attributes of the GenAI conventions. A span that the client
-// made gets the attributes alone.
+// library, and as attributes of the GenAI conventions, those with content only
+// where somebody reads them. A span that the client made gets the attributes
+// alone; whether the call failed, after all attempts, its client says itself.
 
-// recordRequest records what is asked as soon as it is known, so that a running
-// session shows it.
+// recordRequest records what is asked.
 func (c *call) recordRequest() {
 	x := &c.x
 	if x.asked == "" {
 		x.asked = x.route.model
 	}
-	list := append(slices.Clip(x.attributes), genai.ProviderName.String(x.provider), genai.OperationName.String(x.operation))
+	list := x.attributes
+	list = append(list, genai.ProviderName.String(x.provider), genai.OperationName.String(x.operation))
 	if x.asked != "" {
 		list = append(list, genai.RequestModel.String(x.asked))
 	}
 	if c.streamAsked() {
-		list = append(list, attrStream.Bool(true))
+		list = append(list, genai.RequestStream.Bool(true))
 	}
 	list = c.appendAddress(list)
-	var attempt int
 	if n, ok := resends(c.request.Header); ok {
-		attempt = n + 1
 		list = append(list, attrResendCount.Int(n))
+		x.metadata.count("attempt", int64(n)+1)
+	}
+	if c.sent.cut {
+		x.metadata.json("request_truncated", "true")
 	}
 	c.span.SetAttributes(list...)
-	if !x.blind {
-		c.recordInput()
-	}
+	x.attributes = list[:0]
+	c.setContent(c.appendInput(list[:0]))
 	if c.event == nil {
 		return
 	}
 	c.event.SetName(c.name())
-	x.config = append(fields{{"provider", quote(x.provider)}}, x.config...)
 	x.config.text("model", x.asked)
 	if len(x.tools) > 0 {
-		x.config.json("tools", "["+strings.Join(x.tools, ",")+"]")
+		x.config.json("tools", x.definitions())
 	}
 	c.event.SetConfig(x.config.object())
-	var meta fields
-	if attempt > 0 {
-		meta.count("attempt", int64(attempt))
+	if x.blind {
+		return
 	}
-	if c.sent.cut {
-		meta.json("request_truncated", "true")
+	if len(x.system)+len(x.input) > 0 {
+		x.inputs.json("chat_history", build(func(b []byte) []byte { return appendChat(b, x.system, x.input) }))
 	}
-	if len(meta) > 0 {
-		c.event.SetMetadata(meta.object())
+	if len(x.inputs) > 0 {
+		c.event.SetInputs(x.inputs.object())
+	}
+}
+
+// setContent sets attributes that hold content. An event may keep them off its
+// span.
+func (c *call) setContent(list []attribute.KeyValue) {
+	switch {
+	case len(list) == 0:
+	case c.event != nil:
+		c.event.SetAttributes(list...)
+	default:
+		c.span.SetAttributes(list...)
 	}
 }
 
@@ -90,47 +93,22 @@ func (c *call) name() (name string) {
 	return x.operation
 }
 
-func (c *call) recordInput() {
+// appendInput adds what is said to the model, where attributes may hold content.
+func (c *call) appendInput(list []attribute.KeyValue) []attribute.KeyValue {
 	x := &c.x
-	var list []attribute.KeyValue
+	if !c.exports {
+		return list
+	}
 	if len(x.system) > 0 {
-		list = append(list, attrSystem.String(string(appendParts(nil, x.system))))
+		list = append(list, genai.SystemInstructions.String(build(func(b []byte) []byte { return appendParts(b, x.system) })))
 	}
 	if len(x.input) > 0 {
-		list = append(list, genai.InputMessages.String(string(appendMessages(nil, x.input))))
+		list = append(list, genai.InputMessages.String(build(func(b []byte) []byte { return appendMessages(b, x.input) })))
 	}
 	if len(x.tools) > 0 {
-		list = append(list, attrTools.String("["+strings.Join(x.tools, ",")+"]"))
+		list = append(list, genai.ToolDefinitions.String(x.definitions()))
 	}
-	c.setContent(list)
-	if c.event == nil {
-		return
-	}
-	if len(x.system)+len(x.input) > 0 {
-		messages := x.input
-		if len(x.system) > 0 {
-			messages = append([]message{{role: "system", parts: x.system}}, messages...)
-		}
-		x.inputs.json("chat_history", string(appendChat(nil, messages)))
-	}
-	if len(x.inputs) > 0 {
-		c.event.SetInputs(x.inputs.object())
-	}
-}
-
-// setContent sets attributes that hold content. An event may keep them off its
-// span.
-func (c *call) setContent(list []attribute.KeyValue) {
-	if len(list) == 0 {
-		return
-	}
-	if e, ok := any(c.event).(interface {
-		SetAttributes(list ...attribute.KeyValue)
-	}); ok && c.event != nil {
-		e.SetAttributes(list...)
-		return
-	}
-	c.span.SetAttributes(list...)
+	return list
 }
 
 // readAnswer reads an answer that came whole. What is no JSON is the message of
@@ -161,41 +139,24 @@ func (c *call) record(err error, how string) {
 			}
 		}
 	}
-	list := x.noted
+	list := x.attributes
 	if x.id != "" {
-		list = append(list, attrResponseID.String(x.id))
+		list = append(list, genai.ResponseID.String(x.id))
 		x.metadata.text("response_id", x.id)
 	}
 	if x.model != "" {
-		list = append(list, attrResponseModel.String(x.model))
+		list = append(list, genai.ResponseModel.String(x.model))
 		x.metadata.text("response_model", x.model)
 	}
-	var reasons []string
-	for _, choice := range x.choices {
-		if choice.finish != "" {
-			reasons = append(reasons, choice.finish)
-		}
-	}
-	if len(reasons) > 0 {
+	if reasons := x.reasons(); len(reasons) > 0 {
 		list = append(list, genai.FinishReasons.StringSlice(reasons))
-		text, _ := rawjson.Append(nil, reasons)
-		x.metadata.json("finish_reasons", string(text))
+		x.metadata.json("finish_reasons", build(func(b []byte) []byte { b, _ = rawjson.Append(b, reasons); return b }))
 	}
 	if c.status != 0 {
 		list = append(list, attrStatusCode.Int(c.status))
 		x.metadata.count("status_code", int64(c.status))
 	}
 	list = c.appendTiming(list)
-	if x.usage.known {
-		list = c.appendUsage(list)
-	}
-	if kind != "" {
-		list = append(list, genai.ErrorType.String(kind))
-	}
-	c.span.SetAttributes(list...)
-	if len(x.choices) > 0 && !x.blind {
-		c.recordOutput()
-	}
 	if how == endClosed && !x.done && c.status < http.StatusBadRequest {
 		x.metadata.text("stream_end", endClosed)
 	}
@@ -208,11 +169,25 @@ func (c *call) record(err error, how string) {
 	if c.encoding != "" {
 		x.metadata.text("content_encoding", c.encoding)
 	}
+	var messages []message
+	if !x.blind {
+		messages = x.messages()
+	}
 	if c.event == nil {
-		if text != "" {
-			c.span.SetStatus(codes.Error, text)
-		}
+		list = c.appendUsage(list)
+	} else if kind != "" {
+		list = append(list, genai.ErrorType.String(kind))
+	}
+	c.span.SetAttributes(list...)
+	if c.exports && len(messages) > 0 {
+		c.setContent(append(list[:0], genai.OutputMessages.String(build(func(b []byte) []byte { return appendMessages(b, messages) }))))
+	}
+	x.attributes = list
+	if c.event == nil {
 		return
+	}
+	if len(messages) > 0 {
+		c.event.SetOutputs(honeyhive.TrustedObject(build(func(b []byte) []byte { return appendReply(b, messages) })))
 	}
 	if len(x.outputs) > 0 && !x.blind {
 		c.event.SetOutputs(x.outputs.object())
@@ -220,23 +195,10 @@ func (c *call) record(err error, how string) {
 	if len(x.metadata) > 0 {
 		c.event.SetMetadata(x.metadata.object())
 	}
+	if x.usage.known {
+		c.event.SetUsage(x.usage.Usage)
+	}
 	c.event.SetError(text)
-}
-
-func (c *call) recordOutput() {
-	messages := c.x.messages()
-	c.setContent([]attribute.KeyValue{genai.OutputMessages.String(string(appendMessages(nil, messages)))})
-	if c.event == nil {
-		return
-	}
-	// The first message is the outputs; all of them are the choices.
-	all := appendChat(nil, messages)
-	first := messages[0].appendChat(nil)
-	o := object{b: first[:len(first)-1]}
-	if len(messages) > 1 {
-		o.json("choices", string(all))
-	}
-	c.event.SetOutputs(honeyhive.TrustedObject(string(o.bytes())))
 }
 
 // appendTiming adds the time to the first content of a stream, and how fast the
@@ -248,7 +210,7 @@ func (c *call) appendTiming(list []attribute.KeyValue) []attribute.KeyValue {
 			return list
 		}
 		toFirst := c.first.Sub(c.started)
-		list = append(list, attrFirstChunk.Float64(toFirst.Seconds()))
+		list = append(list, genai.ResponseFirstChunk.Float64(toFirst.Seconds()))
 		c.x.metadata.decimal("time_to_first_token_ms", float64(toFirst)/float64(time.Millisecond))
 		wrote = c.newest.Sub(c.first)
 	}
@@ -258,12 +220,12 @@ func (c *call) appendTiming(list []attribute.KeyValue) []attribute.KeyValue {
 	return list
 }
 
+// appendUsage adds the tokens. Events have a method for them.
 func (c *call) appendUsage(list []attribute.KeyValue) []attribute.KeyValue {
-	u := c.x.usage.Usage
-	if c.event != nil {
-		c.event.SetUsage(u)
+	if !c.x.usage.known {
 		return list
 	}
+	u := c.x.usage.Usage
 	list = append(list, genai.UsageInputTokens.Int64(u.InputTokens), genai.UsageOutputTokens.Int64(u.OutputTokens))
 	if u.CacheReadTokens > 0 {
 		list = append(list, genai.UsageCacheReadTokens.Int64(u.CacheReadTokens))
@@ -277,105 +239,37 @@ func (c *call) appendUsage(list []attribute.KeyValue) []attribute.KeyValue {
 	return list
 }
 
-// failure returns what went wrong: a word for error.type, and a text.
-func (c *call) failure(err error, how string) (kind, text string) {
-	x := &c.x
-	switch {
-	case c.status >= http.StatusBadRequest:
-		kind = strconv.Itoa(c.status)
-		text = kind
-		if x.problem != nil && *x.problem != (problem{}) {
-			text += " " + x.problemText()
-			if x.problem.kind != "" {
-				kind = x.problem.kind
-			}
-		} else if status := http.StatusText(c.status); status != "" {
-			text += " " + status
-		}
-		return kind, text
-	case x.problem != nil:
-		kind = x.problem.kind
-		if kind == "" {
-			kind = "provider_error"
-		}
-		return kind, x.problemText()
-	case err != nil:
-		return errorKind(err), errorText(err)
-	case how == endEOF && c.streams && !x.done && !x.complete() && c.encoding == "" && !c.broken:
-		if _, ok := x.format.(terminated); ok || len(x.choices) > 0 {
-			return "stream_interrupted", "the stream ended before the answer was complete"
-		}
-	}
-	return "", ""
-}
-
-// problemText returns what the provider says. Its message may quote what it was
-// sent.
-func (x *exchange) problemText() string {
-	if x.blind {
-		return cmp.Or(x.problem.kind, "error")
-	}
-	return x.problem.text()
-}
-
-func errorKind(err error) string {
-	var timeout net.Error
-	switch {
-	case errors.Is(err, context.Canceled):
-		return "canceled"
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return "timeout"
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return "unexpected_eof"
-	}
-	return fmt.Sprintf("%T", inner(err))
-}
-
-// errorText returns the message of an error without the URL of the request,
-// which may hold a key.
-func errorText(err error) (text string) {
-	defer func() {
-		if recover() != nil {
-			text = fmt.Sprintf("%T", err)
-		}
-	}()
-	return inner(err).Error()
-}
-
-func inner(err error) error {
-	for {
-		var withURL *url.Error
-		if !errors.As(err, &withURL) || withURL.Err == nil {
-			return err
-		}
-		err = withURL.Err
-	}
-}
-
 // appendAddress adds the host and the port of the server.
 func (c *call) appendAddress(list []attribute.KeyValue) []attribute.KeyValue {
 	u := c.request.URL
 	list = append(list, attrServerAddress.String(u.Hostname()))
-	port, err := strconv.Atoi(u.Port())
-	switch {
-	case err == nil:
-	case u.Scheme == "https":
-		port = 443
-	case u.Scheme == "http":
-		port = 80
-	default:
+	if text := u.Port(); text != "" {
+		if port, err := strconv.Atoi(text); err == nil {
+			list = append(list, attrServerPort.Int(port))
+		}
 		return list
 	}
-	return append(list, attrServerPort.Int(port))
+	switch u.Scheme {
+	case "https":
+		list = append(list, attrServerPort.Int(443))
+	case "http":
+		list = append(list, attrServerPort.Int(80))
+	}
+	return list
 }
 
 // resends returns how many attempts came before this one, where the client tells
 // it: those made from OpenAI's and Anthropic's specifications, and AWS's.
 func resends(h http.Header) (int, bool) {
-	if n, err := strconv.Atoi(h.Get("X-Stainless-Retry-Count")); err == nil && n >= 0 {
-		return n, true
+	if text := h.Get("X-Stainless-Retry-Count"); text != "" {
+		n, err := strconv.Atoi(text)
+		return n, err == nil && n >= 0
 	}
-	for field := range strings.SplitSeq(h.Get("Amz-Sdk-Request"), ";") {
+	text := h.Get("Amz-Sdk-Request")
+	if text == "" {
+		return 0, false
+	}
+	for field := range strings.SplitSeq(text, ";") {
 		if v, ok := strings.CutPrefix(strings.TrimSpace(field), "attempt="); ok {
 			if n, err := strconv.Atoi(v); err == nil && n > 0 {
 				return n - 1, true

@@ -7,16 +7,15 @@ import "bytes"
 // not complete yet, up to a limit; an event that is longer is skipped and
 // counted.
 type splitter struct {
-	limit int
-	lines bool // each line is an event of its own
+	line  capture // what is not complete of a line; its limit is that of events
+	lines bool    // each line is an event of its own
 	// emit is given each event. The bytes are good until it returns.
 	emit func(event string, data []byte)
 
-	line    []byte // of what is not complete
+	held    bool // line holds something
 	event   string
 	data    []byte
 	hasData bool
-	long    bool // the line is longer than the limit
 	skip    bool // a part of the event was too long
 	afterCR bool // a line ended with CR: an LF that follows is part of it
 	begun   bool // the first line is behind us
@@ -39,15 +38,12 @@ func (s *splitter) write(p []byte) {
 			return
 		}
 		s.afterCR = p[i] == '\r'
-		line := p[:i]
-		if len(s.line) > 0 || s.long {
+		if line := p[:i]; s.held || len(line) >= min(s.line.long(), s.line.limit) {
 			s.hold(line)
-			line = s.line
-		} else if len(line) > s.limit {
-			s.long = true
+			s.endHeld()
+		} else {
+			s.endLine(line)
 		}
-		s.endLine(line)
-		s.line, s.long = s.line[:0], false
 		p = p[i+1:]
 	}
 }
@@ -63,14 +59,14 @@ func lineEnd(p []byte) int {
 
 // hold keeps a part of a line.
 func (s *splitter) hold(p []byte) {
-	if s.long || len(s.line)+len(p) > s.limit {
-		s.long = true
-		if room := min(len(p), 16-len(s.line)); room > 0 { // the name of the field is worth knowing
-			s.line = append(s.line, p[:room]...)
-		}
-		return
-	}
-	s.line = append(s.line, p...)
+	s.held = true
+	s.line.write(p)
+}
+
+func (s *splitter) endHeld() {
+	s.endLine(s.line.b)
+	s.line.reset()
+	s.held = false
 }
 
 func (s *splitter) endLine(line []byte) {
@@ -81,7 +77,7 @@ func (s *splitter) endLine(line []byte) {
 	switch {
 	case s.lines:
 		switch {
-		case s.long:
+		case s.line.cut:
 			s.skipped++
 		case len(bytes.TrimSpace(line)) > 0:
 			s.emit("", line)
@@ -98,7 +94,7 @@ func (s *splitter) field(line []byte) {
 	value = bytes.TrimPrefix(value, []byte(" "))
 	switch string(name) {
 	case "data":
-		if s.long || len(s.data)+len(value)+1 > s.limit {
+		if s.line.cut || len(s.data)+len(value)+1 > s.line.limit {
 			s.skip, s.data = true, s.data[:0]
 			return
 		}
@@ -108,7 +104,7 @@ func (s *splitter) field(line []byte) {
 		s.data = append(s.data, value...)
 		s.hasData = true
 	case "event":
-		if !s.long && len(value) <= 256 {
+		if !s.line.cut && len(value) <= 256 {
 			s.event = string(value)
 		}
 	}
@@ -127,12 +123,13 @@ func (s *splitter) dispatch() {
 // end takes what is left at the end of the stream for complete: servers forget
 // the last empty line.
 func (s *splitter) end() {
-	if len(s.line) > 0 {
-		s.endLine(s.line)
-		s.line, s.long = nil, false
+	if s.held {
+		s.endHeld()
 	}
 	if !s.lines {
 		s.dispatch()
 	}
 	s.data = nil
 }
+
+func (s *splitter) unread() int { return s.skipped }

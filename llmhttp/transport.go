@@ -7,12 +7,13 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
-	"go.opentelemetry.io/otel/attribute"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/sessionspan/sessionspan"
+	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/internal/genai"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
 )
@@ -25,12 +26,20 @@ func Transport(base http.RoundTripper, options ...Option) http.RoundTripper {
 	if base == nil {
 		base = http.DefaultTransport
 	}
-	return &transport{newTracing(options), base.RoundTrip}
+	return &transport{newTracing(options), base, base.RoundTrip}
 }
 
 type transport struct {
 	tracing *tracing
+	base    http.RoundTripper
 	next    func(*http.Request) (*http.Response, error)
+}
+
+// CloseIdleConnections is for [http.Client.CloseIdleConnections].
+func (t *transport) CloseIdleConnections() {
+	if base, ok := t.base.(interface{ CloseIdleConnections() }); ok {
+		base.CloseIdleConnections()
+	}
 }
 
 // RoundTrip implements [http.RoundTripper].
@@ -59,8 +68,11 @@ type tracedKey struct{}
 
 func (t *tracing) do(r *http.Request, next func(*http.Request) (*http.Response, error)) (*http.Response, error) {
 	found, ok := t.recognise(r)
-	if !ok || r.Context().Value(tracedKey{}) != nil || t.filter != nil && !t.filter(r) {
+	if !ok || t.filter != nil && !t.filter(r) {
 		return next(r)
+	}
+	if r.Context().Value(tracedKey{}) != nil {
+		return next(outgoing(r, r.Context())) // something between us may have added headers
 	}
 	ctx, c := t.start(r, found)
 	if c == nil {
@@ -111,12 +123,13 @@ func outgoing(r *http.Request, ctx context.Context) *http.Request { //nolint:rev
 // it. It returns nil where nothing is recorded.
 func (t *tracing) start(r *http.Request, found route) (context.Context, *call) {
 	ctx := r.Context()
-	c := &call{t: t, request: r}
+	c := &call{t: t, request: r, started: time.Now()}
 	c.x.route = found
 	c.x.room, c.x.blind = t.limit, t.blind
 	if span := foreignSpan(ctx); span != nil {
 		c.span = span
-		c.begin()
+		c.takeSpace()
+		c.exports = !t.blind && sessionspan.ContentOnSpans(sessionspan.ContextWithTracer(ctx, t.tracer))
 		return ctx, c
 	}
 	if t.tracer != nil {
@@ -128,25 +141,35 @@ func (t *tracing) start(r *http.Request, found route) (context.Context, *call) {
 		return ctx, nil
 	}
 	c.span = c.event.Span()
-	c.begin()
+	c.takeSpace()
+	c.exports = !t.blind && c.event.ExportsSpan()
+	c.x.config.text("provider", found.provider)
 	return ctx, c
 }
 
 // foreignSpan returns the span of the context where the client made it for this
-// very call: it is of another tracer than ours and about a call of a model.
+// very call: it is of another tracer than ours and about a call of a model. In a
+// session it must be one of its events: that of another provider is none.
 func foreignSpan(ctx context.Context) trace.Span {
 	span := trace.SpanFromContext(ctx)
 	read, ok := span.(sdktrace.ReadOnlySpan)
 	if !ok || !span.IsRecording() || read.InstrumentationScope().Name == "github.com/sessionspan/sessionspan" {
 		return nil
 	}
+	about, event := false, sessionspan.SessionFromContext(ctx) == nil
 	for _, kv := range read.Attributes() {
-		if kv.Key == genai.OperationName && kv.Value.Type() == attribute.STRING {
+		switch kv.Key {
+		case honeyhive.AttrSessionID:
+			event = true
+		case genai.OperationName:
 			switch kv.Value.AsString() {
-			case opChat, opTextCompletion, opGenerate, opEmbeddings:
-				return span
+			case genai.Chat, genai.TextCompletion, genai.GenerateContent, genai.Embeddings:
+				about = true
 			}
 		}
+	}
+	if about && event {
+		return span
 	}
 	return nil
 }
@@ -155,7 +178,8 @@ func foreignSpan(ctx context.Context) trace.Span {
 // one, or else as it is sent.
 func (c *call) takeRequest(sent *http.Request) {
 	defer c.guard()
-	kept := &capture{limit: c.t.limit}
+	kept := &c.space.sent
+	*kept = capture{limit: c.t.limit, b: c.space.takeBody()}
 	c.sent = kept
 	switch {
 	case sent.Body == nil || sent.Body == http.NoBody:
@@ -169,24 +193,24 @@ func (c *call) takeRequest(sent *http.Request) {
 		if c.t.askUsage && c.x.usageAsk {
 			body = c.askUsage(sent, body)
 		}
-		b := make([]byte, min(max(sent.ContentLength, 512), 32<<10))
-		for !kept.cut {
-			n, err := body.Read(b)
-			kept.write(b[:n])
-			if err != nil {
-				break
-			}
+		kept.expect(sent.ContentLength, kept.b)
+		_, _ = io.Copy(kept, body)
+		// GetBody may have rewound the very reader that is to be sent (openai-go).
+		_ = sent.Body.Close()
+		if again, err := sent.GetBody(); err == nil {
+			sent.Body = again
 		}
 		c.readRequest()
 	default:
-		sent.Body = &sentBody{sent.Body, c}
+		sent.Body = &sentBody{sent.Body, c, sent.ContentLength}
 	}
 }
 
 // sentBody keeps a body as it is sent.
 type sentBody struct {
 	io.ReadCloser
-	c *call
+	c    *call
+	left int64 // bytes that are to come, where it is known
 }
 
 func (b *sentBody) Read(p []byte) (int, error) {
@@ -195,6 +219,8 @@ func (b *sentBody) Read(p []byte) (int, error) {
 	defer b.c.mu.Unlock()
 	if !b.c.asked {
 		b.c.sent.write(p[:n])
+		b.left -= int64(n)
+		b.c.sentAll = b.c.sentAll || n > 0 && b.left == 0 || errors.Is(err, io.EOF)
 	}
 	return n, err
 }
@@ -205,7 +231,7 @@ const mostAsk = 64 << 20
 // askUsage adds stream_options to a request for a stream that has none, and
 // returns the body to read.
 func (c *call) askUsage(sent *http.Request, body io.ReadCloser) io.ReadCloser {
-	if sent.Header.Get("Content-Encoding") != "" || sent.ContentLength > mostAsk {
+	if sent.Header.Get("Content-Encoding") != "" || sent.ContentLength > mostAsk || signed(sent.Header) {
 		return body
 	}
 	data, err := io.ReadAll(io.LimitReader(body, mostAsk+1))
@@ -232,6 +258,17 @@ func (c *call) askUsage(sent *http.Request, body io.ReadCloser) io.ReadCloser {
 		}
 	}
 	return io.NopCloser(bytes.NewReader(data))
+}
+
+// signed reports whether the body of a request is signed or digested, so that it
+// must stay as it is.
+func signed(h http.Header) bool {
+	for _, name := range [...]string{"X-Amz-Content-Sha256", "Content-Digest", "Digest", "Content-Md5", "Signature"} {
+		if len(h[name]) > 0 {
+			return true
+		}
+	}
+	return strings.HasPrefix(h.Get("Authorization"), "AWS4-")
 }
 
 // mediaType returns a content type without its parameters.

@@ -10,14 +10,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"time"
-
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/sessionspan/sessionspan"
 	"github.com/sessionspan/sessionspan/llmhttp"
@@ -40,20 +35,20 @@ func TestNoDelay(t *testing.T) {
 	})
 	start := time.Now()
 	resp := open(t, l, l.ctx, half[0])
-	time.Sleep(30 * time.Millisecond)
+	<-time.After(200 * time.Millisecond)
 	next <- struct{}{}
 	b := make([]byte, len(half[1]))
 	_, _ = io.ReadFull(resp.Body, b)
 	content := time.Since(start)
 	next <- struct{}{}
-	time.Sleep(30 * time.Millisecond)
+	<-time.After(200 * time.Millisecond)
 	next <- struct{}{}
 	close(next)
 	_, _ = io.ReadAll(resp.Body)
 	_ = resp.Body.Close()
 	l.end()
 	got, _ := l.attributes("chat m")["gen_ai.response.time_to_first_chunk"].(float64)
-	if d := content.Seconds() - got; d < 0 || d > 0.02 {
+	if d := content.Seconds() - got; d < 0 || d > 0.15 {
 		t.Errorf("time to first token %v, the client had it after %v", got, content)
 	}
 }
@@ -161,18 +156,68 @@ func TestLargeMedia(t *testing.T) {
 }
 
 func TestIncludeUsage(t *testing.T) {
-	l := newLab(t, stream(chatStream...), llmhttp.WithIncludeUsage())
-	for body, want := range map[string]string{
-		` {"model":"m","stream":true}`:                                         ` {"stream_options":{"include_usage":true},"model":"m","stream":true}`,
-		`{"stream":false,"model":"m"}`:                                         `{"stream":false,"model":"m"}`,
-		`{"stream":true,"stream_options":{"include_usage":false},"model":"m"}`: `{"stream":true,"stream_options":{"include_usage":false},"model":"m"}`,
-		`not json`: `not json`,
+	const asks, asked = ` {"model":"m","stream":true}`, ` {"stream_options":{"include_usage":true},"model":"m","stream":true}`
+	for name, c := range map[string]struct {
+		body, want string
+		set        func(r *http.Request)
+		options    []llmhttp.Option
+	}{
+		"stream":          {body: asks, want: asked},
+		"length given":    {body: asks, want: asked, set: func(r *http.Request) { r.Header.Set("Content-Length", "28") }},
+		"whole":           {body: `{"stream":false,"model":"m"}`},
+		"says so":         {body: `{"stream":true,"stream_options":{"include_usage":false},"model":"m"}`},
+		"not JSON":        {body: `not json`},
+		"without GetBody": {body: asks, set: func(r *http.Request) { r.GetBody = nil }},
+		"compressed":      {body: asks, set: func(r *http.Request) { r.Header.Set("Content-Encoding", "x") }},
+		"signed":          {body: asks, set: func(r *http.Request) { r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=a") }},
+		"digested":        {body: asks, set: func(r *http.Request) { r.Header.Set("Content-Digest", "sha-256=:a:") }},
+		"mistral":         {body: asks, options: []llmhttp.Option{llmhttp.WithHost("127.0.0.1", llmhttp.OpenAI, "mistral_ai")}},
+		"responses":       {body: asks, set: func(r *http.Request) { r.URL.Path = "/v1/responses" }},
 	} {
-		l.got = nil
-		if _, err := l.post("/v1/chat/completions", body); err != nil || l.got[0] != want {
-			t.Errorf("%v: the server got %s, want %s", err, l.got[0], want)
-		}
+		t.Run(name, func(t *testing.T) {
+			var length int64
+			l := newLab(t, func(w http.ResponseWriter, r *http.Request) {
+				length = r.ContentLength
+				stream(chatStream...)(w, r)
+			}, append(c.options, llmhttp.WithIncludeUsage())...)
+			r := l.request("/v1/chat/completions", c.body)
+			if c.set != nil {
+				c.set(r)
+			}
+			resp, err := l.client.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.ReadAll(resp.Body)
+			_ = resp.Body.Close()
+			want := c.want
+			if want == "" {
+				want = c.body
+			}
+			if l.got[0] != want || length != int64(len(want)) || r.ContentLength != int64(len(c.body)) {
+				t.Errorf("the server got %d bytes %s, want %s", length, l.got[0], want)
+			}
+			l.end()
+		})
 	}
+}
+
+// TestIncludeUsageAgain checks that a transport which sends a changed request once
+// more, as it does on a connection that broke, sends the same.
+func TestIncludeUsageAgain(t *testing.T) {
+	l := newLab(t, nil)
+	_, _ = llmhttp.Middleware(llmhttp.WithIncludeUsage())(l.request("/v1/chat/completions", ask), func(r *http.Request) (*http.Response, error) {
+		first, _ := io.ReadAll(r.Body)
+		body, err := r.GetBody()
+		if err != nil {
+			t.Fatal(err)
+		}
+		second, _ := io.ReadAll(body)
+		if string(first) != string(second) || !strings.Contains(string(first), "include_usage") || r.ContentLength != int64(len(first)) {
+			t.Errorf("%s, then %s", first, second)
+		}
+		return nil, errors.New("down")
+	})
 	l.end()
 }
 
@@ -197,35 +242,6 @@ func TestOptions(t *testing.T) {
 		if s := fmt.Sprint(attributesOf(span.Attributes)); strings.Contains(s, "secret words") {
 			t.Error(s)
 		}
-	}
-}
-
-// TestOnce checks that several of us are one, and that the span which a client
-// made for the call is used.
-func TestOnce(t *testing.T) {
-	l := newLab(t, whole(200, chatAnswer))
-	resp, err := llmhttp.Middleware()(l.request("/v1/chat/completions", chatRequest), l.client.Transport.RoundTrip)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, _ = io.ReadAll(resp.Body)
-	_ = resp.Body.Close()
-
-	ctx, span := l.provider.Tracer("com.example.sdk").Start(l.ctx, "sdk call", trace.WithAttributes(attribute.String("gen_ai.operation.name", "chat")))
-	resp, err = l.client.Do(l.request("/v1/chat/completions", chatRequest).WithContext(ctx))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, _ = io.ReadAll(resp.Body)
-	_ = resp.Body.Close()
-	span.End()
-	events := l.end()
-	if len(events) != 2 || len(events[1].Children) > 0 || events[1].EventName.Or("") != "sdk call" {
-		t.Fatalf("%d events", len(events))
-	}
-	metadata(t, events[1], map[string]string{"prompt_tokens": "20"})
-	if !strings.Contains(events[1].Outputs.String(), "hello") {
-		t.Error(events[1].Outputs)
 	}
 }
 
@@ -282,94 +298,20 @@ func TestHugeLines(t *testing.T) {
 	metadata(t, e, map[string]string{"chunks_skipped": "1"})
 }
 
-// TestBoundedMemory passes a long stream through with a small limit.
-func TestBoundedMemory(t *testing.T) {
-	chunk := data(`{"choices":[{"index":0,"delta":{"content":"` + strings.Repeat("a", 1000) + `"}}]}`)[0]
-	const chunks = 20_000
-	body := io.MultiReader(newRepeat(chunk, chunks), strings.NewReader("data: [DONE]\n\n"))
-	p := sessiontest.New(t)
-	ctx, s := p.Tracer.StartSession(t.Context(), "s")
-	base := roundTrip(func(*http.Request) (*http.Response, error) {
-		return &http.Response{StatusCode: 200, ContentLength: -1, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: io.NopCloser(body)}, nil
-	})
-	r := httptest.NewRequestWithContext(ctx, http.MethodPost, "http://127.0.0.1/v1/chat/completions", strings.NewReader(ask))
-	resp, err := llmhttp.Transport(base, llmhttp.WithLimit(64<<10)).RoundTrip(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var most uint64
-	var m runtime.MemStats
-	b := make([]byte, 32<<10)
-	for i := 0; ; i++ {
-		if _, err := resp.Body.Read(b); err != nil {
-			break
-		}
-		if i%100 == 0 {
-			runtime.GC()
-			runtime.ReadMemStats(&m)
-			most = max(most, m.HeapAlloc)
-		}
-	}
-	_ = resp.Body.Close()
-	s.End()
-	if most > 16<<20 {
-		t.Errorf("%d bytes in use", most)
-	}
-	e := p.Session("s").Event("chat") // nobody read the request
-	metadata(t, e, map[string]string{"answer_truncated": "true"})
-	if n := len(e.Outputs.String()); n < 64<<10 || n > 65<<10 {
-		t.Errorf("%d bytes of output", n)
-	}
+type idler struct {
+	http.RoundTripper
+	closed bool
 }
 
-type roundTrip func(*http.Request) (*http.Response, error)
+func (i *idler) CloseIdleConnections() { i.closed = true }
 
-func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-// repeat reads a text many times over.
-type repeat struct {
-	text string
-	rest string
-	n    int
-}
-
-func newRepeat(text string, n int) *repeat { return &repeat{text: text, n: n} }
-
-func (r *repeat) Read(p []byte) (int, error) {
-	if r.rest == "" {
-		if r.n == 0 {
-			return 0, io.EOF
-		}
-		r.n--
-		r.rest = r.text
+func TestCloseIdleConnections(t *testing.T) {
+	base := new(idler)
+	(&http.Client{Transport: llmhttp.Transport(base)}).CloseIdleConnections()
+	if !base.closed {
+		t.Error("the client's call did not reach the base")
 	}
-	n := copy(p, r.rest)
-	r.rest = r.rest[n:]
-	return n, nil
-}
-
-func TestConcurrent(t *testing.T) {
-	l := newLab(t, stream(chatStream...))
-	var wg sync.WaitGroup
-	for range 1000 {
-		wg.Go(func() {
-			ctx, cancel := context.WithCancel(l.ctx)
-			defer cancel()
-			resp, err := l.client.Do(l.request("/v1/chat/completions", ask).WithContext(ctx))
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			go cancel() // races with the reading, and with Close
-			_, _ = io.ReadAll(resp.Body)
-			_ = resp.Body.Close()
-		})
-	}
-	wg.Wait()
-	soon(t, "the end of all", func() bool { return l.ended() == 1000 })
-	if n := len(l.end()); n != 1000 {
-		t.Errorf("%d events", n)
-	}
+	(&http.Client{Transport: llmhttp.Transport(roundTrip(nil))}).CloseIdleConnections()
 }
 
 func TestPanicOfBase(t *testing.T) {

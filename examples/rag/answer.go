@@ -14,6 +14,7 @@ import (
 	"github.com/openai/openai-go/v3/option"
 
 	"github.com/sessionspan/sessionspan"
+	"github.com/sessionspan/sessionspan/llmhttp"
 )
 
 // answerer answers a question from documents.
@@ -29,7 +30,9 @@ func newAnswerer() answerer {
 	if key == "" && url == "" {
 		return extractive{}
 	}
-	return &model{client: openai.NewClient(option.WithMaxRetries(2)), name: envOr("OPENAI_MODEL", "gpt-4.1-mini")}
+	// Each attempt of the client becomes an event, without a word more below.
+	traced := llmhttp.Middleware(llmhttp.WithName(func(llmhttp.Call) string { return "answer" })) //nolint:bodyclose // there is no body yet
+	return &model{client: openai.NewClient(option.WithMaxRetries(2), option.WithMiddleware(traced)), name: envOr("OPENAI_MODEL", "gpt-4.1-mini")}
 }
 
 // model answers with a chat model behind OpenAI's API, or one like it.
@@ -48,30 +51,17 @@ func (m *model) answer(ctx context.Context, question string, docs []sessionspan.
 	for _, d := range docs {
 		fmt.Fprintf(&sources, "[%s]\n%s\n\n", d.ID, d.Content)
 	}
-	prompt := sources.String() + "Question: " + question
-	ctx, event := sessionspan.StartEvent(ctx, sessionspan.Model, "answer", sessionspan.WithModel("openai", m.name),
-		sessionspan.WithMessages(
-			sessionspan.Message{Role: "system", Content: instructions},
-			sessionspan.Message{Role: "user", Content: prompt}))
-	defer event.End()
 	completion, err := m.client.Chat.Completions.New(ctx, openai.ChatCompletionNewParams{
 		Model:    m.name,
-		Messages: []openai.ChatCompletionMessageParamUnion{openai.SystemMessage(instructions), openai.UserMessage(prompt)},
+		Messages: []openai.ChatCompletionMessageParamUnion{openai.SystemMessage(instructions), openai.UserMessage(sources.String() + "Question: " + question)},
 	})
 	if err == nil && len(completion.Choices) == 0 {
 		err = errors.New("the model gave no answer")
 	}
 	if err != nil {
-		event.RecordError(err)
 		return "", err
 	}
-	choice := completion.Choices[0]
-	event.SetReply(sessionspan.Message{Role: "assistant", Content: choice.Message.Content, FinishReason: choice.FinishReason})
-	event.SetUsage(sessionspan.Usage{
-		InputTokens: completion.Usage.PromptTokens, OutputTokens: completion.Usage.CompletionTokens, TotalTokens: completion.Usage.TotalTokens,
-		CacheReadTokens: completion.Usage.PromptTokensDetails.CachedTokens, ReasoningTokens: completion.Usage.CompletionTokensDetails.ReasoningTokens,
-	})
-	return choice.Message.Content, nil
+	return completion.Choices[0].Message.Content, nil
 }
 
 // extractive answers with the sentences of the documents that have the most in

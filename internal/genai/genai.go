@@ -15,6 +15,28 @@ const (
 	ProviderName  = attribute.Key("gen_ai.provider.name") // gen_ai.system before v1.37
 	RequestModel  = attribute.Key("gen_ai.request.model")
 
+	ConversationID = attribute.Key("gen_ai.conversation.id") // only one that the caller named
+	OutputType     = attribute.Key("gen_ai.output.type")
+
+	RequestStream           = attribute.Key("gen_ai.request.stream")
+	RequestChoiceCount      = attribute.Key("gen_ai.request.choice.count")
+	RequestSeed             = attribute.Key("gen_ai.request.seed")
+	RequestMaxTokens        = attribute.Key("gen_ai.request.max_tokens")
+	RequestTemperature      = attribute.Key("gen_ai.request.temperature")
+	RequestTopP             = attribute.Key("gen_ai.request.top_p")
+	RequestTopK             = attribute.Key("gen_ai.request.top_k")
+	RequestFrequencyPenalty = attribute.Key("gen_ai.request.frequency_penalty")
+	RequestPresencePenalty  = attribute.Key("gen_ai.request.presence_penalty")
+	RequestStopSequences    = attribute.Key("gen_ai.request.stop_sequences")
+	RequestReasoningLevel   = attribute.Key("gen_ai.request.reasoning.level")      // since v1.42
+	RequestPreviousResponse = attribute.Key("gen_ai.request.previous_response.id") // since v1.42
+	RequestEncodingFormats  = attribute.Key("gen_ai.request.encoding_formats")
+	EmbeddingsDimensions    = attribute.Key("gen_ai.embeddings.dimension.count")
+
+	ResponseID         = attribute.Key("gen_ai.response.id")
+	ResponseModel      = attribute.Key("gen_ai.response.model")
+	ResponseFirstChunk = attribute.Key("gen_ai.response.time_to_first_chunk") // seconds
+
 	InputMessages      = attribute.Key("gen_ai.input.messages")      // JSON: list of role and parts
 	OutputMessages     = attribute.Key("gen_ai.output.messages")     // JSON: the same with finish_reason
 	SystemInstructions = attribute.Key("gen_ai.system_instructions") // JSON: list of parts
@@ -33,13 +55,21 @@ const (
 	ToolName           = attribute.Key("gen_ai.tool.name")
 	AgentName          = attribute.Key("gen_ai.agent.name")
 	ErrorType          = attribute.Key("error.type")
+
+	OpenAIAPIType      = attribute.Key("openai.api.type")
+	OpenAIRequestTier  = attribute.Key("openai.request.service_tier")
+	OpenAIResponseTier = attribute.Key("openai.response.service_tier")
+	OpenAIFingerprint  = attribute.Key("openai.response.system_fingerprint")
+	BedrockGuardrailID = attribute.Key("aws.bedrock.guardrail.id")
 )
 
 // Values of OperationName.
 const (
-	Chat        = "chat"
-	Embeddings  = "embeddings"
-	Retrieval   = "retrieval"
-	ExecuteTool = "execute_tool"
-	InvokeAgent = "invoke_agent"
+	Chat            = "chat"
+	TextCompletion  = "text_completion"
+	GenerateContent = "generate_content"
+	Embeddings      = "embeddings"
+	Retrieval       = "retrieval"
+	ExecuteTool     = "execute_tool"
+	InvokeAgent     = "invoke_agent"
 )

@@ -1,0 +1,136 @@
+package llmhttp
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// The events of a stream are nearly all alike: each is the one before it with
+// another piece of text, and with a number or some padding that nobody reads. To
+// take each apart costs more than most clients' reading does, so one that only
+// added text is remembered as a pattern, and those that match it add their text
+// at once.
+
+// A repeat is the pattern of an event of a stream.
+type repeat struct {
+	event   string
+	piece   *piece // that the text is added to
+	text    int    // index of the hole that holds it
+	between []string
+	// digits says of each hole whether it holds a number; the others hold text.
+	digits []bool
+}
+
+// padding are the members of events that nobody reads and that differ.
+var padding = [...]string{`"obfuscation":`, `"sequence_number":`, `"created_at":`, `"p":`}
+
+// A hole is a part of an event that differs from one to the next.
+type hole struct {
+	start, end int
+	text       bool
+}
+
+// newRepeat returns the pattern of an event that did nothing but add a text to a
+// piece, or nil where it is not certain which part of the event that was. Where
+// no string has an escape, a quote cannot be part of one.
+func newRepeat(event, body, text string, p *piece) *repeat {
+	if strings.IndexByte(body, '\\') >= 0 {
+		return nil
+	}
+	start, ok := once(body, `"`+text+`"`)
+	if !ok {
+		return nil
+	}
+	holes := []hole{{start + 1, start + 1 + len(text), true}}
+	for _, key := range padding {
+		if i, ok := once(body, key); ok {
+			if h, ok := paddingAt(body, i+len(key)); ok {
+				holes = append(holes, h)
+			}
+		}
+	}
+	slices.SortFunc(holes, func(a, b hole) int { return a.start - b.start })
+	r := &repeat{event: strings.Clone(event), piece: p}
+	last := 0
+	for i, h := range holes {
+		if h.text {
+			r.text = i
+		}
+		r.between = append(r.between, strings.Clone(body[last:h.start]))
+		r.digits = append(r.digits, body[h.start-1] != '"')
+		last = h.end
+	}
+	r.between = append(r.between, strings.Clone(body[last:]))
+	return r
+}
+
+// once returns where a text occurs, if it does so once.
+func once(body, text string) (int, bool) {
+	i := strings.Index(body, text)
+	return i, i >= 0 && strings.LastIndex(body, text) == i
+}
+
+// paddingAt returns the hole that a value at i makes.
+func paddingAt(body string, i int) (hole, bool) {
+	if body[i] == '"' {
+		return hole{start: i + 1, end: i + 1 + strings.IndexByte(body[i+1:], '"')}, true
+	}
+	n := leadingDigits([]byte(body[i:]))
+	return hole{start: i, end: i + n}, n > 0
+}
+
+// match returns the text of an event that has the pattern.
+func (r *repeat) match(event string, data []byte) (text []byte, ok bool) {
+	if r == nil || event != r.event {
+		return nil, false
+	}
+	for i, digits := range r.digits {
+		if !hasPrefix(data, r.between[i]) {
+			return nil, false
+		}
+		data = data[len(r.between[i]):]
+		n := bytes.IndexByte(data, '"')
+		if digits {
+			if n = leadingDigits(data); n == 0 {
+				return nil, false
+			}
+		} else if n < 0 || !plainText(data[:n]) {
+			return nil, false
+		}
+		if i == r.text {
+			text = data[:n]
+		}
+		data = data[n:]
+	}
+	return text, string(data) == r.between[len(r.digits)]
+}
+
+func hasPrefix(data []byte, prefix string) bool {
+	return len(data) >= len(prefix) && string(data[:len(prefix)]) == prefix
+}
+
+// leadingDigits returns how many digits of a whole number data starts with.
+func leadingDigits(data []byte) int {
+	n := 0
+	for n < len(data) && '0' <= data[n] && data[n] <= '9' {
+		n++
+	}
+	if n > 1 && data[0] == '0' {
+		return 0
+	}
+	return n
+}
+
+// plainText reports whether a string of JSON stands for itself.
+func plainText(s []byte) bool {
+	ascii := true
+	for _, c := range s {
+		if c < 0x20 || c == '\\' {
+			return false
+		}
+		ascii = ascii && c < utf8.RuneSelf
+	}
+	return ascii || utf8.Valid(s)
+}

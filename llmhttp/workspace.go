@@ -1,0 +1,71 @@
+package llmhttp
+
+import (
+	"sync"
+
+	"go.opentelemetry.io/otel/attribute"
+)
+
+// A workspace is what a call needs while it runs and gives back at its end, for
+// the next one. Nothing of it is kept by an event: what is recorded is copied.
+type workspace struct {
+	attributes       []attribute.KeyValue
+	input            []message
+	arena            []part
+	choices          []*choice
+	config, metadata fields
+	sent, got        capture
+	body             []byte // of a request, and then of its answer
+}
+
+var workspaces = sync.Pool{New: func() any { return new(workspace) }}
+
+// takeSpace gives a call its workspace. Attributes of a span that is not ours are
+// not taken from it, since nobody knows how long it holds them.
+func (c *call) takeSpace() {
+	w := workspaces.Get().(*workspace)
+	c.space = w
+	x := &c.x
+	if c.event != nil {
+		x.attributes = w.attributes
+	}
+	x.input, x.arena, x.choices, x.config, x.metadata = w.input, w.arena, w.choices, w.config, w.metadata
+}
+
+// giveSpace takes the workspace back. The exchange must not be used any more.
+func (c *call) giveSpace() {
+	w, x := c.space, &c.x
+	if c.event != nil {
+		w.attributes = emptied(x.attributes)
+	}
+	w.input, w.arena, w.choices = emptied(x.input), emptied(x.arena), emptied(x.choices)
+	w.config, w.metadata = emptied(x.config), emptied(x.metadata)
+	if c.got != nil {
+		w.body = c.got.b
+	}
+	if cap(w.body) > mostAhead {
+		w.body = nil
+	}
+	w.sent, w.got = capture{}, capture{}
+	c.space = nil
+	workspaces.Put(w)
+}
+
+// mostKept is how many elements a list may have that is kept.
+const mostKept = 256
+
+// emptied returns a list without its elements, to be used again.
+func emptied[S ~[]E, E any](list S) S {
+	if cap(list) > mostKept {
+		return nil
+	}
+	clear(list[:cap(list)])
+	return list[:0]
+}
+
+// takeBody returns a buffer for a body. It is given back by the end.
+func (w *workspace) takeBody() []byte {
+	b := w.body[:0]
+	w.body = nil
+	return b
+}
