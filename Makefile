@@ -6,7 +6,7 @@ BIN     := $(CURDIR)/.bin
 # own users get.
 MODULES := . examples
 # Those that are checked and formatted as well.
-CHECKED := $(MODULES) bench
+CHECKED := $(MODULES) bench llmhttp/clienttest
 # The race detector needs a C compiler.
 RACE    := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$$($(GO) env CC)" >/dev/null 2>&1 && echo -race)
 # Time for each fuzz target.
@@ -25,8 +25,9 @@ test: ## run all tests that need nothing but Go, with the race detector where th
 	@# tests do less.
 	@[ -z "$(RACE)" ] || $(GO) test -run 'Nothing|Allocations|CostOfMerging|Kill' . ./honeyhive ./internal/otlp ./internal/rawjson ./internal/soak
 
-test-all: test ## also run the tests of the comparison with other libraries; later what needs a browser, Node or a database
+test-all: test ## also run what takes minutes to build: clients of models, other libraries; later what needs a browser, Node or a database
 	cd bench && $(GO) test ./...
+	cd llmhttp/clienttest && $(GO) test ./...
 
 soak: ## run the long tests of delivery, with their figures: most of an hour
 	$(GO) test -tags soak -count=1 -v -timeout 60m -run Soak ./internal/soak
@@ -53,7 +54,7 @@ fuzz: ## run each fuzz target for FUZZTIME
 	@set -e; for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
 		for target in $$(grep -ho '^func Fuzz[A-Za-z0-9]*' $$dir/*_test.go | sed 's/func //'); do \
 			echo "fuzz $$dir $$target"; \
-			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5x $$dir; \
+			(cd $$dir && $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5x .); \
 		done; done
 
 tidy: ## tidy the modules

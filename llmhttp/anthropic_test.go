@@ -88,7 +88,7 @@ func TestMessagesStream(t *testing.T) {
 	e := l.only()
 	e.AssertOutputs(messagesStreamOutputs)
 	metadata(t, e, map[string]string{"prompt_tokens": "110", "completion_tokens": "42", "cache_read_input_tokens": "100", "response_id": `"msg_2"`})
-	if _, ok := e.Metadata.Get("time_to_first_token_ms"); !ok || e.Error.Or("") != "" {
+	if _, ok := e.Metadata.Get("time_to_first_chunk_ms"); !ok || e.Error.Or("") != "" {
 		t.Error(e.Metadata, e.Error)
 	}
 }

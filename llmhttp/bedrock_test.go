@@ -115,7 +115,7 @@ func TestConverseStream(t *testing.T) {
 	metadata(t, e, map[string]string{"prompt_tokens": "110", "completion_tokens": "42", "total_tokens": "152", "cache_read_input_tokens": "100", "latency_ms": "7"})
 	attrs := l.attributes("chat amazon.nova-x-v1:0")
 	check(t, attrs, map[string]any{"gen_ai.request.stream": true})
-	if _, ok := e.Metadata.Get("time_to_first_token_ms"); !ok || e.Error.Or("") != "" || attrs["gen_ai.response.time_to_first_chunk"] == nil {
+	if _, ok := e.Metadata.Get("time_to_first_chunk_ms"); !ok || e.Error.Or("") != "" || attrs["gen_ai.response.time_to_first_chunk"] == nil {
 		t.Error(e.Metadata, e.Error)
 	}
 }

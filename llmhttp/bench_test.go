@@ -46,7 +46,7 @@ func startByHand(ctx context.Context) *sessionspan.Event {
 func endByHand(e *sessionspan.Event) {
 	e.SetReply(sessionspan.Message{Role: "assistant", Content: "Paris.", FinishReason: "stop"})
 	e.SetUsage(sessionspan.Usage{InputTokens: 20, OutputTokens: 3, TotalTokens: 23})
-	e.SetMetadata(map[string]any{"api_type": "chat_completions", "response_id": "chatcmpl-1", "response_model": "gpt-x", "finish_reasons": []string{"stop"}, "status_code": 200, "tokens_per_second": 1000.5})
+	e.SetMetadata(map[string]any{"api_type": "chat_completions", "response_id": "chatcmpl-1", "response_model": "gpt-x", "finish_reasons": []string{"stop"}, "tokens_per_second": 1000.5})
 	e.Span().SetAttributes(attribute.String("gen_ai.response.id", "chatcmpl-1"), attribute.String("gen_ai.response.model", "gpt-x"), attribute.Int("http.response.status_code", 200))
 	e.End()
 }

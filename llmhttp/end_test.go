@@ -167,6 +167,6 @@ func TestEnds(t *testing.T) {
 		if _, err := l.post("/v1/chat/completions", ask); err != nil {
 			t.Fatal(err)
 		}
-		metadata(t, l.only(), map[string]string{"status_code": "204"})
+		metadata(t, l.only(), map[string]string{"http.response.status_code": "204"})
 	})
 }

@@ -112,7 +112,7 @@ func TestChatStream(t *testing.T) {
 		t.Error(e.Error)
 	}
 	metadata(t, e, map[string]string{"prompt_tokens": "9", "completion_tokens": "4", "finish_reasons": `["tool_calls","length"]`})
-	for _, key := range []string{"time_to_first_token_ms", "tokens_per_second"} {
+	for _, key := range []string{"time_to_first_chunk_ms", "tokens_per_second"} {
 		if v, ok := e.Metadata.Get(key); !ok || string(v) == "0.000" {
 			t.Errorf("%s is %q", key, v)
 		}

@@ -154,7 +154,6 @@ func (c *call) record(err error, how string) {
 	}
 	if c.status != 0 {
 		list = append(list, attrStatusCode.Int(c.status))
-		x.metadata.count("status_code", int64(c.status))
 	}
 	list = c.appendTiming(list)
 	if how == endClosed && !x.done && c.status < http.StatusBadRequest {
@@ -211,7 +210,7 @@ func (c *call) appendTiming(list []attribute.KeyValue) []attribute.KeyValue {
 		}
 		toFirst := c.first.Sub(c.started)
 		list = append(list, genai.ResponseFirstChunk.Float64(toFirst.Seconds()))
-		c.x.metadata.decimal("time_to_first_token_ms", float64(toFirst)/float64(time.Millisecond))
+		c.x.metadata.decimal("time_to_first_chunk_ms", float64(toFirst)/float64(time.Millisecond))
 		wrote = c.newest.Sub(c.first)
 	}
 	if n := c.x.usage.OutputTokens; n > 0 && wrote > 0 {

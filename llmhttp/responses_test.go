@@ -74,7 +74,7 @@ func TestResponsesStream(t *testing.T) {
 	e := l.only()
 	e.AssertOutputs(responsesOutputs)
 	metadata(t, e, map[string]string{"prompt_tokens": "12", "completion_tokens": "6", "finish_reasons": `["tool_calls"]`})
-	if _, ok := e.Metadata.Get("time_to_first_token_ms"); !ok || e.Error.Or("") != "" {
+	if _, ok := e.Metadata.Get("time_to_first_chunk_ms"); !ok || e.Error.Or("") != "" {
 		t.Error(e.Metadata, e.Error)
 	}
 }

@@ -75,7 +75,7 @@ func (d *dialogue) play(t interface{ Fatal(...any) }, r *http.Request, sizes ...
 // essence is what must not depend on how an answer was cut.
 func essence(e *sessiontest.Event) string {
 	m := e.Metadata
-	for _, key := range []string{"time_to_first_token_ms", "time_to_first_chunk_ms", "tokens_per_second"} {
+	for _, key := range []string{"time_to_first_chunk_ms", "tokens_per_second"} {
 		m = m.Without(key)
 	}
 	return fmt.Sprint(e.EventName, e.EventType, e.Error, e.Inputs, e.Outputs, e.Config, m)

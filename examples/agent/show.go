@@ -61,7 +61,7 @@ func tokens(metadata honeyhive.Object) string {
 	var m struct {
 		In    int     `json:"prompt_tokens"`
 		Out   int     `json:"completion_tokens"`
-		First float64 `json:"time_to_first_token_ms"`
+		First float64 `json:"time_to_first_chunk_ms"`
 	}
 	if err := metadata.Decode(&m); err != nil || m.In+m.Out == 0 {
 		return ""

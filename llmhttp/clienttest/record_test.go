@@ -19,7 +19,7 @@ type record struct {
 }
 
 // timings are members of the metadata that differ from run to run.
-var timings = []string{"time_to_first_token_ms", "time_to_first_chunk_ms", "tokens_per_second", "load_ms", "prompt_eval_ms", "eval_ms", "latency_ms"}
+var timings = []string{"time_to_first_chunk_ms", "tokens_per_second", "load_ms", "prompt_eval_ms", "eval_ms", "latency_ms"}
 
 // compared are the attributes that records are compared by.
 var compared = []string{
@@ -36,7 +36,7 @@ func recordOf(e *sessiontest.Event, attributes map[string]any) record {
 		Inputs: decode(e.Inputs.String()), Outputs: decode(e.Outputs.String()), Config: decode(e.Config.String()), Attributes: object{},
 	}
 	r.Metadata, _ = decode(e.Metadata.String()).(object)
-	_, r.FirstToken = r.Metadata["time_to_first_token_ms"]
+	_, r.FirstToken = r.Metadata["time_to_first_chunk_ms"]
 	maps.DeleteFunc(r.Metadata, func(name string, _ any) bool {
 		return slices.Contains(timings, name) || strings.Contains(name, ".") // attributes, which are compared below
 	})
@@ -85,7 +85,7 @@ func (c *client) expected(tc *testCase, n int) record {
 	if s := tc.replies[n].status; s != 0 {
 		status = s
 	}
-	r.Metadata["status_code"], r.Attributes["http.response.status_code"] = status, status
+	r.Attributes["http.response.status_code"] = status
 	maps.Copy(r.Metadata, w.metadata)
 	r.expectAnswer(w, tc, o)
 	r.expectError(w, tc, n)
@@ -96,7 +96,7 @@ func (c *client) expected(tc *testCase, n int) record {
 }
 
 func (r *record) expectAnswer(w *wire, tc *testCase, o *outcome) {
-	if status := r.Metadata["status_code"]; status != 200 {
+	if status := r.Attributes["http.response.status_code"]; status != 200 {
 		return
 	}
 	r.FirstToken = tc.streamed

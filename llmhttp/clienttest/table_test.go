@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write testdata/table.md")
+var update = flag.Bool("update", false, "write testdata/table.md, and the table of the README")
 
 // A table is what the README says of the clients, filled from what was recorded.
 type table struct {
@@ -98,32 +98,50 @@ func (b *table) complete() bool {
 	return true
 }
 
-// compare compares the table with the file, or writes it.
+// The operations stand in the README too, between these lines.
+const (
+	readme     = "../../README.md"
+	readmeFrom = "<!-- written by the tests of llmhttp/clienttest -->\n"
+	readmeTo   = "<!-- until here -->\n"
+)
+
+// compare compares the table with the files that show it, or writes them.
 func (b *table) compare(t *testing.T) {
 	if !b.complete() {
 		return
 	}
-	const file = "testdata/table.md"
-	text := b.markdown(t)
-	if *update {
-		if err := os.MkdirAll("testdata", 0o755); err != nil {
-			t.Fatal(err)
+	compareFile(t, "testdata/table.md", func(string) string { return b.operations() + "\n" + b.matrix(t) })
+	compareFile(t, readme, func(old string) string {
+		before, rest, ok := strings.Cut(old, readmeFrom)
+		_, after, closed := strings.Cut(rest, readmeTo)
+		if !ok || !closed {
+			t.Fatalf("%s has no place for the table", readme)
 		}
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
+		return before + readmeFrom + b.operations() + readmeTo + after
+	})
+}
+
+// compareFile compares a file with what is to stand in it, or writes it.
+func compareFile(t *testing.T, name string, want func(old string) string) {
+	t.Helper()
+	old, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(want) != text {
-		t.Errorf("%s is not what was recorded, which is (-update writes it)\n%s", file, text)
+	text := want(string(old))
+	switch {
+	case *update:
+		err = os.WriteFile(name, []byte(text), 0o600)
+	case string(old) != text:
+		t.Errorf("%s is not what was recorded, which is (-update writes it)\n%s", name, text)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
-func (b *table) markdown(t *testing.T) string {
+// operations returns what is recorded of each operation, in Markdown.
+func (b *table) operations() string {
 	var s strings.Builder
 	head := []string{"operation", "clients"}
 	for _, a := range aspects {
@@ -131,11 +149,16 @@ func (b *table) markdown(t *testing.T) string {
 	}
 	line(&s, head)
 	rule(&s, len(head))
-	for _, cells := range b.operations() {
+	for _, cells := range b.lines() {
 		line(&s, cells)
 	}
-	s.WriteString("\n")
-	head = []string{"case"}
+	return s.String()
+}
+
+// matrix returns what became of each case with each client, in Markdown.
+func (b *table) matrix(t *testing.T) string {
+	var s strings.Builder
+	head := []string{"case"}
 	for _, c := range clients {
 		head = append(head, c.name)
 	}
@@ -156,9 +179,9 @@ func (b *table) markdown(t *testing.T) string {
 	return s.String()
 }
 
-// operations returns a line for each operation: its clients together where the
-// same is recorded of them.
-func (b *table) operations() [][]string {
+// lines returns a line for each operation: its clients together where the same is
+// recorded of them.
+func (b *table) lines() [][]string {
 	var lines [][]string
 	for _, r := range b.rows {
 		cells := []string{r.operation, r.client.name}
