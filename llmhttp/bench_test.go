@@ -206,7 +206,7 @@ func TestSmallCallAllocations(t *testing.T) {
 		call(base)
 		endByHand(e)
 	})
-	if traced > byHand+40 {
+	if traced > byHand+35 {
 		t.Errorf("%v allocations, by hand %v", traced, byHand)
 	}
 }

@@ -1,7 +1,10 @@
 package micro
 
 import (
+	"bufio"
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -9,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/sessionspan/sessionspan"
 	"github.com/sessionspan/sessionspan/exporter"
@@ -44,10 +49,10 @@ func llmCases() []Case {
 		{Name: "llm/call, llmhttp", Per: 100, Open: openCalls(chatURL, true, nil)},
 		{Name: "llm/other call, untraced", Per: 100, Open: openCalls(otherURL, false, nil)},
 		{Name: "llm/other call, llmhttp", Per: 100, Open: openCalls(otherURL, true, nil)},
-		{Name: "llm/stream of 10 MB, untraced", Open: openStream(false, flushed)},
-		{Name: "llm/stream of 10 MB, llmhttp", Open: openStream(true, flushed)},
-		{Name: "llm/stream at once, untraced", Open: openStream(false, atOnceWritten)},
-		{Name: "llm/stream at once, llmhttp", Open: openStream(true, atOnceWritten)},
+		{Name: "llm/stream of 10 MB, untraced", Open: openStream(false, flushed, decoded)},
+		{Name: "llm/stream of 10 MB, llmhttp", Open: openStream(true, flushed, decoded)},
+		{Name: "llm/stream thrown away, untraced", Open: openStream(false, atOnceWritten, thrownAway)},
+		{Name: "llm/stream thrown away, llmhttp", Open: openStream(true, atOnceWritten, thrownAway)},
 	}
 }
 
@@ -88,7 +93,7 @@ func openCalls(url string, isTraced bool, record func(context.Context) func()) f
 			if record != nil {
 				defer record(ctx)()
 			}
-			must(read(ctx, transport, url, smallRequest, len(smallAnswer)))
+			must(read(ctx, transport, url, smallRequest, len(smallAnswer), thrownAway))
 		}
 		return func(n int) {
 			for range n {
@@ -103,7 +108,7 @@ func openCalls(url string, isTraced bool, record func(context.Context) func()) f
 }
 
 // read makes a call and reads its answer, of size bytes, to the end.
-func read(ctx context.Context, transport http.RoundTripper, url, body string, size int) error {
+func read(ctx context.Context, transport http.RoundTripper, url, body string, size int, client func(io.Reader) (int, error)) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
 	if err != nil {
 		return err
@@ -113,8 +118,8 @@ func read(ctx context.Context, transport http.RoundTripper, url, body string, si
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	n, err := io.Copy(io.Discard, resp.Body)
-	if err == nil && n != int64(size) {
+	n, err := client(resp.Body)
+	if err == nil && n != size {
 		err = fmt.Errorf("read an answer: %d of %d bytes", n, size)
 	}
 	return err
@@ -125,12 +130,49 @@ func byHand(ctx context.Context) func() {
 	_, e := sessionspan.StartEvent(ctx, sessionspan.Model, "chat "+llmModel, sessionspan.WithModel("openai", llmModel),
 		sessionspan.WithMessages(sessionspan.Message{Role: "system", Content: llmSystem}, sessionspan.Message{Role: "user", Content: llmQuestion}),
 		sessionspan.WithConfig(map[string]any{"temperature": 0.5}))
+	e.SetAttributes(attribute.Float64("gen_ai.request.temperature", 0.5), attribute.String("openai.api.type", "chat_completions"),
+		attribute.String("server.address", "api.openai.com"), attribute.Int("server.port", 443))
 	return func() {
 		e.SetReply(sessionspan.Message{Role: "assistant", Content: llmAnswer, FinishReason: "stop"})
 		e.SetUsage(sessionspan.Usage{InputTokens: 20, OutputTokens: 3, TotalTokens: 23})
-		e.SetMetadata(map[string]any{"response_id": "chatcmpl-1", "response_model": llmModel, "status_code": http.StatusOK})
+		e.SetMetadata(map[string]any{"response_id": "chatcmpl-1", "response_model": llmModel,
+			"api_type": "chat_completions", "finish_reasons": []string{"stop"}, "tokens_per_second": 1000.5})
+		e.SetAttributes(attribute.String("gen_ai.response.id", "chatcmpl-1"), attribute.String("gen_ai.response.model", llmModel),
+			attribute.Int("http.response.status_code", http.StatusOK))
 		e.End()
 	}
+}
+
+// thrownAway reads as fast as can be.
+func thrownAway(r io.Reader) (int, error) {
+	n, err := io.Copy(io.Discard, r)
+	return int(n), err
+}
+
+// decoded reads a stream as clients do: each event into the fields that a program
+// asks for.
+func decoded(r io.Reader) (n int, err error) {
+	lines := bufio.NewScanner(r)
+	for lines.Scan() {
+		n += len(lines.Bytes()) + 1
+		event, ok := bytes.CutPrefix(lines.Bytes(), []byte("data: "))
+		if !ok || string(event) == "[DONE]" {
+			continue
+		}
+		var chunk struct {
+			ID, Object, Model string
+			Created           int64
+			Choices           []struct {
+				Index        int
+				Delta        struct{ Role, Content string }
+				FinishReason *string `json:"finish_reason"`
+			}
+		}
+		if err := json.Unmarshal(event, &chunk); err != nil {
+			return n, err
+		}
+	}
+	return n, lines.Err()
 }
 
 const streamChunks = streamBytes / len(streamChunk)
@@ -161,7 +203,7 @@ func atOnceWritten(w http.ResponseWriter) error {
 var wholeStream = sync.OnceValue(func() []byte { return []byte(strings.Repeat(streamChunk, streamChunks) + streamEnd) })
 
 // openStream reads streamed answers from a server on loopback.
-func openStream(isTraced bool, write func(http.ResponseWriter) error) func(string) (func(int), func(), error) {
+func openStream(isTraced bool, write func(http.ResponseWriter) error, client func(io.Reader) (int, error)) func(string) (func(int), func(), error) {
 	return func(string) (func(int), func(), error) {
 		tracer, err := llmTracer()
 		if err != nil {
@@ -192,7 +234,7 @@ func openStream(isTraced bool, write func(http.ResponseWriter) error) func(strin
 		return func(n int) {
 			for range n {
 				ctx, session := tracer.StartSession(context.Background(), "conversation")
-				must(read(ctx, transport, url, streamRequest, len(wholeStream())))
+				must(read(ctx, transport, url, streamRequest, len(wholeStream()), client))
 				session.End()
 			}
 		}, closing, nil
