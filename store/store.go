@@ -10,11 +10,12 @@
 // their top-level keys. Of two values for the same field or key the later one
 // wins, whichever arrived first. Later is decided by, in this order:
 //
-//  1. An update is later than a record of its target, and a whole record, one
+//  1. A write that only fills in, [Write.Fill], is earlier than any other.
+//  2. An update is later than a record of its target, and a whole record, one
 //     with an end_time or a duration, later than one without: an announcement
 //     that arrives late changes nothing that the whole record says.
-//  2. [Write.At].
-//  3. A hash of the payload, so that equal times decide the same way everywhere.
+//  3. [Write.At].
+//  4. A hash of the payload, so that equal times decide the same way everywhere.
 //
 // A null at the top level stands only where nobody knows a value; a null inside
 // a map is a value like any other. What no later write names stays. The keys of
@@ -73,9 +74,9 @@ type Store interface {
 	// neither a session nor an event of one.
 	Session(ctx context.Context, id honeyhive.UUID) (Session, error)
 	// Events walks the events of a session by their sequence numbers, without
-	// their bodies. A session that is not known has none. The walk sees the
-	// state of one moment, which may be held for a minute at most; it ends with
-	// the first error.
+	// their bodies. A session that is not known has none. The walk holds nothing
+	// in the database: an event that changes meanwhile may come again, as it has
+	// become. It ends with the first error.
 	Events(ctx context.Context, session honeyhive.UUID, q EventQuery) iter.Seq2[EventRow, error]
 	// EventBodies is Events with the bodies.
 	EventBodies(ctx context.Context, session honeyhive.UUID, q EventQuery) iter.Seq2[Event, error]
@@ -120,13 +121,15 @@ type Write struct {
 	// the session that its session_id names, or else its event_id.
 	Event *honeyhive.Event
 	// Update changes the session or event that its event_id names. An empty list
-	// of children is ignored. Inputs, error and start_time, which the API does
-	// not take, are applied where they stand among the unknown fields.
+	// of children is ignored, and so are fields that no update can change.
 	Update *honeyhive.Update
 
 	// At is when the write was made or received. It decides what wins; see the
 	// package documentation. The zero time is the moment of the call.
 	At time.Time
+	// Fill makes the write add what nobody else says, and replace nothing, now or
+	// later: [Import] does so.
+	Fill bool
 	// MustExist refuses an update whose target is not known, neither before the
 	// batch nor by a write before it in the batch. The error of the write is
 	// [ErrNotFound].
