@@ -126,6 +126,8 @@ func (s *Server) newHTTP(c *config) *http.Server {
 	routes.Register(mux)
 	mux.HandleFunc("GET "+healthPath, health)
 	mux.Handle("GET /api/stream", &live.Stream{Store: s.store, Done: s.stop, Reject: routes.Reject})
+	mux.HandleFunc("POST /v1/metrics", tracesAlone)
+	mux.HandleFunc("POST /v1/logs", tracesAlone)
 	mux.Handle("/", page.New(page.Config{Store: s.store, URL: s.url, Rejected: rejected, Reject: routes.Reject}))
 	host, _, _ := net.SplitHostPort(c.address) // newConfig has split it
 	g := &guard.Guard{
@@ -135,6 +137,12 @@ func (s *Server) newHTTP(c *config) *http.Server {
 		Handler: g.Wrap(mux), ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeaders,
 		ErrorLog: log.New(slogWriter{c.log}, "", 0),
 	}
+}
+
+// tracesAlone answers what an OpenTelemetry SDK sends besides traces. That is
+// no news, so it is not kept as the last rejected request.
+func tracesAlone(w http.ResponseWriter, r *http.Request) {
+	api.Answer(w, r, reject.Errorf(http.StatusNotFound, "this server takes traces alone: set OTEL_METRICS_EXPORTER=none and OTEL_LOGS_EXPORTER=none"))
 }
 
 // slogWriter writes the lines of net/http into the log.
