@@ -19,6 +19,7 @@ import (
 
 	"github.com/sessionspan/sessionspan/server/internal/api"
 	"github.com/sessionspan/sessionspan/server/internal/body"
+	"github.com/sessionspan/sessionspan/server/internal/datafile"
 	"github.com/sessionspan/sessionspan/server/internal/guard"
 	"github.com/sessionspan/sessionspan/server/internal/ingest"
 	"github.com/sessionspan/sessionspan/server/internal/live"
@@ -65,7 +66,7 @@ func Start(ctx context.Context, options ...Option) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start server: %w", err)
 	}
-	kept, file, err := open(ctx, c.file)
+	kept, file, err := datafile.Open(ctx, c.file)
 	if err != nil {
 		for _, l := range listeners {
 			_ = l.Close()

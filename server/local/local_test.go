@@ -3,6 +3,7 @@ package local
 import (
 	"bufio"
 	"context"
+	"encoding/binary"
 	"errors"
 	"net"
 	"net/http"
@@ -27,11 +28,21 @@ func TestStartErrors(t *testing.T) {
 		}
 		return path
 	}
+	newer := filepath.Join(dir, "newer.db")
+	old, err := Start(t.Context(), WithAddress("127.0.0.1:0"), WithFile(newer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := old.Close(); err != nil {
+		t.Fatal(err)
+	}
+	setVersion(t, newer, 1_000_000)
 	for name, c := range map[string]struct {
 		options []Option
 		is      error
 		want    string
 	}{
+		"newer":          {[]Option{WithFile(newer)}, store.ErrNewerSchema, "use that version, or name another file"},
 		"port in use":    {[]Option{WithAddress(strings.TrimPrefix(running.URL(), "http://"))}, ErrAddressInUse, "the port is in use: stop what listens there"},
 		"file in use":    {[]Option{WithFile(running.File())}, store.ErrInUse, "another process has it open: end that"},
 		"corrupt":        {[]Option{WithFile(file("corrupt.db", strings.Repeat("this is no database ", 1000)))}, store.ErrCorrupt, "move this one out of the way"},
@@ -52,6 +63,21 @@ func TestStartErrors(t *testing.T) {
 		if text := err.Error(); !strings.HasPrefix(text, "start server: ") || !strings.Contains(text, c.want) || strings.Contains(text, "\n") || c.is != nil && !errors.Is(err, c.is) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// setVersion writes the version of the schema where the format of SQLite has it.
+func setVersion(t *testing.T, file string, version uint32) {
+	t.Helper()
+	f, err := os.OpenFile(file, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt(binary.BigEndian.AppendUint32(nil, version), 60); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
 

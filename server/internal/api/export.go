@@ -45,16 +45,13 @@ const (
 
 // export answers with a page of events, newest sessions first.
 func (a *API) export(w http.ResponseWriter, r *http.Request, body []byte) error {
-	q := exportQuery{Limit: defaultEvents, Page: 1}
-	if err := json.Unmarshal(body, &q); err != nil {
-		return reject.Errorf(http.StatusBadRequest, "read the query: %v", err)
-	}
-	if err := q.check(); err != nil {
+	q, err := readExport(body)
+	if err != nil {
 		return err
 	}
 	out := []byte(`{"events":[`)
 	total, first := 0, int(q.Limit)*(int(q.Page)-1)
-	err := a.eachEvent(r.Context(), &q, func(e *honeyhive.Event) {
+	err = a.eachEvent(r.Context(), q, func(e *honeyhive.Event) {
 		text := string(node(e))
 		if !q.matches(text) {
 			return
@@ -73,6 +70,14 @@ func (a *API) export(w http.ResponseWriter, r *http.Request, body []byte) error 
 	out = strconv.AppendInt(append(out, `],"totalEvents":`...), int64(total), 10)
 	write(w, http.StatusOK, jsonType, append(out, '}'))
 	return nil
+}
+
+func readExport(body []byte) (*exportQuery, error) {
+	q := &exportQuery{Limit: defaultEvents, Page: 1}
+	if err := json.Unmarshal(body, q); err != nil {
+		return nil, reject.Errorf(http.StatusBadRequest, "read the query: %v", err)
+	}
+	return q, q.check()
 }
 
 func (q *exportQuery) check() error {

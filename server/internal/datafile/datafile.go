@@ -1,4 +1,5 @@
-package local
+// Package datafile opens the file of the sessions.
+package datafile
 
 import (
 	"context"
@@ -9,9 +10,9 @@ import (
 	"github.com/sessionspan/sessionspan/store/sqlite"
 )
 
-// open opens the store in a file, or in the one of the user where none is
+// Open opens the store in a file, or in the one of the user where none is
 // named. What it says where that fails tells the user what to do.
-func open(ctx context.Context, file string) (store.Store, string, error) {
+func Open(ctx context.Context, file string) (store.Store, string, error) {
 	if file == "" {
 		var err error
 		if file, err = sqlite.DefaultPath(); err != nil {
