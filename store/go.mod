@@ -3,8 +3,11 @@ module github.com/sessionspan/sessionspan/store
 go 1.26.0
 
 require (
+	github.com/google/go-cmp v0.7.0
 	github.com/sessionspan/sessionspan v0.0.0
+	go.uber.org/goleak v1.3.0
 	modernc.org/sqlite v1.60.0
+	pgregory.net/rapid v1.3.0
 )
 
 require (

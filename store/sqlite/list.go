@@ -73,20 +73,21 @@ func (c *condition) filter(f store.Filter) {
 	if f.MaxDuration > 0 {
 		c.add("+duration <= ?", float64(f.MaxDuration)/1e6)
 	}
-	bound := func(term string, v honeyhive.Optional[float64], unit float64) {
-		if n, ok := v.Get(); ok {
-			c.add(term, n/unit)
-		}
-	}
-	bound("+cost >= ?", f.MinCost, record.CostUnit)
-	bound("+cost <= ?", f.MaxCost, record.CostUnit)
-	bound("+rating >= ?", f.MinRating, 1)
-	bound("+rating <= ?", f.MaxRating, 1)
+	bound(c, "+cost >= ?", record.CostUnits(f.MinCost))
+	bound(c, "+cost <= ?", record.CostUnits(f.MaxCost))
+	bound(c, "+rating >= ?", f.MinRating)
+	bound(c, "+rating <= ?", f.MaxRating)
 	if v, ok := f.Feedback.Get(); ok {
 		c.add("+feedback = ?", v)
 	}
 	if words := match(f.Text); words != "" {
 		c.add("pk IN (SELECT r.session FROM search JOIN record r ON r.pk = search.rowid WHERE search MATCH ?)", words)
+	}
+}
+
+func bound[T any](c *condition, term string, v honeyhive.Optional[T]) {
+	if n, ok := v.Get(); ok {
+		c.add(term, n)
 	}
 }
 
