@@ -118,9 +118,6 @@ func moment(ms float64) time.Time {
 // stamp shows Unix milliseconds.
 func stamp(ms float64) string { return moment(ms).Format("2006-01-02 15:04:05.000") }
 
-// clock shows Unix milliseconds without their fraction.
-func clock(ms float64) string { return moment(ms).Format("2006-01-02 15:04:05") }
-
 // machine is Unix milliseconds in the form of the attribute datetime.
 func machine(ms float64) string { return moment(ms).Format("2006-01-02T15:04:05.000Z") }
 

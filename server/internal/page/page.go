@@ -26,44 +26,40 @@ import (
 	"github.com/sessionspan/sessionspan/store"
 )
 
-// Options of a page. All may be left out.
-type Options struct {
-	// Rejected is what the server turned down last; it is shown where there are
-	// no sessions.
-	Rejected *reject.Record
-	// Done ends the streams of changes, which otherwise last as long as their
-	// clients, when it is closed.
-	Done <-chan struct{}
-	// Address is the base URL that programs send to. Where it is empty, it is
-	// that of the request that shows it.
-	Address string
+// Config is what the page is made of. All but the store may be left out.
+type Config struct {
+	Store store.Store
+	// URL is the address that programs send to, without a slash at its end.
+	// Where it is empty, it is that of the request that shows it.
+	URL string
 	// Token says that programs must send a token, so that the page shows where
 	// to put it.
 	Token bool
+	// Rejected is what the server turned down last; it is shown where there are
+	// no sessions.
+	Rejected *reject.Record
 	// Now is the time; time.Now where it is nil.
 	Now func() time.Time
 }
 
 // page is the handler.
 type page struct {
-	Options
-	store     store.Store
+	Config
 	templates map[string]*template.Template
 	trees     trees
-	// Times of the stream of changes.
-	settle, heartbeat time.Duration
 }
 
-// New returns the handler of the page: of /, /s/…, /insights, /live, /facets,
-// /feedback, /demo, /theme, /leave and /assets/….
-func New(s store.Store, o Options) http.Handler {
-	if o.Now == nil {
-		o.Now = time.Now
+// SessionPath returns the path of the page of a session.
+func SessionPath(id string) string { return "/s/" + id }
+
+// New returns the handler of the page: of /, /s/…, /insights, /facets,
+// /feedback, /demo, /theme, /leave and /assets/…. What changes it learns from
+// the stream that package live serves at /api/stream.
+func New(c Config) http.Handler {
+	if c.Now == nil {
+		c.Now = time.Now
 	}
-	p := &page{
-		Options: o, store: s, templates: parseTemplates(),
-		settle: 250 * time.Millisecond, heartbeat: 15 * time.Second,
-	}
+	p := &page{Config: c, templates: parseTemplates()}
 	return p.handler()
 }
 
@@ -74,7 +70,6 @@ func (p *page) handler() http.Handler {
 		"GET /{$}":                     p.list,
 		"GET /facets":                  p.facets,
 		"GET /insights":                p.insights,
-		"GET /live":                    p.live,
 		"GET /leave":                   p.leave,
 		"GET /s/{id}":                  p.session,
 		"GET /s/{id}/rows":             p.rows,
@@ -152,11 +147,10 @@ func (p *page) fail(w http.ResponseWriter, r *http.Request, err error) {
 	default:
 		e = &problem{http.StatusInternalServerError, "The store did not answer", err.Error()}
 	}
-	base := p.base(r, e.title)
 	_ = p.render(w, e.status, "problem.html", struct {
 		base
 		Text string
-	}{base, e.text})
+	}{p.base(r, e.title), e.text})
 }
 
 // base is what every page shows.
@@ -176,7 +170,7 @@ func (p *page) base(r *http.Request, title string) base {
 // seq is the number of the last change. It is read before anything else, so that
 // what a page may miss comes with the stream that starts there.
 func (p *page) seq(ctx context.Context) (int64, error) {
-	info, err := p.store.Info(ctx)
+	info, err := p.Store.Info(ctx)
 	return info.Seq, err
 }
 
@@ -204,8 +198,8 @@ func pathID(r *http.Request, name string) (honeyhive.UUID, error) {
 
 // address is where programs send to, as far as this request can tell.
 func (p *page) address(r *http.Request) string {
-	if p.Address != "" {
-		return p.Address
+	if p.URL != "" {
+		return p.URL
 	}
 	if r.TLS != nil {
 		return "https://" + r.Host
