@@ -23,8 +23,8 @@ import (
 	"github.com/sessionspan/sessionspan/server/internal/guard"
 	"github.com/sessionspan/sessionspan/server/internal/ingest"
 	"github.com/sessionspan/sessionspan/server/internal/live"
+	"github.com/sessionspan/sessionspan/server/internal/page"
 	"github.com/sessionspan/sessionspan/server/internal/reject"
-	"github.com/sessionspan/sessionspan/server/page"
 	"github.com/sessionspan/sessionspan/store"
 )
 
@@ -47,6 +47,8 @@ const (
 	maxBody    = 32 << 20  // one body, after decompression
 	maxBodies  = 128 << 20 // all that are worked on
 	maxHeaders = 64 << 10
+	maxForm    = 1 << 20 // a form of the page
+	formTime   = 10 * time.Second
 	headerTime = 5 * time.Second
 	idleTime   = 2 * time.Minute
 	pruneEvery = 10 * time.Minute
@@ -129,7 +131,14 @@ func (s *Server) newHTTP(c *config) *http.Server {
 	mux.Handle("GET /api/stream", &live.Stream{Store: s.store, Done: s.stop, Reject: routes.Reject})
 	mux.HandleFunc("POST /v1/metrics", tracesAlone)
 	mux.HandleFunc("POST /v1/logs", tracesAlone)
-	mux.Handle("/", page.New(page.Config{Store: s.store, URL: s.url, Rejected: rejected, Reject: routes.Reject}))
+	shown := page.New(page.Config{Store: s.store, URL: s.url, Token: c.token != "", Rejected: rejected})
+	mux.Handle("GET /", shown)
+	for _, form := range []string{"POST /feedback", "POST /demo", "POST /theme"} {
+		mux.Handle(form, bounded(shown))
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		routes.Reject(w, r, reject.Errorf(http.StatusNotFound, "there is nothing at %.16s %.200s", r.Method, r.URL.Path))
+	})
 	host, _, _ := net.SplitHostPort(c.address) // newConfig has split it
 	g := &guard.Guard{
 		Token: c.token, Hosts: c.hosts, AnyAddress: !loopback(host), Open: []string{healthPath}, Rejected: rejected, Answer: api.Answer,
@@ -138,6 +147,15 @@ func (s *Server) newHTTP(c *config) *http.Server {
 		Handler: g.Wrap(mux), ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeaders,
 		ErrorLog: log.New(slogWriter{c.log}, "", 0),
 	}
+}
+
+// bounded bounds the forms of the page.
+func bounded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(formTime))
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		next.ServeHTTP(w, r)
+	})
 }
 
 // tracesAlone answers what an OpenTelemetry SDK sends besides traces. That is

@@ -13,7 +13,6 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/store"
 )
 
@@ -123,12 +122,3 @@ func pretty(text []byte) string {
 }
 
 const sessionID = "caf77ace-3417-4da4-944d-f4a0688f3c23"
-
-func mustUUID(t testing.TB, s string) honeyhive.UUID {
-	t.Helper()
-	id, err := honeyhive.ParseUUID(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return id
-}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 
@@ -146,7 +147,7 @@ func TestSameRecord(t *testing.T) {
 
 	// The newer routes do not declare the project, which the key decides.
 	for id, text := range content(t, byV1) {
-		if bytes.Contains([]byte(text), []byte(`"project"`)) {
+		if strings.Contains(text, `"project"`) {
 			t.Errorf("%s: %s", id, text)
 		}
 	}

@@ -61,7 +61,7 @@ func session(text string) (*honeyhive.SessionStartRequest, error) {
 	if err := s.UnmarshalJSON([]byte(text)); err != nil {
 		return nil, invalid("session", err)
 	}
-	clear(&s.Project, &s.SessionName, &s.Source, &s.SessionID, &s.Error)
+	dropEmpty(&s.Project, &s.SessionName, &s.Source, &s.SessionID, &s.Error)
 	if s.SessionID.IsZero() {
 		s.SessionID = honeyhive.Some(honeyhive.NewUUID().String())
 	}
@@ -85,7 +85,7 @@ func event(text string) (*honeyhive.Event, error) {
 	if err := e.UnmarshalJSON([]byte(text)); err != nil {
 		return nil, invalid("event", err)
 	}
-	clear(&e.EventID, &e.SessionID, &e.ParentID, &e.EventName, &e.Project, &e.Source, &e.Error)
+	dropEmpty(&e.EventID, &e.SessionID, &e.ParentID, &e.EventName, &e.Project, &e.Source, &e.Error)
 	if e.EventName.IsZero() {
 		e.EventName = honeyhive.Some(unknown)
 	}
@@ -138,8 +138,8 @@ func update(text, id string) (*honeyhive.Update, error) {
 	return u, nil
 }
 
-// clear makes absent what is null or empty.
-func clear(fields ...*honeyhive.Optional[string]) {
+// dropEmpty makes absent what is null or empty.
+func dropEmpty(fields ...*honeyhive.Optional[string]) {
 	for _, f := range fields {
 		if f.Or("") == "" {
 			*f = honeyhive.Optional[string]{}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/sessionspan/sessionspan/server/internal/reject"
@@ -107,10 +108,8 @@ func (g *Guard) knowsToken(r *http.Request) bool {
 	if g.Token == "" {
 		return true
 	}
-	for _, path := range g.Open {
-		if r.URL.Path == path {
-			return true
-		}
+	if slices.Contains(g.Open, r.URL.Path) {
+		return true
 	}
 	if scheme, given, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "bearer") {
 		return equal(strings.TrimSpace(given), g.Token)

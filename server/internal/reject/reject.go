@@ -27,8 +27,7 @@ func Errorf(status int, format string, args ...any) *Error {
 
 // As returns the [Error] in err. Anything else is a fault of the server.
 func As(err error) *Error {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
 	return &Error{Status: http.StatusInternalServerError, Reason: err.Error()}
