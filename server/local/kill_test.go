@@ -31,7 +31,7 @@ func child(file string) {
 }
 
 // spawn starts a server in a process of its own.
-func spawn(t *testing.T, file string) (url string, kill func()) {
+func spawn(t *testing.T, file string) (url string, process *os.Process, kill func()) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childEnv+"="+file)
@@ -52,7 +52,7 @@ func spawn(t *testing.T, file string) (url string, kill func()) {
 	if err != nil || !strings.HasPrefix(line, "http://") {
 		t.Fatalf("the server says %q, %v", line, err)
 	}
-	return strings.TrimSpace(line), killed
+	return strings.TrimSpace(line), cmd.Process, killed
 }
 
 // TestKill kills a server while several clients send to it, and asks the next
@@ -62,7 +62,7 @@ func TestKill(t *testing.T) {
 	var mu sync.Mutex
 	acknowledged := make(map[string]string) // a mark by event id
 	for life := range 3 {
-		url, kill := spawn(t, file)
+		url, _, kill := spawn(t, file)
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		var clients sync.WaitGroup
 		enough := make(chan struct{}, 100_000)
@@ -91,7 +91,7 @@ func TestKill(t *testing.T) {
 	}
 	http.DefaultClient.CloseIdleConnections()
 
-	url, _ := spawn(t, file)
+	url, _, _ := spawn(t, file)
 	_, tree := send(t, http.MethodGet, url+"/v1/sessions/"+sessionID, "", nil)
 	var session struct {
 		Children []struct {
