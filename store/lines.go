@@ -201,8 +201,7 @@ func (in *importer) flush(ctx context.Context) error {
 	batch, at := in.batch, in.at
 	in.batch, in.at, in.bytes = nil, nil, 0
 	err := in.store.Write(ctx, batch)
-	var refused *BatchError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*BatchError](err); ok {
 		first := refused.Writes[0]
 		return fmt.Errorf("line %d: %w", at[first.Index], first.Err)
 	}

@@ -12,16 +12,6 @@ import (
 	"github.com/sessionspan/sessionspan/store/internal/record"
 )
 
-// sample is a session, or a model event, as a plot sees it.
-type sample struct {
-	key                  string
-	moment               float64
-	status               store.Status
-	duration, firstToken sql.NullFloat64
-	in, out, cost        sql.NullInt64
-	events               int64
-}
-
 var groupColumns = map[store.By]string{
 	store.ByNone: "''", store.ByProject: "project", store.BySource: "source", store.ByUser: "user", store.ByStatus: "status",
 }
@@ -31,7 +21,7 @@ func (s *Store) Aggregate(ctx context.Context, f store.Filter, g store.Grouping)
 	if g.Buckets < 0 || g.Buckets > 1000 {
 		return nil, fmt.Errorf("aggregate sessions: %d buckets", g.Buckets)
 	}
-	samples, err := s.samples(ctx, f, g.By)
+	samples, keys, err := s.samples(ctx, f, g.By)
 	if err != nil {
 		return nil, s.failed(ctx, "aggregate sessions", err)
 	}
@@ -44,10 +34,10 @@ func (s *Store) Aggregate(ctx context.Context, f store.Filter, g store.Grouping)
 	}
 	for i := range samples {
 		sample := &samples[i]
-		a := series[sample.key]
+		a := series[keys[i]]
 		if a == nil {
-			a = &accumulator{key: sample.key, points: make([]sum, g.Buckets)}
-			series[sample.key] = a
+			a = &accumulator{key: keys[i], points: make([]sum, g.Buckets)}
+			series[keys[i]] = a
 			list = append(list, a)
 		}
 		a.total.add(sample)
@@ -70,41 +60,46 @@ func (s *Store) Aggregate(ctx context.Context, f store.Filter, g store.Grouping)
 	return out, nil
 }
 
-func (s *Store) samples(ctx context.Context, f store.Filter, by store.By) ([]sample, error) {
+// samples returns what is to be summed up, and the series of each.
+func (s *Store) samples(ctx context.Context, f store.Filter, by store.By) ([]sample, []string, error) {
 	if err := s.usable(ctx); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var c condition
 	c.filter(f)
 	var query string
 	if by == store.ByModel {
-		query = `SELECT model, ifnull(start_time, received / 1e6), iif(error <> '', 'error', 'ok'), duration, first_token, tokens_in, tokens_out, cost, 1
-			FROM event WHERE type = 'model'`
+		query = `SELECT model, sample FROM event INDEXED BY event_model WHERE type = 'model'`
 		if len(c.terms) > 0 {
-			query += ` AND session IN (SELECT pk FROM session` + c.where() + `)`
+			query += ` AND session IN (SELECT pk FROM session` + c.index(store.SortStart) + c.where() + `)`
 		}
 	} else {
 		column, ok := groupColumns[by]
 		if !ok {
-			return nil, fmt.Errorf("nothing is divided by %q", by)
+			return nil, nil, fmt.Errorf("nothing is divided by %q", by)
 		}
-		query = `SELECT ` + column + `, moment, status, duration, first_token, tokens_in, tokens_out, cost, events FROM session` + c.where()
+		query = `SELECT ` + column + `, sample FROM session INDEXED BY session_moment` + c.where()
 	}
 	rows, err := s.read.QueryContext(ctx, query, c.args...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer func() { _ = rows.Close() }()
 	var list []sample
-	var r sample
-	targets := []any{&r.key, &r.moment, &r.status, &r.duration, &r.firstToken, &r.in, &r.out, &r.cost, &r.events}
+	var keys []string
+	n := make(names)
 	for rows.Next() {
-		if err := rows.Scan(targets...); err != nil {
-			return nil, err
+		var key, packed sql.RawBytes
+		if err := rows.Scan(&key, &packed); err != nil {
+			return nil, nil, err
 		}
-		list = append(list, r)
+		r, err := unpackSample(packed)
+		if err != nil {
+			return nil, nil, err
+		}
+		list, keys = append(list, r), append(keys, n.get(key))
 	}
-	return list, rows.Err()
+	return list, keys, rows.Err()
 }
 
 // bounds returns the time that buckets divide, in Unix milliseconds: never none.
@@ -167,14 +162,14 @@ func (s *sum) add(v *sample) {
 		s.Orphans++
 	}
 	s.Events += v.events
-	s.TokensIn += v.in.Int64
-	s.TokensOut += v.out.Int64
-	s.cost += v.cost.Int64
-	if v.duration.Valid {
-		s.durations = append(s.durations, v.duration.Float64)
+	s.TokensIn += v.in.Or(0)
+	s.TokensOut += v.out.Or(0)
+	s.cost += v.cost.Or(0)
+	if d, ok := v.duration.Get(); ok {
+		s.durations = append(s.durations, d)
 	}
-	if v.firstToken.Valid {
-		s.firstTokens = append(s.firstTokens, v.firstToken.Float64)
+	if d, ok := v.firstToken.Get(); ok {
+		s.firstTokens = append(s.firstTokens, d)
 	}
 }
 

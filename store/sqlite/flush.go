@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/store"
 	"github.com/sessionspan/sessionspan/store/internal/record"
 )
 
@@ -108,10 +109,16 @@ func (st *state) flushEvent(e *entry) error {
 		return err
 	}
 	m := &now.Measures
-	return w.exec(`INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		e.session, e.seq, e.pk, e.id[:], idOrNull(now.Parent), now.Type, now.Name, now.Error, now.Model,
-		value(m.Start), value(m.End), value(m.Duration), value(m.TokensIn), value(m.TokensOut), value(record.CostUnits(m.Cost)),
-		value(m.FirstToken), value(m.Rating), m.Feedback, now.Bytes, now.Received, now.Project, now.Source)
+	sample := sample{
+		moment: m.Start.Or(float64(now.Received) / 1e6), status: store.StatusOK, duration: m.Duration, firstToken: m.FirstToken,
+		in: m.TokensIn, out: m.TokensOut, cost: record.CostUnits(m.Cost), events: 1,
+	}
+	if now.Error != "" {
+		sample.status = store.StatusError
+	}
+	return w.exec(`INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		e.session, e.seq, e.pk, e.id[:], now.Type, now.Model, value(m.Start), value(m.End), value(m.Duration), value(m.FirstToken),
+		now.Received, now.Project, now.Source, packSample(&sample), packRow(&now.EventRow))
 }
 
 // session returns the entry of a session that events hang on, with its totals.
@@ -273,16 +280,20 @@ func (w *writer) saveSession(e *entry) error {
 	if ok1 || ok2 {
 		tokens = in + out
 	}
+	sample := sample{
+		moment: moment, status: row.Status, duration: m.Duration, firstToken: m.FirstToken,
+		in: m.TokensIn, out: m.TokensOut, cost: record.CostUnits(m.Cost), events: row.Events,
+	}
 	return w.exec(saveSessionQuery, e.pk, e.id[:], w.nextSeq(), moment, lastSign, row.Project, row.Source, row.User, row.Name, models, row.Status,
 		row.Error, row.Question, row.Answer, value(m.Start), value(m.End), value(m.Duration), value(m.TokensIn), value(m.TokensOut), tokens,
 		value(record.CostUnits(m.Cost)), value(m.FirstToken), value(m.Rating), m.Feedback, row.Received,
-		row.Events, row.ModelEvents, row.ToolEvents, row.ChainEvents, row.Errors, row.Bytes, parts)
+		row.Events, row.ModelEvents, row.ToolEvents, row.ChainEvents, row.Errors, row.Bytes, packSample(&sample), parts)
 }
 
 // sessionColumns are those of the table, in its order.
 var sessionColumns = strings.Fields(`pk id seq moment last_sign project source user name models status error question answer
 	start_time end_time duration tokens_in tokens_out tokens cost first_token rating feedback received
-	events model_events tool_events chain_events errors bytes parts`)
+	events model_events tool_events chain_events errors bytes sample parts`)
 
 // saveSessionQuery leaves the indexes alone whose columns stay as they are.
 var saveSessionQuery = func() string {
@@ -317,11 +328,4 @@ func value[T any](v honeyhive.Optional[T]) any {
 		return n
 	}
 	return nil
-}
-
-func idOrNull(id honeyhive.UUID) any {
-	if id.IsZero() {
-		return nil
-	}
-	return id[:]
 }

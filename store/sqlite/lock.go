@@ -21,8 +21,7 @@ const (
 
 // code returns the primary result code of an error of SQLite, or 0.
 func code(err error) int {
-	var e *driver.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*driver.Error](err); ok {
 		return e.Code() & 0xff
 	}
 	return 0

@@ -13,19 +13,12 @@ import (
 	"github.com/sessionspan/sessionspan/store/internal/record"
 )
 
-// columns of the rows that a viewer gets.
-var (
-	sessionRowColumns = `s.id, s.seq, s.project, s.source, s.name, s.user, s.models, s.status, s.error, s.question, s.answer, s.received,
-		s.events, s.model_events, s.tool_events, s.chain_events, s.errors, s.bytes, ` + measureColumns("s")
-	eventRowColumns = `e.id, e.parent, e.seq, e.name, e.type, e.error, e.model, e.bytes, ` + measureColumns("e")
-)
+// sessionRowColumns are those of the rows that a viewer gets.
+const sessionRowColumns = `s.id, s.seq, s.project, s.source, s.name, s.user, s.models, s.status, s.error, s.question, s.answer, s.received,
+	s.events, s.model_events, s.tool_events, s.chain_events, s.errors, s.bytes,
+	s.start_time, s.end_time, s.duration, s.tokens_in, s.tokens_out, s.cost, s.first_token, s.rating, s.feedback`
 
-func measureColumns(table string) string {
-	list := strings.Fields("start_time end_time duration tokens_in tokens_out cost first_token rating feedback")
-	return table + "." + strings.Join(list, ", "+table+".")
-}
-
-// measures scans the columns of measureColumns.
+// measures scans the last nine of them.
 type measures struct {
 	start, end, duration, firstToken, rating sql.NullFloat64
 	in, out, cost                            sql.NullInt64
@@ -79,31 +72,6 @@ func scanSession(row scanner, more ...any) (store.SessionRow, error) {
 	return s, err
 }
 
-// eventScanner scans rows of events; its targets are made once.
-type eventScanner struct {
-	row        store.EventRow
-	id, parent []byte
-	m          measures
-	targets    []any
-}
-
-func newEventScanner(more ...any) *eventScanner {
-	s := new(eventScanner)
-	r := &s.row
-	s.targets = append([]any{&s.id, &s.parent, &r.Seq, &r.Name, &r.Type, &r.Error, &r.Model, &r.Bytes}, s.m.targets()...)
-	s.targets = append(s.targets, more...)
-	return s
-}
-
-func (s *eventScanner) scan(row scanner) (store.EventRow, error) {
-	err := row.Scan(s.targets...)
-	r := s.row
-	copy(r.ID[:], s.id)
-	copy(r.Parent[:], s.parent)
-	r.Measures = s.m.get()
-	return r, err
-}
-
 // failed gives an error of a read its name, and what callers compare with.
 func (s *Store) failed(ctx context.Context, operation string, err error) error {
 	if err == nil {
@@ -148,15 +116,19 @@ func (s *Store) event(ctx context.Context, id honeyhive.UUID) (store.Event, erro
 	if err := s.usable(ctx); err != nil {
 		return store.Event{}, err
 	}
-	var payload, session []byte
-	scan := newEventScanner(&session, &payload)
-	r, err := scan.scan(s.read.QueryRowContext(ctx, `SELECT `+eventRowColumns+`, s.id, r.payload FROM record r
-		JOIN event e ON e.session = r.session AND e.seq = r.seq JOIN session s ON s.pk = r.session WHERE r.id = ? AND r.kind = 2`, id[:]))
+	var row, payload, session []byte
+	var seq int64
+	err := s.read.QueryRowContext(ctx, `SELECT e.seq, e.row, s.id, r.payload FROM record r
+		JOIN event e ON e.session = r.session AND e.seq = r.seq JOIN session s ON s.pk = r.session WHERE r.id = ? AND r.kind = 2`, id[:]).
+		Scan(&seq, &row, &session, &payload)
 	if err != nil {
 		return store.Event{}, err
 	}
-	copy(r.Session[:], session)
-	out := store.Event{EventRow: r}
+	var out store.Event
+	if out.EventRow, err = unpackRow(row, names{}); err != nil {
+		return out, err
+	}
+	out.Seq, out.Session = seq, honeyhive.UUID(session)
 	return out, out.Payload.UnmarshalJSON(payload)
 }
 
@@ -168,35 +140,64 @@ const (
 
 // Events implements [store.Store].
 func (s *Store) Events(ctx context.Context, session honeyhive.UUID, q store.EventQuery) iter.Seq2[store.EventRow, error] {
-	return func(yield func(store.EventRow, error) bool) {
-		for e, err := range s.walk(ctx, session, q, false) {
-			if !yield(e.EventRow, err) {
-				return
+	n := make(names)
+	return walk(ctx, s, session, q, rowsAtOnce, func(limit int, q store.EventQuery) ([]store.EventRow, error) {
+		rows := make([]store.EventRow, 0, limit)
+		err := s.events(ctx, session, q, `SELECT e.seq, e.row FROM event e`, limit, func(scan func(...any) error) error {
+			var row sql.RawBytes
+			var seq int64
+			if err := scan(&seq, &row); err != nil {
+				return err
 			}
-		}
-	}
+			r, err := unpackRow(row, n)
+			r.Seq, r.Session = seq, session
+			rows = append(rows, r)
+			return err
+		})
+		return rows, err
+	}, func(r *store.EventRow) int64 { return r.Seq })
 }
 
 // EventBodies implements [store.Store].
 func (s *Store) EventBodies(ctx context.Context, session honeyhive.UUID, q store.EventQuery) iter.Seq2[store.Event, error] {
-	return s.walk(ctx, session, q, true)
+	n := make(names)
+	return walk(ctx, s, session, q, bodiesAtOnce, func(limit int, q store.EventQuery) ([]store.Event, error) {
+		events := make([]store.Event, 0, limit)
+		err := s.events(ctx, session, q, `SELECT e.seq, e.row, r.payload FROM event e JOIN record r ON r.pk = e.pk`, limit, func(scan func(...any) error) error {
+			var row, payload sql.RawBytes
+			var seq int64
+			if err := scan(&seq, &row, &payload); err != nil {
+				return err
+			}
+			var e store.Event
+			var err error
+			if e.EventRow, err = unpackRow(row, n); err != nil {
+				return err
+			}
+			e.Seq, e.Session = seq, session
+			err = e.Payload.UnmarshalJSON(payload)
+			events = append(events, e)
+			return err
+		})
+		return events, err
+	}, func(e *store.Event) int64 { return e.Seq })
 }
 
-// walk reads events piece by piece, so that a slow reader holds nothing.
-func (s *Store) walk(ctx context.Context, session honeyhive.UUID, q store.EventQuery, bodies bool) iter.Seq2[store.Event, error] {
-	return func(yield func(store.Event, error) bool) {
-		left := q.Limit
+// walk reads events piece by piece, so that a slow reader holds nothing. Each
+// piece is what read returns for a limit.
+func walk[E any](ctx context.Context, s *Store, session honeyhive.UUID, q store.EventQuery, atOnce int,
+	read func(limit int, q store.EventQuery) ([]E, error), seq func(*E) int64) iter.Seq2[E, error] {
+	return func(yield func(E, error) bool) {
+		q, left := q, q.Limit
 		for {
-			n := rowsAtOnce
-			if bodies {
-				n = bodiesAtOnce
-			}
+			n := atOnce
 			if q.Limit > 0 {
 				n = min(n, left)
 			}
-			list, err := s.events(ctx, session, q, bodies, n)
+			list, err := read(n, q)
 			if err != nil {
-				yield(store.Event{}, s.failed(ctx, "read events of "+session.String(), err))
+				var none E
+				yield(none, s.failed(ctx, "read events of "+session.String(), err))
 				return
 			}
 			for i := range list {
@@ -208,23 +209,18 @@ func (s *Store) walk(ctx context.Context, session honeyhive.UUID, q store.EventQ
 			if len(list) < n || q.Limit > 0 && left == 0 {
 				return
 			}
-			q.After = list[len(list)-1].Seq
+			q.After = seq(&list[len(list)-1])
 		}
 	}
 }
 
-func (s *Store) events(ctx context.Context, session honeyhive.UUID, q store.EventQuery, bodies bool, limit int) ([]store.Event, error) {
+// events runs a query for events of a session, and calls each with the Scan of
+// every row.
+func (s *Store) events(ctx context.Context, session honeyhive.UUID, q store.EventQuery, query string, limit int, each func(scan func(...any) error) error) error {
 	if err := s.usable(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	var payload []byte
-	scan := newEventScanner()
-	query, from := `SELECT `+eventRowColumns, ` FROM event e`
-	if bodies {
-		scan = newEventScanner(&payload)
-		query, from = query+`, r.payload`, from+` JOIN record r ON r.pk = e.pk`
-	}
-	query += from + ` WHERE e.session = (SELECT pk FROM record WHERE id = ?) AND e.seq > ?`
+	query += ` WHERE e.session = (SELECT pk FROM record WHERE id = ?) AND e.seq > ?`
 	args := []any{session[:], q.After}
 	if words := match(q.Text); words != "" {
 		query += ` AND e.pk IN (SELECT rowid FROM search WHERE search MATCH ?)`
@@ -232,25 +228,15 @@ func (s *Store) events(ctx context.Context, session honeyhive.UUID, q store.Even
 	}
 	rows, err := s.read.QueryContext(ctx, query+` ORDER BY e.seq LIMIT ?`, append(args, limit)...)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { _ = rows.Close() }()
-	var list []store.Event
 	for rows.Next() {
-		r, err := scan.scan(rows)
-		if err != nil {
-			return nil, err
+		if err := each(rows.Scan); err != nil {
+			return err
 		}
-		e := store.Event{EventRow: r}
-		e.Session = session
-		if bodies {
-			if err := e.Payload.UnmarshalJSON(payload); err != nil {
-				return nil, err
-			}
-		}
-		list = append(list, e)
 	}
-	return list, rows.Err()
+	return rows.Err()
 }
 
 // Waiting implements [store.Store].

@@ -37,34 +37,31 @@ CREATE TABLE record (
 	payload BLOB
 );
 CREATE INDEX record_waiting ON record (id) WHERE kind = 0;
+-- From what the search finds to its session, past the payloads.
+CREATE INDEX record_session ON record (pk, session);
 
 -- The rows of the events of a session are neighbours, in the order of change.
+-- Row is what a viewer sees of one, sample what a plot does; the other columns
+-- are what totals are made from anew.
 CREATE TABLE event (
 	session INTEGER NOT NULL,
 	seq INTEGER NOT NULL,
 	pk INTEGER NOT NULL,
 	id BLOB NOT NULL,
-	parent BLOB,
 	type TEXT NOT NULL,
-	name TEXT NOT NULL,
-	error TEXT NOT NULL,
 	model TEXT NOT NULL,
 	start_time REAL,
 	end_time REAL,
 	duration REAL,
-	tokens_in INTEGER,
-	tokens_out INTEGER,
-	cost INTEGER,
 	first_token REAL,
-	rating REAL,
-	feedback INTEGER NOT NULL,
-	bytes INTEGER NOT NULL,
 	received INTEGER NOT NULL,
 	project TEXT NOT NULL,
 	source TEXT NOT NULL,
+	sample BLOB NOT NULL,
+	row BLOB NOT NULL,
 	PRIMARY KEY (session, seq)
 ) WITHOUT ROWID;
-CREATE INDEX event_model ON event (session, model, start_time, received, duration, tokens_in, tokens_out, cost, first_token, error <> '') WHERE type = 'model';
+CREATE INDEX event_model ON event (session, model, sample) WHERE type = 'model';
 
 -- Moment is the start, or when the first of it was received. Models have a line
 -- break before and after each. Parts are what the other columns are made from.
@@ -100,11 +97,13 @@ CREATE TABLE session (
 	chain_events INTEGER NOT NULL,
 	errors INTEGER NOT NULL,
 	bytes INTEGER NOT NULL,
+	sample BLOB NOT NULL,
 	parts BLOB NOT NULL
 );
--- One index for each order, and the first one with all that filters and plots
--- look at, so that they read no rows.
-CREATE INDEX session_moment ON session (moment, id, project, source, user, models, status, duration, tokens_in, tokens_out, cost, first_token, rating, feedback, events);
+-- The first index has all that filters, orders and plots look at, so that they
+-- read no rows; the others are for an order without a filter, and for a filter
+-- alone.
+CREATE INDEX session_moment ON session (moment, id, project, source, user, models, status, duration, tokens, cost, rating, feedback, errors, name, seq, sample);
 CREATE INDEX session_project ON session (project, moment, id);
 CREATE INDEX session_source ON session (source, moment, id);
 CREATE INDEX session_user ON session (user, moment, id);

@@ -8,66 +8,61 @@ import (
 	"github.com/sessionspan/sessionspan/store/internal/record"
 )
 
-// Bounds of what is indexed in one transaction, during which writes wait.
+// Bounds of what is indexed in one transaction. The larger it is the cheaper is
+// a record; a write that comes ends it after a few more.
 const (
-	indexRecords = 64
-	indexBytes   = 512 << 10
+	indexRecords = 500
+	indexBytes   = 1 << 20
+	indexStep    = 8
 )
 
 // index puts the words of some records into the full-text index. Which ones are
 // left to do is kept in the database, so that nothing is forgotten when the
-// process is killed.
-func (w *writer) index() {
+// process is killed. It returns a request that came meanwhile.
+func (w *writer) index() (waiting *request) {
 	left := true
 	err := w.transaction(func(w *writer) error {
-		var err error
-		left, err = w.indexSome()
+		keys, words, err := w.unindexed()
+		left = len(keys) > 0
+		for i := 0; i < len(keys) && err == nil; i++ {
+			if i%indexStep == indexStep-1 && waiting == nil {
+				select {
+				case waiting = <-w.requests:
+				default:
+				}
+			}
+			if waiting != nil && i >= indexStep {
+				break
+			}
+			if err = w.exec(`INSERT OR REPLACE INTO search (rowid, words) VALUES (?, ?)`, keys[i], words[i]); err == nil {
+				err = w.exec(`DELETE FROM unindexed WHERE pk = ?`, keys[i])
+			}
+		}
 		return err
 	})
 	// A disk that is full or damaged fails writes too, which tell of it; this is
 	// tried again after the next one.
 	w.backlog.Store(left && err == nil)
+	return waiting
 }
 
-func (w *writer) indexSome() (left bool, err error) {
-	s, err := w.stmt(`SELECT u.pk, r.payload FROM unindexed u LEFT JOIN record r ON r.pk = u.pk ORDER BY u.pk LIMIT ?`)
+// unindexed returns the keys and words of some records that are not indexed.
+func (w *writer) unindexed() (keys []int64, words []string, err error) {
+	rows, err := w.conn.QueryContext(context.Background(), `SELECT u.pk, r.payload FROM unindexed u LEFT JOIN record r ON r.pk = u.pk ORDER BY u.pk LIMIT ?`, indexRecords)
 	if err != nil {
-		return false, err
+		return nil, nil, err
 	}
-	rows, err := s.QueryContext(context.Background(), indexRecords)
-	if err != nil {
-		return false, err
-	}
-	var keys []int64
-	var words []string
-	bytes := 0
-	for bytes < indexBytes && rows.Next() {
+	defer func() { _ = rows.Close() }() // before the tables are changed
+	for bytes := 0; bytes < indexBytes && rows.Next(); {
 		var pk int64
 		var payload []byte
 		if err := rows.Scan(&pk, &payload); err != nil {
-			_ = rows.Close()
-			return false, err
+			return nil, nil, err
 		}
-		text := record.AppendText(nil, string(payload))
-		keys, words = append(keys, pk), append(words, string(text))
+		keys, words = append(keys, pk), append(words, string(record.AppendText(nil, string(payload))))
 		bytes += len(payload)
 	}
-	// The statement must end before the tables are changed.
-	if err := rows.Close(); err != nil {
-		return false, err
-	}
-	if err := rows.Err(); err != nil {
-		return false, err
-	}
-	for i, pk := range keys {
-		if err := w.exec(`INSERT OR REPLACE INTO search (rowid, words) VALUES (?, ?)`, pk, words[i]); err != nil {
-			return false, err
-		}
-		if err := w.exec(`DELETE FROM unindexed WHERE pk = ?`, pk); err != nil {
-			return false, err
-		}
-	}
-	return len(keys) > 0, nil
+	return keys, words, rows.Err()
 }
 
 // match turns what a user typed into a query of FTS5, whose own syntax is kept

@@ -113,11 +113,13 @@ func (w *writer) start(closing <-chan struct{}) {
 				return
 			default:
 			}
-			if waiting != nil {
+			quiet := waiting == nil
+			if !quiet {
 				waiting = w.serve(waiting)
 			}
-			if w.backlog.Load() && (waiting == nil || time.Since(indexed) > indexPause) {
-				w.index()
+			// A request that cannot wait any longer goes first.
+			if w.backlog.Load() && waiting == nil && (quiet || time.Since(indexed) > indexPause) {
+				waiting = w.index()
 				indexed = time.Now()
 			}
 		}
@@ -226,7 +228,7 @@ func (w *writer) stmt(query string) (*sql.Stmt, error) {
 // exec runs a statement. What was accepted is carried out whether or not the
 // caller still waits, so there is no context.
 func (w *writer) exec(query string, args ...any) error {
-	s, err := w.stmt(query)
+	s, err := w.stmt(query) //nolint:sqlclosecheck // close does
 	if err == nil {
 		_, err = s.ExecContext(context.Background(), args...)
 	}
@@ -239,14 +241,16 @@ func (w *writer) drain(query string) error {
 	if err != nil {
 		return err
 	}
-	for rows.Next() { //nolint:revive // there is nothing in them
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		continue // there is nothing in them
 	}
-	return errors.Join(rows.Err(), rows.Close())
+	return rows.Err()
 }
 
 // scan runs a query that gives one row.
 func (w *writer) scan(query string, args []any, into ...any) error {
-	s, err := w.stmt(query)
+	s, err := w.stmt(query) //nolint:sqlclosecheck // close does
 	if err != nil {
 		return err
 	}

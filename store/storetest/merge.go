@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -333,6 +334,6 @@ func testConcurrent(t *testing.T, open Opener) {
 	f.equal([]any{s.Events, s.TokensIn.Or(0), s.Payload.Metrics.Len()}, []any{int64(writers * each), int64(writers * each), writers}, "what all wrote")
 	for n := range writers {
 		v, _ := s.Payload.Metrics.Get(fmt.Sprintf("k%d", n))
-		f.equal(string(v), fmt.Sprint(each-1), "the last update of a writer")
+		f.equal(string(v), strconv.Itoa(each-1), "the last update of a writer")
 	}
 }

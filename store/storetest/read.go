@@ -206,7 +206,8 @@ func testEvents(t *testing.T, open Opener) {
 		q.After = page[len(page)-1].Seq
 	}
 	f.equal(paged, rows, "page by page")
-	for range f.Events(t.Context(), id(1), store.EventQuery{}) {
+	for _, err := range f.Events(t.Context(), id(1), store.EventQuery{}) {
+		f.check(err)
 		break // a reader may stop
 	}
 	last := rows[n-1].Seq

@@ -31,13 +31,13 @@ func EncodeParts(own *Own, t *Totals) ([]byte, error) {
 		pointer(m.Start), pointer(m.End), pointer(m.Duration), pointer(m.TokensIn), pointer(m.TokensOut),
 		pointer(m.Cost), pointer(m.FirstToken), pointer(m.Rating), m.Feedback,
 	}}
-	return json.Marshal(p)
+	return json.Marshal(p) //nolint:musttag // nothing else reads it
 }
 
 // DecodeParts reads what EncodeParts wrote.
 func DecodeParts(b []byte) (Own, Totals, error) {
 	var p parts
-	if err := json.Unmarshal(b, &p); err != nil {
+	if err := json.Unmarshal(b, &p); err != nil { //nolint:musttag // nothing else writes it
 		return Own{}, Totals{}, fmt.Errorf("parts of a session: %w", err)
 	}
 	m := p.Measures

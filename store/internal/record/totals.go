@@ -105,7 +105,7 @@ func (t *Totals) count(c *Counted, sign int64) {
 	if c.Error != "" {
 		t.Errors += sign
 	}
-	if c.Measures.Feedback {
+	if c.Feedback {
 		t.Feedback += sign
 	}
 	t.TokensIn.add(c.TokensIn, sign)
