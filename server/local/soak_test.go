@@ -5,8 +5,6 @@ package local
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
-	"fmt"
 	"net/http"
 	"os"
 	"strconv"
@@ -16,10 +14,6 @@ import (
 	"testing"
 	"time"
 
-	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
-	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
-	"google.golang.org/protobuf/proto"
-
 	"github.com/sessionspan/sessionspan/store"
 	"github.com/sessionspan/sessionspan/store/sqlite"
 )
@@ -28,10 +22,8 @@ import (
 const (
 	soakTime    = 60 * time.Second
 	soakRate    = 5000 // spans a second
-	soakBatch   = 100  // spans in a request, five traces
 	soakClients = 4
-	soakContent = 2000 // bytes in a span
-	maxResident = 600  // MiB
+	maxResident = 600 // MiB
 )
 
 // TestSoakLoad sends 5,000 spans of 2 KB a second for a minute. All must be
@@ -42,28 +34,28 @@ func TestSoakLoad(t *testing.T) {
 	var sent, late atomic.Int64
 	var clients sync.WaitGroup
 	begin := time.Now()
-	const requests = int(soakTime/time.Second) * soakRate / soakBatch
+	const requests = int(soakTime/time.Second) * soakRate / batchSpans
 	for c := range soakClients {
 		clients.Go(func() {
 			for n := c; n < requests; n += soakClients {
-				due := begin.Add(time.Duration(n) * soakBatch * time.Second / soakRate)
+				due := begin.Add(time.Duration(n) * batchSpans * time.Second / soakRate)
 				if wait := time.Until(due); wait > 0 {
 					<-time.After(wait)
 				} else if wait < -time.Second {
 					late.Add(1)
 				}
-				if !takenTraces(t.Context(), url, soakRequest(t, n)) {
+				if !takenTraces(t.Context(), url, load(t, n)) {
 					t.Errorf("request %d was not taken", n)
 					return
 				}
-				sent.Add(soakBatch)
+				sent.Add(batchSpans)
 			}
 		})
 	}
 	peak := watch(process.Pid, &clients)
 	took := time.Since(begin)
-	t.Logf("%d spans acknowledged in %v, %.0f a second; %d of %d requests came more than a second late; peak of resident memory %d MiB",
-		sent.Load(), took.Round(time.Millisecond), float64(sent.Load())/took.Seconds(), late.Load(), requests, peak)
+	t.Logf("%d spans acknowledged in %v, %.0f a second; %d of %d requests came more than a second late; peak of resident memory %d MiB; %v of processor time",
+		sent.Load(), took.Round(time.Millisecond), float64(sent.Load())/took.Seconds(), late.Load(), requests, peak, processorTime(process.Pid))
 	kill()
 	http.DefaultClient.CloseIdleConnections()
 	if took > soakTime+5*time.Second {
@@ -86,41 +78,9 @@ func TestSoakLoad(t *testing.T) {
 		t.Errorf("%d events are stored", info.Events)
 	}
 	page, err := s.Sessions(t.Context(), store.SessionQuery{})
-	if err != nil || len(page.Sessions) != 100 || page.Sessions[0].Events != 20 {
+	if err != nil || len(page.Sessions) != 100 || page.Sessions[0].Events != batchTrace {
 		t.Errorf("the list: %v %d", err, len(page.Sessions))
 	}
-}
-
-// soakRequest is a request with spans whose content no compression of the disk
-// makes small.
-func soakRequest(t *testing.T, n int) []byte {
-	var spans []*tracepb.Span
-	now := uint64(time.Now().UnixNano())
-	for i := range soakBatch {
-		trace := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, uint64(n)+1), uint64(i/20)+1)
-		id := binary.BigEndian.AppendUint64(nil, uint64(i)+1)
-		parent := binary.BigEndian.AppendUint64(nil, uint64(i/20*20)+1)
-		if i%20 == 0 {
-			parent = nil
-		}
-		content := strings.Repeat(fmt.Sprintf("word%d of request%d, ", i, n), soakContent/24)
-		spans = append(spans, &tracepb.Span{
-			TraceId: trace, SpanId: id, ParentSpanId: parent, Name: "chat", StartTimeUnixNano: now, EndTimeUnixNano: now + 1e6,
-			Attributes: []*commonpb.KeyValue{
-				attr("gen_ai.operation.name", "chat"), attr("gen_ai.request.model", "m"),
-				attr("gen_ai.input.messages", `[{"role":"user","parts":[{"type":"text","content":"`+content+`"}]}]`),
-			},
-		})
-	}
-	body, err := proto.Marshal(&tracepb.TracesData{ResourceSpans: []*tracepb.ResourceSpans{{ScopeSpans: []*tracepb.ScopeSpans{{Spans: spans}}}}})
-	if err != nil {
-		t.Error(err)
-	}
-	return body
-}
-
-func attr(key, value string) *commonpb.KeyValue {
-	return &commonpb.KeyValue{Key: key, Value: &commonpb.AnyValue{Value: &commonpb.AnyValue_StringValue{StringValue: value}}}
 }
 
 func takenTraces(ctx context.Context, url string, body []byte) bool {
@@ -171,4 +131,18 @@ func resident(pid int) int64 {
 		}
 	}
 	return 0
+}
+
+// processorTime returns what a process has used, from /proc, whose ticks are a
+// hundredth of a second.
+func processorTime(pid int) time.Duration {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return 0
+	}
+	_, after, _ := strings.Cut(string(text), ") ")
+	fields := strings.Fields(after)
+	user, _ := strconv.ParseInt(fields[11], 10, 64)
+	system, _ := strconv.ParseInt(fields[12], 10, 64)
+	return time.Duration(user+system) * 10 * time.Millisecond
 }
