@@ -120,25 +120,30 @@ func feedbackOf(o honeyhive.Object) feedbackView {
 	}
 	if comment, ok := o.Get("comment"); ok && rawjson.KindOf(string(comment)) == rawjson.String {
 		v.Comment, _ = cut(rawjson.Unquote(string(comment)), previewText)
+		v.Comment = visible(v.Comment)
 	}
 	return v
 }
 
 // place says where the event stands in the tree.
-func (d *detail) place(v *sessionView, i int) {
-	n := &v.Whole.nodes[i]
+func (d *detail) place(v *sessionView, t *tree) {
+	i, ok := t.index[v.chosen]
+	if !ok {
+		return // it came after the tree was read
+	}
+	n := &t.nodes[i]
 	d.Orphan = n.Orphan
 	if n.Below > 0 {
 		d.Sum = n
 	}
 	if n.parent >= 0 {
-		up := &v.Whole.nodes[n.parent]
+		up := &t.nodes[n.parent]
 		d.Parent, d.ParentName = v.EventURL(up.ID.String()), line(up.Name, 80)
 	}
 	if i > 0 {
-		d.Previous = v.EventURL(v.Whole.nodes[i-1].ID.String())
+		d.Previous = v.EventURL(t.nodes[i-1].ID.String())
 	}
-	if i+1 < len(v.Whole.nodes) {
-		d.Next = v.EventURL(v.Whole.nodes[i+1].ID.String())
+	if i+1 < len(t.nodes) {
+		d.Next = v.EventURL(t.nodes[i+1].ID.String())
 	}
 }

@@ -37,7 +37,7 @@ func back(w http.ResponseWriter, r *http.Request, to string) {
 func local(to string) string {
 	u, err := url.Parse(to)
 	if err != nil || u.Scheme != "" || u.Host != "" || !strings.HasPrefix(u.Path, "/") ||
-		strings.HasPrefix(u.Path, "//") || strings.ContainsAny(to, "\\\r\n\t") {
+		strings.HasPrefix(u.Path, "//") || strings.ContainsAny(to, "\r\n\t") || strings.Contains(u.Path, "\\") {
 		return "/"
 	}
 	return (&url.URL{Path: u.Path, RawQuery: u.RawQuery, Fragment: u.Fragment}).String()
@@ -83,20 +83,30 @@ func feedbackFrom(values url.Values) (honeyhive.Object, error) {
 	default:
 		return o, badRequest("rating is none of up, down and none.")
 	}
-	if text := strings.TrimSpace(values.Get("score")); text != "" {
+	if text, changed := changed(values, "score"); changed && text == "" {
+		set("score", nil)
+	} else if changed {
 		score, err := strconv.ParseFloat(text, 64)
 		if err != nil || math.IsInf(score, 0) || math.IsNaN(score) {
 			return o, badRequest("The score is no number.")
 		}
 		set("score", score)
-	} else if values.Get("had-score") != "" {
-		set("score", nil)
 	}
-	comment := strings.TrimSpace(strings.ReplaceAll(values.Get("comment"), "\r\n", "\n"))
-	if comment != "" || values.Get("had-comment") != "" {
-		set("comment", comment)
+	if text, changed := changed(values, "comment"); changed {
+		set("comment", text)
 	}
 	return o, nil
+}
+
+// changed returns the text of a field, and whether it is another one than the
+// form held: what was not touched is not written again, least of all where only
+// its beginning was shown.
+func changed(values url.Values, name string) (string, bool) {
+	read := func(name string) string {
+		return strings.TrimSpace(strings.ReplaceAll(values.Get(name), "\r\n", "\n"))
+	}
+	text := read(name)
+	return text, text != read("had-"+name)
 }
 
 // themeCookie holds light or dark, where the reader chose.

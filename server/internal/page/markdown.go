@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"html/template"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"github.com/yuin/goldmark"
@@ -16,22 +17,30 @@ import (
 
 // markdown writes what a model wrote as HTML. Raw HTML in it is shown as text.
 var markdown = goldmark.New(
-	goldmark.WithExtensions(extension.Table, extension.Strikethrough, extension.TaskList),
+	goldmark.WithExtensions(
+		// The policy of the page takes no style from an attribute.
+		extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignAttribute)),
+		extension.Strikethrough,
+	),
 	goldmark.WithRendererOptions(
 		html.WithHardWraps(),
 		renderer.WithNodeRenderers(util.Prioritized(inert{}, 1)),
 	),
 )
 
-// render returns the HTML of markdown. Where it cannot be made, it is the text.
+// renderMarkdown returns the HTML of markdown. Where it cannot be made, it is the text.
 func renderMarkdown(text string) template.HTML {
 	text = visible(text)
 	var b bytes.Buffer
 	if err := markdown.Convert([]byte(text), &b); err != nil {
 		return template.HTML(template.HTMLEscapeString(text)) //nolint:gosec // it is escaped
 	}
-	return template.HTML(b.String()) //nolint:gosec // goldmark escapes text, and inert leaves no foreign address in it
+	// A head without text is none.
+	text = emptyHead.ReplaceAllString(b.String(), "<td$1></td>")
+	return template.HTML(text) //nolint:gosec // goldmark escapes text, and inert leaves no foreign address in it
 }
+
+var emptyHead = regexp.MustCompile(`<th( align="[a-z]+")?></th>`)
 
 // inert renders what could fetch or run something: links and images as their
 // targets, raw HTML as text.

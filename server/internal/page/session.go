@@ -1,6 +1,7 @@
 package page
 
 import (
+	"bufio"
 	"context"
 	"net/http"
 	"strconv"
@@ -16,15 +17,27 @@ type sessionView struct {
 	View     string // thread, tree or timeline
 	Row      store.SessionRow
 	Fields   []atAGlance
-	Whole    *tree
-	Tree     *rowsView
-	Thread   *thread
-	Detail   *detail
 	Curl     string
 	CurlFile bool // the command reads a file, since the session is large
 
+	page   *page
+	ctx    context.Context //nolint:containedctx // of the request that the view answers
+	whole  *store.Session
+	from   int // the parameter, or -1
 	chosen honeyhive.UUID
-	event  string // the parameter
+	event  string          // the parameter
+	record *store.Event    // of the chosen event
+	body   *bodyView       // once it is read
+	write  *responseWriter // where the page goes while it is made, or nil
+}
+
+// bodyView is what needs the events of the session.
+type bodyView struct {
+	Whole  *tree
+	Tree   *rowsView
+	Thread *thread
+	Detail *detail
+	Failed string // why there is nothing
 }
 
 // atAGlance is one of the sixteen fields of the session.
@@ -78,12 +91,11 @@ func (p *page) session(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	t, err := p.trees.get(ctx, p.Store, id, s.Seq)
-	if err != nil {
-		return err
-	}
 	given := r.URL.Query()
-	v := &sessionView{base: p.base(r, nameOf(s.SessionRow)), ID: id.String(), View: "thread", Row: s.SessionRow, Whole: t}
+	v := &sessionView{
+		base: p.base(r, nameOf(s.SessionRow)), ID: id.String(), View: "thread", Row: s.SessionRow, Fields: glance(&s),
+		page: p, ctx: ctx, whole: &s,
+	}
 	v.Nav, v.Seq = "session", seq
 	for _, choice := range views {
 		if choice.is(given.Get("view")) {
@@ -93,44 +105,80 @@ func (p *page) session(w http.ResponseWriter, r *http.Request) error {
 	if v.chosen, err = honeyhive.ParseUUID(given.Get("event")); err == nil {
 		v.event = v.chosen.String()
 	}
-	v.Fields = glance(&s)
 	v.Curl, v.CurlFile = curl(&s.Payload)
-	if err := p.choose(ctx, v, &s); err != nil {
-		return err
+	if v.event != "" && v.event != v.ID {
+		e, err := p.event(ctx, id, v.event)
+		if err != nil {
+			return err
+		}
+		v.record = &e
 	}
-	from, err := strconv.Atoi(given.Get("from"))
-	if err != nil {
-		from = -1
+	if v.from, err = strconv.Atoi(given.Get("from")); err != nil {
+		v.from = -1
 	}
-	if v.View == "thread" {
-		v.Thread, err = p.thread(ctx, v, &s, from)
-	} else {
-		v.Tree, err = v.rowsOf(t, from), nil
+	if s.Events > streamedEvents && !p.trees.has(id, s.Seq) {
+		return p.stream(w, v)
 	}
-	if err != nil {
+	if v.body, err = v.read(); err != nil {
 		return err
 	}
 	return p.render(w, http.StatusOK, "session.html", v)
 }
 
-// choose fills the panel of the chosen event, or with the record of the session.
-func (p *page) choose(ctx context.Context, v *sessionView, s *store.Session) error {
-	switch v.event {
-	case "":
-		return nil
-	case v.ID:
-		v.Detail = sessionDetail(s)
-		return nil
+// streamedEvents is how many events a session may have before its page is sent
+// in two parts: what it is, at once, and its events when they are read.
+const streamedEvents = 2000
+
+// stream sends the page while it is made.
+func (p *page) stream(w http.ResponseWriter, v *sessionView) error {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	v.write = &responseWriter{Writer: bufio.NewWriter(w), flush: http.NewResponseController(w).Flush}
+	if err := p.templates["session.html"].ExecuteTemplate(v.write, "layout.html", v); err != nil && v.ctx.Err() == nil {
+		panic(http.ErrAbortHandler) // a part must not be taken for the whole
 	}
-	e, err := p.event(ctx, s.ID, v.event)
+	return v.write.Flush()
+}
+
+// responseWriter collects what a template writes piece by piece.
+type responseWriter struct {
+	*bufio.Writer
+	flush func() error
+}
+
+// Body reads the events, after what stands above them has been sent.
+func (v *sessionView) Body() *bodyView {
+	if v.body != nil {
+		return v.body
+	}
+	_ = v.write.Flush() // a client that has left is noticed at the end
+	_ = v.write.flush()
+	body, err := v.read()
 	if err != nil {
-		return err
+		body = &bodyView{Failed: err.Error()}
 	}
-	v.Detail = eventDetail(&e)
-	if i, ok := v.Whole.index[e.ID]; ok {
-		v.Detail.place(v, i)
+	return body
+}
+
+// read reads the events, and fills the panel of the chosen one.
+func (v *sessionView) read() (*bodyView, error) {
+	t, err := v.page.trees.get(v.ctx, v.page.Store, v.whole.ID, v.whole.Seq)
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	b := &bodyView{Whole: t}
+	switch {
+	case v.event == v.ID:
+		b.Detail = sessionDetail(v.whole)
+	case v.record != nil:
+		b.Detail = eventDetail(v.record)
+		b.Detail.place(v, t)
+	}
+	if v.View == "thread" {
+		b.Thread, err = v.page.thread(v, t)
+	} else {
+		b.Tree = v.rowsOf(t, v.from)
+	}
+	return b, err
 }
 
 // event returns an event of a session.

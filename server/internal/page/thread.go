@@ -8,7 +8,6 @@ import (
 
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
-	"github.com/sessionspan/sessionspan/store"
 )
 
 // threadPage is how many events a page of a thread has.
@@ -67,8 +66,9 @@ func (s seen) fresh(list []message) (fresh []message, before int) {
 }
 
 // thread reads the part of the thread that starts at a turn.
-func (p *page) thread(ctx context.Context, v *sessionView, s *store.Session, from int) (*thread, error) {
-	speaking := speakers(v.Whole)
+func (p *page) thread(v *sessionView, whole *tree) (*thread, error) {
+	ctx, s, from := v.ctx, v.whole, v.from
+	speaking := speakers(whole)
 	t := &thread{Total: len(speaking)}
 	if from < 0 {
 		from = 0

@@ -199,15 +199,9 @@ const keptEvents = 300_000
 
 // get returns the tree of a session, which is at least as new as seq.
 func (c *trees) get(ctx context.Context, s store.Store, id honeyhive.UUID, seq int64) (*tree, error) {
-	c.mu.Lock()
-	for i, t := range c.last {
-		if t.session == id && t.seq >= seq {
-			c.last = append(append(slices.Clone(c.last[:i]), c.last[i+1:]...), t)
-			c.mu.Unlock()
-			return t, nil
-		}
+	if t := c.find(id, seq); t != nil {
+		return t, nil
 	}
-	c.mu.Unlock()
 	var rows []store.EventRow
 	for row, err := range s.Events(ctx, id, store.EventQuery{}) {
 		if err != nil {
@@ -219,6 +213,22 @@ func (c *trees) get(ctx context.Context, s store.Store, id honeyhive.UUID, seq i
 	t.seq = seq
 	c.keep(t)
 	return t, nil
+}
+
+// has reports whether a tree need not be read.
+func (c *trees) has(id honeyhive.UUID, seq int64) bool { return c.find(id, seq) != nil }
+
+// find returns a tree that is kept, as the one that was looked at last.
+func (c *trees) find(id honeyhive.UUID, seq int64) *tree {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, t := range c.last {
+		if t.session == id && t.seq >= seq {
+			c.last = append(append(slices.Clone(c.last[:i]), c.last[i+1:]...), t)
+			return t
+		}
+	}
+	return nil
 }
 
 func (c *trees) keep(t *tree) {

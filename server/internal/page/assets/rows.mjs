@@ -11,7 +11,6 @@ const svgNS = "http://www.w3.org/2000/svg";
 // The places of a row's values; see rowsJSON on the server.
 const [ID, DEPTH, BELOW, NAME, TYPE, START, TOOK, FLAGS, IN, OUT, COST, FIRST, ERRORS] = Array(13).keys();
 const failed = 1;
-const orphan = 2;
 const unended = 4;
 
 export function virtual(grid, open) {
@@ -76,126 +75,151 @@ export function virtual(grid, open) {
 	function paint() {
 		frame = 0;
 		body.style.height = `${count() * height}px`;
-		grid.style.setProperty("--rows-height", `${Math.max((count() + 1) * height + 2, 120)}px`);
+		grid.style.setProperty("--rows-height", `${(count() + 1) * height + 2}px`);
 		const top = Math.max(Math.floor(grid.scrollTop / height) - spare, 0);
 		const end = Math.min(Math.ceil((grid.scrollTop + grid.clientHeight) / height) + spare, count());
 		const next = new Map();
 		const missing = new Set();
+		const wanted = [];
 		for (let place = top; place < end; place++) {
 			const index = indexAt(place);
 			const row = data(index);
 			if (!row) missing.add(Math.floor(index / pageSize));
 			const old = shown.get(index);
-			const node = old && old.filled === Boolean(row) ? old : { element: build(index, row), filled: Boolean(row) };
-			node.element.style.transform = `translateY(${place * height}px)`;
-			next.set(index, node);
+			if (old && old.row === row) {
+				next.set(index, old);
+				shown.delete(index);
+			} else wanted.push([index, row]);
 		}
-		for (const [index, node] of shown) if (next.get(index) !== node) node.element.remove();
+		// Rows that went out of sight are filled anew: building is what takes time.
+		const free = [...shown.values()];
+		const link = new URL(location.href);
+		link.searchParams.delete("from");
+		link.hash = "detail";
+		for (const [index, row] of wanted) {
+			const node = free.pop() ?? build();
+			fill(node, index, row, link);
+			next.set(index, node);
+			if (!node.element.isConnected) body.append(node.element);
+		}
+		for (const node of free) node.element.remove();
 		for (const [index, node] of next) {
-			if (shown.get(index) !== node) body.append(node.element);
+			node.element.style.transform = `translateY(${placeOf(index) * height}px)`;
 			node.element.classList.toggle("current", index === current);
-			node.element.classList.toggle("chosen", node.element.dataset.event === chosen);
+			node.element.classList.toggle("chosen", Boolean(node.row) && node.row[ID] === chosen);
 		}
 		shown = next;
 		grid.setAttribute("aria-activedescendant", `row-${current}`);
-		for (const page of missing) fetchPage(page).then(layout, () => setTimeout(layout, 2000));
+		// A fast scroll passes many pages: what is asked for is what is in sight
+		// when an answer has come.
+		for (const page of missing) if (loading.size < 2) fetchPage(page).then(layout, () => setTimeout(layout, 2000));
 	}
 
-	function make(name, classes, text) {
+	// build makes an empty row, and keeps its parts at hand.
+	function build() {
+		const element = make("div", "row", "row");
+		const name = make("span", "name", "gridcell");
+		const indent = shape("svg", { class: "indent", height: 1 });
+		const fold = make("button", "fold");
+		fold.type = "button";
+		fold.tabIndex = -1;
+		const dot = make("i", "dot");
+		dot.setAttribute("aria-hidden", true);
+		const link = make("a", "open");
+		link.tabIndex = -1;
+		const text = link.appendChild(make("bdi", ""));
+		const tags = [make("span", "tag bad"), make("span", "tag"), make("span", "tag")];
+		for (const [i, label] of ["error", "waits for its parent", "open"].entries()) tags[i].textContent = label;
+		name.append(indent, fold, dot, link, ...tags);
+		const cells = (view === "tree" ? ["kind", "num", "num", "num", "num"] : ["num"]).map((c) => make("span", c, "gridcell"));
+		element.append(name, ...cells);
+		const node = { element, indent, fold, dot, link, text, tags, cells };
+		if (view !== "tree") {
+			node.svg = shape("svg", { viewBox: "0 0 1000 14", preserveAspectRatio: "none", role: "img" });
+			node.bar = node.svg.appendChild(shape("rect", { y: 1, height: 12 }));
+			node.waiting = node.svg.appendChild(shape("rect", { class: "waiting", y: 1, height: 12 }));
+			node.first = node.svg.appendChild(shape("rect", { class: "first", y: 0, width: 3, height: 14 }));
+			element.appendChild(make("span", "axis", "gridcell")).append(node.svg);
+		}
+		return node;
+	}
+
+	function make(name, classes, role) {
 		const node = document.createElement(name);
 		node.className = classes;
-		if (text !== undefined) node.textContent = text;
+		if (role) node.setAttribute("role", role);
 		return node;
 	}
-	function shape(classes, values) {
-		const node = document.createElementNS(svgNS, "rect");
-		node.setAttribute("class", classes);
-		for (const [name, value] of Object.entries(values)) node.setAttribute(name, value);
+	function shape(name, attributes) {
+		const node = document.createElementNS(svgNS, name);
+		set(node, attributes);
 		return node;
 	}
-	function cell(classes, text) {
-		const node = make("span", classes, text);
-		node.setAttribute("role", "gridcell");
-		return node;
+	function set(node, attributes) {
+		for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
 	}
 
-	function build(index, row) {
-		const element = make("div", "row");
-		element.setAttribute("role", "row");
-		element.setAttribute("aria-rowindex", index + 1);
+	// fill shows a row, or that it is still to come.
+	function fill(node, index, row, link) {
+		const { element } = node;
+		node.row = row;
 		element.id = `row-${index}`;
 		element.dataset.index = index;
+		element.setAttribute("aria-rowindex", index + 1);
+		const flags = row ? row[FLAGS] : 0;
+		node.tags.forEach((tag, i) => (tag.hidden = !(flags & (1 << i))));
+		node.fold.hidden = !row || row[BELOW] === 0;
+		node.svg?.toggleAttribute("hidden", !row);
 		if (!row) {
-			element.append(cell("name muted", "…"));
-			return element;
+			delete element.dataset.event;
+			node.text.textContent = "…";
+			node.link.removeAttribute("href");
+			element.removeAttribute("aria-expanded");
+			for (const cell of node.cells) cell.textContent = "";
+			return;
 		}
 		element.dataset.event = row[ID];
 		element.setAttribute("aria-level", row[DEPTH] + 1);
-		element.append(name(index, row, element));
-		if (view === "tree") {
-			element.append(
-				cell("kind", row[TYPE]),
-				cell("num", took(row)),
-				cell("num", row[IN] === null && row[OUT] === null ? "–" : `${short(row[IN])} / ${short(row[OUT])}`),
-				cell("num", row[COST] === null ? "–" : cost(row[COST])),
-				cell(row[ERRORS] ? "num bad" : "num", row[ERRORS] || ""),
-			);
-		} else element.append(cell("num", took(row)), bar(row));
-		return element;
-	}
-
-	function name(index, row, element) {
-		const node = cell("name");
-		const indent = document.createElementNS(svgNS, "svg");
-		indent.setAttribute("class", "indent");
-		indent.setAttribute("width", Math.min(row[DEPTH], 24) * 16 + 20);
-		indent.setAttribute("height", 1);
-		node.append(indent);
+		node.indent.setAttribute("width", Math.min(row[DEPTH], 24) * 16 + 20);
 		if (row[BELOW] > 0) {
 			const isClosed = closed.some(([event]) => event === index);
 			element.setAttribute("aria-expanded", !isClosed);
-			const fold = make("button", "fold", isClosed ? "▸" : "▾");
-			fold.type = "button";
-			fold.tabIndex = -1;
-			fold.setAttribute("aria-label", isClosed ? `Show ${row[BELOW]} events below` : `Hide ${row[BELOW]} events below`);
-			node.append(fold);
+			node.fold.textContent = isClosed ? "▸" : "▾";
+			node.fold.setAttribute("aria-label", `${isClosed ? "Show" : "Hide"} ${row[BELOW]} events below`);
+		} else element.removeAttribute("aria-expanded");
+		node.dot.className = `dot ${row[TYPE]}${flags & failed ? " error" : ""}`;
+		link.searchParams.set("event", row[ID]);
+		node.link.href = link.href;
+		node.text.textContent = nameOf(index, row[NAME]) || "(no name)";
+		const took = flags & unended ? "–" : duration(row[TOOK]);
+		if (view !== "tree") {
+			node.cells[0].textContent = took;
+			draw(node, row);
+			return;
 		}
-		const dot = make("i", `dot ${row[TYPE]}${row[FLAGS] & failed ? " error" : ""}`);
-		dot.setAttribute("aria-hidden", true);
-		const link = make("a", "open");
-		const url = new URL(location.href);
-		url.searchParams.set("event", row[ID]);
-		url.searchParams.delete("from");
-		url.hash = "detail";
-		link.href = url;
-		link.tabIndex = -1;
-		link.append(make("bdi", "", nameOf(index, row[NAME]) || "(no name)"));
-		node.append(dot, link);
-		if (row[FLAGS] & failed) node.append(make("span", "tag bad", "error"));
-		if (row[FLAGS] & orphan) node.append(make("span", "tag", "waits for its parent"));
-		if (row[FLAGS] & unended) node.append(make("span", "tag", "open"));
-		return node;
+		const texts = [
+			row[TYPE],
+			took,
+			row[IN] === null && row[OUT] === null ? "–" : `${short(row[IN])} / ${short(row[OUT])}`,
+			row[COST] === null ? "–" : cost(row[COST]),
+			row[ERRORS] || "",
+		];
+		for (const [i, text] of texts.entries()) node.cells[i].textContent = text;
+		node.cells[4].classList.toggle("bad", row[ERRORS] > 0);
 	}
 
-	function bar(row) {
-		const node = cell("axis");
-		const svg = document.createElementNS(svgNS, "svg");
-		svg.setAttribute("viewBox", "0 0 1000 14");
-		svg.setAttribute("preserveAspectRatio", "none");
-		svg.setAttribute("role", "img");
-		svg.setAttribute("aria-label", `starts at ${duration(row[START])}${row[FIRST] === null ? "" : `, first token after ${duration(row[FIRST])}`}`);
+	// draw shows the time of a row.
+	function draw(node, row) {
+		const flags = row[FLAGS];
 		const x = Math.min((row[START] / span) * 1000, 998);
-		const width = Math.max((row[TOOK] / span) * 1000, 2);
-		svg.append(shape(`bar ${row[TYPE]}${row[FLAGS] & failed ? " error" : ""}${row[FLAGS] & unended ? " unended" : ""}`, { x, y: 1, width, height: 12 }));
-		if (row[FIRST] !== null) {
-			const first = Math.max(((row[START] + row[FIRST]) / span) * 1000, x);
-			svg.append(shape("waiting", { x, y: 1, width: first - x, height: 12 }), shape("first", { x: first, y: 0, width: 3, height: 14 }));
-		}
-		node.append(svg);
-		return node;
+		const classes = `bar ${row[TYPE]}${flags & failed ? " error" : ""}${flags & unended ? " unended" : ""}`;
+		set(node.bar, { class: classes, x, width: Math.max((row[TOOK] / span) * 1000, 2) });
+		const hasFirst = row[FIRST] !== null;
+		node.svg.setAttribute("aria-label", `starts at ${duration(row[START])}${hasFirst ? `, first token after ${duration(row[FIRST])}` : ""}`);
+		const first = hasFirst ? Math.max(((row[START] + row[FIRST]) / span) * 1000, x) : x;
+		set(node.waiting, { x, width: first - x });
+		set(node.first, { x: first, width: hasFirst ? 3 : 0 });
 	}
-
-	const took = (row) => (row[FLAGS] & unended ? "–" : duration(row[TOOK]));
 
 	async function toggle(index, close) {
 		await fetchPage(Math.floor(index / pageSize));
@@ -210,8 +234,7 @@ export function virtual(grid, open) {
 			closed.push([index, row[BELOW]]);
 			closed.sort((a, b) => a[0] - b[0]);
 		}
-		for (const node of shown.values()) node.element.remove();
-		shown = new Map();
+		for (const node of shown.values()) node.row = null; // their places have changed
 		layout();
 	}
 
