@@ -50,6 +50,7 @@ const (
 	maxForm    = 1 << 20 // a form of the page
 	formTime   = 10 * time.Second
 	headerTime = 5 * time.Second
+	bodyTime   = 30 * time.Second
 	idleTime   = 2 * time.Minute
 	pruneEvery = 10 * time.Minute
 	// closeTime is how long requests may take to end when the server is closed.
@@ -124,7 +125,7 @@ func reachable(a net.Addr) string {
 
 func (s *Server) newHTTP(c *config) *http.Server {
 	rejected := new(reject.Record)
-	routes := &api.API{Store: s.store, Spans: ingest.New(s.store), Bodies: &body.Reader{Max: maxBody, Total: maxBodies}, Rejected: rejected}
+	routes := &api.API{Store: s.store, Spans: ingest.New(s.store), Bodies: &body.Reader{Max: maxBody, Total: maxBodies}, Rejected: rejected, ReadTime: bodyTime}
 	mux := http.NewServeMux()
 	routes.Register(mux)
 	mux.HandleFunc("GET "+healthPath, health)

@@ -25,14 +25,12 @@ type API struct {
 	Spans    *ingest.Ingester
 	Bodies   *body.Reader
 	Rejected *reject.Record
+	// ReadTime bounds how long a request may take to come.
+	ReadTime time.Duration
 }
 
-// readTime and writeTime bound how long a request may take to come, and its
-// answer to go.
-const (
-	readTime  = 30 * time.Second
-	writeTime = 60 * time.Second
-)
+// writeTime bounds how long the work on a request, and its answer, may take.
+const writeTime = time.Minute
 
 // Register adds the routes.
 func (a *API) Register(mux *http.ServeMux) {
@@ -69,8 +67,8 @@ type handler func(w http.ResponseWriter, r *http.Request) error
 func (a *API) serve(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		control := http.NewResponseController(w)
-		_ = control.SetReadDeadline(time.Now().Add(readTime))
-		_ = control.SetWriteDeadline(time.Now().Add(readTime + writeTime))
+		_ = control.SetReadDeadline(time.Now().Add(a.ReadTime))
+		_ = control.SetWriteDeadline(time.Now().Add(a.ReadTime + writeTime))
 		if err := h(w, r); err != nil {
 			a.Reject(w, r, err)
 		}

@@ -83,7 +83,7 @@ func TestLimitIsIncluded(t *testing.T) {
 }
 
 func TestRefused(t *testing.T) {
-	bomb := bytes.Repeat([]byte{0}, 64*mib)
+	bomb := bytes.Repeat([]byte{0}, 8*mib)
 	short := gzipped(t, []byte("hello"))
 	for name, c := range map[string]struct {
 		encoding string
