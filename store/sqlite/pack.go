@@ -73,27 +73,43 @@ func (p *packer) measures(m *store.Measures) {
 	}
 }
 
-// unpacker reads what a packer wrote. After the first thing that is missing,
-// all is zero.
+// unpacker reads what a packer wrote. What is missing is zero.
 type unpacker struct {
 	b      []byte
 	broken bool
 	bits   uint16
 }
 
+// take returns the next n bytes, or none where there are fewer.
 func (u *unpacker) take(n int) []byte {
-	if len(u.b) < n {
+	if n < 0 || len(u.b) < n { // an int may have 32 bits
 		u.broken = true
-		return make([]byte, n)
+		return nil
 	}
 	part := u.b[:n]
 	u.b = u.b[n:]
 	return part
 }
 
-func (u *unpacker) uint64() uint64 { return binary.LittleEndian.Uint64(u.take(8)) }
+func (u *unpacker) uint64() uint64 {
+	if b := u.take(8); b != nil {
+		return binary.LittleEndian.Uint64(b)
+	}
+	return 0
+}
 
-func (u *unpacker) readBits() { u.bits = binary.LittleEndian.Uint16(u.take(2)) }
+func (u *unpacker) readBits() {
+	if b := u.take(2); b != nil {
+		u.bits = binary.LittleEndian.Uint16(b)
+	}
+}
+
+func (u *unpacker) text() []byte {
+	if b := u.take(4); b != nil {
+		return u.take(int(binary.LittleEndian.Uint32(b)))
+	}
+	return nil
+}
 
 func (u *unpacker) float(bit uint16) (v honeyhive.Optional[float64]) {
 	if u.bits&bit != 0 {
@@ -163,7 +179,7 @@ func unpackRow(b []byte, n names) (store.EventRow, error) {
 	copy(r.Parent[:], u.take(16))
 	r.Bytes = int64(u.uint64())
 	for _, s := range [...]*string{&r.Type, &r.Name, &r.Model, &r.Error} {
-		*s = n.get(u.take(int(binary.LittleEndian.Uint32(u.take(4)))))
+		*s = n.get(u.text())
 	}
 	return r, u.err("row of an event")
 }
@@ -205,8 +221,8 @@ func unpackSample(b []byte) (sample, error) {
 		in: u.integer(bitTokensIn), out: u.integer(bitTokensOut), cost: u.integer(bitCost),
 		moment: math.Float64frombits(u.uint64()), events: int64(u.uint64()),
 	}
-	if i := int(u.take(1)[0]); i < len(statuses) {
-		s.status = statuses[i]
+	if b := u.take(1); b != nil && int(b[0]) < len(statuses) {
+		s.status = statuses[b[0]]
 	}
 	return s, u.err("sample of a plot")
 }
