@@ -136,11 +136,11 @@ func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 // TestSlowHeaders are not waited for.
 func TestSlowHeaders(t *testing.T) {
-	s := start(t)
-	if s.http.ReadHeaderTimeout != headerTime || s.http.MaxHeaderBytes != maxHeaders {
+	usual := start(t)
+	if usual.http.ReadHeaderTimeout != headerTime || usual.http.MaxHeaderBytes != maxHeaders {
 		t.Error("headers are not bounded")
 	}
-	s.http.ReadHeaderTimeout = 50 * time.Millisecond // read for each connection
+	s := start(t, optionFunc(func(c *config) { c.headers = 50 * time.Millisecond }))
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.URL(), "http://"))
 	if err != nil {
 		t.Fatal(err)

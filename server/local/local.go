@@ -145,7 +145,7 @@ func (s *Server) newHTTP(c *config) *http.Server {
 		Token: c.token, Hosts: c.hosts, AnyAddress: !loopback(host), Open: []string{healthPath}, Rejected: rejected, Answer: api.Answer,
 	}
 	return &http.Server{
-		Handler: g.Wrap(mux), ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeaders,
+		Handler: g.Wrap(mux), ReadHeaderTimeout: c.headers, IdleTimeout: idleTime, MaxHeaderBytes: maxHeaders,
 		ErrorLog: log.New(slogWriter{c.log}, "", 0),
 	}
 }

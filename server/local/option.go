@@ -28,6 +28,7 @@ type config struct {
 	hosts    []string
 	maxAge   time.Duration
 	maxBytes int64
+	headers  time.Duration // that those of a request may take
 	log      *slog.Logger
 	problems []error
 }
@@ -78,7 +79,7 @@ func WithRetention(maxAge time.Duration, maxBytes int64) Option {
 func WithLog(log *slog.Logger) Option { return optionFunc(func(c *config) { c.log = log }) }
 
 func newConfig(options []Option) (*config, error) {
-	c := &config{address: DefaultAddress}
+	c := &config{address: DefaultAddress, headers: headerTime}
 	for _, o := range options {
 		o.apply(c)
 	}
