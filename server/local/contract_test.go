@@ -3,6 +3,7 @@ package local
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -237,6 +238,13 @@ func TestExport(t *testing.T) {
 		if have := strings.Join(names, " "); have != c.want {
 			t.Errorf("%s: %q", name, have)
 		}
+	}
+	query := url.Values{"filters": {`[{"field":"event_type","operator":"is","value":"model"}]`}, "limit": {"10"}, "projections": {`["event_name"]`}, "project": {"p"}}
+	if _, got := send(t, http.MethodGet, s.URL()+"/events?"+query.Encode(), "", nil); got != `{"events":[{"event_name":"two"}],"totalEvents":1}` {
+		t.Error(got)
+	}
+	if status, got := send(t, http.MethodGet, s.URL()+"/v1/events?filters=x", "", nil); status != http.StatusBadRequest || !strings.Contains(got, "filters: ") {
+		t.Error(status, got)
 	}
 	if got := post(t, s.URL()+"/v1/events/export", `{"filters":[{"field":"event_name","operator":"is","value":"one"}],"projections":["event_id","none"]}`); got != `{"events":[{"event_id":"`+eventID+`"}],"totalEvents":1}` {
 		t.Error(got)

@@ -52,6 +52,8 @@ func (a *API) Register(mux *http.ServeMux) {
 		"POST /events/export":                 a.json(a.export),
 		"POST /v1/events/export":              a.json(a.export),
 
+		"GET /events":              a.query,
+		"GET /v1/events":           a.query,
 		"GET /session/{id}":        a.getSession,
 		"GET /v1/sessions/{id}":    a.getTree,
 		"GET /v1/events/{id}":      a.getTree,

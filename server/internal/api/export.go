@@ -43,6 +43,24 @@ const (
 	maxEvents     = 7500
 )
 
+// query is export for a query in the address, whose parameters are JSON.
+func (a *API) query(w http.ResponseWriter, r *http.Request) error {
+	var o honeyhive.Object
+	for _, name := range []string{"project", "filters", "dateRange", "projections", "limit", "page"} {
+		text := r.URL.Query().Get(name)
+		switch parsed, err := rawjson.Parse(text); {
+		case text == "":
+		case name == "project":
+			o, _ = o.With(name, text)
+		case err != nil:
+			return reject.Errorf(http.StatusBadRequest, "%s: %v", name, err)
+		default:
+			o, _ = o.With(name, json.RawMessage(parsed))
+		}
+	}
+	return a.export(w, r, []byte(honeyhive.EmptyObject().Merge(o).JSONText()))
+}
+
 // export answers with a page of events, newest sessions first.
 func (a *API) export(w http.ResponseWriter, r *http.Request, body []byte) error {
 	q, err := readExport(body)
