@@ -25,8 +25,11 @@ type Filter struct {
 	Feedback honeyhive.Optional[bool]
 	// Text asks for words in the names, errors and content of the session or one
 	// of its events: all words in the same record, in any order; a word with a *
-	// at its end is the beginning of one; what stands in double quotes is a phrase. Case and
-	// accents do not matter. There is no other syntax and no invalid text.
+	// at its end is the beginning of one; what stands in double quotes is a
+	// phrase. Case and
+	// accents do not matter, and a character of a script without spaces is a word.
+	// There is no other syntax and no invalid text; one without a letter or digit
+	// does not limit.
 	Text string
 }
 

@@ -202,7 +202,8 @@ type Change struct {
 // Retention is what may stay. Zero values do not limit.
 type Retention struct {
 	// MaxAge is since the last sign of a session: its start or end, or the end of
-	// one of its events, whichever is last.
+	// one of its events, whichever is last; when it was received where none is
+	// known. Updates that have waited as long for their target go too.
 	MaxAge time.Duration
 	// MaxBytes bounds [Info.Bytes]. The sessions with the oldest last sign go
 	// first.

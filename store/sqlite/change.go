@@ -163,21 +163,27 @@ func (s *Store) Prune(ctx context.Context, r store.Retention) (store.Pruned, err
 // prune deletes some of the oldest sessions that are too many.
 func (w *writer) prune(now time.Time, r store.Retention) (store.Pruned, error) {
 	var p store.Pruned
+	oldest := now.Add(-r.MaxAge)
+	if r.MaxAge > 0 {
+		if err := w.exec(`DELETE FROM record WHERE kind = 0 AND received < ?`, oldest.UnixNano()); err != nil {
+			return p, err
+		}
+	}
 	for p.Sessions < pruneAtOnce {
 		used, err := w.used()
 		if err != nil {
 			return p, err
 		}
-		var oldest []byte
+		var id []byte
 		var last float64
-		if err := w.scan(`SELECT ifnull(max(id), x''), ifnull(max(last_sign), 0) FROM (SELECT id, last_sign FROM session ORDER BY last_sign, id LIMIT 1)`, nil, &oldest, &last); err != nil {
+		if err := w.scan(`SELECT ifnull(max(id), x''), ifnull(max(last_sign), 0) FROM (SELECT id, last_sign FROM session ORDER BY last_sign, id LIMIT 1)`, nil, &id, &last); err != nil {
 			return p, err
 		}
-		old := r.MaxAge > 0 && last < milliseconds(now.Add(-r.MaxAge))
-		if len(oldest) == 0 || !old && (r.MaxBytes <= 0 || used <= r.MaxBytes) {
+		old := r.MaxAge > 0 && last < milliseconds(oldest)
+		if len(id) == 0 || !old && (r.MaxBytes <= 0 || used <= r.MaxBytes) {
 			break
 		}
-		n, err := w.deleteSession(honeyhive.UUID(oldest))
+		n, err := w.deleteSession(honeyhive.UUID(id))
 		if err != nil {
 			return p, err
 		}

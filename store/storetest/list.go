@@ -402,12 +402,14 @@ func testPrune(t *testing.T, open Opener) {
 	old(4, 100*time.Hour, ``)
 	f.write(store.Write{Event: event(t, 11, 4, 4, fmt.Sprintf(`"event_type":"tool","start_time":%d`, now.UnixMilli()))})
 	f.write(store.Write{Session: session(t, 5, ``), At: now}, store.Write{Event: event(t, 12, 1, 1, `"event_type":"tool"`), At: now})
+	f.write(store.Write{Update: update(t, 13, ``), At: now}, store.Write{Update: update(t, 14, ``), At: now.Add(-51 * time.Hour)})
 	none, err := f.Prune(t.Context(), store.Retention{})
 	f.check(err)
 	f.equal(none, store.Pruned{}, "without limits")
 	got, err := f.Prune(t.Context(), store.Retention{MaxAge: 50 * time.Hour})
 	f.check(err)
 	f.equal(got, store.Pruned{Sessions: 1, Events: 1}, "by age")
+	f.equal(f.info().Waiting, int64(1), "waiting updates")
 	var left []int
 	for _, r := range f.all() {
 		left = append(left, numbers([]store.SessionRow{r})...)
