@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
-	"sync"
+	"time"
 
 	"github.com/sessionspan/sessionspan/server/internal/reject"
 	"github.com/sessionspan/sessionspan/store"
@@ -24,8 +24,12 @@ type listView struct {
 	First     bool // the first page
 	Rows      []store.SessionRow
 	Next      string // address of the next page
-	Summary   store.Summary
+	// Summary and Histogram are of all sessions that the filters let through.
+	// Where these are so many that the list would wait for them, Late is the
+	// address that does wait.
+	Summary   *store.Summary
 	Histogram *histogram
+	Late      string
 	// Empty is set where the store holds no session.
 	Empty *emptyView
 
@@ -90,21 +94,25 @@ func (p *page) list(w http.ResponseWriter, r *http.Request) error {
 		v.Empty = p.empty(r)
 		return p.render(w, http.StatusOK, "list.html", v)
 	}
-	var wait sync.WaitGroup
-	var sums error
-	wait.Go(func() { sums = v.sums(ctx, p.Store) })
+	wait := given.Get("sums") == "wait"
+	sums := p.sum(ctx, q, wait)
 	page, err := p.Store.Sessions(ctx, store.SessionQuery{
 		Filter: q.filter, Sort: store.Sort(v.Sort), Ascending: v.Ascending, After: after, Limit: pageSize,
 	})
-	wait.Wait()
+	sum := sums()
 	if err != nil && after != "" && ctx.Err() == nil {
 		return badRequest("The key of the page (%s) is none of this list: %s", line(after, 80), line(err.Error(), 200))
 	}
 	if err != nil {
 		return err
 	}
-	if sums != nil {
-		return sums
+	if sum.err != nil {
+		return sum.err
+	}
+	if sum.late {
+		v.Late = q.URL("sums", "wait", "sort", q.Get("sort"), "dir", q.Get("dir"), "after", after)
+	} else {
+		v.Summary, v.Histogram = &sum.series.Total, newHistogram(q, sum.series.Points)
 	}
 	v.Rows = page.Sessions
 	if page.Next != "" {
@@ -116,14 +124,47 @@ func (p *page) list(w http.ResponseWriter, r *http.Request) error {
 // bars is how many bars the histogram of the list has.
 const bars = 72
 
-func (v *listView) sums(ctx context.Context, s store.Store) error {
-	series, err := s.Aggregate(ctx, v.filter, store.Grouping{Buckets: bars})
-	if err != nil || len(series) == 0 {
-		return err
+// sumsWait is how long the list waits for its sums once it has its rows.
+const sumsWait = 40 * time.Millisecond
+
+// summed is what the sums of a list came to.
+type summed struct {
+	series store.Series
+	err    error
+	late   bool
+}
+
+// sum begins to sum up the sessions that the filters let through. What it
+// returns waits for the result, and must be called.
+func (p *page) sum(ctx context.Context, q *query, patient bool) func() summed {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan summed, 1)
+	go func() {
+		list, err := p.Store.Aggregate(ctx, q.filter, store.Grouping{Buckets: bars})
+		result := summed{err: err}
+		if len(list) > 0 {
+			result.series = list[0]
+		}
+		done <- result
+	}()
+	return func() summed {
+		defer cancel()
+		if patient {
+			return <-done
+		}
+		enough := time.NewTimer(p.sumsWait)
+		defer enough.Stop()
+		select {
+		case result := <-done:
+			return result
+		case <-enough.C:
+		}
+		cancel()
+		if result := <-done; result.err == nil {
+			return result
+		}
+		return summed{late: true}
 	}
-	v.Summary = series[0].Total
-	v.Histogram = newHistogram(v.query, series[0].Points)
-	return nil
 }
 
 func (p *page) empty(r *http.Request) *emptyView {

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -217,4 +218,36 @@ func TestInsightsDrawWhatThereIs(t *testing.T) {
 	page.id("by-model").has(t, "model-0 2", "model-1 2")
 	page.id("by-source").has(t, "production 2", "50 %", "staging 2")
 	s.get("/insights?source=production&since=1h").id("figures").has(t, "Sessions 2")
+}
+
+// slowStore needs until the end of the request to sum up.
+type slowStore struct{ store.Store }
+
+func (s slowStore) Aggregate(ctx context.Context, f store.Filter, g store.Grouping) ([]store.Series, error) {
+	if ctx.Value(patient{}) != nil {
+		return s.Store.Aggregate(ctx, f, g)
+	}
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+type patient struct{}
+
+func TestTheListDoesNotWaitForItsSums(t *testing.T) {
+	s := newSite(t, shopSessions(t)...)
+	s.handler = New(Config{Store: slowStore{s.store}})
+	page := s.get("/?source=staging&sort=name&dir=asc")
+	if got := names(page); !slices.Equal(got, []string{"first", "fourth"}) {
+		t.Errorf("got %q", got)
+	}
+	r := httptest.NewRequest(http.MethodGet, page.id("late").attr("href"), nil)
+	w := s.do(r.WithContext(context.WithValue(r.Context(), patient{}, true)))
+	whole := parse(t, w.Body.String())
+	whole.id("figures").has(t, "Sessions 2")
+	if diff := cmp.Diff(names(page), names(whole)); diff != "" {
+		t.Error(diff)
+	}
+	if next := whole.all(func(n element) bool { return strings.Contains(n.attr("href"), "sums=") }); len(next) != 0 {
+		t.Errorf("%d links wait too", len(next))
+	}
 }

@@ -47,6 +47,7 @@ type page struct {
 	Config
 	templates map[string]*template.Template
 	trees     trees
+	sumsWait  time.Duration
 }
 
 // SessionPath returns the path of the page of a session.
@@ -55,11 +56,13 @@ func SessionPath(id string) string { return "/s/" + id }
 // New returns the handler of the page: of /, /s/…, /insights, /facets,
 // /feedback, /demo, /theme, /leave and /assets/…. What changes it learns from
 // the stream that package live serves at /api/stream.
-func New(c Config) http.Handler {
+func New(c Config) http.Handler { return newPage(c, sumsWait) }
+
+func newPage(c Config, sumsWait time.Duration) http.Handler {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	p := &page{Config: c, templates: parseTemplates()}
+	p := &page{Config: c, templates: parseTemplates(), sumsWait: sumsWait}
 	return p.handler()
 }
 

@@ -157,7 +157,7 @@ func (q *query) Problems() []string { return q.problems }
 // Filtered reports whether anything limits the list.
 func (q *query) Filtered() bool {
 	for name := range q.values {
-		if !slices.Contains([]string{"sort", "dir", "paused", "after"}, name) {
+		if !slices.Contains([]string{"sort", "dir", "paused"}, name) {
 			return true
 		}
 	}

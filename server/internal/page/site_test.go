@@ -44,9 +44,9 @@ func newSite(t *testing.T, writes ...store.Write) *site {
 	})
 	s := &site{t: t, store: kept, rejected: new(reject.Record)}
 	var calls atomic.Int64
-	s.handler = New(Config{Store: kept, Rejected: s.rejected, Now: func() time.Time {
+	s.handler = newPage(Config{Store: kept, Rejected: s.rejected, Now: func() time.Time {
 		return testNow.Add(time.Duration(calls.Add(1)) * time.Millisecond)
-	}})
+	}}, time.Minute) // a busy machine changes no page
 	s.write(writes...)
 	return s
 }

@@ -5,7 +5,7 @@ import { say } from "./fetch.mjs";
 async function copy(button, read) {
 	const label = button.textContent;
 	try {
-		await navigator.clipboard.writeText(await read());
+		await write(await read());
 		button.textContent = "Copied";
 		say("Copied");
 	} catch {
@@ -13,6 +13,20 @@ async function copy(button, read) {
 		say("The browser did not allow it");
 	}
 	setTimeout(() => (button.textContent = label), 1500);
+}
+
+// write puts a text into the clipboard. A page that came by plain HTTP from
+// another machine has only the old way.
+async function write(value) {
+	if (navigator.clipboard) return navigator.clipboard.writeText(value);
+	const field = document.createElement("textarea");
+	field.value = value;
+	field.className = "visually-hidden";
+	document.body.append(field);
+	field.select();
+	const copied = document.execCommand("copy");
+	field.remove();
+	if (!copied) throw new Error("not copied");
 }
 
 async function text(url) {

@@ -10,6 +10,7 @@ export function list() {
 	brush();
 	suggestions();
 	cursor();
+	if (document.getElementById("late")) sums();
 	onKey("n", () => follow("#new:not([hidden])"));
 }
 
@@ -79,8 +80,8 @@ function merge(next) {
 		else replace(next, "rejected");
 		return;
 	}
-	replace(next, "figures");
-	if (!document.querySelector("#histogram[data-busy]") && replace(next, "histogram")) brush();
+	if (next.getElementById("late")) sums();
+	else showSums(next);
 	const fresh = [];
 	for (const row of rows(next)) {
 		const old = document.getElementById(row.id);
@@ -104,6 +105,28 @@ function merge(next) {
 	say(`${count} new sessions`);
 }
 
+function showSums(next) {
+	replace(next, "figures");
+	if (!document.querySelector("#histogram[data-busy]") && replace(next, "histogram")) brush();
+}
+
+let summing = false;
+
+// sums asks for the sums that the list did not wait for.
+async function sums() {
+	if (summing) return;
+	summing = true;
+	const url = new URL(location.href);
+	url.searchParams.set("sums", "wait");
+	try {
+		showSums(await load(url.href));
+	} catch {
+		// They come with the next change.
+	}
+	// Of many sessions they take a while: not without a pause.
+	setTimeout(() => (summing = false), 5000);
+}
+
 function showNew() {
 	const known = new Set(rows(document).map((r) => r.id));
 	const body = document.getElementById("sessions").tBodies[0];
@@ -123,7 +146,7 @@ function showNew() {
 // brush lets the reader choose a range of time by dragging.
 function brush() {
 	const figure = document.getElementById("histogram");
-	if (!figure) return;
+	if (!figure?.dataset.path) return;
 	const svg = figure.querySelector("svg");
 	const mark = document.getElementById("brush");
 	const { from, to, path } = figure.dataset;

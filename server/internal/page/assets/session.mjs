@@ -64,6 +64,12 @@ async function show(url) {
 	detail.replaceChildren(...[...next.childNodes].map((n) => document.importNode(n, true)));
 	detail.scrollTop = 0;
 	document.getElementById("split").classList.toggle("open", Boolean(id));
+	for (const tab of document.querySelectorAll(".tabs a[data-view]")) {
+		const to = new URL(tab.href);
+		if (id) to.searchParams.set("event", id);
+		else to.searchParams.delete("event");
+		tab.href = to;
+	}
 	if (id && matchMedia("(max-width: 1000px)").matches) detail.scrollIntoView();
 	rows?.layout();
 	const title = detail.querySelector("h2");
