@@ -99,7 +99,8 @@ type Store interface {
 
 	// Delete removes sessions with their events, and the updates that wait for
 	// them. Ids that are not known are passed over. What arrives for them later
-	// is taken as if it were new.
+	// is taken as if it were new. A session goes as a whole: writes wait while
+	// one with very many events does.
 	Delete(ctx context.Context, sessions ...honeyhive.UUID) error
 	// Prune deletes the oldest sessions until what a [Retention] allows is left.
 	Prune(ctx context.Context, r Retention) (Pruned, error)
