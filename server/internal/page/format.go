@@ -86,8 +86,10 @@ func cost(v float64) string {
 	switch abs := math.Abs(v); {
 	case abs == 0:
 		return "0"
+	case abs >= 100 && abs < 1e15:
+		return grouped(int64(math.Round(v)))
 	case abs >= 100:
-		return strconv.FormatFloat(v, 'f', 0, 64)
+		return strconv.FormatFloat(v, 'g', 4, 64)
 	case abs >= 1:
 		return strconv.FormatFloat(v, 'f', 2, 64)
 	default:

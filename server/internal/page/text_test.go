@@ -50,7 +50,7 @@ func TestNumbersReadWell(t *testing.T) {
 		"0": grouped(0), "999": grouped(999), "1,000": grouped(1000), "1,234,567": grouped(1234567), "−1,234": grouped(-1234),
 		"9,999": short(9999), "10k": short(10_000), "1.2M": short(1_234_567), "3G": short(3e9),
 		"12 B": size(12), "4 kB": size(4000), "5.2 MB": size(5_242_880), "2 GB": size(2e9),
-		"0.00123": cost(0.00123), "1.50": cost(1.5), "123": cost(123.4),
+		"0.00123": cost(0.00123), "1.50": cost(1.5), "123": cost(123.4), "12,346": cost(12345.6), "1e+20": cost(1e20),
 		"33.3 %": percent(1, 3), "9999-12-31 23:59:59.999": stamp(1e300), "1970-01-01 00:00:00.000": stamp(0),
 		"– / 5": tokens(honeyhive.Optional[int64]{}, honeyhive.Some(int64(5))),
 	} {

@@ -344,4 +344,4 @@ function short(n) {
 }
 
 const trim = (s) => s.replace(/\.?0+$/, "");
-const cost = (v) => (v === 0 ? "0" : v >= 100 ? v.toFixed(0) : v >= 1 ? v.toFixed(2) : trim(v.toFixed(5)));
+const cost = (v) => (v === 0 ? "0" : v >= 100 ? Math.round(v).toLocaleString("en") : v >= 1 ? v.toFixed(2) : trim(v.toFixed(5)));
