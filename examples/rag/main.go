@@ -1,9 +1,11 @@
 // Command rag answers a question from documents and traces how: it retrieves with
 // a full-text index, answers with a model or, where none is set up, with
 // sentences from the documents, and delivers the session to wherever the
-// environment says.
+// environment says. Where it says nothing, the session goes to the local server
+// that runs, or to one in this process, which then serves its page until Ctrl-C.
 //
 //	go run ./examples/rag
+//	go run ./examples/rag -once
 //	go run ./examples/rag -docs ~/notes "Who is on call in May?"
 //	OPENAI_API_KEY=… HH_API_KEY=… go run ./examples/rag "How do I parse a URL?"
 //	go run ./examples/rag -json | jq .inputs
@@ -24,6 +26,7 @@ import (
 
 	"github.com/sessionspan/sessionspan"
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/server/local"
 )
 
 func main() {
@@ -47,6 +50,8 @@ type options struct {
 	most     int
 	json     bool
 	user     string
+	server   string
+	once     bool
 	question string
 }
 
@@ -58,12 +63,14 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		fmt.Fprintf(stderr, "usage: rag [flags] [question]\n\nThe default question is %q.\n\n", defaultQuestion)
 		flags.PrintDefaults()
 		fmt.Fprint(stderr, "\nOPENAI_API_KEY or OPENAI_BASE_URL: answer with a model (OPENAI_MODEL names it)\n"+
-			"HH_API_KEY, HH_API_URL, OTEL_EXPORTER_OTLP_ENDPOINT: deliver the session there\n")
+			"HH_API_KEY, HH_API_URL, OTEL_EXPORTER_OTLP_ENDPOINT: deliver the session there,\nrather than to the local server\n")
 	}
 	flags.StringVar(&o.docs, "docs", "", "`folder` of texts to search (default: the package documentation of Go)")
 	flags.IntVar(&o.most, "k", 4, "`number` of documents to retrieve")
 	flags.BoolVar(&o.json, "json", false, "print the payload of the session and nothing else")
 	flags.StringVar(&o.user, "user", "", "`id` of the user, for user_properties")
+	flags.StringVar(&o.server, "server", local.DefaultAddress, "`address` of the local server, which is started where none runs")
+	flags.BoolVar(&o.once, "once", false, "end at once, without serving the page of the session")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -82,11 +89,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	if err != nil {
 		return err
 	}
+	to, err := destination(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, to.close()) }()
 	var payloads bytes.Buffer // beside what the environment asks for
-	tracer, err := sessionspan.New(
+	tracer, err := sessionspan.New(append(to.options,
 		sessionspan.WithProject(envOr("HH_PROJECT", "sessionspan examples")),
 		sessionspan.WithSource(envOr("HH_SOURCE", "playground")),
-		sessionspan.WithWriter(&payloads))
+		sessionspan.WithWriter(&payloads))...)
 	if err != nil {
 		return err
 	}
@@ -104,10 +116,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		return err
 	}
 	if o.json {
-		_, err = fmt.Fprintln(stdout, session)
-		return errors.Join(err, undelivered)
+		return errors.Join(printJSON(stdout, session), undelivered)
 	}
-	return errors.Join(show(stdout, o, result, session, tracer), undelivered)
+	if err := errors.Join(show(stdout, o, result, session, tracer), undelivered); err != nil {
+		return err
+	}
+	return to.serve(ctx, stdout, session.SessionID.Or(""))
 }
 
 func envOr(name, otherwise string) string {
@@ -191,46 +205,52 @@ func selectDocuments(_ context.Context, found []sessionspan.Document) ([]session
 	return chosen, nil
 }
 
-// payload returns the session's line of JSON, indented.
-func payload(lines []byte) (string, error) {
+// payload returns the payload of the session among the lines.
+func payload(lines []byte) (*honeyhive.SessionStartRequest, error) {
 	for line := range bytes.Lines(lines) {
 		var l struct {
 			Session *honeyhive.SessionStartRequest `json:"session"`
 		}
 		if err := json.Unmarshal(line, &l); err != nil {
-			return "", fmt.Errorf("read the payload: %w", err)
+			return nil, fmt.Errorf("read the payload: %w", err)
 		}
 		if l.Session == nil {
 			continue
 		}
 		if err := l.Session.Validate(); err != nil {
-			return "", fmt.Errorf("check the payload: %w", err)
+			return nil, fmt.Errorf("check the payload: %w", err)
 		}
-		var out bytes.Buffer
-		if err := json.Indent(&out, l.Session.AppendJSON(nil), "", "  "); err != nil {
-			return "", err
-		}
-		return out.String(), nil
+		return l.Session, nil
 	}
-	return "", errors.New("the session is not sampled (see OTEL_TRACES_SAMPLER)")
+	return nil, errors.New("the session is not sampled (see OTEL_TRACES_SAMPLER)")
 }
 
-func show(w io.Writer, o options, r result, session string, tracer *sessionspan.Tracer) error {
+// printJSON prints a payload, indented.
+func printJSON(w io.Writer, session *honeyhive.SessionStartRequest) error {
+	var out bytes.Buffer
+	if err := json.Indent(&out, session.AppendJSON(nil), "", "  "); err != nil {
+		return err
+	}
+	out.WriteByte('\n')
+	_, err := out.WriteTo(w)
+	return err
+}
+
+func show(w io.Writer, o options, r result, session *honeyhive.SessionStartRequest, tracer *sessionspan.Tracer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Question: %s\n\nAnswer (%s):\n\n%s\n\nDocuments, by score:\n\n", o.question, r.how, indent(r.answer))
 	for i, d := range r.documents {
 		fmt.Fprintf(&b, "  %d. %6.3f  %s\n", i+1, d.Score, d.ID)
 	}
-	fmt.Fprintf(&b, "\nPayload of the session:\n\n%s\n\n", session)
-	delivered := false
+	b.WriteString("\nPayload of the session:\n\n")
+	if err := printJSON(&b, session); err != nil {
+		return err
+	}
+	b.WriteByte('\n')
 	for _, s := range tracer.Stats() {
 		if s.Destination != "lines" {
-			delivered = true
 			fmt.Fprintf(&b, "Delivered to %s: %d of %d records.\n", s.Destination, s.Delivered, s.Created)
 		}
-	}
-	if !delivered {
-		b.WriteString("Delivered nowhere: set HH_API_KEY, HH_API_URL or OTEL_EXPORTER_OTLP_ENDPOINT to send the session and its events.\n")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

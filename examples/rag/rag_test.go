@@ -142,7 +142,7 @@ func TestAnswer(t *testing.T) {
 // TestJSON prints the payload and nothing else.
 func TestJSON(t *testing.T) {
 	var out strings.Builder
-	if err := run(t.Context(), []string{"-json", "-docs", library(t), "What is a heron?"}, &out, io.Discard); err != nil {
+	if err := run(t.Context(), []string{"-json", "-server", "127.0.0.1:0", "-docs", library(t), "What is a heron?"}, &out, io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	var s honeyhive.SessionStartRequest
@@ -224,11 +224,12 @@ func TestDefaultDocuments(t *testing.T) {
 	if testing.Short() {
 		t.Skip("indexes thousands of documents")
 	}
+	t.Setenv("XDG_DATA_HOME", t.TempDir())
 	var out strings.Builder
-	if err := run(t.Context(), nil, &out, io.Discard); err != nil {
+	if err := run(t.Context(), []string{"-once", "-server", "127.0.0.1:0"}, &out, io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{defaultQuestion, "context", "canceled", "Delivered nowhere"} {
+	for _, want := range []string{defaultQuestion, "context", "canceled", "5 of 5 records", "/s/"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, out.String())
 		}
@@ -236,6 +237,7 @@ func TestDefaultDocuments(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
+	newAPI(t)
 	for name, args := range map[string][]string{
 		"no folder": {"-docs", filepath.Join(t.TempDir(), "none")}, "no text": {"-docs", t.TempDir()}, "no documents": {"-k", "0"}, "unknown flag": {"-x"},
 	} {
@@ -255,6 +257,7 @@ func TestErrors(t *testing.T) {
 }
 
 func TestNothingFits(t *testing.T) {
+	newAPI(t)
 	var out strings.Builder
 	if err := run(t.Context(), []string{"-docs", library(t), "zzzzqqq"}, &out, io.Discard); err != nil {
 		t.Fatal(err)

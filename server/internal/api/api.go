@@ -1,0 +1,240 @@
+// Package api serves the HTTP API of the contract, and OTLP/HTTP, on a store:
+// what clients of HoneyHive and of OpenTelemetry send, and what they read back.
+package api
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/sessionspan/sessionspan/internal/rawjson"
+	"github.com/sessionspan/sessionspan/server/internal/body"
+	"github.com/sessionspan/sessionspan/server/internal/ingest"
+	"github.com/sessionspan/sessionspan/server/internal/reject"
+	"github.com/sessionspan/sessionspan/server/internal/traces"
+	"github.com/sessionspan/sessionspan/store"
+)
+
+// API holds what the routes work on.
+type API struct {
+	Store    store.Store
+	Spans    *ingest.Ingester
+	Bodies   *body.Reader
+	Rejected *reject.Record
+	// ReadTime bounds how long a request may take to come.
+	ReadTime time.Duration
+}
+
+// writeTime bounds how long the work on a request, and its answer, may take.
+const writeTime = time.Minute
+
+// Register adds the routes.
+func (a *API) Register(mux *http.ServeMux) {
+	for pattern, handler := range map[string]handler{
+		"POST /v1/traces":               a.traces,
+		"POST /opentelemetry/v1/traces": a.traces,
+
+		"POST /session/start":                 a.json(a.startSession),
+		"POST /v1/sessions":                   a.json(a.startSession),
+		"POST /events":                        a.json(a.createEvent),
+		"POST /v1/events":                     a.json(a.createEvent),
+		"POST /events/batch":                  a.json(a.createEvents),
+		"POST /v1/events/batch":               a.json(a.createEvents),
+		"POST /v1/sessions/{id}/events/batch": a.json(a.createEvents),
+		"POST /events/model":                  a.json(a.createModelEvent),
+		"POST /events/model/batch":            a.json(a.createModelEvents),
+		"PUT /events":                         a.json(a.update),
+		"PUT /v1/events/{id}":                 a.json(a.update),
+		"POST /events/export":                 a.json(a.export),
+		"POST /v1/events/export":              a.json(a.export),
+
+		"GET /events":              a.query,
+		"GET /v1/events":           a.query,
+		"GET /session/{id}":        a.getSession,
+		"GET /v1/sessions/{id}":    a.getTree,
+		"GET /v1/events/{id}":      a.getTree,
+		"DELETE /v1/sessions/{id}": a.deleteSession,
+	} {
+		mux.Handle(pattern, a.serve(handler))
+	}
+}
+
+// handler answers a request, or returns why it does not.
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+func (a *API) serve(h handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		control := http.NewResponseController(w)
+		_ = control.SetReadDeadline(time.Now().Add(a.ReadTime))
+		_ = control.SetWriteDeadline(time.Now().Add(a.ReadTime + writeTime))
+		if err := h(w, r); err != nil {
+			a.Reject(w, r, err)
+		}
+	})
+}
+
+// Reject answers with the reason, and keeps it.
+func (a *API) Reject(w http.ResponseWriter, r *http.Request, err error) {
+	reason := reject.As(err)
+	a.Rejected.Add(r, reason)
+	Answer(w, r, reason)
+}
+
+// Answer writes why a request is turned down, in the form of its route.
+func Answer(w http.ResponseWriter, r *http.Request, e *reject.Error) {
+	reason := reject.Bounded(e.Reason)
+	if e.Status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "1")
+	}
+	if e.Status == http.StatusRequestTimeout || e.Status == http.StatusRequestEntityTooLarge {
+		w.Header().Set("Connection", "close") // the rest of the body is not worth reading
+	}
+	mediaType := contentType(r)
+	switch {
+	case !strings.HasSuffix(r.URL.Path, "/v1/traces"):
+		body := append(rawjson.AppendString([]byte(`{"success":false,"error":`), reason), '}')
+		write(w, e.Status, jsonType, body)
+	case mediaType == jsonType:
+		write(w, e.Status, jsonType, traces.JSONStatus(grpcCode(e.Status), reason))
+	case mediaType == protoType || mediaType == protoType2:
+		write(w, e.Status, protoType, traces.ProtoStatus(grpcCode(e.Status), reason))
+	default:
+		write(w, e.Status, "text/plain; charset=utf-8", []byte(reason+"\n"))
+	}
+}
+
+// grpcCode returns the code of gRPC that a status stands for.
+func grpcCode(status int) int {
+	switch status {
+	case http.StatusUnauthorized:
+		return 16 // UNAUTHENTICATED
+	case http.StatusForbidden:
+		return 7 // PERMISSION_DENIED
+	case http.StatusRequestTimeout:
+		return 4 // DEADLINE_EXCEEDED
+	case http.StatusRequestEntityTooLarge:
+		return 8 // RESOURCE_EXHAUSTED
+	case http.StatusServiceUnavailable:
+		return 14 // UNAVAILABLE
+	case http.StatusInternalServerError:
+		return 13 // INTERNAL
+	}
+	return 3 // INVALID_ARGUMENT
+}
+
+// Media types of requests.
+const (
+	jsonType   = "application/json"
+	protoType  = "application/x-protobuf"
+	protoType2 = "application/protobuf"
+)
+
+// contentType returns the media type of the body, "" where there is none.
+func contentType(r *http.Request) string {
+	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil {
+		return ""
+	}
+	return mediaType
+}
+
+// unsupported says that the body has the wrong type.
+func unsupported(r *http.Request, want string) error {
+	return reject.Errorf(http.StatusUnsupportedMediaType, "content type %.64q: send %s", r.Header.Get("Content-Type"), want)
+}
+
+// json reads the body of a request that must be JSON.
+func (a *API) json(h func(w http.ResponseWriter, r *http.Request, body []byte) error) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if contentType(r) != jsonType {
+			return unsupported(r, jsonType)
+		}
+		b, err := a.Bodies.Read(r)
+		if err != nil {
+			return err
+		}
+		defer b.Release()
+		return h(w, r, b.Bytes)
+	}
+}
+
+// traces takes an ExportTraceServiceRequest.
+func (a *API) traces(w http.ResponseWriter, r *http.Request) error {
+	mediaType := contentType(r)
+	read := traces.Proto
+	switch mediaType {
+	case jsonType:
+		read = traces.JSON
+	case protoType, protoType2:
+	default:
+		return unsupported(r, protoType+" or "+jsonType)
+	}
+	b, err := a.Bodies.Read(r)
+	if err != nil {
+		return err
+	}
+	defer b.Release()
+	req, err := read(b.Bytes)
+	if err != nil {
+		return reject.Errorf(http.StatusBadRequest, "%v", err)
+	}
+	result, err := a.Spans.Spans(r.Context(), req.Spans)
+	if err != nil {
+		return unavailable(r.Context(), err)
+	}
+	rejected, problem := req.Invalid+result.Rejected, req.Problem
+	if problem == "" {
+		problem = result.Problem
+	}
+	if rejected > 0 {
+		reason := reject.Errorf(http.StatusBadRequest, "%d spans were not taken: %s", rejected, problem)
+		if result.Taken+result.LeftOut == 0 {
+			return reason
+		}
+		a.Rejected.Add(r, reason) // the others were
+		problem = reject.Bounded(problem)
+	}
+	if mediaType == jsonType {
+		write(w, http.StatusOK, jsonType, traces.JSONResponse(rejected, problem))
+	} else {
+		write(w, http.StatusOK, protoType, traces.ProtoResponse(rejected, problem))
+	}
+	return nil
+}
+
+// unavailable is what a store that does not work comes to: its client should
+// try again.
+func unavailable(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return reject.Errorf(http.StatusServiceUnavailable, "the request ended before it was stored")
+	}
+	return reject.Errorf(http.StatusServiceUnavailable, "the store does not take it: %v", err)
+}
+
+// stored turns an error of the store about one record into what its client is
+// told.
+func stored(ctx context.Context, err error) error {
+	var batch *store.BatchError
+	var conflict *store.ConflictError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, store.ErrNotFound):
+		return reject.Errorf(http.StatusBadRequest, "no session or event has this event_id: send it before it is updated")
+	case errors.As(err, &conflict):
+		return reject.Errorf(http.StatusBadRequest, "%v", conflict)
+	case errors.As(err, &batch):
+		return reject.Errorf(http.StatusBadRequest, "%v", err)
+	}
+	return unavailable(ctx, err)
+}
+
+func write(w http.ResponseWriter, status int, contentType string, body []byte) {
+	w.Header().Set("Content-Type", contentType)
+	w.WriteHeader(status)
+	_, _ = bytes.NewReader(body).WriteTo(w)
+}

@@ -1,0 +1,41 @@
+package api
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/sessionspan/sessionspan/server/internal/body"
+	"github.com/sessionspan/sessionspan/server/internal/ingest"
+	"github.com/sessionspan/sessionspan/server/internal/reject"
+)
+
+// TestSlowBody is not waited for.
+func TestSlowBody(t *testing.T) {
+	record := new(reject.Record)
+	a := &API{Spans: ingest.New(nil), Bodies: &body.Reader{Max: 1 << 20, Total: 1 << 20}, Rejected: record, ReadTime: 50 * time.Millisecond}
+	mux := http.NewServeMux()
+	a.Register(mux)
+	srv := httptest.NewServer(mux)
+	defer srv.Close()
+	for _, path := range []string{"/session/start", "/v1/traces"} {
+		conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{", path)
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		_ = res.Body.Close()
+		_ = conn.Close()
+		if last, _ := record.Last(); res.StatusCode != http.StatusRequestTimeout || last.Path != path || last.Status != res.StatusCode {
+			t.Errorf("%s: %s, kept %+v", path, res.Status, last)
+		}
+	}
+}

@@ -1,0 +1,34 @@
+// Package datafile opens the file of the sessions.
+package datafile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/sessionspan/sessionspan/store"
+	"github.com/sessionspan/sessionspan/store/sqlite"
+)
+
+// Open opens the store in a file, or in the one of the user where none is
+// named. What it says where that fails tells the user what to do.
+func Open(ctx context.Context, file string) (store.Store, string, error) {
+	if file == "" {
+		var err error
+		if file, err = sqlite.DefaultPath(); err != nil {
+			return nil, "", err
+		}
+	}
+	s, err := sqlite.Open(ctx, file)
+	switch {
+	case err == nil:
+		return s, file, nil
+	case errors.Is(err, store.ErrInUse):
+		err = fmt.Errorf("%w: end that, or name another file", err)
+	case errors.Is(err, store.ErrNewerSchema):
+		err = fmt.Errorf("%w: use that version, or name another file", err)
+	case errors.Is(err, store.ErrCorrupt):
+		err = fmt.Errorf("%w: name another file, or move this one out of the way", err)
+	}
+	return nil, "", err
+}

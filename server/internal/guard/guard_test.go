@@ -1,0 +1,150 @@
+package guard
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/sessionspan/sessionspan/server/internal/reject"
+)
+
+func newGuard(t *testing.T, change func(*Guard)) (http.Handler, *reject.Record) {
+	t.Helper()
+	record := new(reject.Record)
+	g := &Guard{
+		Open: []string{"/healthz"}, Rejected: record,
+		Answer: func(w http.ResponseWriter, _ *http.Request, e *reject.Error) { http.Error(w, e.Reason, e.Status) },
+	}
+	if change != nil {
+		change(g)
+	}
+	return g.Wrap(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })), record
+}
+
+// ask sends a request with headers, of which Host is one.
+func ask(h http.Handler, method, target string, headers ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, target, nil)
+	r.Host = "127.0.0.1:4318"
+	for i := 0; i < len(headers); i += 2 {
+		if headers[i] == "Host" {
+			r.Host = headers[i+1]
+		} else {
+			r.Header.Set(headers[i], headers[i+1])
+		}
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+func TestHosts(t *testing.T) {
+	loopback, record := newGuard(t, func(g *Guard) { g.Hosts = []string{"Tracer.internal"} })
+	anywhere, _ := newGuard(t, func(g *Guard) { g.AnyAddress = true })
+	for host, want := range map[string][2]int{
+		"127.0.0.1:4318":           {204, 204},
+		"127.0.0.1":                {204, 204},
+		"127.9.9.9:4318":           {204, 204},
+		"[::1]:4318":               {204, 204},
+		"[::1]":                    {204, 204},
+		"[::ffff:127.0.0.1]:1":     {204, 204},
+		"localhost:4318":           {204, 204},
+		"LOCALHOST.":               {204, 204},
+		"app.localhost:4318":       {204, 204},
+		"tracer.internal":          {204, 421},
+		"192.168.1.5:4318":         {421, 204},
+		"evil.example":             {421, 421},
+		"127.0.0.1.nip.io:4318":    {421, 421},
+		"localhost.evil.example":   {421, 421},
+		"evil-localhost":           {421, 421},
+		"":                         {421, 421},
+		"localhost@evil.example:1": {421, 421},
+	} {
+		if got := ask(loopback, http.MethodGet, "/", "Host", host).Code; got != want[0] {
+			t.Errorf("%q on loopback: %d", host, got)
+		}
+		if got := ask(anywhere, http.MethodGet, "/", "Host", host).Code; got != want[1] {
+			t.Errorf("%q elsewhere: %d", host, got)
+		}
+	}
+	if last, count := record.Last(); count == 0 || last.Status != http.StatusMisdirectedRequest {
+		t.Errorf("%+v", last)
+	}
+}
+
+func TestOrigins(t *testing.T) {
+	h, record := newGuard(t, nil)
+	for name, c := range map[string]struct {
+		method  string
+		headers []string
+		want    int
+	}{
+		"a program":              {http.MethodPost, nil, 204},
+		"the page itself":        {http.MethodPost, []string{"Origin", "http://127.0.0.1:4318", "Sec-Fetch-Site", "same-origin"}, 204},
+		"an older browser":       {http.MethodPost, []string{"Origin", "http://127.0.0.1:4318"}, 204},
+		"another site":           {http.MethodPost, []string{"Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site"}, 403},
+		"another old site":       {http.MethodPost, []string{"Origin", "https://evil.example"}, 403},
+		"another port":           {http.MethodPut, []string{"Origin", "http://127.0.0.1:3000", "Sec-Fetch-Site", "same-site"}, 403},
+		"no origin":              {http.MethodDelete, []string{"Origin", "null"}, 403},
+		"a link":                 {http.MethodGet, []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate"}, 204},
+		"typed":                  {http.MethodGet, []string{"Sec-Fetch-Site", "none", "Sec-Fetch-Mode", "navigate"}, 204},
+		"a script of a site":     {http.MethodGet, []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors"}, 403},
+		"a fetch of a neighbour": {http.MethodGet, []string{"Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "cors"}, 403},
+		"preflight":              {http.MethodOptions, []string{"Origin", "https://evil.example", "Access-Control-Request-Method", "POST", "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "cors"}, 403},
+	} {
+		w := ask(h, c.method, "/", c.headers...)
+		if w.Code != c.want {
+			t.Errorf("%s: %d", name, w.Code)
+		}
+		for key := range w.Header() {
+			if strings.HasPrefix(key, "Access-Control-") {
+				t.Errorf("%s: the answer has %s", name, key)
+			}
+		}
+		if csp := w.Header().Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'none';") {
+			t.Errorf("%s: policy %q", name, csp)
+		}
+	}
+	if _, count := record.Last(); count != 7 {
+		t.Errorf("%d were kept", count)
+	}
+}
+
+func TestToken(t *testing.T) {
+	h, _ := newGuard(t, func(g *Guard) { g.Token = "s3cret" })
+	for name, c := range map[string]struct {
+		path    string
+		headers []string
+		want    int
+	}{
+		"none":                  {"/", nil, 401},
+		"bearer":                {"/", []string{"Authorization", "Bearer s3cret"}, 204},
+		"lower case":            {"/", []string{"Authorization", "bearer s3cret"}, 204},
+		"wrong":                 {"/", []string{"Authorization", "Bearer s3cre"}, 401},
+		"basic":                 {"/", []string{"Authorization", "Basic s3cret"}, 401},
+		"wrong link":            {"/?token=x", nil, 401},
+		"the token as a cookie": {"/", []string{"Cookie", cookie + "=s3cret"}, 401},
+		"health":                {"/healthz", nil, 204},
+	} {
+		if w := ask(h, http.MethodGet, c.path, c.headers...); w.Code != c.want || w.Header().Get("Set-Cookie") != "" {
+			t.Errorf("%s: %d %v", name, w.Code, w.Header())
+		}
+	}
+	if w := ask(h, http.MethodGet, "/healthz?token=x"); w.Header().Get("Set-Cookie") != "" {
+		t.Error("an open path gives the cookie away")
+	}
+	if w := ask(h, http.MethodPost, "/?token=s3cret"); w.Code != 401 {
+		t.Errorf("a post with the token in its address: %d", w.Code)
+	}
+	w := ask(h, http.MethodGet, "//evil.example/s?token=s3cret&q=a")
+	if to := w.Header().Get("Location"); w.Code != http.StatusSeeOther || to != "/evil.example/s?q=a" {
+		t.Errorf("%d to %q", w.Code, to)
+	}
+	set := w.Result().Cookies()
+	if len(set) != 1 || !set[0].HttpOnly || set[0].SameSite != http.SameSiteStrictMode || strings.Contains(set[0].Value, "s3cret") {
+		t.Fatalf("%v", set)
+	}
+	if w := ask(h, http.MethodGet, "/", "Cookie", set[0].Name+"="+set[0].Value); w.Code != 204 {
+		t.Errorf("with the cookie: %d", w.Code)
+	}
+}

@@ -1,0 +1,47 @@
+// Copies: what a button names, or the command.
+import { onKey } from "./keys.mjs";
+import { say } from "./fetch.mjs";
+
+async function copy(button, read) {
+	const label = button.textContent;
+	try {
+		await write(await read());
+		button.textContent = "Copied";
+		say("Copied");
+	} catch {
+		button.textContent = "Not allowed";
+		say("The browser did not allow it");
+	}
+	setTimeout(() => (button.textContent = label), 1500);
+}
+
+// write puts a text into the clipboard. A page that came by plain HTTP from
+// another machine has only the old way.
+async function write(value) {
+	if (navigator.clipboard) return navigator.clipboard.writeText(value);
+	const field = document.createElement("textarea");
+	field.value = value;
+	field.className = "visually-hidden";
+	document.body.append(field);
+	field.select();
+	const copied = document.execCommand("copy");
+	field.remove();
+	if (!copied) throw new Error("not copied");
+}
+
+async function text(url) {
+	const response = await fetch(url);
+	if (!response.ok) throw new Error(String(response.status));
+	return response.text();
+}
+
+export function copying() {
+	document.addEventListener("click", (e) => {
+		const button = e.target.closest("button");
+		if (button?.dataset.from) copy(button, () => text(button.dataset.from));
+		else if (button?.id === "copy-curl") copy(button, () => document.getElementById("curl-line").textContent);
+	});
+	const press = (id) => () => document.getElementById(id)?.click();
+	onKey("y", () => (document.getElementById("copy-event") ?? document.getElementById("copy-json"))?.click());
+	onKey("c", press("copy-curl"));
+}

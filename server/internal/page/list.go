@@ -1,0 +1,207 @@
+package page
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/sessionspan/sessionspan/server/internal/reject"
+	"github.com/sessionspan/sessionspan/store"
+)
+
+// pageSize is how many sessions a page of the list has.
+const pageSize = 100
+
+// listView is what the list shows.
+type listView struct {
+	base
+	*query
+	Sort      string
+	Ascending bool
+	Paused    bool
+	First     bool // the first page
+	Rows      []store.SessionRow
+	Next      string // address of the next page
+	// Summary and Histogram are of all sessions that the filters let through.
+	// Where these are so many that the list would wait for them, Late is the
+	// address that does wait.
+	Summary   *store.Summary
+	Histogram *histogram
+	Late      string
+	// Empty is set where the store holds no session.
+	Empty *emptyView
+
+	Spans, Statuses, Feedbacks, Sorts []choice
+}
+
+// emptyView is what is shown while there is nothing to show.
+type emptyView struct {
+	Address  string
+	Token    bool
+	Count    int64 // of rejected requests
+	Rejected reject.Rejection
+}
+
+// Clear is the address without filters.
+func (v *listView) Clear() string { return "/" }
+
+// Columns are the heads of the list that sort it.
+func (v *listView) SortURL(by string) string {
+	dir := ""
+	if v.Sort == by && !v.Ascending {
+		dir = "asc"
+	}
+	return v.URL("sort", by, "dir", dir)
+}
+
+// Aria is the value of aria-sort of a column.
+func (v *listView) Aria(by string) string {
+	switch {
+	case v.Sort != by:
+		return "none"
+	case v.Ascending:
+		return "ascending"
+	default:
+		return "descending"
+	}
+}
+
+func (p *page) list(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	q := parseFilter(r, p.Now())
+	given := r.URL.Query()
+	v := &listView{
+		base: p.base(r, "Sessions"), query: q,
+		Spans: spans, Statuses: statuses, Feedbacks: feedbacks, Sorts: sorts,
+	}
+	v.Nav = "sessions"
+	if v.Sort = q.choice(given, "sort", sorts); v.Sort == "" {
+		v.Sort = string(store.SortStart)
+	}
+	v.Ascending = q.choice(given, "dir", []choice{{"asc", ""}, {"desc", ""}}) == "asc"
+	v.Paused = q.choice(given, "paused", []choice{{"1", ""}}) == "1"
+	after := given.Get("after")
+	v.First = after == ""
+
+	info, err := p.Store.Info(ctx)
+	if err != nil {
+		return err
+	}
+	v.Seq = info.Seq
+	if info.Sessions == 0 {
+		v.Empty = p.empty(r)
+		return p.render(w, http.StatusOK, "list.html", v)
+	}
+	wait := given.Get("sums") == "wait"
+	sums := p.sum(ctx, q, wait)
+	page, err := p.Store.Sessions(ctx, store.SessionQuery{
+		Filter: q.filter, Sort: store.Sort(v.Sort), Ascending: v.Ascending, After: after, Limit: pageSize,
+	})
+	sum := sums()
+	if err != nil && after != "" && ctx.Err() == nil {
+		return badRequest("The key of the page (%s) is none of this list: %s", line(after, 80), line(err.Error(), 200))
+	}
+	if err != nil {
+		return err
+	}
+	if sum.err != nil {
+		return sum.err
+	}
+	if sum.late {
+		v.Late = q.URL("sums", "wait", "sort", q.Get("sort"), "dir", q.Get("dir"), "after", after)
+	} else {
+		v.Summary, v.Histogram = &sum.series.Total, newHistogram(q, sum.series.Points)
+	}
+	v.Rows = page.Sessions
+	if page.Next != "" {
+		v.Next = q.URL("after", page.Next)
+	}
+	return p.render(w, http.StatusOK, "list.html", v)
+}
+
+// bars is how many bars the histogram of the list has.
+const bars = 72
+
+// sumsWait is how long the list waits for its sums once it has its rows.
+const sumsWait = 40 * time.Millisecond
+
+// summed is what the sums of a list came to.
+type summed struct {
+	series store.Series
+	err    error
+	late   bool
+}
+
+// sum begins to sum up the sessions that the filters let through. What it
+// returns waits for the result, and must be called.
+func (p *page) sum(ctx context.Context, q *query, patient bool) func() summed {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan summed, 1)
+	go func() {
+		list, err := p.Store.Aggregate(ctx, q.filter, store.Grouping{Buckets: bars})
+		result := summed{err: err}
+		if len(list) > 0 {
+			result.series = list[0]
+		}
+		done <- result
+	}()
+	return func() summed {
+		defer cancel()
+		if patient {
+			return <-done
+		}
+		enough := time.NewTimer(p.sumsWait)
+		defer enough.Stop()
+		select {
+		case result := <-done:
+			return result
+		case <-enough.C:
+		}
+		cancel()
+		if result := <-done; result.err == nil {
+			return result
+		}
+		return summed{late: true}
+	}
+}
+
+func (p *page) empty(r *http.Request) *emptyView {
+	v := &emptyView{Address: p.address(r), Token: p.Token}
+	if p.Rejected != nil {
+		v.Rejected, v.Count = p.Rejected.Last()
+	}
+	return v
+}
+
+// facets answers which values there are to filter by, as a JSON list.
+func (p *page) facets(w http.ResponseWriter, r *http.Request) error {
+	by := store.By(r.URL.Query().Get("by"))
+	switch by {
+	case store.ByProject, store.BySource, store.ByUser, store.ByModel:
+	default:
+		return badRequest("by is none of project, source, user and model.")
+	}
+	series, err := p.Store.Aggregate(r.Context(), store.Filter{}, store.Grouping{By: by, Limit: 50})
+	if err != nil {
+		return err
+	}
+	keys := make([]string, 0, len(series))
+	for _, s := range series {
+		if strings.TrimSpace(s.Key) != "" && len(s.Key) <= 200 {
+			keys = append(keys, s.Key)
+		}
+	}
+	return writeJSON(w, keys)
+}
+
+func writeJSON(w http.ResponseWriter, v any) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, err = w.Write(data)
+	return err
+}

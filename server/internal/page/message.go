@@ -1,0 +1,167 @@
+package page
+
+import (
+	"hash/maphash"
+	"html/template"
+	"strconv"
+	"strings"
+
+	"github.com/sessionspan/sessionspan/internal/rawjson"
+)
+
+// message is one of a chat, as OpenAI's chat API has it.
+type message struct {
+	Role      string // system, user, assistant, tool, or other
+	Name      string // of the speaker, or what the role says else
+	Content   template.HTML
+	Size      int64
+	Cut       bool
+	Download  string
+	Reasoning string
+	Calls     []call
+	CallID    string // of the call that it answers
+	Finish    string
+
+	key uint64 // tells messages apart
+}
+
+// call is a call of a tool that a message asks for.
+type call struct {
+	ID, Name, Arguments string
+	Result              *message // what came back
+	Event               string   // address of the event that ran it
+	Failed, Took        string   // the error and the duration of that event
+}
+
+// messages reads a list of messages; nil where it is none.
+func (s *shower) messages(list string, path ...string) ([]message, int) {
+	var found []message
+	more := 0
+	for element := range rawjson.Elements(list) {
+		if _, ok := rawjson.Get(element, "role"); !ok {
+			return nil, 0
+		}
+		if len(found) == previewList {
+			more++
+			continue
+		}
+		at := append(append([]string{}, path...), strconv.Itoa(len(found)))
+		found = append(found, s.message(element, at...))
+	}
+	return found, more
+}
+
+var messageSeed = maphash.MakeSeed()
+
+// message reads a message. Any object becomes one.
+func (s *shower) message(object string, path ...string) message {
+	get := func(key string) string {
+		v, _ := rawjson.Get(object, key)
+		if v == "null" {
+			return ""
+		}
+		return v
+	}
+	m := message{Role: rawjson.Unquote(get("role")), CallID: rawjson.Unquote(get("tool_call_id")), Name: line(rawjson.Unquote(get("name")), 80)}
+	switch m.Role {
+	case "system", "user", "assistant", "tool":
+	case "developer":
+		m.Role, m.Name = "system", strings.TrimSpace("developer "+m.Name)
+	case "human":
+		m.Role = "user"
+	case "ai", "model":
+		m.Role = "assistant"
+	default:
+		m.Name = strings.TrimSpace(line(m.Role, 40) + " " + m.Name)
+		m.Role = "other"
+	}
+	text := contentText(get("content"))
+	m.Size = int64(len(text))
+	shown, isCut := s.text(text)
+	m.Content, m.Cut = markup(m.Role, shown), isCut
+	if isCut {
+		m.Download = s.download(append(path, "content")...)
+	}
+	m.Reasoning, _ = s.text(rawjson.Unquote(get("reasoning")))
+	m.Finish = line(rawjson.Unquote(get("finish_reason")), 40)
+	var calls strings.Builder
+	for element := range rawjson.Elements(get("tool_calls")) {
+		calls.WriteString(element)
+		m.Calls = append(m.Calls, s.call(element))
+	}
+	m.key = maphash.String(messageSeed, m.Role+"\x00"+text+"\x00"+calls.String()+"\x00"+m.CallID)
+	return m
+}
+
+// markup shows the text of a message: what models and people write as markdown,
+// what tools return as it is.
+func markup(role, shown string) template.HTML {
+	if shown == "" {
+		return ""
+	}
+	if role == "tool" || role == "system" {
+		return plainText(shown)
+	}
+	return renderMarkdown(shown)
+}
+
+func plainText(shown string) template.HTML {
+	return template.HTML(`<div class="plain">` + template.HTMLEscapeString(shown) + `</div>`) //nolint:gosec // it is escaped
+}
+
+// contentText returns the text of the content of a message: a string, or a list
+// of parts.
+func contentText(content string) string {
+	switch rawjson.KindOf(content) {
+	case rawjson.String:
+		return rawjson.Unquote(content)
+	case rawjson.Array:
+		var parts []string
+		for part := range rawjson.Elements(content) {
+			parts = append(parts, partText(part))
+		}
+		return strings.Join(parts, "\n\n")
+	case rawjson.Object:
+		return indent(content)
+	}
+	return content
+}
+
+// partText returns what a part of a message says. What is no text is named, with
+// its size.
+func partText(part string) string {
+	if rawjson.KindOf(part) == rawjson.String {
+		return rawjson.Unquote(part)
+	}
+	if _, text := first(part, []string{"text", "content"}); rawjson.KindOf(text) == rawjson.String {
+		return rawjson.Unquote(text)
+	}
+	kind, _ := rawjson.Get(part, "type")
+	if kind == "" || len(part) < 400 {
+		return indent(part)
+	}
+	return "[" + rawjson.Unquote(kind) + ", " + size(int64(len(part))) + "]"
+}
+
+func (s *shower) call(object string) call {
+	function, ok := rawjson.Get(object, "function")
+	if !ok {
+		function = object
+	}
+	id, _ := rawjson.Get(object, "id")
+	name, _ := rawjson.Get(function, "name")
+	_, arguments := first(function, []string{"arguments", "args", "input"})
+	if rawjson.KindOf(arguments) == rawjson.String {
+		arguments = rawjson.Unquote(arguments)
+		if parsed, err := rawjson.Parse(arguments); err == nil {
+			arguments = parsed
+		}
+	}
+	c := call{ID: rawjson.Unquote(id), Name: line(rawjson.Unquote(name), 120)}
+	if kind := rawjson.KindOf(arguments); kind == rawjson.Object || kind == rawjson.Array {
+		c.Arguments, _ = s.json(arguments)
+	} else {
+		c.Arguments, _ = s.text(arguments)
+	}
+	return c
+}

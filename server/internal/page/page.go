@@ -1,0 +1,211 @@
+// Package page is the web page of the server: a list of sessions, a session as
+// a thread, a tree or a time line, and plots over sessions.
+//
+// Pages are made on the server and work without JavaScript as links and forms;
+// every view is a URL. Scripts add what needs them: rows that are built while
+// they are scrolled, live updates, keys. Nothing is asked of another host.
+//
+// What a session holds is never markup. It is escaped as text, control
+// characters and marks that change the direction of text are shown by their
+// code, and markdown goes through goldmark without raw HTML: links lead to a
+// page that asks first, images are not loaded.
+package page
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"html/template"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/server/internal/reject"
+	"github.com/sessionspan/sessionspan/store"
+)
+
+// Config is what the page is made of. All but the store may be left out.
+type Config struct {
+	Store store.Store
+	// URL is the address that programs send to, without a slash at its end.
+	// Where it is empty, it is that of the request that shows it.
+	URL string
+	// Token says that programs must send a token, so that the page shows where
+	// to put it.
+	Token bool
+	// Rejected is what the server turned down last; it is shown where there are
+	// no sessions.
+	Rejected *reject.Record
+	// Now is the time; time.Now where it is nil.
+	Now func() time.Time
+}
+
+// page is the handler.
+type page struct {
+	Config
+	templates map[string]*template.Template
+	trees     trees
+	sumsWait  time.Duration
+}
+
+// SessionPath returns the path of the page of a session.
+func SessionPath(id string) string { return "/s/" + id }
+
+// New returns the handler of the page: of /, /s/…, /insights, /facets,
+// /feedback, /demo, /theme, /leave and /assets/…. What changes it learns from
+// the stream that package live serves at /api/stream.
+func New(c Config) http.Handler { return newPage(c, sumsWait) }
+
+func newPage(c Config, sumsWait time.Duration) http.Handler {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	p := &page{Config: c, templates: parseTemplates(), sumsWait: sumsWait}
+	return p.handler()
+}
+
+func (p *page) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /assets/", assetHandler())
+	for pattern, serve := range map[string]func(http.ResponseWriter, *http.Request) error{
+		"GET /{$}":                     p.list,
+		"GET /facets":                  p.facets,
+		"GET /insights":                p.insights,
+		"GET /leave":                   p.leave,
+		"GET /s/{id}":                  p.session,
+		"GET /s/{id}/rows":             p.rows,
+		"GET /s/{id}/session.json":     p.sessionJSON,
+		"GET /s/{id}/session.jsonl":    p.sessionLines,
+		"GET /s/{id}/value":            p.value,
+		"GET /s/{id}/e/{event}":        p.permalink,
+		"GET /s/{id}/e/{event}/json":   p.eventJSON,
+		"GET /s/{id}/e/{event}/value":  p.value,
+		"POST /feedback":               p.feedback,
+		"POST /demo":                   p.demo,
+		"POST /theme":                  p.theme,
+		"GET /":                        p.nothing,
+		"GET /s/{id}/e/{event}/{rest}": p.nothing,
+	} {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			if err := serve(w, r); err != nil {
+				p.fail(w, r, err)
+			}
+		})
+	}
+	return protect(http.NewCrossOriginProtection().Handler(mux))
+}
+
+// policy lets a page use what this server serves, and nothing else. No script
+// turns text into markup: there is not one policy of Trusted Types.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+	"form-action 'self'; frame-ancestors 'none'; base-uri 'none'; " +
+	"require-trusted-types-for 'script'; trusted-types 'none'"
+
+func protect(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// problem is an answer that is no page.
+type problem struct {
+	status int
+	title  string
+	text   string
+}
+
+func (e *problem) Error() string { return e.text }
+
+func notFound(text string) error {
+	return &problem{http.StatusNotFound, "Not found", text}
+}
+
+func badRequest(format string, args ...any) error {
+	return &problem{http.StatusBadRequest, "This request cannot be answered", fmt.Sprintf(format, args...)}
+}
+
+func (p *page) nothing(http.ResponseWriter, *http.Request) error {
+	return notFound("There is no such page.")
+}
+
+// fail shows what went wrong.
+func (p *page) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if r.Context().Err() != nil {
+		return // nobody is there to read it
+	}
+	var e *problem
+	switch {
+	case errors.As(err, &e):
+	case errors.Is(err, store.ErrNotFound):
+		e = &problem{http.StatusNotFound, "Not found", "The store does not hold it: it may not have arrived yet, or it was deleted."}
+	default:
+		e = &problem{http.StatusInternalServerError, "The store did not answer", err.Error()}
+	}
+	_ = p.render(w, e.status, "problem.html", struct {
+		base
+		Text string
+	}{p.base(r, e.title), e.text})
+}
+
+// base is what every page shows.
+type base struct {
+	Title  string
+	Theme  string // light, dark or empty
+	Assets string // prefix of the assets
+	Here   string // the path and query of this page
+	Nav    string // the entry of the navigation that this page belongs to
+	Seq    int64  // of the last change that the page may not show
+}
+
+func (p *page) base(r *http.Request, title string) base {
+	return base{Title: visible(title), Theme: themeOf(r), Assets: assetPrefix, Here: r.URL.RequestURI()}
+}
+
+// seq is the number of the last change. It is read before anything else, so that
+// what a page may miss comes with the stream that starts there.
+func (p *page) seq(ctx context.Context) (int64, error) {
+	info, err := p.Store.Info(ctx)
+	return info.Seq, err
+}
+
+// render writes a page as a whole or not at all.
+func (p *page) render(w http.ResponseWriter, status int, name string, data any) error {
+	var b bytes.Buffer
+	if err := p.templates[name].ExecuteTemplate(&b, "layout.html", data); err != nil {
+		return fmt.Errorf("render %s: %w", name, err)
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
+	w.WriteHeader(status)
+	_, _ = w.Write(b.Bytes())
+	return nil
+}
+
+// pathID reads an id from the path.
+func pathID(r *http.Request, name string) (honeyhive.UUID, error) {
+	id, err := honeyhive.ParseUUID(r.PathValue(name))
+	if err != nil || id.IsZero() {
+		return id, notFound("The address holds no id of a session or event.")
+	}
+	return id, nil
+}
+
+// address is where programs send to, as far as this request can tell.
+func (p *page) address(r *http.Request) string {
+	if p.URL != "" {
+		return p.URL
+	}
+	if r.TLS != nil {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
+}

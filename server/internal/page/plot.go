@@ -1,0 +1,183 @@
+package page
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sessionspan/sessionspan/store"
+)
+
+// histogram is how many sessions started when. It is drawn on a field of
+// histogramWidth by histogramHeight.
+type histogram struct {
+	Bars     []bar
+	From, To time.Time
+	Most     int64
+	Path     string // address of the list without a range of time
+}
+
+type bar struct {
+	X, Y, W, H   float64
+	ErrorY       float64
+	ErrorH       float64
+	URL          string
+	From, To     time.Time
+	Count, Error int64
+}
+
+const histogramWidth, histogramHeight = 1440, 72
+
+// newHistogram draws points; nil where there is none.
+func newHistogram(q *query, points []store.Point) *histogram {
+	if len(points) == 0 {
+		return nil
+	}
+	h := &histogram{From: points[0].From, To: points[len(points)-1].To, Path: q.URL("since", "", "from", "", "to", "")}
+	for i := range points {
+		h.Most = max(h.Most, points[i].Count)
+	}
+	scale := histogramHeight / float64(max(h.Most, 1))
+	width := histogramWidth / float64(len(points))
+	for i := range points {
+		p := &points[i]
+		b := bar{
+			X: float64(i) * width, W: max(width-2, 1), From: p.From, To: p.To, Count: p.Count, Error: p.Errors,
+			H: float64(p.Count) * scale, ErrorH: float64(p.Errors) * scale, URL: q.Between(p.From, p.To),
+		}
+		if p.Count > 0 {
+			b.H = max(b.H, 2)
+		}
+		b.Y, b.ErrorY = histogramHeight-b.H, histogramHeight-b.ErrorH
+		h.Bars = append(h.Bars, b)
+	}
+	return h
+}
+
+// plot is a figure of lines over time, with the same numbers as a table.
+type plot struct {
+	ID, Title, Unit string
+	Lines           []curve
+	XTicks, YTicks  []tick
+	Names           []string // of the points, for the table
+	Empty           bool
+}
+
+type curve struct {
+	Name   string
+	Class  string
+	Path   string // of an SVG path
+	Dots   []dot
+	Values []string // for the table
+}
+
+type dot struct {
+	X, Y  float64
+	Label string
+}
+
+type tick struct {
+	At    float64
+	Label string
+	End   bool // its label ends there
+}
+
+// The field of a plot.
+const plotWidth, plotHeight, plotLeft, plotTop, plotRight, plotBottom = 640, 220, 76, 12, 12, 28
+
+// values is a row of numbers of a plot. NaN is no value.
+type values struct {
+	name   string
+	points []float64
+}
+
+// axis is how numbers are shown, and the least step between two ticks.
+type axis struct {
+	show func(float64) string
+	step float64
+}
+
+// newPlot draws rows of numbers that belong to points of time.
+func newPlot(id, title string, points []store.Point, unit axis, rows ...values) *plot {
+	p := &plot{ID: id, Title: title, Empty: true}
+	top := 0.0
+	for _, row := range rows {
+		for _, v := range row.points {
+			if !math.IsNaN(v) {
+				top = max(top, v)
+				p.Empty = false
+			}
+		}
+	}
+	if p.Empty {
+		return p
+	}
+	show := unit.show
+	step := max(niceStep(top/4), unit.step)
+	top = max(step*math.Ceil(top/step), step)
+	const w, h = plotWidth - plotLeft - plotRight, plotHeight - plotTop - plotBottom
+	y := func(v float64) float64 { return plotTop + h*(1-v/top) }
+	for v := 0.0; v <= top*1.0001; v += step {
+		p.YTicks = append(p.YTicks, tick{At: y(v), Label: show(v)})
+	}
+	x := func(i int) float64 { return plotLeft + w*(float64(i)+0.5)/float64(len(points)) }
+	form := timeForm(points[len(points)-1].To.Sub(points[0].From))
+	for i := range points {
+		p.Names = append(p.Names, points[i].From.UTC().Format("2006-01-02 15:04:05"))
+	}
+	const ticks = 4
+	for n := range ticks {
+		i := n * (len(points) - 1) / (ticks - 1)
+		p.XTicks = append(p.XTicks, tick{At: x(i), Label: points[i].From.UTC().Format(form), End: n == ticks-1})
+	}
+	for n, row := range rows {
+		c := curve{Name: row.name, Class: "line-" + strconv.Itoa(n)}
+		var path strings.Builder
+		pen := "M"
+		for i, v := range row.points {
+			if math.IsNaN(v) {
+				pen = "M"
+				c.Values = append(c.Values, none)
+				continue
+			}
+			path.WriteString(pen + coordinate(x(i)) + " " + coordinate(y(v)))
+			pen = "L"
+			c.Dots = append(c.Dots, dot{x(i), y(v), p.Names[i] + ", " + row.name + ": " + show(v)})
+			c.Values = append(c.Values, show(v))
+		}
+		c.Path = path.String()
+		p.Lines = append(p.Lines, c)
+	}
+	return p
+}
+
+func coordinate(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) }
+
+// niceStep rounds up to 1, 2 or 5 times a power of ten.
+func niceStep(v float64) float64 {
+	if v <= 0 || math.IsInf(v, 0) {
+		return 1
+	}
+	power := math.Pow(10, math.Floor(math.Log10(v)))
+	for _, f := range []float64{1, 2, 5} {
+		if v <= f*power*1.0001 {
+			return f * power
+		}
+	}
+	return 10 * power
+}
+
+// timeForm is how finely the labels of a range of time tell it.
+func timeForm(d time.Duration) string {
+	switch {
+	case d <= 5*time.Minute:
+		return "15:04:05"
+	case d <= 36*time.Hour:
+		return "15:04"
+	case d <= 14*24*time.Hour:
+		return "Jan 2 15:04"
+	default:
+		return "2006-01-02"
+	}
+}

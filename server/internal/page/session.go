@@ -1,0 +1,257 @@
+package page
+
+import (
+	"bufio"
+	"context"
+	"net/http"
+	"strconv"
+
+	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/store"
+)
+
+// sessionView is what is shown of a session.
+type sessionView struct {
+	base
+	ID       string
+	View     string // thread, tree or timeline
+	Row      store.SessionRow
+	Fields   []atAGlance
+	Curl     string
+	CurlFile bool // the command reads a file, since the session is large
+
+	page   *page
+	ctx    context.Context //nolint:containedctx // of the request that the view answers
+	whole  *store.Session
+	from   int // the parameter, or -1
+	chosen honeyhive.UUID
+	event  string          // the parameter
+	record *store.Event    // of the chosen event
+	body   *bodyView       // once it is read
+	write  *responseWriter // where the page goes while it is made, or nil
+}
+
+// bodyView is what needs the events of the session.
+type bodyView struct {
+	Whole  *tree
+	Tree   *rowsView
+	Thread *thread
+	Detail *detail
+	Failed string // why there is nothing
+}
+
+// atAGlance is one of the sixteen fields of the session.
+type atAGlance struct {
+	Name, Value string
+	More        bool // there is more of it in the record
+	Time        string
+}
+
+var views = []choice{{"thread", "Thread"}, {"tree", "Tree"}, {"timeline", "Timeline"}}
+
+// Views are the tabs.
+func (v *sessionView) Views() []choice { return views }
+
+// URL is the address of this page with other values of some parameters.
+func (v *sessionView) URL(pairs ...string) string {
+	view, event, from := v.View, v.event, ""
+	for i := 0; i+1 < len(pairs); i += 2 {
+		switch pairs[i] {
+		case "view":
+			view = pairs[i+1]
+		case "event":
+			event = pairs[i+1]
+		case "from":
+			from = pairs[i+1]
+		}
+	}
+	if view == "thread" {
+		view = ""
+	}
+	return sessionURL(v.ID, "view", view, "event", event, "from", from)
+}
+
+// EventURL is the address of this page with an event chosen.
+func (v *sessionView) EventURL(id string) string { return v.URL("event", id) + "#detail" }
+
+// RecordURL is the address with the record of the session chosen.
+func (v *sessionView) RecordURL() string { return v.EventURL(v.ID) }
+
+func (p *page) session(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	id, err := pathID(r, "id")
+	if err != nil {
+		return err
+	}
+	seq, err := p.seq(ctx)
+	if err != nil {
+		return err
+	}
+	s, err := p.Store.Session(ctx, id)
+	if err != nil {
+		return err
+	}
+	given := r.URL.Query()
+	v := &sessionView{
+		base: p.base(r, nameOf(s.SessionRow)), ID: id.String(), View: "thread", Row: s.SessionRow, Fields: glance(&s),
+		page: p, ctx: ctx, whole: &s,
+	}
+	v.Nav, v.Seq = "session", seq
+	for _, choice := range views {
+		if choice.is(given.Get("view")) {
+			v.View = choice.Value
+		}
+	}
+	if v.chosen, err = honeyhive.ParseUUID(given.Get("event")); err == nil {
+		v.event = v.chosen.String()
+	}
+	v.Curl, v.CurlFile = curl(&s.Payload)
+	if v.event != "" && v.event != v.ID {
+		e, err := p.event(ctx, id, v.event)
+		if err != nil {
+			return err
+		}
+		v.record = &e
+	}
+	if v.from, err = strconv.Atoi(given.Get("from")); err != nil {
+		v.from = -1
+	}
+	if s.Events > streamedEvents && !p.trees.has(id, s.Seq) {
+		return p.stream(w, v)
+	}
+	if v.body, err = v.read(); err != nil {
+		return err
+	}
+	return p.render(w, http.StatusOK, "session.html", v)
+}
+
+// streamedEvents is how many events a session may have before its page is sent
+// in two parts: what it is, at once, and its events when they are read.
+const streamedEvents = 2000
+
+// stream sends the page while it is made.
+func (p *page) stream(w http.ResponseWriter, v *sessionView) error {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	v.write = &responseWriter{Writer: bufio.NewWriter(w), flush: http.NewResponseController(w).Flush}
+	if err := p.templates["session.html"].ExecuteTemplate(v.write, "layout.html", v); err != nil && v.ctx.Err() == nil {
+		panic(http.ErrAbortHandler) // a part must not be taken for the whole
+	}
+	return v.write.Flush()
+}
+
+// responseWriter collects what a template writes piece by piece.
+type responseWriter struct {
+	*bufio.Writer
+	flush func() error
+}
+
+// Body reads the events, after what stands above them has been sent.
+func (v *sessionView) Body() *bodyView {
+	if v.body != nil {
+		return v.body
+	}
+	_ = v.write.Flush() // a client that has left is noticed at the end
+	_ = v.write.flush()
+	body, err := v.read()
+	if err != nil {
+		body = &bodyView{Failed: err.Error()}
+	}
+	return body
+}
+
+// read reads the events, and fills the panel of the chosen one.
+func (v *sessionView) read() (*bodyView, error) {
+	t, err := v.page.trees.get(v.ctx, v.page.Store, v.whole.ID, v.whole.Seq)
+	if err != nil {
+		return nil, err
+	}
+	b := &bodyView{Whole: t}
+	switch {
+	case v.event == v.ID:
+		b.Detail = sessionDetail(v.whole)
+	case v.record != nil:
+		b.Detail = eventDetail(v.record)
+		b.Detail.place(v, t)
+	}
+	if v.View == "thread" {
+		b.Thread, err = v.page.thread(v, t)
+	} else {
+		b.Tree = v.rowsOf(t, v.from)
+	}
+	return b, err
+}
+
+// event returns an event of a session.
+func (p *page) event(ctx context.Context, session honeyhive.UUID, name string) (store.Event, error) {
+	id, err := honeyhive.ParseUUID(name)
+	if err != nil {
+		return store.Event{}, notFound("The address holds no id of an event.")
+	}
+	e, err := p.Store.Event(ctx, id)
+	if err != nil {
+		return store.Event{}, err
+	}
+	if e.Session != session {
+		return store.Event{}, notFound("The event belongs to another session.")
+	}
+	return e, nil
+}
+
+// permalink leads to an event in its session.
+func (p *page) permalink(w http.ResponseWriter, r *http.Request) error {
+	id, err := pathID(r, "id")
+	if err != nil {
+		return err
+	}
+	event, err := pathID(r, "event")
+	if err != nil {
+		return err
+	}
+	http.Redirect(w, r, sessionURL(id.String(), "view", "tree", "event", event.String())+"#detail", http.StatusSeeOther)
+	return nil
+}
+
+// nameOf names a session.
+func nameOf(row store.SessionRow) string {
+	if row.Name != "" {
+		return line(row.Name, 200)
+	}
+	return "session " + row.ID.String()[:8]
+}
+
+// glance returns the sixteen fields of a session, in the order of the contract.
+func glance(s *store.Session) []atAGlance {
+	p := &s.Payload
+	text := func(name string, v honeyhive.Optional[string]) atAGlance {
+		got, ok := v.Get()
+		if !ok {
+			return atAGlance{Name: name, Value: none}
+		}
+		return atAGlance{Name: name, Value: line(got, 160), More: len(got) > 160}
+	}
+	object := func(name string, o honeyhive.Object) atAGlance {
+		if o.IsEmpty() {
+			return atAGlance{Name: name, Value: none}
+		}
+		return atAGlance{Name: name, Value: line(o.JSONText(), 160), More: true}
+	}
+	at := func(name string, v honeyhive.Optional[float64]) atAGlance {
+		ms, ok := v.Get()
+		if !ok {
+			return atAGlance{Name: name, Value: none}
+		}
+		return atAGlance{Name: name, Value: stamp(ms), Time: machine(ms)}
+	}
+	children := atAGlance{Name: "children_ids", Value: none}
+	if ids, ok := p.ChildrenIDs.Get(); ok {
+		children.Value, children.More = grouped(int64(len(ids))), len(ids) > 0
+	}
+	return []atAGlance{
+		text("project", p.Project), text("session_name", p.SessionName), text("source", p.Source),
+		{Name: "session_id", Value: s.ID.String()},
+		children, object("config", p.Config), object("inputs", p.Inputs), object("outputs", p.Outputs), text("error", p.Error),
+		{Name: "duration", Value: known(p.Duration, duration)},
+		object("user_properties", p.UserProperties), object("metrics", p.Metrics), object("feedback", p.Feedback),
+		object("metadata", p.Metadata), at("start_time", p.StartTime), at("end_time", p.EndTime),
+	}
+}

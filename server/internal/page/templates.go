@@ -1,0 +1,102 @@
+package page
+
+import (
+	"embed"
+	"html/template"
+	"io/fs"
+	"strings"
+
+	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/store"
+)
+
+//go:embed templates/*.html
+var templateFiles embed.FS
+
+// parts are templates that pages share.
+var parts = []string{"templates/layout.html", "templates/parts.html"}
+
+var functions = template.FuncMap{
+	"vis":       visible,
+	"line":      line,
+	"ms":        duration,
+	"grouped":   grouped,
+	"short":     short,
+	"size":      size,
+	"cost":      cost,
+	"hour":      func(ms float64) string { return moment(ms).Format("15:04:05") },
+	"day":       func(ms float64) string { return moment(ms).Format("2006-01-02") },
+	"stamp":     stamp,
+	"machine":   machine,
+	"percent":   percent,
+	"tokens":    tokens,
+	"nameOf":    nameOf,
+	"typeOf":    typeOf,
+	"join":      func(list []string) string { return line(strings.Join(list, ", "), 200) },
+	"optMS":     func(v honeyhive.Optional[float64]) string { return known(v, duration) },
+	"optCost":   func(v honeyhive.Optional[float64]) string { return known(v, cost) },
+	"optStamp":  func(v honeyhive.Optional[float64]) string { return known(v, stamp) },
+	"optNum":    func(v honeyhive.Optional[float64]) string { return known(v, number) },
+	"has":       isKnown[float64],
+	"rating":    rating,
+	"when":      when,
+	"sub":       func(a, b float64) float64 { return a - b },
+	"add":       func(a, b float64) float64 { return a + b },
+	"dict":      dict,
+	"grouped64": func(n int) string { return grouped(int64(n)) },
+	"inc":       func(n int) int { return n + 1 },
+	"p":         percentileOf,
+}
+
+// dict lets a template pass two values to another.
+func dict(pairs ...any) map[string]any {
+	m := make(map[string]any, len(pairs)/2)
+	for i := 0; i+1 < len(pairs); i += 2 {
+		m[pairs[i].(string)] = pairs[i+1]
+	}
+	return m
+}
+
+// rating shows what users said in a word.
+func rating(m store.Measures) string {
+	v, ok := m.Rating.Get()
+	switch {
+	case !ok && m.Feedback:
+		return "comment"
+	case !ok:
+		return ""
+	case v > 0:
+		return "up"
+	case v < 0:
+		return "down"
+	}
+	return "neutral"
+}
+
+// when is the time by which a session is sorted.
+func when(row store.SessionRow) float64 { return row.Start.Or(row.Received) }
+
+func percentileOf(p store.Percentiles, v float64) string {
+	if p.Count == 0 {
+		return none
+	}
+	return duration(v)
+}
+
+// parseTemplates returns the pages by name, each with the parts.
+func parseTemplates() map[string]*template.Template {
+	shared := template.Must(template.New("").Funcs(functions).ParseFS(templateFiles, parts...))
+	pages := make(map[string]*template.Template)
+	files, err := fs.Glob(templateFiles, "templates/*.html")
+	if err != nil {
+		panic(err) // the pattern is a constant
+	}
+	for _, file := range files {
+		name := strings.TrimPrefix(file, "templates/")
+		if name == "layout.html" || name == "parts.html" {
+			continue
+		}
+		pages[name] = template.Must(template.Must(shared.Clone()).ParseFS(templateFiles, file))
+	}
+	return pages
+}

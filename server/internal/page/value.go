@@ -1,0 +1,354 @@
+package page
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/rawjson"
+)
+
+// Bounds of what a page shows of a value, in bytes. The whole of it can be
+// downloaded.
+const (
+	previewText = 4000
+	previewAll  = 64_000 // of all values of an event
+	previewKeys = 100    // of an object
+	previewList = 60     // elements of a list of messages or documents
+)
+
+// field is a value of a bucket, as far as it is shown.
+type field struct {
+	Key      string
+	Kind     string // text, json, messages, documents
+	Text     string
+	Size     int64
+	Cut      bool
+	Download string // address of the whole value
+	Messages []message
+	Docs     []document
+	More     int // elements that are not shown
+}
+
+// bucket is one of the maps of a payload.
+type bucket struct {
+	Name, Title string
+	Fields      []field
+	More        int // keys that are not shown
+	Null        bool
+}
+
+// shower turns values into what is shown of them, until its budget is used up.
+type shower struct {
+	base   string // address of the event
+	budget int
+}
+
+// bucket shows a map of a payload; nil where it is empty.
+func (s *shower) bucket(name, title string, o honeyhive.Object) *bucket {
+	if o.IsEmpty() {
+		return nil
+	}
+	b := &bucket{Name: name, Title: title}
+	for key, value := range o.All() {
+		if len(b.Fields) == previewKeys {
+			b.More++
+			continue
+		}
+		b.Fields = append(b.Fields, s.field(key, string(value), name, key))
+	}
+	return b
+}
+
+// field shows a value that stands at a path.
+func (s *shower) field(key, value string, path ...string) field {
+	f := field{Key: line(key, 120), Size: int64(len(value))}
+	switch rawjson.KindOf(value) {
+	case rawjson.String:
+		f.Kind = "text"
+		text := rawjson.Unquote(value)
+		f.Size = int64(len(text))
+		f.Text, f.Cut = s.text(text)
+	case rawjson.Array:
+		if docs, more := s.documents(value, path...); docs != nil {
+			f.Kind, f.Docs, f.More = "documents", docs, more
+			break
+		}
+		if list, more := s.messages(value, path...); list != nil {
+			f.Kind, f.Messages, f.More = "messages", list, more
+			break
+		}
+		fallthrough
+	default:
+		f.Kind = "json"
+		f.Text, f.Cut = s.json(value)
+	}
+	if f.Cut || f.More > 0 {
+		f.Download = s.download(path...)
+	}
+	return f
+}
+
+// text shows the beginning of a text.
+func (s *shower) text(text string) (string, bool) {
+	shown, whole := cut(text, s.take(len(text)))
+	return visible(shown), !whole
+}
+
+// json shows the beginning of a value, indented.
+func (s *shower) json(value string) (string, bool) {
+	n := s.take(len(value))
+	if len(value) > n {
+		shown, _ := cut(value, n)
+		return visible(shown), true
+	}
+	return visible(indent(value)), false
+}
+
+// take returns how many bytes of a value may be shown.
+func (s *shower) take(n int) int {
+	n = min(n, previewText, max(s.budget, 0))
+	s.budget -= n
+	return n
+}
+
+// download is the address of the whole value at a path.
+func (s *shower) download(path ...string) string {
+	var b strings.Builder
+	b.WriteString(s.base + "/value")
+	sep := "?"
+	for _, k := range path {
+		b.WriteString(sep + "k=" + url.QueryEscape(k))
+		sep = "&"
+	}
+	return b.String()
+}
+
+// indent writes canonical JSON in lines.
+func indent(value string) string {
+	var b strings.Builder
+	depth := 0
+	newline := func() {
+		b.WriteByte('\n')
+		for range depth {
+			b.WriteString("  ")
+		}
+	}
+	inText := false
+	for i := 0; i < len(value); i++ {
+		c := value[i]
+		if inText {
+			b.WriteByte(c)
+			if c == '\\' && i+1 < len(value) {
+				i++
+				b.WriteByte(value[i])
+			} else if c == '"' {
+				inText = false
+			}
+			continue
+		}
+		switch c {
+		case '"':
+			inText = true
+			b.WriteByte(c)
+		case '{', '[':
+			b.WriteByte(c)
+			if i+1 < len(value) && (value[i+1] == '}' || value[i+1] == ']') {
+				i++
+				b.WriteByte(value[i])
+				continue
+			}
+			depth++
+			newline()
+		case '}', ']':
+			depth--
+			newline()
+			b.WriteByte(c)
+		case ',':
+			b.WriteByte(c)
+			newline()
+		case ':':
+			b.WriteString(": ")
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// document is what a search found.
+type document struct {
+	Rank     int
+	ID       string
+	Score    string
+	Bar      float64 // 0 to 100, of the highest score beside it
+	HasScore bool
+	Content  string
+	Size     int64
+	Cut      bool
+	Download string
+	Others   string // what else is known of it, as JSON
+}
+
+// contentKeys and idKeys are how documents name their content and themselves.
+var (
+	contentKeys = []string{"content", "text", "page_content", "pageContent", "document"}
+	idKeys      = []string{"id", "document_id", "doc_id", "title", "source"}
+	scoreKeys   = []string{"score", "relevance_score", "similarity"}
+)
+
+// first returns the value of the first key that an object has.
+func first(object string, keys []string) (key, value string) {
+	for _, k := range keys {
+		if v, ok := rawjson.Get(object, k); ok {
+			return k, v
+		}
+	}
+	return "", ""
+}
+
+// documents reads a list of documents; nil where it is none: each one has
+// content, or an id beside a score, and none is a message.
+func (s *shower) documents(list string, path ...string) ([]document, int) {
+	var docs []document
+	var scores []float64
+	more := 0
+	for element := range rawjson.Elements(list) {
+		contentKey, content := first(element, contentKeys)
+		idKey, id := first(element, idKeys)
+		scoreKey, score := first(element, scoreKeys)
+		_, isMessage := rawjson.Get(element, "role")
+		if isMessage || contentKey == "" && (idKey == "" || scoreKey == "") || rawjson.KindOf(element) != rawjson.Object {
+			return nil, 0
+		}
+		if len(docs) == previewList {
+			more++
+			continue
+		}
+		at := append(append([]string{}, path...), strconv.Itoa(len(docs)))
+		d := document{Rank: len(docs) + 1, ID: line(rawjson.Unquote(id), 200), Size: int64(len(rawjson.Unquote(content)))}
+		number, err := strconv.ParseFloat(rawjson.Unquote(score), 64)
+		if d.HasScore = err == nil; d.HasScore {
+			d.Score = strconv.FormatFloat(number, 'g', 4, 64)
+		}
+		scores = append(scores, number)
+		if rawjson.KindOf(content) == rawjson.String {
+			d.Content, d.Cut = s.text(rawjson.Unquote(content))
+		} else if content != "" {
+			d.Content, d.Cut = s.json(content)
+		}
+		if d.Cut {
+			d.Download = s.download(append(at, contentKey)...)
+		}
+		d.Others = s.others(element, contentKey, idKey, scoreKey)
+		docs = append(docs, d)
+	}
+	highest := 0.0
+	for _, v := range scores {
+		highest = max(highest, v)
+	}
+	for i := range docs {
+		if highest > 0 {
+			docs[i].Bar = min(max(100*scores[i]/highest, 0), 100)
+		}
+	}
+	return docs, more
+}
+
+// others shows the members of an object but for some, as JSON.
+func (s *shower) others(object string, but ...string) string {
+	o := honeyhive.TrustedObject(object)
+	for _, k := range but {
+		o = o.Without(k)
+	}
+	if o.IsEmpty() {
+		return ""
+	}
+	text, isCut := s.json(o.JSONText())
+	if isCut {
+		text += "…"
+	}
+	return text
+}
+
+// value sends a value of a payload as a file: that which the parameters k lead
+// to, key by key.
+func (p *page) value(w http.ResponseWriter, r *http.Request) error {
+	payload, name, err := p.payload(r)
+	if err != nil {
+		return err
+	}
+	text := string(payload)
+	path := r.URL.Query()["k"]
+	for _, k := range path {
+		next, ok := step(text, k)
+		if !ok {
+			return notFound("The record holds no such value (any more).")
+		}
+		text = next
+	}
+	kind, ending := "application/json", ".json"
+	if rawjson.KindOf(text) == rawjson.String {
+		text, kind, ending = rawjson.Unquote(text), "text/plain; charset=utf-8", ".txt"
+	}
+	if len(path) > 0 {
+		name += "-" + fileName(path[len(path)-1])
+	}
+	attach(w, name+ending, kind)
+	_, err = w.Write([]byte(text)) //nolint:gosec // it is sent as a file
+	return err
+}
+
+// step returns the member or element of a value.
+func step(text, k string) (string, bool) {
+	if rawjson.KindOf(text) != rawjson.Array {
+		return rawjson.Get(text, k)
+	}
+	n, err := strconv.Atoi(k)
+	if err != nil || n < 0 {
+		return "", false
+	}
+	for element := range rawjson.Elements(text) {
+		if n == 0 {
+			return element, true
+		}
+		n--
+	}
+	return "", false
+}
+
+// payload returns the record that a path names, and a name for its file.
+func (p *page) payload(r *http.Request) (json.RawMessage, string, error) {
+	id, err := pathID(r, "id")
+	if err != nil {
+		return nil, "", err
+	}
+	if r.PathValue("event") == "" || r.PathValue("event") == r.PathValue("id") {
+		s, err := p.Store.Session(r.Context(), id)
+		return s.Payload.AppendJSON(nil), "session-" + id.String()[:8], err
+	}
+	event, err := p.event(r.Context(), id, r.PathValue("event"))
+	return event.Payload.AppendJSON(nil), "event-" + event.ID.String()[:8], err
+}
+
+// attach makes an answer a file that no browser shows.
+func attach(w http.ResponseWriter, name, kind string) {
+	h := w.Header()
+	h.Set("Content-Type", kind)
+	h.Set("Content-Disposition", `attachment; filename="`+name+`"`)
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; sandbox")
+}
+
+// fileName keeps of a key what every file system takes.
+func fileName(key string) string {
+	key, _ = cut(key, 40)
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' {
+			return r
+		}
+		return '_'
+	}, key)
+}

@@ -1,0 +1,57 @@
+package traces
+
+import (
+	"strconv"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/sessionspan/sessionspan/internal/rawjson"
+)
+
+// Field numbers of ExportTraceServiceResponse and ExportTracePartialSuccess.
+const (
+	responsePartialSuccess = 1
+	partialRejectedSpans   = 1
+	partialErrorMessage    = 2
+)
+
+// ProtoResponse returns the answer to a request of which some spans may have
+// been rejected, as protobuf.
+func ProtoResponse(rejected int, message string) []byte {
+	if rejected == 0 && message == "" {
+		return nil
+	}
+	var partial []byte
+	partial = protowire.AppendVarint(protowire.AppendTag(partial, partialRejectedSpans, protowire.VarintType), uint64(rejected))
+	partial = protowire.AppendString(protowire.AppendTag(partial, partialErrorMessage, protowire.BytesType), message)
+	return protowire.AppendBytes(protowire.AppendTag(nil, responsePartialSuccess, protowire.BytesType), partial)
+}
+
+// JSONResponse is [ProtoResponse] as JSON.
+func JSONResponse(rejected int, message string) []byte {
+	if rejected == 0 && message == "" {
+		return []byte("{}")
+	}
+	out := strconv.AppendInt([]byte(`{"partialSuccess":{"rejectedSpans":"`), int64(rejected), 10)
+	out = rawjson.AppendString(append(out, `","errorMessage":`...), message)
+	return append(out, "}}"...)
+}
+
+// Field numbers of google.rpc.Status, in which a failure is answered.
+const (
+	statusCode    = 1
+	statusMessage = 2
+)
+
+// ProtoStatus returns a failure as the google.rpc.Status that OTLP/HTTP asks
+// for: a code of gRPC and a message.
+func ProtoStatus(code int, message string) []byte {
+	out := protowire.AppendVarint(protowire.AppendTag(nil, statusCode, protowire.VarintType), uint64(code))
+	return protowire.AppendString(protowire.AppendTag(out, statusMessage, protowire.BytesType), message)
+}
+
+// JSONStatus is [ProtoStatus] as JSON.
+func JSONStatus(code int, message string) []byte {
+	out := strconv.AppendInt([]byte(`{"code":`), int64(code), 10)
+	return append(rawjson.AppendString(append(out, `,"message":`...), message), '}')
+}

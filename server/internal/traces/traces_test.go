@@ -1,0 +1,257 @@
+package traces
+
+import (
+	"encoding/hex"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/attribute"
+	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
+	resourcepb "go.opentelemetry.io/proto/otlp/resource/v1"
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/sessionspan/sessionspan/convert"
+	"github.com/sessionspan/sessionspan/internal/otlp"
+)
+
+func text(s string) *commonpb.AnyValue {
+	return &commonpb.AnyValue{Value: &commonpb.AnyValue_StringValue{StringValue: s}}
+}
+
+func pair(key string, v *commonpb.AnyValue) *commonpb.KeyValue {
+	return &commonpb.KeyValue{Key: key, Value: v}
+}
+
+func array(values ...*commonpb.AnyValue) *commonpb.AnyValue {
+	return &commonpb.AnyValue{Value: &commonpb.AnyValue_ArrayValue{ArrayValue: &commonpb.ArrayValue{Values: values}}}
+}
+
+// example is a request with every kind of value, and the spans it stands for.
+func example() (*tracepb.TracesData, []convert.Span) {
+	trace, _ := hex.DecodeString("4bf92f3577b34da6a3ce929d0e0e4736")
+	span, _ := hex.DecodeString("00f067aa0ba902b7")
+	parent, _ := hex.DecodeString("ffffffffffffffff")
+	data := &tracepb.TracesData{ResourceSpans: []*tracepb.ResourceSpans{{
+		Resource: &resourcepb.Resource{Attributes: []*commonpb.KeyValue{
+			pair("service.name", text("shop")), pair("deployment.environment.name", text("staging")),
+			pair("honeyhive.session_id", text("caf77ace-3417-4da4-944d-f4a0688f3c23")), pair("host.name", text("h")),
+		}},
+		ScopeSpans: []*tracepb.ScopeSpans{{
+			Scope: &commonpb.InstrumentationScope{Name: "lib"},
+			Spans: []*tracepb.Span{{
+				TraceId: trace, SpanId: span, ParentSpanId: parent, Name: "chat", Kind: tracepb.Span_SPAN_KIND_CLIENT,
+				StartTimeUnixNano: 1712025501605000001, EndTimeUnixNano: 1712025501606000000,
+				Status: &tracepb.Status{Code: tracepb.Status_STATUS_CODE_ERROR, Message: "no"},
+				Attributes: []*commonpb.KeyValue{
+					pair("gen_ai.request.model", text("m")),
+					pair("int", &commonpb.AnyValue{Value: &commonpb.AnyValue_IntValue{IntValue: 9007199254740993}}),
+					pair("double", &commonpb.AnyValue{Value: &commonpb.AnyValue_DoubleValue{DoubleValue: 0.5}}),
+					pair("bool", &commonpb.AnyValue{Value: &commonpb.AnyValue_BoolValue{BoolValue: true}}),
+					pair("bytes", &commonpb.AnyValue{Value: &commonpb.AnyValue_BytesValue{BytesValue: []byte{1, 2}}}),
+					pair("list", array(text("a"), text("b"))),
+					pair("map", &commonpb.AnyValue{Value: &commonpb.AnyValue_KvlistValue{KvlistValue: &commonpb.KeyValueList{Values: []*commonpb.KeyValue{pair("k", array())}}}}),
+					pair("none", nil),
+				},
+				Events: []*tracepb.Span_Event{{Name: "e", TimeUnixNano: 1712025501605500000, Attributes: []*commonpb.KeyValue{pair("x", text("y"))}}},
+				Links:  []*tracepb.Span_Link{{TraceId: trace, SpanId: parent}, {TraceId: trace}},
+			}},
+		}},
+	}}}
+	want := convert.Span{
+		Name: "chat", Start: time.Unix(1712025501, 605000001), End: time.Unix(1712025501, 606000000), Failed: true, Status: "no",
+		Project: "shop", Source: "staging",
+		Attributes: []attribute.KeyValue{
+			attribute.String("honeyhive.session_id", "caf77ace-3417-4da4-944d-f4a0688f3c23"),
+			attribute.String("gen_ai.request.model", "m"), attribute.Int64("int", 9007199254740993), attribute.Float64("double", 0.5), attribute.Bool("bool", true),
+			{Key: "bytes", Value: attribute.ByteSliceValue([]byte{1, 2})},
+			{Key: "list", Value: attribute.SliceValue(attribute.StringValue("a"), attribute.StringValue("b"))},
+			{Key: "map", Value: attribute.MapValue(attribute.KeyValue{Key: "k", Value: attribute.SliceValue()})},
+			{Key: "none"},
+		},
+		Events: []convert.Event{{Name: "e", Time: time.Unix(1712025501, 605500000), Attributes: []attribute.KeyValue{attribute.String("x", "y")}}},
+	}
+	copy(want.TraceID[:], trace)
+	copy(want.SpanID[:], span)
+	copy(want.ParentSpanID[:], parent)
+	want.Links = []convert.Link{{TraceID: want.TraceID, SpanID: want.ParentSpanID}}
+	return data, []convert.Span{want}
+}
+
+var compare = cmp.AllowUnexported(attribute.Value{})
+
+// TestEncodings reads the same spans from both encodings.
+func TestEncodings(t *testing.T) {
+	data, want := example()
+	body, err := proto.Marshal(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asJSON, err := otlp.JSON(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, read := range map[string]func() (*Request, error){
+		"protobuf": func() (*Request, error) { return Proto(body) }, "JSON": func() (*Request, error) { return JSON(asJSON) },
+	} {
+		got, err := read()
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if diff := cmp.Diff(want, got.Spans, compare); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+		record := convert.Convert(&got.Spans[0])
+		if id := record.SessionID.String(); id != "caf77ace-3417-4da4-944d-f4a0688f3c23" || record.EventID.String() != "39abed16-5de7-52c5-a3c9-6d4bbf40d112" {
+			t.Errorf("%s: session %s, event %s", name, id, record.EventID)
+		}
+	}
+}
+
+// TestJSONByHand reads JSON as the specification shows it: integers as numbers
+// and as strings, fields that nobody knows, ids in either case.
+func TestJSONByHand(t *testing.T) {
+	got, err := JSON([]byte(`{"future":{"a":[1]},"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"unknown_service:node"}}]},
+		"scopeSpans":[{"scope":{"name":"s"},"spans":[{"traceId":"4BF92F3577B34DA6A3CE929D0E0E4736","spanId":"00f067aa0ba902b7","parentSpanId":"","name":"n","kind":3,
+		"startTimeUnixNano":1712025501605000000,"endTimeUnixNano":"1712025501606000000","flags":257,
+		"attributes":[{"key":"a","value":{"intValue":"5"}},{"key":"b","value":{"intValue":5}},{"key":"c","value":{"doubleValue":5}}],"status":{"code":2}}]}]}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := got.Spans[0]
+	if hex.EncodeToString(s.TraceID[:]) != "4bf92f3577b34da6a3ce929d0e0e4736" || s.ParentSpanID != [8]byte{} || s.Project != "" || !s.Failed || s.End.Sub(s.Start) != time.Millisecond {
+		t.Errorf("%+v", s)
+	}
+	want := []attribute.KeyValue{attribute.Int64("a", 5), attribute.Int64("b", 5), attribute.Float64("c", 5)}
+	if diff := cmp.Diff(want, s.Attributes, compare); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestInvalidIDs leaves out the spans at fault and keeps the others.
+func TestInvalidIDs(t *testing.T) {
+	good := `{"traceId":"4bf92f3577b34da6a3ce929d0e0e4736","spanId":"00f067aa0ba902b7","name":"good"}`
+	for name, bad := range map[string]string{
+		"short":     `{"traceId":"4bf9","spanId":"00f067aa0ba902b7","name":"bad"}`,
+		"missing":   `{"spanId":"00f067aa0ba902b7","name":"bad"}`,
+		"zeros":     `{"traceId":"00000000000000000000000000000000","spanId":"00f067aa0ba902b7","name":"bad"}`,
+		"base64":    `{"traceId":"S/kvNXezTaajzpKdDg5HNg==","spanId":"00f067aa0ba902b7","name":"bad"}`,
+		"no hex":    `{"traceId":"4bf92f3577b34da6a3ce929d0e0e473g","spanId":"00f067aa0ba902b7","name":"bad"}`,
+		"span zero": `{"traceId":"4bf92f3577b34da6a3ce929d0e0e4736","spanId":"0000000000000000","name":"bad"}`,
+		"parent":    `{"traceId":"4bf92f3577b34da6a3ce929d0e0e4736","spanId":"00f067aa0ba902b7","parentSpanId":"abcd","name":"bad"}`,
+	} {
+		got, err := JSON([]byte(`{"resourceSpans":[{"scopeSpans":[{"spans":[` + bad + `,` + good + `]}]}]}`))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if len(got.Spans) != 1 || got.Spans[0].Name != "good" || got.Invalid != 1 || !strings.HasPrefix(got.Problem, `span "bad": `) {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+// TestRefused names what is no request at all.
+func TestRefused(t *testing.T) {
+	deep := strings.Repeat(`{"arrayValue":{"values":[`, 10000) + `{"intValue":1}` + strings.Repeat(`]}}`, 10000)
+	withValue := func(v string) string {
+		return `{"resourceSpans":[{"scopeSpans":[{"spans":[{"attributes":[{"key":"k","value":` + v + `}]}]}]}]}`
+	}
+	for name, c := range map[string]struct {
+		read func([]byte) (*Request, error)
+		body string
+		want string
+	}{
+		"text":            {JSON, "hello", "read OTLP JSON: syntax error"},
+		"array":           {JSON, "[]", "read OTLP JSON: syntax error"},
+		"duplicate":       {JSON, `{"resourceSpans":[],"resourceSpans":[]}`, "duplicate field"},
+		"time as a date":  {JSON, `{"resourceSpans":[{"scopeSpans":[{"spans":[{"startTimeUnixNano":"2024-04-01T00:00:00Z"}]}]}]}`, "invalid value for fixed64"},
+		"deep":            {JSON, withValue(deep), "recursion"},
+		"deep unknown":    {JSON, `{"x":` + strings.Repeat("[", 100000) + strings.Repeat("]", 100000) + `}`, "recursion"},
+		"protobuf":        {Proto, "hello", "read OTLP protobuf: "},
+		"invalid UTF-8":   {Proto, string(deepProto(1, "\xff")), "invalid UTF-8"},
+		"deep protobuf":   {Proto, string(deepProto(10000, "x")), "recursion"},
+		"truncated":       {Proto, string(deepProto(3, "x")[:9]), "read OTLP protobuf: "},
+		"JSON as if it …": {Proto, `{"resourceSpans":[]}`, "read OTLP protobuf: "},
+	} {
+		got, err := c.read([]byte(c.body))
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.ContainsRune(err.Error(), '\u00a0') {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+	}
+}
+
+// deepProto is a request with lists inside lists around a text.
+func deepProto(levels int, s string) []byte {
+	b := field(1, []byte(s)) // string_value
+	for range levels {
+		b = field(5, field(1, b)) // array_value, values
+	}
+	attr := append(field(1, []byte("k")), field(2, b)...)
+	return field(1, field(2, field(2, field(9, attr))))
+}
+
+func field(number byte, content []byte) []byte {
+	out := []byte{number<<3 | 2}
+	n := len(content)
+	for ; n >= 0x80; n >>= 7 {
+		out = append(out, byte(n)|0x80)
+	}
+	return append(append(out, byte(n)), content...)
+}
+
+// TestMaxDepth is the depth that goes through.
+func TestMaxDepth(t *testing.T) {
+	if _, err := Proto(deepProto(MaxDepth/2-5, "x")); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestResponses are read by the exporter's own reader of answers.
+func TestResponses(t *testing.T) {
+	for _, c := range []struct {
+		n       int
+		message string
+	}{{0, ""}, {3, "three"}, {0, "a warning"}} {
+		for contentType, body := range map[string][]byte{"application/x-protobuf": ProtoResponse(c.n, c.message), "application/json": JSONResponse(c.n, c.message)} {
+			if n, message := otlp.Rejected(contentType, body); n != int64(c.n) || message != c.message {
+				t.Errorf("%s: %d %q", contentType, n, message)
+			}
+		}
+	}
+	if got := string(JSONStatus(3, `a "b"`)); got != `{"code":3,"message":"a \"b\""}` {
+		t.Error(got)
+	}
+	if got := ProtoStatus(3, "ab"); string(got) != "\x08\x03\x12\x02ab" {
+		t.Errorf("%q", got)
+	}
+}
+
+func FuzzProto(f *testing.F) {
+	data, _ := example()
+	body, _ := proto.Marshal(data)
+	f.Add(body)
+	f.Add(deepProto(5, "x"))
+	f.Fuzz(func(_ *testing.T, body []byte) { converts(Proto(body)) })
+}
+
+func FuzzJSON(f *testing.F) {
+	data, _ := example()
+	body, _ := proto.Marshal(data)
+	asJSON, _ := otlp.JSON(body)
+	f.Add(asJSON)
+	f.Add([]byte(`{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"4bf9"}]}]}]}`))
+	f.Fuzz(func(_ *testing.T, body []byte) { converts(JSON(body)) })
+}
+
+// converts goes on as the server would.
+func converts(req *Request, err error) {
+	if err != nil {
+		return
+	}
+	for i := range req.Spans {
+		convert.Convert(&req.Spans[i])
+	}
+}

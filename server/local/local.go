@@ -1,0 +1,235 @@
+// Package local runs the local server of sessionspan inside a program: it takes
+// sessions by the HTTP API of the contract and by OTLP/HTTP, keeps them in a
+// file, and shows them in a browser. The command in the folder above does no
+// more than this.
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/sessionspan/sessionspan/server/internal/api"
+	"github.com/sessionspan/sessionspan/server/internal/body"
+	"github.com/sessionspan/sessionspan/server/internal/datafile"
+	"github.com/sessionspan/sessionspan/server/internal/guard"
+	"github.com/sessionspan/sessionspan/server/internal/ingest"
+	"github.com/sessionspan/sessionspan/server/internal/live"
+	"github.com/sessionspan/sessionspan/server/internal/page"
+	"github.com/sessionspan/sessionspan/server/internal/reject"
+	"github.com/sessionspan/sessionspan/store"
+)
+
+// Server is a server that runs. Its methods may be called from many goroutines
+// at once.
+type Server struct {
+	url   string
+	file  string
+	log   *slog.Logger
+	store store.Store
+	http  *http.Server
+
+	stop  chan struct{} // ends what runs in the background
+	work  sync.WaitGroup
+	close func() error
+}
+
+// Limits of requests.
+const (
+	maxBody    = 32 << 20  // one body, after decompression
+	maxBodies  = 128 << 20 // all that are worked on
+	maxHeaders = 64 << 10
+	maxForm    = 1 << 20 // a form of the page
+	formTime   = 10 * time.Second
+	headerTime = 5 * time.Second
+	bodyTime   = 30 * time.Second
+	idleTime   = 2 * time.Minute
+	pruneEvery = 10 * time.Minute
+	// closeTime is how long requests may take to end when the server is closed.
+	closeTime = 5 * time.Second
+)
+
+// Start starts a server, which takes requests when Start returns. It must be
+// closed. The context bounds the start alone. The error says in one line what is
+// in the way: an address in use, a file that cannot be opened.
+func Start(ctx context.Context, options ...Option) (*Server, error) {
+	c, err := newConfig(options)
+	if err != nil {
+		return nil, fmt.Errorf("start server: %w", err)
+	}
+	listeners, err := listen(ctx, c.address)
+	if err != nil {
+		return nil, fmt.Errorf("start server: %w", err)
+	}
+	kept, file, err := datafile.Open(ctx, c.file)
+	if err != nil {
+		for _, l := range listeners {
+			_ = l.Close()
+		}
+		return nil, fmt.Errorf("start server: %w", err)
+	}
+	s := &Server{url: "http://" + reachable(listeners[0].Addr()), file: file, log: c.log, store: kept, stop: make(chan struct{})}
+	s.http = s.newHTTP(c)
+	s.close = sync.OnceValue(s.shutdown)
+	for _, l := range listeners {
+		s.work.Go(func() { _ = s.http.Serve(l) }) // its error is that the server is closed
+	}
+	if c.maxAge > 0 || c.maxBytes > 0 {
+		s.work.Go(func() { s.prune(store.Retention{MaxAge: c.maxAge, MaxBytes: c.maxBytes}) })
+	}
+	return s, nil
+}
+
+// ErrAddressInUse says that something else listens on the address already.
+var ErrAddressInUse = errors.New("the port is in use")
+
+// listen listens on the address, and on the loopback address of the other
+// protocol where that is what its users may mean too.
+func listen(ctx context.Context, address string) ([]net.Listener, error) {
+	var lc net.ListenConfig
+	first, err := lc.Listen(ctx, "tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("listen on %s: %w: stop what listens there, or choose another port", address, ErrAddressInUse)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", address, err)
+	}
+	listeners := []net.Listener{first}
+	at := first.Addr().(*net.TCPAddr) // that is what "tcp" gives
+	if at.IP.Equal(net.IPv4(127, 0, 0, 1)) {
+		if second, err := lc.Listen(ctx, "tcp", net.JoinHostPort("::1", strconv.Itoa(at.Port))); err == nil {
+			listeners = append(listeners, second)
+		}
+	}
+	return listeners, nil
+}
+
+// reachable returns an address under which a client on this machine finds the
+// server.
+func reachable(a net.Addr) string {
+	at := a.(*net.TCPAddr)
+	ip := at.IP
+	if ip.IsUnspecified() {
+		ip = net.IPv4(127, 0, 0, 1)
+	}
+	return net.JoinHostPort(ip.String(), strconv.Itoa(at.Port))
+}
+
+func (s *Server) newHTTP(c *config) *http.Server {
+	rejected := new(reject.Record)
+	routes := &api.API{Store: s.store, Spans: ingest.New(s.store), Bodies: &body.Reader{Max: maxBody, Total: maxBodies}, Rejected: rejected, ReadTime: bodyTime}
+	mux := http.NewServeMux()
+	routes.Register(mux)
+	mux.HandleFunc("GET "+healthPath, health)
+	mux.Handle("GET /api/stream", &live.Stream{Store: s.store, Done: s.stop, Reject: routes.Reject})
+	mux.HandleFunc("POST /v1/metrics", tracesAlone)
+	mux.HandleFunc("POST /v1/logs", tracesAlone)
+	shown := page.New(page.Config{Store: s.store, URL: s.url, Token: c.token != "", Rejected: rejected})
+	mux.Handle("GET /", shown)
+	for _, form := range []string{"POST /feedback", "POST /demo", "POST /theme"} {
+		mux.Handle(form, bounded(shown))
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		routes.Reject(w, r, reject.Errorf(http.StatusNotFound, "there is nothing at %.16s %.200s", r.Method, r.URL.Path))
+	})
+	host, _, _ := net.SplitHostPort(c.address) // newConfig has split it
+	g := &guard.Guard{
+		Token: c.token, Hosts: c.hosts, AnyAddress: !loopback(host), Open: []string{healthPath}, Rejected: rejected, Answer: api.Answer,
+	}
+	return &http.Server{
+		Handler: g.Wrap(mux), ReadHeaderTimeout: c.headers, IdleTimeout: idleTime, MaxHeaderBytes: maxHeaders,
+		ErrorLog: log.New(slogWriter{c.log}, "", 0),
+	}
+}
+
+// bounded bounds the forms of the page.
+func bounded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(formTime))
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// tracesAlone answers what an OpenTelemetry SDK sends besides traces. That is
+// no news, so it is not kept as the last rejected request.
+func tracesAlone(w http.ResponseWriter, r *http.Request) {
+	api.Answer(w, r, reject.Errorf(http.StatusNotFound, "this server takes traces alone: set OTEL_METRICS_EXPORTER=none and OTEL_LOGS_EXPORTER=none"))
+}
+
+// slogWriter writes the lines of net/http into the log.
+type slogWriter struct{ log *slog.Logger }
+
+func (w slogWriter) Write(line []byte) (int, error) {
+	w.log.Warn("http", "message", string(line))
+	return len(line), nil
+}
+
+// URL returns the address of the server, such as http://127.0.0.1:4318.
+func (s *Server) URL() string { return s.url }
+
+// File returns the path of the file of the sessions.
+func (s *Server) File() string { return s.file }
+
+// SessionURL returns the address of the page of a session. The id is that of a
+// session that may be yet to come.
+func (s *Server) SessionURL(id string) string { return SessionURL(s.url, id) }
+
+// SessionURL returns the address of the page of a session on a server, such as
+// one that [Find] has found.
+func SessionURL(server, id string) string { return server + page.SessionPath(id) }
+
+// Close stops taking requests, waits up to five seconds for those that run, and
+// closes the file. A second call returns the same.
+func (s *Server) Close() error { return s.close() }
+
+func (s *Server) shutdown() error {
+	close(s.stop)
+	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+	defer cancel()
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		err = errors.Join(fmt.Errorf("close server: requests did not end: %w", err), s.http.Close())
+	}
+	s.work.Wait()
+	if closing := s.store.Close(); closing != nil {
+		err = errors.Join(err, fmt.Errorf("close store: %w", closing))
+	}
+	return err
+}
+
+// prune deletes what is too old or too much.
+func (s *Server) prune(r store.Retention) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	s.work.Go(func() {
+		<-s.stop
+		cancel()
+	})
+	tick := time.NewTicker(pruneEvery)
+	defer tick.Stop()
+	for {
+		pruned, err := s.store.Prune(ctx, r)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			s.log.Error("delete old sessions", "error", err)
+		case pruned.Sessions > 0:
+			s.log.Info("deleted old sessions", "sessions", pruned.Sessions, "events", pruned.Events)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}

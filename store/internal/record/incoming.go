@@ -1,0 +1,182 @@
+package record
+
+import (
+	"errors"
+	"math"
+	"time"
+
+	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/store"
+)
+
+// Kind is what an id names.
+type Kind uint8
+
+// The kinds. Only updates of an unknown id are known.
+const (
+	Unknown Kind = iota
+	Session
+	Event
+)
+
+// Incoming is a write, checked and in the form that it is merged in.
+type Incoming struct {
+	Kind      Kind // Unknown for an update
+	ID        honeyhive.UUID
+	SessionID honeyhive.UUID // of an event
+	Layer     Layer
+	MustExist bool
+	// Row and Own are what is read of the payload, for an event and for a session.
+	Row store.EventRow
+	Own Own
+	// Project and Source are those of an event.
+	Project, Source string
+}
+
+// Read checks a write and returns it in canonical form. The write is not
+// changed.
+func Read(w *store.Write, now time.Time) (Incoming, error) {
+	at := w.At
+	if at.IsZero() {
+		at = now
+	}
+	switch {
+	case w.Session != nil && w.Event == nil && w.Update == nil:
+		return readSession(*w.Session, at.UnixNano(), w.Fill)
+	case w.Event != nil && w.Session == nil && w.Update == nil:
+		if w.Event.EventType.Or("") == honeyhive.TypeSession {
+			return readSession(sessionOf(w.Event), at.UnixNano(), w.Fill)
+		}
+		return readEvent(*w.Event, at.UnixNano(), w.Fill)
+	case w.Update != nil && w.Session == nil && w.Event == nil:
+		in, err := readUpdate(*w.Update, at.UnixNano(), w.Fill)
+		in.MustExist = w.MustExist
+		return in, err
+	}
+	return Incoming{}, errors.New("exactly one of Session, Event and Update must be set")
+}
+
+// identify reads a UUID and writes it back in its canonical form.
+func identify(field *honeyhive.Optional[string], name string) (honeyhive.UUID, error) {
+	text, ok := field.Get()
+	if !ok {
+		return honeyhive.UUID{}, &honeyhive.FieldError{Field: name, Problem: "is missing"}
+	}
+	id, err := honeyhive.ParseUUID(text)
+	if err == nil && id.IsZero() {
+		err = errors.New("is the nil UUID")
+	}
+	if err != nil {
+		return honeyhive.UUID{}, &honeyhive.FieldError{Field: name, Problem: err.Error()}
+	}
+	*field = honeyhive.Some(id.String())
+	return id, nil
+}
+
+func readSession(s honeyhive.SessionStartRequest, at int64, fill bool) (Incoming, error) {
+	id, err := identify(&s.SessionID, "session_id")
+	if err != nil {
+		return Incoming{}, err
+	}
+	if err := finite(s.StartTime, s.EndTime, s.Duration); err != nil {
+		return Incoming{}, err
+	}
+	layer := NewLayer(rank(s.EndTime, s.Duration).with(fill), at, string(s.AppendJSON(nil)))
+	return Incoming{Kind: Session, ID: id, SessionID: id, Layer: layer, Own: SessionOwn(&s, true)}, nil
+}
+
+// finite refuses numbers that have no JSON form.
+func finite(start, end, duration honeyhive.Optional[float64]) error {
+	var problems []error
+	for _, f := range [...]struct {
+		name  string
+		value honeyhive.Optional[float64]
+	}{{"start_time", start}, {"end_time", end}, {"duration", duration}} {
+		if v := f.value.Or(0); math.IsNaN(v) || math.IsInf(v, 0) {
+			problems = append(problems, &honeyhive.FieldError{Field: f.name, Problem: "is not a finite number"})
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// rank tells a whole record from an announcement.
+func rank(end, duration honeyhive.Optional[float64]) Rank {
+	_, ended := end.Get()
+	_, lasted := duration.Get()
+	if ended || lasted {
+		return Whole
+	}
+	return Announced
+}
+
+// sessionOf returns the record of the session that an event stands for.
+func sessionOf(e *honeyhive.Event) honeyhive.SessionStartRequest {
+	id := e.SessionID
+	if _, ok := id.Get(); !ok {
+		id = e.EventID
+	}
+	return honeyhive.SessionStartRequest{
+		Project: e.Project, SessionName: e.EventName, Source: e.Source, SessionID: id, ChildrenIDs: e.ChildrenIDs,
+		Config: e.Config, Inputs: e.Inputs, Outputs: e.Outputs, Error: e.Error, Duration: e.Duration,
+		UserProperties: e.UserProperties, Metrics: e.Metrics, Feedback: e.Feedback, Metadata: e.Metadata,
+		StartTime: e.StartTime, EndTime: e.EndTime, Unknown: e.Unknown,
+	}
+}
+
+func readEvent(e honeyhive.Event, at int64, fill bool) (Incoming, error) {
+	id, err := identify(&e.EventID, "event_id")
+	session, err2 := identify(&e.SessionID, "session_id")
+	if err := errors.Join(err, err2, finite(e.StartTime, e.EndTime, e.Duration)); err != nil {
+		return Incoming{}, err
+	}
+	if id == session {
+		return Incoming{}, &store.ConflictError{ID: id}
+	}
+	if parent, err := honeyhive.ParseUUID(e.ParentID.Or("")); err == nil {
+		e.ParentID = honeyhive.Some(parent.String())
+	}
+	layer := NewLayer(rank(e.EndTime, e.Duration).with(fill), at, string(e.AppendJSON(nil)))
+	return Incoming{
+		Kind: Event, ID: id, SessionID: session, Layer: layer,
+		Row: EventRow(&e), Project: e.Project.Or(""), Source: e.Source.Or(""),
+	}, nil
+}
+
+func readUpdate(u honeyhive.Update, at int64, fill bool) (Incoming, error) {
+	id, err := identify(&u.EventID, "event_id")
+	if err := errors.Join(err, finite(honeyhive.Optional[float64]{}, u.EndTime, u.Duration)); err != nil {
+		return Incoming{}, err
+	}
+	u.EventID, u.Unknown = honeyhive.Optional[string]{}, honeyhive.Object{}
+	if list, _ := u.ChildrenIDs.Get(); len(list) == 0 {
+		u.ChildrenIDs = honeyhive.Optional[[]string]{}
+	}
+	return Incoming{Kind: Unknown, ID: id, Layer: NewLayer(Updated.with(fill), at, string(u.AppendJSON(nil)))}, nil
+}
+
+// FoldSession returns the record that the layers of a session come to.
+func FoldSession(id honeyhive.UUID, layers []Layer) (honeyhive.SessionStartRequest, error) {
+	var s honeyhive.SessionStartRequest
+	if len(layers) > 0 {
+		if err := s.UnmarshalJSON([]byte(Fold(layers))); err != nil {
+			return s, err
+		}
+	}
+	s.SessionID = honeyhive.Some(id.String())
+	return s, nil
+}
+
+// FoldEvent returns the record that the layers of an event come to.
+func FoldEvent(layers []Layer) (honeyhive.Event, error) {
+	var e honeyhive.Event
+	err := e.UnmarshalJSON([]byte(Fold(layers)))
+	return e, err
+}
+
+// FoldUpdate returns the update that layers without a record come to.
+func FoldUpdate(id honeyhive.UUID, layers []Layer) (honeyhive.Update, error) {
+	var u honeyhive.Update
+	err := u.UnmarshalJSON([]byte(Fold(layers)))
+	u.EventID = honeyhive.Some(id.String())
+	return u, err
+}

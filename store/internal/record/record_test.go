@@ -1,0 +1,81 @@
+package record
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/sessionspan/sessionspan/honeyhive"
+)
+
+func object(t testing.TB, text string) honeyhive.Object {
+	t.Helper()
+	o, err := honeyhive.ParseObject(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+func TestPreview(t *testing.T) {
+	for text, want := range map[string]string{
+		`{}`:                               "",
+		`null`:                             "",
+		`{"question":" how \n\t much "}`:   "how much",
+		`{"x":1,"query":"q","prompt":"p"}`: "q",
+		`{"x":"any text"}`:                 "any text",
+		`{"x":1,"y":[2]}`:                  `{"x":1,"y":[2]}`,
+		`{"chat_history":[{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user","content":"c"},{"role":"tool","content":"d"}]}`: "c",
+		`{"messages":[{"role":"human","content":[{"type":"text","text":"one"},{"type":"text","text":"two"},{"type":"image"}]}]}`:                          "one two",
+		`{"chat_history":[],"query":"q"}`:                    "q",
+		`{"message":{"role":"user","content":"inside"}}`:     "inside",
+		`{"query":"` + strings.Repeat("é", 300) + `"}`:       strings.Repeat("é", previewRunes) + "…",
+		`{"query":"` + strings.Repeat(`\u00e9`, 5000) + `"}`: strings.Repeat("é", previewRunes) + "…",
+		`{"query":"` + strings.Repeat(`\\`, 5000) + `"}`:     strings.Repeat(`\`, previewRunes) + "…",
+		`{"query":"` + strings.Repeat("漢", 5000) + `"}`:      strings.Repeat("漢", previewRunes) + "…",
+		`{"query":"` + strings.Repeat(`x\n`, 5000) + `"}`:    strings.TrimSpace(strings.Repeat("x ", previewRunes/2)) + " …",
+	} {
+		if got := Question(object(t, text)); got != want {
+			t.Errorf("%.80s: got %q, want %q", text, got, want)
+		}
+	}
+	for text, want := range map[string]string{
+		`{"role":"assistant","content":"hello"}`:                          "hello",
+		`{"role":"assistant","content":null,"tool_calls":[{"name":"f"}]}`: `{"role":"assistant","content":null,"tool_calls":[{"name":"f"}]}`,
+		`{"result":"r","choices":[]}`:                                     "r",
+	} {
+		if got := Answer(object(t, text)); got != want {
+			t.Errorf("%s: got %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestAppendText(t *testing.T) {
+	payload := `{"event_id":"id","event_name":"name","inputs":{"key":"é\n","list":[1.50,{"deep":"漢字かな"}],"no":null,"yes":true},"start_time":5}`
+	want := []string{"name", "é", "1.50", "漢", "字", "か", "な"}
+	if got := strings.Fields(string(AppendText(nil, payload))); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	long := `{"inputs":{"a":"` + strings.Repeat("é", MaxText) + `","b":"x"}}`
+	if got := AppendText(nil, long); len(got) > MaxText+8 || !utf8.Valid(got) {
+		t.Errorf("a long text gives %d bytes", len(got))
+	}
+}
+
+func FuzzDecodeLayers(f *testing.F) {
+	a, b := NewLayer(Announced, 5, `{"a":1}`), NewLayer(Updated, -1, `{"outputs":{"b":2}}`)
+	f.Add(EncodeLayers([]Layer{a, b}))
+	f.Add([]byte{1, 2, 3})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		layers, whole := DecodeLayers(data)
+		if !whole {
+			return
+		}
+		again, whole := DecodeLayers(EncodeLayers(append([]Layer{a, b}, layers...)))
+		if !whole || !reflect.DeepEqual(again[2:], append([]Layer{}, layers...)) {
+			t.Errorf("got %v, want %v", again, layers)
+		}
+	})
+}

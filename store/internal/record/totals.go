@@ -1,0 +1,231 @@
+package record
+
+import (
+	"bytes"
+	"cmp"
+	"maps"
+	"math"
+	"slices"
+
+	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/store"
+)
+
+// Totals are what the events of a session come to. They are kept up with each
+// change, since a session may have very many events. What is counted and summed
+// is exact in any order: cost and ratings are sums of integers. The extremes
+// cannot be taken back; see Remove.
+type Totals struct {
+	Events, ModelEvents, ToolEvents, ChainEvents int64
+	Errors, Feedback                             int64
+	TokensIn, TokensOut, Cost, Ratings           Sum
+	Bytes                                        int64
+	Models                                       map[string]int64 `json:",omitempty"` // events that called it
+	Extremes
+}
+
+// Extremes are the values of a session that one of its events has.
+type Extremes struct {
+	Start, End      *float64    `json:",omitempty"` // the first and the last
+	Received        int64       // the earliest, Unix nanoseconds
+	Project, Source string      // the smallest that are not empty
+	First           *FirstToken `json:",omitempty"`
+}
+
+// NoStart stands for a start that is not known: later than any other.
+const NoStart = math.MaxFloat64
+
+// FirstToken is of the model event that started first.
+type FirstToken struct {
+	Start float64 // or NoStart
+	ID    honeyhive.UUID
+	Value float64
+}
+
+// Sum is of those that have a value.
+type Sum struct{ Count, Sum int64 }
+
+func (s *Sum) add(v honeyhive.Optional[int64], sign int64) {
+	if n, ok := v.Get(); ok {
+		s.Count += sign
+		s.Sum += sign * n
+	}
+}
+
+func (s Sum) get() honeyhive.Optional[int64] {
+	if s.Count == 0 {
+		return honeyhive.Optional[int64]{}
+	}
+	return honeyhive.Some(s.Sum)
+}
+
+// Counted is an event as the totals of its session see it.
+type Counted struct {
+	store.EventRow
+	Project, Source string
+	Received        int64 // Unix nanoseconds
+}
+
+// End returns when an event was last heard of, in Unix milliseconds.
+func (c *Counted) lastSign() (float64, bool) {
+	if v, ok := c.End.Get(); ok {
+		return v, true
+	}
+	start, ok := c.Start.Get()
+	return start + c.Duration.Or(0), ok
+}
+
+func (c *Counted) firstToken() *FirstToken {
+	v, ok := c.FirstToken.Get()
+	if !ok || c.Type != honeyhive.TypeModel {
+		return nil
+	}
+	return &FirstToken{c.Start.Or(NoStart), c.ID, v}
+}
+
+func (f *FirstToken) before(g *FirstToken) bool {
+	return cmp.Or(cmp.Compare(f.Start, g.Start), bytes.Compare(f.ID[:], g.ID[:])) < 0
+}
+
+const (
+	ratingUnits = 1e6
+	maxRating   = 1e9
+)
+
+func (t *Totals) count(c *Counted, sign int64) {
+	t.Events += sign
+	switch c.Type {
+	case honeyhive.TypeModel:
+		t.ModelEvents += sign
+	case honeyhive.TypeTool:
+		t.ToolEvents += sign
+	case honeyhive.TypeChain:
+		t.ChainEvents += sign
+	}
+	if c.Error != "" {
+		t.Errors += sign
+	}
+	if c.Feedback {
+		t.Feedback += sign
+	}
+	t.TokensIn.add(c.TokensIn, sign)
+	t.TokensOut.add(c.TokensOut, sign)
+	t.Cost.add(CostUnits(c.Cost), sign)
+	if v, ok := c.Rating.Get(); ok {
+		t.Ratings.add(honeyhive.Some(int64(math.Round(max(-maxRating, min(v, maxRating))*ratingUnits))), sign)
+	}
+	t.Bytes += sign * c.Bytes
+	if c.Model != "" {
+		if t.Models == nil {
+			t.Models = make(map[string]int64)
+		}
+		if t.Models[c.Model] += sign; t.Models[c.Model] == 0 {
+			delete(t.Models, c.Model)
+		}
+	}
+}
+
+// Add counts an event.
+func (t *Totals) Add(c *Counted) {
+	t.count(c, 1)
+	t.Extremes.Add(c)
+}
+
+// Remove takes an event back, and reports whether an extreme went with it: then
+// the extremes must be made anew.
+func (t *Totals) Remove(c *Counted) bool {
+	t.count(c, -1)
+	start, hasStart := c.Start.Get()
+	end, hasEnd := c.lastSign()
+	first := c.firstToken()
+	return hasStart && t.Start != nil && start <= *t.Start ||
+		hasEnd && t.End != nil && end >= *t.End ||
+		c.Received <= t.Received ||
+		c.Project != "" && c.Project == t.Project || c.Source != "" && c.Source == t.Source ||
+		first != nil && t.First != nil && first.ID == t.First.ID
+}
+
+// Add widens the extremes.
+func (x *Extremes) Add(c *Counted) {
+	if v, ok := c.Start.Get(); ok && (x.Start == nil || v < *x.Start) {
+		x.Start = &v
+	}
+	if v, ok := c.lastSign(); ok && (x.End == nil || v > *x.End) {
+		x.End = &v
+	}
+	if x.Received == 0 || c.Received < x.Received {
+		x.Received = c.Received
+	}
+	smaller(&x.Project, c.Project)
+	smaller(&x.Source, c.Source)
+	if f := c.firstToken(); f != nil && (x.First == nil || f.before(x.First)) {
+		x.First = f
+	}
+}
+
+func smaller(s *string, v string) {
+	if v != "" && (*s == "" || v < *s) {
+		*s = v
+	}
+}
+
+// CostUnits returns a cost as a count of CostUnit.
+func CostUnits(v honeyhive.Optional[float64]) honeyhive.Optional[int64] {
+	if n, ok := v.Get(); ok {
+		return honeyhive.Some(ToCostUnits(n))
+	}
+	return honeyhive.Optional[int64]{}
+}
+
+// SessionRow returns the row of a session, but for its id and its number, and
+// when it was last heard of, in Unix milliseconds.
+func SessionRow(own *Own, t *Totals) (row store.SessionRow, lastSign float64) {
+	row = store.SessionRow{
+		Project: cmp.Or(own.Project, t.Project), Source: cmp.Or(own.Source, t.Source), Name: own.Name, User: own.User,
+		Models: slices.Sorted(maps.Keys(t.Models)), Status: own.Status(),
+		Error: own.Error, Question: own.Question, Answer: own.Answer,
+		Events: t.Events, ModelEvents: t.ModelEvents, ToolEvents: t.ToolEvents, ChainEvents: t.ChainEvents,
+		Errors: t.Errors, Bytes: own.Bytes + t.Bytes,
+	}
+	row.Measures = own.Measures
+	m := &row.Measures
+	fill(&m.TokensIn, t.TokensIn.get())
+	fill(&m.TokensOut, t.TokensOut.get())
+	if n, ok := t.Cost.get().Get(); ok {
+		fill(&m.Cost, honeyhive.Some(FromCostUnits(n)))
+	}
+	if n, ok := t.Ratings.get().Get(); ok {
+		fill(&m.Rating, honeyhive.Some(float64(n)/ratingUnits/float64(t.Ratings.Count)))
+	}
+	if t.First != nil {
+		fill(&m.FirstToken, honeyhive.Some(t.First.Value))
+	}
+	m.Feedback = m.Feedback || t.Feedback > 0
+	fill(&m.Start, optional(t.Start))
+	fill(&m.End, optional(t.End))
+	fillDuration(m)
+
+	received := own.Received
+	if received == 0 || t.Received != 0 && t.Received < received {
+		received = t.Received
+	}
+	row.Received = float64(received) / 1e6
+	lastSign = max(m.Start.Or(math.Inf(-1)), m.End.Or(math.Inf(-1)), optional(t.End).Or(math.Inf(-1)))
+	if math.IsInf(lastSign, -1) {
+		lastSign = row.Received
+	}
+	return row, lastSign
+}
+
+func optional[T any](p *T) honeyhive.Optional[T] {
+	if p == nil {
+		return honeyhive.Optional[T]{}
+	}
+	return honeyhive.Some(*p)
+}
+
+func fill[T any](field *honeyhive.Optional[T], v honeyhive.Optional[T]) {
+	if field.IsZero() {
+		*field = v
+	}
+}

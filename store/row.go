@@ -1,0 +1,92 @@
+package store
+
+import "github.com/sessionspan/sessionspan/honeyhive"
+
+// Status is how a session went.
+type Status string
+
+// The states of a session, in the order in which they are decided. An error is
+// the session's own: events that failed are counted by SessionRow.Errors.
+const (
+	StatusOrphan     Status = "orphan"     // only events of it are known
+	StatusError      Status = "error"      // its error, or metadata.error, is not empty
+	StatusIncomplete Status = "incomplete" // metadata.incomplete is true: its program ended before it
+	StatusRunning    Status = "running"    // it has neither an end_time nor a duration
+	StatusOK         Status = "ok"
+)
+
+// Measures are what is read from a payload beside its names.
+//
+// Tokens are metadata.prompt_tokens and completion_tokens (or input_tokens and
+// output_tokens), cost is metadata.cost (or total_cost), in whatever currency the
+// program writes, rounded to 1e-9; each is looked for in metrics where metadata
+// has none. The time to first token is metadata.time_to_first_chunk_ms (or
+// time_to_first_token_ms, or ttft_ms). The rating is feedback.rating: a number, or
+// 1 for true, -1 for false.
+type Measures struct {
+	Start    honeyhive.Optional[float64] // Unix milliseconds
+	End      honeyhive.Optional[float64] // Unix milliseconds
+	Duration honeyhive.Optional[float64] // milliseconds; end minus start where it is not given
+
+	TokensIn, TokensOut honeyhive.Optional[int64]
+	Cost                honeyhive.Optional[float64]
+	FirstToken          honeyhive.Optional[float64] // milliseconds after the start
+	Rating              honeyhive.Optional[float64]
+	Feedback            bool // there is feedback of any kind
+}
+
+// A SessionRow is a session in a list.
+//
+// Its measures are its own where it has them; else they come from its events:
+// tokens and cost are their sum, start and end the first and the last of them,
+// duration between both, the rating the mean, the time to first token that of the
+// model event that started first. Feedback is that of the session or any event.
+type SessionRow struct {
+	ID      honeyhive.UUID
+	Seq     int64
+	Project string // of one of its events where only these are known; so is Source
+	Source  string
+	Name    string   // session_name, or metadata.session_name where that is empty or "unknown"
+	User    string   // user_properties: user_id, id, user, email, user_email, name or user_name
+	Models  []string // of its events, sorted
+	Status  Status
+	Error   string // its beginning; the same goes for Question and Answer
+	// Question is the last message of a user in the inputs, or what else looks
+	// like a question there; Answer is its counterpart in the outputs.
+	Question, Answer string
+	Measures
+	Received float64 // Unix milliseconds: the earliest Write.At of it or its events
+	Events   int64   // of all types
+	// ModelEvents, ToolEvents and ChainEvents are Events by type.
+	ModelEvents, ToolEvents, ChainEvents int64
+	Errors                               int64 // events with an error
+	Bytes                                int64 // payloads, with those of its events
+}
+
+// Session is a session with its payload.
+type Session struct {
+	SessionRow
+	// Payload is what is known of it. Of an orphan it holds the session_id, and
+	// what updates brought.
+	Payload honeyhive.SessionStartRequest
+}
+
+// An EventRow is an event in a tree or on a time line.
+type EventRow struct {
+	ID      honeyhive.UUID
+	Session honeyhive.UUID
+	Parent  honeyhive.UUID // the nil UUID where it has none; it need not be known
+	Seq     int64
+	Name    string
+	Type    string // model, tool or chain
+	Error   string // its beginning
+	Model   string // config.model, or metadata.response_model
+	Measures
+	Bytes int64 // of its payload
+}
+
+// Event is an event with its payload.
+type Event struct {
+	EventRow
+	Payload honeyhive.Event
+}

@@ -1,0 +1,331 @@
+package sqlite
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/store"
+	"github.com/sessionspan/sessionspan/store/internal/record"
+)
+
+// flush writes what changed: events first, then the rows of their sessions,
+// which come to what their events do.
+func (st *state) flush() error {
+	for _, e := range st.changed {
+		var err error
+		switch e.kind {
+		case record.Event:
+			err = st.flushEvent(e)
+		case record.Session:
+			st.touch(e)
+		case record.Unknown:
+			err = st.w.save(e, e.layers, nil)
+		}
+		if err != nil {
+			return fmt.Errorf("record %s: %w", e.id, err)
+		}
+	}
+	// Merging may have found an event to be of another session, which is then
+	// touched too; but it touches no event.
+	for _, e := range st.touched {
+		if err := st.flushSession(e); err != nil {
+			return fmt.Errorf("session %s: %w", e.id, err)
+		}
+	}
+	return nil
+}
+
+// counted is an event as the totals of its session see it, and its payload.
+type counted struct {
+	record.Counted
+	payload string
+}
+
+// read returns what the layers of an event come to.
+func (e *entry) read() (counted, error) {
+	if e.first != nil {
+		c := counted{payload: e.first.Layer.Text}
+		c.EventRow, c.Project, c.Source = e.first.Row, e.first.Project, e.first.Source
+		c.Received, c.Bytes = e.received, int64(len(c.payload))
+		return c, nil
+	}
+	p, err := record.FoldEvent(e.layers)
+	if err != nil {
+		return counted{}, err
+	}
+	return count(&p, string(p.AppendJSON(nil)), e.received), nil
+}
+
+func count(p *honeyhive.Event, payload string, received int64) counted {
+	c := counted{payload: payload}
+	c.EventRow, c.Project, c.Source = record.EventRow(p), p.Project.Or(""), p.Source.Or("")
+	c.Received, c.Bytes = received, int64(len(payload))
+	return c
+}
+
+func (st *state) flushEvent(e *entry) error {
+	w := st.w
+	now, err := e.read()
+	if err != nil {
+		return err
+	}
+	above, err := st.session(now.Session)
+	if err != nil {
+		return err
+	}
+	if e.was == record.Event {
+		var p honeyhive.Event
+		if err := p.UnmarshalJSON([]byte(e.payload)); err != nil {
+			return err
+		}
+		var received int64
+		if err := w.scan(`SELECT received FROM event WHERE session = ? AND seq = ?`, []any{e.session, e.seq}, &received); err != nil {
+			return err
+		}
+		if now.payload == e.payload && received == e.received {
+			return w.save(e, e.layers, []byte(now.payload)) // no more than the time of a layer
+		}
+		old := count(&p, e.payload, received)
+		from, err := st.session(old.Session)
+		if err != nil {
+			return err
+		}
+		if from.totals.Remove(&old.Counted) {
+			from.anew = true
+		}
+		if err := w.exec(`DELETE FROM event WHERE session = ? AND seq = ?`, e.session, e.seq); err != nil {
+			return err
+		}
+	}
+	above.totals.Add(&now.Counted)
+	e.session, e.seq = above.pk, w.nextSeq()
+	if err := w.save(e, e.layers, []byte(now.payload)); err != nil {
+		return err
+	}
+	if err := w.unindex(e.pk); err != nil {
+		return err
+	}
+	m := &now.Measures
+	sample := sample{
+		moment: m.Start.Or(float64(now.Received) / 1e6), status: store.StatusOK, duration: m.Duration, firstToken: m.FirstToken,
+		in: m.TokensIn, out: m.TokensOut, cost: record.CostUnits(m.Cost), events: 1,
+	}
+	if now.Error != "" {
+		sample.status = store.StatusError
+	}
+	return w.exec(`INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		e.session, e.seq, e.pk, e.id[:], now.Type, now.Model, value(m.Start), value(m.End), value(m.Duration), value(m.FirstToken),
+		now.Received, now.Project, now.Source, packSample(&sample), packRow(&now.EventRow))
+}
+
+// session returns the entry of a session that events hang on, with its totals.
+func (st *state) session(id honeyhive.UUID) (*entry, error) {
+	e, err := st.entry(id)
+	if err != nil {
+		return nil, err
+	}
+	st.touch(e)
+	e.kind = record.Session
+	return e, st.load(e)
+}
+
+// load reads what is known of a session, and gives it a key.
+func (st *state) load(e *entry) error {
+	if e.loaded {
+		return nil
+	}
+	e.loaded = true
+	if e.pk == 0 {
+		e.pk = st.w.nextKey()
+	}
+	var parts []byte
+	err := st.w.scan(`SELECT parts FROM session WHERE pk = ?`, []any{e.pk}, &parts)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	e.inList = true
+	e.own, e.totals, err = record.DecodeParts(parts)
+	return err
+}
+
+func (st *state) flushSession(e *entry) error {
+	w := st.w
+	if err := st.load(e); err != nil {
+		return err
+	}
+	if !record.Has(e.layers) && e.totals.Events == 0 {
+		return st.forget(e)
+	}
+	if e.anew {
+		if err := w.extremes(e); err != nil {
+			return err
+		}
+	}
+	changed := e.was != record.Session
+	if e.changed || changed {
+		p, err := record.FoldSession(e.id, e.layers)
+		if err != nil {
+			return err
+		}
+		payload := string(p.AppendJSON(nil))
+		e.own = record.SessionOwn(&p, record.Has(e.layers))
+		e.own.Bytes = int64(len(payload))
+		if len(e.layers) > 0 {
+			e.own.Received = e.received
+		}
+		changed = changed || payload != e.payload
+		if err := w.save(e, e.layers, []byte(payload)); err != nil {
+			return err
+		}
+	}
+	if changed {
+		if err := w.unindex(e.pk); err != nil {
+			return err
+		}
+	}
+	return w.saveSession(e)
+}
+
+// forget takes back a session of which nothing is known but updates, or nothing
+// at all, since its last event turned out to be of another one.
+func (st *state) forget(e *entry) error {
+	w := st.w
+	if e.inList {
+		if err := w.execAll([]any{e.pk}, `DELETE FROM session WHERE pk = ?`, `DELETE FROM search WHERE rowid = ?`, `DELETE FROM unindexed WHERE pk = ?`); err != nil {
+			return err
+		}
+		if err := w.exec(`INSERT INTO deleted VALUES (?, ?)`, w.nextSeq(), e.id[:]); err != nil {
+			return err
+		}
+	}
+	e.kind = record.Unknown
+	if len(e.layers) > 0 {
+		return w.save(e, e.layers, nil)
+	}
+	return w.exec(`DELETE FROM record WHERE pk = ?`, e.pk)
+}
+
+// extremes makes those of a session from its events.
+func (w *writer) extremes(e *entry) error {
+	x := &e.totals.Extremes
+	*x = record.Extremes{}
+	var start, end sql.NullFloat64
+	err := w.scan(`SELECT min(start_time), max(coalesce(end_time, start_time + ifnull(duration, 0))), ifnull(min(received), 0),
+		ifnull(min(nullif(project, '')), ''), ifnull(min(nullif(source, '')), '') FROM event WHERE session = ?`,
+		[]any{e.pk}, &start, &end, &x.Received, &x.Project, &x.Source)
+	if err != nil {
+		return err
+	}
+	if start.Valid {
+		x.Start = &start.Float64
+	}
+	if end.Valid {
+		x.End = &end.Float64
+	}
+	var f record.FirstToken
+	var id []byte
+	err = w.scan(`SELECT ifnull(start_time, ?), id, first_token FROM event WHERE session = ? AND type = 'model' AND first_token IS NOT NULL
+		ORDER BY 1, 2 LIMIT 1`, []any{record.NoStart, e.pk}, &f.Start, &id, &f.Value)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	copy(f.ID[:], id)
+	x.First = &f
+	return err
+}
+
+// save writes what is known of an id.
+func (w *writer) save(e *entry, layers []record.Layer, payload []byte) error {
+	rank, at := int64(-1), int64(0)
+	if len(layers) > 0 {
+		last := layers[len(layers)-1]
+		rank, at = int64(last.Rank), last.At
+	}
+	if e.pk == 0 {
+		e.pk = w.nextKey()
+	}
+	if e.kind == record.Session {
+		e.session = e.pk
+	}
+	encoded := record.EncodeLayers(layers)
+	if !e.stored {
+		return w.exec(`INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			e.pk, e.id[:], e.kind, e.session, e.seq, rank, at, e.received, encoded, payload)
+	}
+	return w.exec(`UPDATE record SET kind = ?, session = ?, seq = ?, rank = ?, at = ?, received = ?, layers = ?, payload = ? WHERE pk = ?`,
+		e.kind, e.session, e.seq, rank, at, e.received, encoded, payload, e.pk)
+}
+
+func (w *writer) saveSession(e *entry) error {
+	parts, err := record.EncodeParts(&e.own, &e.totals)
+	if err != nil {
+		return err
+	}
+	row, lastSign := record.SessionRow(&e.own, &e.totals)
+	m := &row.Measures
+	moment := m.Start.Or(row.Received)
+	models := ""
+	if len(row.Models) > 0 {
+		models = "\n" + strings.Join(row.Models, "\n") + "\n"
+	}
+	var tokens any
+	in, ok1 := m.TokensIn.Get()
+	out, ok2 := m.TokensOut.Get()
+	if ok1 || ok2 {
+		tokens = in + out
+	}
+	sample := sample{
+		moment: moment, status: row.Status, duration: m.Duration, firstToken: m.FirstToken,
+		in: m.TokensIn, out: m.TokensOut, cost: record.CostUnits(m.Cost), events: row.Events,
+	}
+	return w.exec(saveSessionQuery, e.pk, e.id[:], w.nextSeq(), moment, lastSign, row.Project, row.Source, row.User, row.Name, models, row.Status,
+		row.Error, row.Question, row.Answer, value(m.Start), value(m.End), value(m.Duration), value(m.TokensIn), value(m.TokensOut), tokens,
+		value(record.CostUnits(m.Cost)), value(m.FirstToken), value(m.Rating), m.Feedback, row.Received,
+		row.Events, row.ModelEvents, row.ToolEvents, row.ChainEvents, row.Errors, row.Bytes, packSample(&sample), parts)
+}
+
+// sessionColumns are those of the table, in its order.
+var sessionColumns = strings.Fields(`pk id seq moment last_sign project source user name models status error question answer
+	start_time end_time duration tokens_in tokens_out tokens cost first_token rating feedback received
+	events model_events tool_events chain_events errors bytes sample parts`)
+
+// saveSessionQuery leaves the indexes alone whose columns stay as they are.
+var saveSessionQuery = func() string {
+	var set []string
+	for _, c := range sessionColumns[1:] {
+		set = append(set, c+" = excluded."+c)
+	}
+	return `INSERT INTO session VALUES (?` + strings.Repeat(", ?", len(sessionColumns)-1) + `) ON CONFLICT (pk) DO UPDATE SET ` + strings.Join(set, ", ")
+}()
+
+// unindex notes that the words of a record are to be indexed.
+func (w *writer) unindex(pk int64) error {
+	return w.exec(`INSERT OR IGNORE INTO unindexed VALUES (?)`, pk)
+}
+
+func (w *writer) nextSeq() int64 { w.seq++; return w.seq }
+
+func (w *writer) nextKey() int64 { w.pk++; return w.pk }
+
+func (w *writer) execAll(args []any, statements ...string) error {
+	for _, s := range statements {
+		if err := w.exec(s, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// value returns what a column holds: null for what is not known.
+func value[T any](v honeyhive.Optional[T]) any {
+	if n, ok := v.Get(); ok {
+		return n
+	}
+	return nil
+}

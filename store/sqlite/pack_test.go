@@ -1,0 +1,95 @@
+package sqlite
+
+import (
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/store"
+)
+
+func TestPack(t *testing.T) {
+	full := store.Measures{
+		Start: honeyhive.Some(1.5), End: honeyhive.Some(0.0), Duration: honeyhive.Some(-2.0), TokensIn: honeyhive.Some(int64(3)),
+		TokensOut: honeyhive.Some(int64(4)), Cost: honeyhive.Some(0.25), FirstToken: honeyhive.Some(6.0), Rating: honeyhive.Some(-1.0), Feedback: true,
+	}
+	for name, row := range map[string]store.EventRow{
+		"empty": {},
+		"full":  {ID: honeyhive.NewUUID(), Parent: honeyhive.NewUUID(), Name: "ü", Type: "tool", Error: "e", Model: "m", Bytes: 1 << 40, Measures: full},
+		"some":  {Type: "model", Measures: store.Measures{End: full.End, Cost: full.Cost}},
+	} {
+		packed := packRow(&row)
+		got, err := unpackRow(packed, names{})
+		if diff := cmp.Diff(row, got); diff != "" || err != nil {
+			t.Errorf("%s: %v (-want +got):\n%s", name, err, diff)
+		}
+		for n := range packed {
+			if _, err := unpackRow(packed[:n], names{}); !errors.Is(err, store.ErrCorrupt) {
+				t.Errorf("%s, cut after %d bytes: %v", name, n, err)
+			}
+		}
+	}
+	for _, status := range statuses {
+		want := sample{moment: 5, status: status, duration: full.Duration, in: full.TokensIn, cost: full.TokensOut, events: 9}
+		if got, err := unpackSample(packSample(&want)); err != nil || got != want {
+			t.Errorf("got %v, %v, want %v", got, err, want)
+		}
+	}
+}
+
+func FuzzUnpack(f *testing.F) {
+	f.Add(packRow(&store.EventRow{Name: "n"}))
+	f.Add([]byte{0xff, 0xff, 0xff, 0xff})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		_, _ = unpackSample(data)
+		if row, err := unpackRow(data, names{}); err == nil {
+			again, err := unpackRow(packRow(&row), names{})
+			if err != nil || again.Name != row.Name || again.ID != row.ID {
+				t.Errorf("got %v, %v, want %v", again, err, row)
+			}
+		}
+	})
+}
+
+// FuzzMatch looks for any text: SQLite must take what match makes of it.
+func FuzzMatch(f *testing.F) {
+	s := openIn(f, f.TempDir()).(*Store)
+	f.Cleanup(func() { _ = s.Close() })
+	for _, text := range []string{"word", `"a phrase" AND x*`, `NEAR(a b) {col}: ^x - "`, "漢字\x00\xff*"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if _, err := s.Sessions(t.Context(), store.SessionQuery{Filter: store.Filter{Text: text}}); err != nil {
+			t.Errorf("%q: %v", text, err)
+		}
+	})
+}
+
+// TestPragmas sees that the file and the writer are what durability and the
+// rest rely on.
+func TestPragmas(t *testing.T) {
+	dir := t.TempDir()
+	for range 2 { // made, and opened again
+		s := openIn(t, dir).(*Store)
+		for pragma, want := range map[string]string{
+			"journal_mode": "wal", "synchronous": "2", "page_size": "8192", "auto_vacuum": "2", "application_id": "1936945262",
+		} {
+			var got string
+			if err := s.w.conn.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil || got != want {
+				t.Errorf("%s is %s, %v, want %s", pragma, got, err, want)
+			}
+		}
+		if _, err := s.read.ExecContext(t.Context(), "DELETE FROM session"); err == nil {
+			t.Error("a reader can write")
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "*-wal")); err != nil || len(left) > 0 {
+		t.Errorf("%v is left, %v", left, err)
+	}
+}

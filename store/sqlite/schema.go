@@ -1,0 +1,165 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/sessionspan/sessionspan/store"
+)
+
+// applicationID marks the file as ours in its header: "sspn".
+const applicationID = 0x7373706e
+
+// migrations make the schema, step by step. The version of a file is how many
+// it has seen. A step that was released is never changed.
+var migrations = []string{schema1}
+
+// Ids are UUIDs of 16 bytes. Times of payloads are Unix milliseconds, of writes
+// Unix nanoseconds (those of sessions: milliseconds); durations are milliseconds, costs units of 1e-9.
+const schema1 = `
+CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO meta VALUES ('expired', 0);
+
+-- What is known of each id. Kind: 0 updates that wait, 1 session, 2 event.
+-- Session and seq are where the row of an event is. Layers are null where rank,
+-- at and payload say all, or nothing is known but events (rank -1).
+CREATE TABLE record (
+	pk INTEGER PRIMARY KEY,
+	id BLOB NOT NULL UNIQUE,
+	kind INTEGER NOT NULL,
+	session INTEGER NOT NULL,
+	seq INTEGER NOT NULL,
+	rank INTEGER NOT NULL,
+	at INTEGER NOT NULL,
+	received INTEGER NOT NULL,
+	layers BLOB,
+	payload BLOB
+);
+CREATE INDEX record_waiting ON record (id) WHERE kind = 0;
+-- From what the search finds to its session, past the payloads.
+CREATE INDEX record_session ON record (pk, session);
+
+-- The rows of the events of a session are neighbours, in the order of change.
+-- Row is what a viewer sees of one, sample what a plot does; the other columns
+-- are what totals are made from anew.
+CREATE TABLE event (
+	session INTEGER NOT NULL,
+	seq INTEGER NOT NULL,
+	pk INTEGER NOT NULL,
+	id BLOB NOT NULL,
+	type TEXT NOT NULL,
+	model TEXT NOT NULL,
+	start_time REAL,
+	end_time REAL,
+	duration REAL,
+	first_token REAL,
+	received INTEGER NOT NULL,
+	project TEXT NOT NULL,
+	source TEXT NOT NULL,
+	sample BLOB NOT NULL,
+	row BLOB NOT NULL,
+	PRIMARY KEY (session, seq)
+) WITHOUT ROWID;
+CREATE INDEX event_model ON event (session, model, sample) WHERE type = 'model';
+
+-- Moment is the start, or when the first of it was received. Models have a line
+-- break before and after each. Parts are what the other columns are made from.
+CREATE TABLE session (
+	pk INTEGER PRIMARY KEY,
+	id BLOB NOT NULL,
+	seq INTEGER NOT NULL,
+	moment REAL NOT NULL,
+	last_sign REAL NOT NULL,
+	project TEXT NOT NULL,
+	source TEXT NOT NULL,
+	user TEXT NOT NULL,
+	name TEXT NOT NULL,
+	models TEXT NOT NULL,
+	status TEXT NOT NULL,
+	error TEXT NOT NULL,
+	question TEXT NOT NULL,
+	answer TEXT NOT NULL,
+	start_time REAL,
+	end_time REAL,
+	duration REAL,
+	tokens_in INTEGER,
+	tokens_out INTEGER,
+	tokens INTEGER,
+	cost INTEGER,
+	first_token REAL,
+	rating REAL,
+	feedback INTEGER NOT NULL,
+	received REAL NOT NULL,
+	events INTEGER NOT NULL,
+	model_events INTEGER NOT NULL,
+	tool_events INTEGER NOT NULL,
+	chain_events INTEGER NOT NULL,
+	errors INTEGER NOT NULL,
+	bytes INTEGER NOT NULL,
+	sample BLOB NOT NULL,
+	parts BLOB NOT NULL
+);
+-- The first index has all that filters, orders and plots look at, so that they
+-- read no rows; the others are for an order without a filter, and for a filter
+-- alone.
+CREATE INDEX session_moment ON session (moment, id, project, source, user, models, status, duration, tokens, cost, rating, feedback, errors, name, seq, sample);
+CREATE INDEX session_project ON session (project, moment, id);
+CREATE INDEX session_source ON session (source, moment, id);
+CREATE INDEX session_user ON session (user, moment, id);
+CREATE INDEX session_status ON session (status, moment, id);
+CREATE INDEX session_duration ON session (ifnull(duration, -1), id);
+CREATE INDEX session_tokens ON session (ifnull(tokens, -1), id);
+CREATE INDEX session_cost ON session (ifnull(cost, -1), id);
+CREATE INDEX session_errors ON session (errors, id);
+CREATE INDEX session_name ON session (name, id);
+CREATE INDEX session_last_sign ON session (last_sign, id);
+CREATE UNIQUE INDEX session_seq ON session (seq);
+
+-- Sessions that were deleted, until there are too many.
+CREATE TABLE deleted (seq INTEGER PRIMARY KEY, id BLOB NOT NULL);
+
+-- The words of payloads by the key of their record; they are not kept a second
+-- time. Unindexed are the records that it does not have as they are.
+CREATE VIRTUAL TABLE search USING fts5 (words, content='', contentless_delete=1, tokenize="unicode61 remove_diacritics 2");
+CREATE TABLE unindexed (pk INTEGER PRIMARY KEY);
+`
+
+// migrate brings the schema of a file to the present version.
+func migrate(ctx context.Context, conn *sql.Conn) error {
+	var id, version, tables int
+	row := conn.QueryRowContext(ctx, `SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_schema)`)
+	if err := row.Scan(&id, &version, &tables); err != nil {
+		return err
+	}
+	if tables > 0 && id != applicationID {
+		return fmt.Errorf("it is the database of another program: %w", store.ErrCorrupt)
+	}
+	if version > len(migrations) {
+		return fmt.Errorf("its schema has version %d, this program knows %d: %w", version, len(migrations), store.ErrNewerSchema)
+	}
+	if tables == 0 {
+		// These hold only when set before anything is written.
+		if err := execAll(ctx, conn, `PRAGMA page_size = 8192`, `PRAGMA auto_vacuum = incremental`, fmt.Sprintf(`PRAGMA application_id = %d`, applicationID)); err != nil {
+			return err
+		}
+	}
+	if err := execAll(ctx, conn, `PRAGMA journal_mode = wal`, `PRAGMA synchronous = full`); err != nil {
+		return err
+	}
+	for v := version; v < len(migrations); v++ {
+		if err := execAll(ctx, conn, `BEGIN IMMEDIATE`, migrations[v], fmt.Sprintf(`PRAGMA user_version = %d`, v+1), `COMMIT`); err != nil {
+			return fmt.Errorf("migrate to version %d: %w", v+1, err)
+		}
+	}
+	return nil
+}
+
+func execAll(ctx context.Context, conn *sql.Conn, statements ...string) error {
+	for _, s := range statements {
+		if _, err := conn.ExecContext(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}

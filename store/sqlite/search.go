@@ -1,0 +1,97 @@
+package sqlite
+
+import (
+	"context"
+	"strings"
+	"unicode"
+
+	"github.com/sessionspan/sessionspan/store/internal/record"
+)
+
+// Bounds of what is indexed in one transaction. The larger it is the cheaper is
+// a record; a write that comes ends it after a few more.
+const (
+	indexRecords = 500
+	indexBytes   = 1 << 20
+	indexStep    = 8
+)
+
+// index puts the words of some records into the full-text index. Which ones are
+// left to do is kept in the database, so that nothing is forgotten when the
+// process is killed. It returns a request that came meanwhile.
+func (w *writer) index() (waiting *request) {
+	left := true
+	err := w.transaction(func(w *writer) error {
+		keys, words, err := w.unindexed()
+		left = len(keys) > 0
+		for i := 0; i < len(keys) && err == nil; i++ {
+			if i%indexStep == indexStep-1 && waiting == nil {
+				select {
+				case waiting = <-w.requests:
+				default:
+				}
+			}
+			if waiting != nil && i >= indexStep {
+				break
+			}
+			if err = w.exec(`INSERT OR REPLACE INTO search (rowid, words) VALUES (?, ?)`, keys[i], words[i]); err == nil {
+				err = w.exec(`DELETE FROM unindexed WHERE pk = ?`, keys[i])
+			}
+		}
+		return err
+	})
+	// A disk that is full or damaged fails writes too, which tell of it; this is
+	// tried again after the next one.
+	w.backlog.Store(left && err == nil)
+	return waiting
+}
+
+// unindexed returns the keys and words of some records that are not indexed.
+func (w *writer) unindexed() (keys []int64, words []string, err error) {
+	rows, err := w.conn.QueryContext(context.Background(), `SELECT u.pk, r.payload FROM unindexed u LEFT JOIN record r ON r.pk = u.pk ORDER BY u.pk LIMIT ?`, indexRecords)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { _ = rows.Close() }() // before the tables are changed
+	for bytes := 0; bytes < indexBytes && rows.Next(); {
+		var pk int64
+		var payload []byte
+		if err := rows.Scan(&pk, &payload); err != nil {
+			return nil, nil, err
+		}
+		keys, words = append(keys, pk), append(words, string(record.AppendText(nil, string(payload))))
+		bytes += len(payload)
+	}
+	return keys, words, rows.Err()
+}
+
+// match turns what a user typed into a query of FTS5, whose own syntax is kept
+// out of it: every word and phrase is quoted. It returns "" where nothing is
+// left to look for.
+func match(text string) string {
+	var terms []string
+	add := func(s string) {
+		prefix := strings.HasSuffix(s, "*")
+		s = strings.Join(strings.FieldsFunc(string(record.Spread(nil, s)), func(r rune) bool {
+			return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsMark(r) && !unicode.Is(unicode.Co, r)
+		}), " ")
+		if s == "" {
+			return
+		}
+		s = `"` + s + `"`
+		if prefix {
+			s += "*"
+		}
+		terms = append(terms, s)
+	}
+	for i, part := range strings.Split(strings.ToValidUTF8(text, " "), `"`) {
+		if i%2 == 1 { // between quotes
+			add(strings.TrimSuffix(part, "*"))
+			continue
+		}
+		for word := range strings.FieldsSeq(part) {
+			add(word)
+		}
+	}
+	return strings.Join(terms, " AND ")
+}

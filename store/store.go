@@ -1,0 +1,230 @@
+// Package store keeps sessions and their events, in the form of the contract
+// (package honeyhive), and answers the questions that a viewer asks of them.
+// [Store] is the interface; store/sqlite implements it, and store/storetest
+// tests whoever does.
+//
+// # What wins
+//
+// Records of the same id are merged: field by field, and the maps of a payload
+// (config, inputs, outputs, metadata, metrics, feedback, user_properties) by
+// their top-level keys. Of two values for the same field or key the later one
+// wins, whichever arrived first. Later is decided by, in this order:
+//
+//  1. A write that only fills in, [Write.Fill], is earlier than any other.
+//  2. An update is later than a record of its target, and a whole record, one
+//     with an end_time or a duration, later than one without: an announcement
+//     that arrives late changes nothing that the whole record says.
+//  3. [Write.At].
+//  4. A hash of the payload, so that equal times decide the same way everywhere.
+//
+// A null at the top level stands only where nobody knows a value; a null inside
+// a map is a value like any other. What no later write names stays. The keys of
+// a map that came in one write keep their order; those of several follow each
+// other from the earliest write to the latest.
+//
+// So the state does not depend on the order in which writes arrive, nor on how
+// often the same write (with the same time) does. The times and numbers below
+// that are computed, such as the tokens of a session, do not either.
+//
+// # Orphans
+//
+// Nothing has to wait for anything. An event whose session is not known is kept
+// and shown under a session of the status [StatusOrphan]. An update whose target
+// is not known is kept too, and applied when it comes, unless it says
+// [Write.MustExist]. An event whose parent is not known is an event like any
+// other: its reader sees that the parent is missing.
+//
+// # Changes
+//
+// Each session and each event carries the number of its last change, its
+// sequence number. Numbers grow with every change of anything in the store,
+// never repeat, and survive restarts, so that one number is a cursor: [Store.Changes]
+// tells which sessions changed after it, [EventQuery.After] which events.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/sessionspan/sessionspan/honeyhive"
+)
+
+// A Store keeps sessions. All methods are safe for concurrent use. They return
+// [ErrClosed] after Close, and the error of ctx when it ends first; what a Write
+// whose ctx ended was doing may still be done.
+type Store interface {
+	// Write takes a batch: all of it or nothing. When it returns nil the batch is
+	// durable: no kill of the process and no loss of power takes it back. Where
+	// writes of the batch are at fault it returns a [BatchError] that names
+	// them, and nothing is written. An empty batch does nothing.
+	//
+	// The payloads must not change until Write returns.
+	Write(ctx context.Context, batch []Write) error
+
+	// Sessions returns a page of the sessions that match the query.
+	Sessions(ctx context.Context, q SessionQuery) (SessionPage, error)
+	// Aggregate counts and sums the sessions that match the filter: in total,
+	// over time, by what a [Grouping] says.
+	Aggregate(ctx context.Context, f Filter, g Grouping) ([]Series, error)
+	// Session returns one session. It returns [ErrNotFound] where there is
+	// neither a session nor an event of one.
+	Session(ctx context.Context, id honeyhive.UUID) (Session, error)
+	// Events walks the events of a session by their sequence numbers, without
+	// their bodies. A session that is not known has none. The walk holds nothing
+	// in the database: an event that changes meanwhile may come again, as it has
+	// become. It ends with the first error.
+	Events(ctx context.Context, session honeyhive.UUID, q EventQuery) iter.Seq2[EventRow, error]
+	// EventBodies is Events with the bodies.
+	EventBodies(ctx context.Context, session honeyhive.UUID, q EventQuery) iter.Seq2[Event, error]
+	// Event returns one event, or [ErrNotFound].
+	Event(ctx context.Context, id honeyhive.UUID) (Event, error)
+	// Waiting walks the updates whose target is not known, by their ids. A
+	// target that got several is one update with what they come to.
+	Waiting(ctx context.Context) iter.Seq2[honeyhive.Update, error]
+
+	// Changes returns which sessions changed after a sequence number, in the
+	// order of their last change, at most limit of them (1,000 where it is 0).
+	// A change of an event is a change of its session. It returns
+	// [ErrCursorExpired] for a number that the store never gave out, and for one
+	// so old that it no longer knows what was deleted since: the reader must
+	// then start anew from [Store.Info].
+	Changes(ctx context.Context, after int64, limit int) ([]Change, error)
+	// WaitChange returns when there is a change after the sequence number, or
+	// ctx ends.
+	WaitChange(ctx context.Context, after int64) error
+
+	// Delete removes sessions with their events, and the updates that wait for
+	// them. Ids that are not known are passed over. What arrives for them later
+	// is taken as if it were new. A session goes as a whole: writes wait while
+	// one with very many events does.
+	Delete(ctx context.Context, sessions ...honeyhive.UUID) error
+	// Prune deletes the oldest sessions until what a [Retention] allows is left.
+	Prune(ctx context.Context, r Retention) (Pruned, error)
+
+	// Info says how much the store holds.
+	Info(ctx context.Context) (Info, error)
+	// Close ends what runs in the background, after the writes that were
+	// accepted. A second call does nothing.
+	Close() error
+}
+
+// A Write is one record or update. Exactly one of Session, Event and Update is
+// set.
+type Write struct {
+	// Session is the record of a session. It needs a session_id.
+	Session *honeyhive.SessionStartRequest
+	// Event is the record of an event. It needs an event_id and a session_id,
+	// which must differ. An event of the type session is taken for the record of
+	// the session that its session_id names, or else its event_id.
+	Event *honeyhive.Event
+	// Update changes the session or event that its event_id names. An empty list
+	// of children is ignored, and so are fields that no update can change.
+	Update *honeyhive.Update
+
+	// At is when the write was made or received. It decides what wins; see the
+	// package documentation. The zero time is the moment of the call.
+	At time.Time
+	// Fill makes the write add what nobody else says, and replace nothing, now or
+	// later: [Import] does so.
+	Fill bool
+	// MustExist refuses an update whose target is not known, neither before the
+	// batch nor by a write before it in the batch. The error of the write is
+	// [ErrNotFound].
+	MustExist bool
+}
+
+// Errors that callers compare with.
+var (
+	// ErrNotFound says that no session or event has the id.
+	ErrNotFound = errors.New("not found")
+	// ErrClosed says that the store is closed.
+	ErrClosed = errors.New("the store is closed")
+	// ErrCursorExpired says that a sequence number is no cursor (any more).
+	ErrCursorExpired = errors.New("the cursor has expired")
+	// ErrInUse says that another process has the store open.
+	ErrInUse = errors.New("another process has it open")
+	// ErrNewerSchema says that a newer version of this library has written the
+	// store.
+	ErrNewerSchema = errors.New("it was written by a newer version")
+	// ErrCorrupt says that the store is damaged, or none at all.
+	ErrCorrupt = errors.New("it is damaged or no such store")
+)
+
+// A BatchError names the writes that a batch was refused for.
+type BatchError struct{ Writes []WriteError }
+
+// A WriteError is what is wrong with one write of a batch: an ErrNotFound, a
+// [ConflictError], or [honeyhive.FieldError] values joined.
+type WriteError struct {
+	Index int // in the batch
+	Err   error
+}
+
+func (e *BatchError) Error() string {
+	const most = 3
+	var parts []string
+	for i, w := range e.Writes {
+		if i == most {
+			parts = append(parts, fmt.Sprintf("and %d more", len(e.Writes)-most))
+			break
+		}
+		parts = append(parts, fmt.Sprintf("write %d: %s", w.Index, w.Err))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// Unwrap returns the errors of the writes.
+func (e *BatchError) Unwrap() []error {
+	list := make([]error, len(e.Writes))
+	for i, w := range e.Writes {
+		list[i] = w.Err
+	}
+	return list
+}
+
+// A ConflictError says that an id names a session and an event at once.
+type ConflictError struct{ ID honeyhive.UUID }
+
+func (e *ConflictError) Error() string {
+	return "the id " + e.ID.String() + " names a session and an event"
+}
+
+// A Change is the last change of a session.
+type Change struct {
+	Seq     int64
+	Session honeyhive.UUID
+	Deleted bool
+}
+
+// Retention is what may stay. Zero values do not limit.
+type Retention struct {
+	// MaxAge is since the last sign of a session: its start or end, or the end of
+	// one of its events, whichever is last; when it was received where none is
+	// known. Updates that have waited as long for their target go too.
+	MaxAge time.Duration
+	// MaxBytes bounds [Info.Bytes]. The sessions with the oldest last sign go
+	// first.
+	MaxBytes int64
+}
+
+// Pruned is what was deleted.
+type Pruned struct {
+	Sessions, Events int64
+}
+
+// Info says how much a store holds.
+type Info struct {
+	Seq      int64 // of the last change
+	Sessions int64 // orphans included
+	Orphans  int64 // sessions of which only events are known
+	Events   int64
+	Waiting  int64 // targets of updates that are not known
+	Bytes    int64 // on disk, with indexes, without what was freed
+	// Unindexed is how many records the full-text search does not see yet. They
+	// are indexed in the background, also after a restart.
+	Unindexed int64
+}
