@@ -4,9 +4,9 @@ GO      ?= go
 BIN     := $(CURDIR)/.bin
 # Modules that build without anything but Go, each with the versions that its
 # own users get.
-MODULES := . examples
+MODULES := . store server examples
 # Those that are checked and formatted as well.
-CHECKED := $(MODULES) bench llmhttp/clienttest
+CHECKED := $(MODULES) bench llmhttp/clienttest server/interop
 # The race detector needs a C compiler.
 RACE    := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$$($(GO) env CC)" >/dev/null 2>&1 && echo -race)
 # Time for each fuzz target.
@@ -25,12 +25,14 @@ test: ## run all tests that need nothing but Go, with the race detector where th
 	@# tests do less.
 	@[ -z "$(RACE)" ] || $(GO) test -run 'Nothing|Allocations|CostOfMerging|Kill' . ./honeyhive ./internal/otlp ./internal/rawjson ./internal/soak
 
-test-all: test ## also run what takes minutes to build: clients of models, other libraries; later what needs a browser, Node or a database
+test-all: test ## also run what takes minutes to build or needs Node: clients of models, of the server, other libraries
 	cd bench && $(GO) test ./...
 	cd llmhttp/clienttest && $(GO) test ./...
+	cd server/interop && npm ci --ignore-scripts --no-audit --no-fund && $(GO) test ./...
 
-soak: ## run the long tests of delivery, with their figures: most of an hour
+soak: ## run the long tests of delivery and of the server, with their figures: most of an hour
 	$(GO) test -tags soak -count=1 -v -timeout 60m -run Soak ./internal/soak
+	cd server && $(GO) test -tags soak -count=1 -v -timeout 10m -run Soak ./local
 
 lint: $(BIN)/golangci-lint ## look for mistakes and for code that is not formatted
 	@set -e; for m in $(CHECKED); do (cd $$m && echo "lint $$m" && $(GO) vet ./... && $(BIN)/golangci-lint run ./...); done
