@@ -108,7 +108,7 @@ func manyEvents(t *testing.T, count int) []store.Write {
 }
 
 func TestALargeSessionIsPaged(t *testing.T) {
-	const count = streamedEvents + 100
+	const count = 3*rowsPage + 10
 	s := newSite(t, manyEvents(t, count)...)
 	for view, per := range map[string]int{"tree": rowsPage, "timeline": rowsPage, "thread": threadPage} {
 		path := sessionURL(testID(1), "view", view)
