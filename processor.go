@@ -268,7 +268,7 @@ func (p *processor) finish(n *node, f *finishedSpan) bool {
 		p.setRunning(n, false)
 		if n.rec == nil {
 			s.decideAll()
-			if ids := s.childrenIDs(n); len(ids) > 0 {
+			if ids := s.childrenOf(n).ids(); len(ids) > 0 {
 				f.add(attribute.StringSlice(honeyhive.AttrChildrenIDs, ids))
 			}
 			f.addUsage()
@@ -290,7 +290,7 @@ func (p *processor) finish(n *node, f *finishedSpan) bool {
 		if u, ok := usageOf(f.ReadOnlySpan.Attributes()); ok {
 			s.countLocked(n, u)
 		}
-		if ids := s.childrenIDs(n); len(ids) > 0 {
+		if ids := s.childrenOf(n).ids(); len(ids) > 0 {
 			f.add(attribute.StringSlice(honeyhive.AttrChildrenIDs, ids))
 		}
 	}

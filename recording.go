@@ -35,7 +35,7 @@ type recording struct {
 	buckets  *convert.Buckets     // nil while they are empty, without what later holds
 	later    *laterParts          // nil unless there were many parts
 	extra    []attribute.KeyValue // attributes besides, such as those of the GenAI conventions
-	children []string             // their ids, at the end
+	children childList            // that it has at the end
 	final    []attribute.KeyValue // what was written to the span at the end
 	seldom   *seldom              // nil while nothing of it was set
 	weight   int64                // about what all that takes in memory, at the end
@@ -50,6 +50,7 @@ type seldom struct {
 	duration   honeyhive.Optional[float64]
 	endTime    time.Time
 	more       []string         // children that the user named
+	named      []string         // those of them that were known at the end
 	lateInputs honeyhive.Object // what was set after the end
 	problem    error            // what unlock reports
 }
@@ -371,12 +372,17 @@ func (r *recording) freeze() bool {
 	}
 	r.ended = true
 	r.node.over.Store(true)
-	if ids := r.childrenIDs(); len(ids) > 0 {
-		r.children = ids
-	}
-	if s := r.node.session; s != nil && s.root == &r.node {
-		r.join() // others read it while it waits for its events
-		r.rollUp()
+	if s := r.node.session; s != nil {
+		if s.root == &r.node || r.node.hasChildren.Load() {
+			r.children = s.listChildren(&r.node)
+		}
+		if r.seldom != nil {
+			r.seldom.named = slices.Clip(r.seldom.more)
+		}
+		if s.root == &r.node {
+			r.join() // others read it while it waits for its events
+			r.rollUp()
+		}
 	}
 	r.weight = r.weigh()
 	return true
@@ -408,27 +414,14 @@ func (r *recording) appendKnown(list []attribute.KeyValue) []attribute.KeyValue 
 			list = append(list, attribute.Float64(honeyhive.AttrDuration, ms))
 		}
 	}
-	if len(r.children) > 0 {
-		list = append(list, attribute.StringSlice(honeyhive.AttrChildrenIDs, r.children))
+	ids := r.children.ids()
+	if r.seldom != nil {
+		ids = append(ids, r.seldom.named...)
+	}
+	if len(ids) > 0 {
+		list = append(list, attribute.StringSlice(honeyhive.AttrChildrenIDs, ids))
 	}
 	return append(list, r.extra...)
-}
-
-// childrenIDs returns the children that are known by now, at the end.
-func (r *recording) childrenIDs() []string {
-	n := &r.node
-	s := n.session
-	if s == nil {
-		return nil
-	}
-	var ids []string
-	if n == s.root || n.hasChildren.Load() {
-		ids = s.listChildren(n)
-	}
-	if r.seldom != nil {
-		ids = append(ids, r.seldom.more...)
-	}
-	return ids
 }
 
 // errOutside is reported where something is set that has no session to go to.
