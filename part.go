@@ -150,7 +150,7 @@ func (p *part) tell(r *recording) {
 			r.setExtra(genai.RequestModel.String(model))
 		}
 	case formUsage:
-		r.setExtra(p.usage.attributes()...)
+		p.usage.tell(r)
 	}
 }
 

@@ -146,6 +146,10 @@ func (n *node) stamp(s sdktrace.ReadWriteSpan) {
 
 var attributeLists = sync.Pool{New: func() any { return new([]attribute.KeyValue) }}
 
+// startStamps is how many attributes besides the identity appendStart appends at
+// most.
+const startStamps = 4
+
 // appendStart appends the attributes that a span has from its start.
 func (n *node) appendStart(list []attribute.KeyValue, parent string) []attribute.KeyValue {
 	list = n.appendStamps(append(list, n.says...))

@@ -352,7 +352,8 @@ func (r *recording) end(options []FieldOption) {
 // written returns what the end writes to the span, and keeps it. The lock is
 // held.
 func (r *recording) written() []attribute.KeyValue {
-	list := r.appendKnown(make([]attribute.KeyValue, 0, 8+len(r.extra)))
+	r.join()
+	list := r.appendKnown(slices.Grow([]attribute.KeyValue(nil), r.countKnown()))
 	r.final = list
 	if r.node.tracer.offSpans {
 		list = slices.DeleteFunc(slices.Clone(list), func(kv attribute.KeyValue) bool { return isContentKey(kv.Key) })
@@ -394,6 +395,26 @@ func (r *recording) endedPast() bool {
 	r.mu.Lock()
 	defer r.unlock()
 	return r.freeze()
+}
+
+// countKnown returns how many attributes appendKnown appends at most, when all is
+// joined. The lock is held.
+func (r *recording) countKnown() int {
+	n := len(r.extra)
+	if r.buckets != nil {
+		for b := range r.buckets {
+			if !r.buckets[b].IsZero() {
+				n++
+			}
+		}
+	}
+	if r.seldom != nil {
+		n += 2
+	}
+	if r.seldom != nil || len(r.children) > 0 {
+		n++
+	}
+	return n
 }
 
 // appendKnown appends what was set as attributes. The lock is held.
