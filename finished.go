@@ -5,7 +5,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 
 	"go.opentelemetry.io/otel/attribute"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -25,8 +25,7 @@ type finishedSpan struct {
 	past bool                 // the span was ended past its handle
 	size int64
 
-	once       sync.Once
-	attributes []attribute.KeyValue
+	whole atomic.Pointer[[]attribute.KeyValue] // once somebody asked for the attributes
 }
 
 var _ exporter.Detailed = (*finishedSpan)(nil)
@@ -66,14 +65,17 @@ func (f *finishedSpan) Parsed() *convert.Buckets {
 
 // Attributes returns the attributes of the span, whole.
 func (f *finishedSpan) Attributes() []attribute.KeyValue {
-	f.once.Do(func() {
-		if r := f.node.rec; r != nil && r.bare {
-			f.attributes = f.assemble(r)
-		} else {
-			f.attributes = f.restore()
-		}
-	})
-	return f.attributes
+	if list := f.whole.Load(); list != nil {
+		return *list
+	}
+	var list []attribute.KeyValue
+	if r := f.node.rec; r != nil && r.bare {
+		list = f.assemble(r)
+	} else {
+		list = f.restore()
+	}
+	f.whole.CompareAndSwap(nil, &list) // two destinations may ask at once
+	return *f.whole.Load()
 }
 
 // assemble returns the attributes of a span on which they were not written: what

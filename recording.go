@@ -26,11 +26,12 @@ type recording struct {
 	// the recording.
 	span trace.Span
 	kind *kindInfo // nil for a session
-	// bare is set where the attributes are not written to the span, since nobody
-	// but this tracer can read it.
-	bare bool
 
-	mu       sync.Mutex
+	mu    sync.Mutex
+	ended bool
+	// bare is set where the attributes are not written to the span, since nobody
+	// but this tracer can read it. It is set when the span starts.
+	bare     bool
 	parts    []part               // what was set and not joined with the buckets yet
 	buckets  *convert.Buckets     // nil while they are empty, without what later holds
 	later    *laterParts          // nil unless there were many parts
@@ -39,7 +40,6 @@ type recording struct {
 	final    []attribute.KeyValue // what was written to the span at the end
 	seldom   *seldom              // nil while nothing of it was set
 	weight   int64                // about what all that takes in memory, at the end
-	ended    bool
 
 	finished finishedSpan // the queue's entry
 }

@@ -64,15 +64,15 @@ type node struct {
 
 	// Guarded by the lock of the session.
 	standing standing
-	sequence uint32
-	children []child
-	id       string // text of the event id, once somebody asked
-	parentID string // text of that of its parent, likewise
-
-	// What the node adds to the usage of the session, and whether something below
-	// it does, so that it must not.
-	counted      *Usage
+	// countedBelow is set where something below the node adds to the usage of the
+	// session, so that the node must not.
 	countedBelow bool
+	sequence     uint32
+	children     []child
+	id           string // text of the event id, once somebody asked
+	parentID     string // text of that of its parent, likewise
+
+	counted *Usage // what the node adds to the usage of the session
 }
 
 // child is a child of a node, kept small: a session may have very many.
