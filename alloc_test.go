@@ -119,6 +119,29 @@ func TestAllocationsOfEvents(t *testing.T) {
 	}
 }
 
+// TestAllocationsOnAnotherProvider holds an empty event on a provider of the user,
+// whose span has attributes, against a span of the SDK.
+func TestAllocationsOnAnotherProvider(t *testing.T) {
+	plain := sdktrace.NewTracerProvider(sdktrace.WithBatcher(discard{}))
+	defer func() { _ = plain.Shutdown(context.Background()) }()
+	other := plain.Tracer("x")
+	base := testing.AllocsPerRun(2000, func() {
+		_, span := other.Start(t.Context(), "x")
+		span.End()
+	})
+	provider := sdktrace.NewTracerProvider()
+	tracer := newTracer(t, sessionspan.WithoutEnvironment(), sessionspan.WithTracerProvider(provider), sessionspan.WithSpanExporter(discard{}))
+	ctx, s := tracer.StartSession(t.Context(), "s")
+	defer s.End()
+	n := testing.AllocsPerRun(2000, func() {
+		_, e := sessionspan.StartEvent(ctx, sessionspan.Model, "e")
+		e.End()
+	})
+	if n > base+4 {
+		t.Errorf("%v allocations, a span of the SDK has %v", n, base)
+	}
+}
+
 // TestNotSampled holds the cost of an event that is not sampled against that of a
 // span of the SDK: two allocations more, and nothing encoded.
 func TestNotSampled(t *testing.T) {

@@ -39,13 +39,32 @@ type kindInfo struct {
 // remote is how the span of a call to another system starts.
 var remote = []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient)}
 
-var kinds = map[Kind]*kindInfo{
-	Model:     {kindStamps(honeyhive.TypeModel, genai.Chat), remote},
-	Tool:      {kindStamps(honeyhive.TypeTool, genai.ExecuteTool), nil},
-	Chain:     {kindStamps(honeyhive.TypeChain, ""), nil},
-	Retriever: {kindStamps(honeyhive.TypeTool, genai.Retrieval), remote},
-	Embedding: {kindStamps(honeyhive.TypeTool, genai.Embeddings), remote},
-	Agent:     {kindStamps(honeyhive.TypeChain, genai.InvokeAgent), nil},
+var (
+	modelInfo     = kindInfo{kindStamps(honeyhive.TypeModel, genai.Chat), remote}
+	toolInfo      = kindInfo{kindStamps(honeyhive.TypeTool, genai.ExecuteTool), nil}
+	chainInfo     = kindInfo{kindStamps(honeyhive.TypeChain, ""), nil}
+	retrieverInfo = kindInfo{kindStamps(honeyhive.TypeTool, genai.Retrieval), remote}
+	embeddingInfo = kindInfo{kindStamps(honeyhive.TypeTool, genai.Embeddings), remote}
+	agentInfo     = kindInfo{kindStamps(honeyhive.TypeChain, genai.InvokeAgent), nil}
+)
+
+// info returns how the kind is written: nil where it is not known.
+func (k Kind) info() *kindInfo {
+	switch k {
+	case Model:
+		return &modelInfo
+	case Tool:
+		return &toolInfo
+	case Chain:
+		return &chainInfo
+	case Retriever:
+		return &retrieverInfo
+	case Embedding:
+		return &embeddingInfo
+	case Agent:
+		return &agentInfo
+	}
+	return nil
 }
 
 func kindStamps(eventType, operation string) []attribute.KeyValue {
@@ -97,10 +116,10 @@ func (t *Tracer) StartEvent(ctx context.Context, kind Kind, name string, options
 	if t.disabled {
 		return &scope{ctx, n}, e
 	}
-	info, ok := kinds[kind]
-	if !ok {
+	info := kind.info()
+	if info == nil {
 		t.reports.Report("kind", fmt.Errorf("sessionspan: start event: kind %q is not known", kind))
-		info = kinds[Tool]
+		info = &toolInfo
 	}
 	if name == "" {
 		name = string(kind)

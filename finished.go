@@ -5,7 +5,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 
 	"go.opentelemetry.io/otel/attribute"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -25,8 +25,7 @@ type finishedSpan struct {
 	past bool                 // the span was ended past its handle
 	size int64
 
-	once       sync.Once
-	attributes []attribute.KeyValue
+	whole atomic.Pointer[[]attribute.KeyValue] // once somebody asked for the attributes
 }
 
 var _ exporter.Detailed = (*finishedSpan)(nil)
@@ -37,13 +36,15 @@ func (f *finishedSpan) add(kv attribute.KeyValue) { f.more = append(f.more, kv) 
 // recording has beside it because it is not on the span, or was cut there.
 func (f *finishedSpan) measure() {
 	const handle = 1536 // what StartEvent makes beside the span
-	f.size = spansize.Span(f.ReadOnlySpan) + spansize.Attributes(f.more)
-	if r := f.node.rec; r != nil {
-		known := r.weight
-		if !r.bare {
-			known += spansize.Attributes(f.node.says) - spansize.Attributes(f.ReadOnlySpan.Attributes())
-		}
-		f.size += handle + max(0, known)
+	attributes := spansize.Attributes(f.ReadOnlySpan.Attributes())
+	f.size = spansize.Bare(f.ReadOnlySpan) + spansize.Attributes(f.more)
+	switch r := f.node.rec; {
+	case r == nil:
+		f.size += attributes
+	case r.bare:
+		f.size += handle + attributes + r.weight
+	default:
+		f.size += handle + max(attributes, r.weight+spansize.Attributes(f.node.says))
 	}
 }
 
@@ -64,27 +65,31 @@ func (f *finishedSpan) Parsed() *convert.Buckets {
 
 // Attributes returns the attributes of the span, whole.
 func (f *finishedSpan) Attributes() []attribute.KeyValue {
-	f.once.Do(func() {
-		if r := f.node.rec; r != nil && r.bare {
-			f.attributes = f.assemble(r)
-		} else {
-			f.attributes = f.restore()
-		}
-	})
-	return f.attributes
+	if list := f.whole.Load(); list != nil {
+		return *list
+	}
+	var list []attribute.KeyValue
+	if r := f.node.rec; r != nil && r.bare {
+		list = f.assemble(r)
+	} else {
+		list = f.restore()
+	}
+	f.whole.CompareAndSwap(nil, &list) // two destinations may ask at once
+	return *f.whole.Load()
 }
 
 // assemble returns the attributes of a span on which they were not written: what
 // it had from its start, what the user wrote on it, and what its end knows, as
 // they would stand on it.
 func (f *finishedSpan) assemble(r *recording) []attribute.KeyValue {
-	have := f.ReadOnlySpan.Attributes()
-	list := make([]attribute.KeyValue, 0, len(f.node.says)+len(have)+len(r.extra)+len(f.more)+16)
-	list = f.node.appendStart(list, f.node.parentText())
+	have, parent := f.ReadOnlySpan.Attributes(), f.node.parentText()
+	r.mu.Lock()
+	r.join()
+	list := make([]attribute.KeyValue, 0, len(f.node.says)+startStamps+len(have)+r.countKnown()+len(f.more))
+	list = f.node.appendStart(list, parent)
 	if !f.past {
 		list = overlay(list, have, unlessCut)
 	}
-	r.mu.Lock()
 	known := r.appendKnown(list)[len(list):]
 	r.unlock()
 	list = overlay(list, known, always)

@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"strings"
 
-	"go.opentelemetry.io/otel/attribute"
-
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/internal/genai"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
@@ -252,20 +250,19 @@ func (u *usage) append(dst []byte) []byte {
 	return o.bytes()
 }
 
-// attributes returns it in the terms of the GenAI conventions.
-func (u *usage) attributes() []attribute.KeyValue {
-	kvs := make([]attribute.KeyValue, 0, 6)
-	kvs = append(kvs, genai.UsageInputTokens.Int64(u.InputTokens), genai.UsageOutputTokens.Int64(u.OutputTokens))
+// tell sets it in the terms of the GenAI conventions. The lock of the recording
+// is held.
+func (u *usage) tell(r *recording) {
+	r.setExtra(genai.UsageInputTokens.Int64(u.InputTokens), genai.UsageOutputTokens.Int64(u.OutputTokens))
 	if u.CacheReadTokens != 0 {
-		kvs = append(kvs, genai.UsageCacheReadTokens.Int64(u.CacheReadTokens))
+		r.setExtra(genai.UsageCacheReadTokens.Int64(u.CacheReadTokens))
 	}
 	if u.CacheWriteTokens != 0 {
-		kvs = append(kvs, genai.UsageCacheWriteTokens.Int64(u.CacheWriteTokens), genai.UsageCacheCreation.Int64(u.CacheWriteTokens))
+		r.setExtra(genai.UsageCacheWriteTokens.Int64(u.CacheWriteTokens), genai.UsageCacheCreation.Int64(u.CacheWriteTokens))
 	}
 	if u.ReasoningTokens != 0 {
-		kvs = append(kvs, genai.UsageReasoningTokens.Int64(u.ReasoningTokens))
+		r.setExtra(genai.UsageReasoningTokens.Int64(u.ReasoningTokens))
 	}
-	return kvs
 }
 
 func (r *recording) setQuery(query string) {

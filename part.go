@@ -126,9 +126,11 @@ func (r *recording) weigh() int64 {
 	if r.seldom != nil {
 		add(r.seldom.err)
 	}
-	for _, id := range r.children {
-		n += 16 + spansize.Text(len(id))
+	children := len(r.children)
+	if r.seldom != nil {
+		children += len(r.seldom.named)
 	}
+	n += int64(children) * (16 + spansize.Text(idLength))
 	return n
 }
 
@@ -148,7 +150,7 @@ func (p *part) tell(r *recording) {
 			r.setExtra(genai.RequestModel.String(model))
 		}
 	case formUsage:
-		r.setExtra(p.usage.attributes()...)
+		p.usage.tell(r)
 	}
 }
 

@@ -146,6 +146,10 @@ func (n *node) stamp(s sdktrace.ReadWriteSpan) {
 
 var attributeLists = sync.Pool{New: func() any { return new([]attribute.KeyValue) }}
 
+// startStamps is how many attributes besides the identity appendStart appends at
+// most.
+const startStamps = 4
+
 // appendStart appends the attributes that a span has from its start.
 func (n *node) appendStart(list []attribute.KeyValue, parent string) []attribute.KeyValue {
 	list = n.appendStamps(append(list, n.says...))
@@ -268,7 +272,7 @@ func (p *processor) finish(n *node, f *finishedSpan) bool {
 		p.setRunning(n, false)
 		if n.rec == nil {
 			s.decideAll()
-			if ids := s.childrenIDs(n); len(ids) > 0 {
+			if ids := s.childrenOf(n).ids(); len(ids) > 0 {
 				f.add(attribute.StringSlice(honeyhive.AttrChildrenIDs, ids))
 			}
 			f.addUsage()
@@ -290,7 +294,7 @@ func (p *processor) finish(n *node, f *finishedSpan) bool {
 		if u, ok := usageOf(f.ReadOnlySpan.Attributes()); ok {
 			s.countLocked(n, u)
 		}
-		if ids := s.childrenIDs(n); len(ids) > 0 {
+		if ids := s.childrenOf(n).ids(); len(ids) > 0 {
 			f.add(attribute.StringSlice(honeyhive.AttrChildrenIDs, ids))
 		}
 	}

@@ -26,20 +26,20 @@ type recording struct {
 	// the recording.
 	span trace.Span
 	kind *kindInfo // nil for a session
-	// bare is set where the attributes are not written to the span, since nobody
-	// but this tracer can read it.
-	bare bool
 
-	mu       sync.Mutex
+	mu    sync.Mutex
+	ended bool
+	// bare is set where the attributes are not written to the span, since nobody
+	// but this tracer can read it. It is set when the span starts.
+	bare     bool
 	parts    []part               // what was set and not joined with the buckets yet
 	buckets  *convert.Buckets     // nil while they are empty, without what later holds
 	later    *laterParts          // nil unless there were many parts
 	extra    []attribute.KeyValue // attributes besides, such as those of the GenAI conventions
-	children []string             // their ids, at the end
+	children childList            // that it has at the end
 	final    []attribute.KeyValue // what was written to the span at the end
 	seldom   *seldom              // nil while nothing of it was set
 	weight   int64                // about what all that takes in memory, at the end
-	ended    bool
 
 	finished finishedSpan // the queue's entry
 }
@@ -50,6 +50,7 @@ type seldom struct {
 	duration   honeyhive.Optional[float64]
 	endTime    time.Time
 	more       []string         // children that the user named
+	named      []string         // those of them that were known at the end
 	lateInputs honeyhive.Object // what was set after the end
 	problem    error            // what unlock reports
 }
@@ -351,7 +352,8 @@ func (r *recording) end(options []FieldOption) {
 // written returns what the end writes to the span, and keeps it. The lock is
 // held.
 func (r *recording) written() []attribute.KeyValue {
-	list := r.appendKnown(make([]attribute.KeyValue, 0, 8+len(r.extra)))
+	r.join()
+	list := r.appendKnown(slices.Grow([]attribute.KeyValue(nil), r.countKnown()))
 	r.final = list
 	if r.node.tracer.offSpans {
 		list = slices.DeleteFunc(slices.Clone(list), func(kv attribute.KeyValue) bool { return isContentKey(kv.Key) })
@@ -371,12 +373,17 @@ func (r *recording) freeze() bool {
 	}
 	r.ended = true
 	r.node.over.Store(true)
-	if ids := r.childrenIDs(); len(ids) > 0 {
-		r.children = ids
-	}
-	if s := r.node.session; s != nil && s.root == &r.node {
-		r.join() // others read it while it waits for its events
-		r.rollUp()
+	if s := r.node.session; s != nil {
+		if s.root == &r.node || r.node.hasChildren.Load() {
+			r.children = s.listChildren(&r.node)
+		}
+		if r.seldom != nil {
+			r.seldom.named = slices.Clip(r.seldom.more)
+		}
+		if s.root == &r.node {
+			r.join() // others read it while it waits for its events
+			r.rollUp()
+		}
 	}
 	r.weight = r.weigh()
 	return true
@@ -388,6 +395,26 @@ func (r *recording) endedPast() bool {
 	r.mu.Lock()
 	defer r.unlock()
 	return r.freeze()
+}
+
+// countKnown returns how many attributes appendKnown appends at most, when all is
+// joined. The lock is held.
+func (r *recording) countKnown() int {
+	n := len(r.extra)
+	if r.buckets != nil {
+		for b := range r.buckets {
+			if !r.buckets[b].IsZero() {
+				n++
+			}
+		}
+	}
+	if r.seldom != nil {
+		n += 2
+	}
+	if r.seldom != nil || len(r.children) > 0 {
+		n++
+	}
+	return n
 }
 
 // appendKnown appends what was set as attributes. The lock is held.
@@ -408,27 +435,14 @@ func (r *recording) appendKnown(list []attribute.KeyValue) []attribute.KeyValue 
 			list = append(list, attribute.Float64(honeyhive.AttrDuration, ms))
 		}
 	}
-	if len(r.children) > 0 {
-		list = append(list, attribute.StringSlice(honeyhive.AttrChildrenIDs, r.children))
+	ids := r.children.ids()
+	if r.seldom != nil {
+		ids = append(ids, r.seldom.named...)
+	}
+	if len(ids) > 0 {
+		list = append(list, attribute.StringSlice(honeyhive.AttrChildrenIDs, ids))
 	}
 	return append(list, r.extra...)
-}
-
-// childrenIDs returns the children that are known by now, at the end.
-func (r *recording) childrenIDs() []string {
-	n := &r.node
-	s := n.session
-	if s == nil {
-		return nil
-	}
-	var ids []string
-	if n == s.root || n.hasChildren.Load() {
-		ids = s.listChildren(n)
-	}
-	if r.seldom != nil {
-		ids = append(ids, r.seldom.more...)
-	}
-	return ids
 }
 
 // errOutside is reported where something is set that has no session to go to.

@@ -27,10 +27,14 @@ func SessionSampler(base sdktrace.Sampler) sdktrace.Sampler {
 	if base == nil {
 		base = sdktrace.ParentBased(sdktrace.AlwaysSample())
 	}
-	return &sessionSampler{base}
+	always := sdktrace.AlwaysSample()
+	return &sessionSampler{base: base, all: base == always || base == sdktrace.ParentBased(always)}
 }
 
-type sessionSampler struct{ base sdktrace.Sampler }
+type sessionSampler struct {
+	base sdktrace.Sampler
+	all  bool // base takes every root
+}
 
 func (s *sessionSampler) Description() string {
 	return fmt.Sprintf("SessionSampler{%s}", s.base.Description())
@@ -45,6 +49,9 @@ func (s *sessionSampler) ShouldSample(p sdktrace.SamplingParameters) sdktrace.Sa
 	state := trace.SpanContextFromContext(p.ParentContext).TraceState()
 	if n.session.unsampledElsewhere {
 		return sdktrace.SamplingResult{Decision: sdktrace.Drop, Tracestate: state}
+	}
+	if s.all {
+		return sdktrace.SamplingResult{Decision: sdktrace.RecordAndSample, Tracestate: state}
 	}
 	asked := p
 	asked.ParentContext, asked.TraceID = context.Background(), n.session.samplingID()

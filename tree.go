@@ -3,6 +3,7 @@ package sessionspan
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -63,15 +64,15 @@ type node struct {
 
 	// Guarded by the lock of the session.
 	standing standing
-	sequence uint32
-	children []child
-	id       string // text of the event id, once somebody asked
-	parentID string // text of that of its parent, likewise
-
-	// What the node adds to the usage of the session, and whether something below
-	// it does, so that it must not.
-	counted      *Usage
+	// countedBelow is set where something below the node adds to the usage of the
+	// session, so that the node must not.
 	countedBelow bool
+	sequence     uint32
+	children     []child
+	id           string // text of the event id, once somebody asked
+	parentID     string // text of that of its parent, likewise
+
+	counted *Usage // what the node adds to the usage of the session
 }
 
 // child is a child of a node, kept small: a session may have very many.
@@ -302,41 +303,52 @@ func (n *node) parentText() string {
 	return n.parentID
 }
 
-// listChildren returns the ids of the children of a node that ends. No lock is
-// held.
-func (s *sessionState) listChildren(n *node) []string {
+// listChildren returns the children of a node that ends. No lock is held.
+func (s *sessionState) listChildren(n *node) childList {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if n == s.root {
 		s.decideAll()
 	}
-	return s.childrenIDs(n)
+	return s.childrenOf(n)
 }
 
-// childrenIDs returns the ids of the children of a node, in the order in which
-// they started. The lock is held.
-func (s *sessionState) childrenIDs(n *node) []string {
-	list := n.children
+// childrenOf returns the children of a node by now. The lock is held.
+func (s *sessionState) childrenOf(n *node) childList {
 	if n == s.root && n.tracer.allChildren {
-		list = s.all
+		return slices.Clip(s.all)
 	}
+	return slices.Clip(n.children)
+}
+
+// idLength is how long an id is as text.
+const idLength = 36
+
+// childList is a list of children that may have grown since. What it holds does
+// not change, so no lock is needed to read it.
+type childList []child
+
+// ids returns the ids of the children, in the order in which they started.
+func (list childList) ids() []string {
 	if len(list) == 0 {
 		return nil
 	}
 	order := func(a, b child) int { return cmp.Compare(a.sequence, b.sequence) }
 	if !slices.IsSortedFunc(list, order) {
+		list = slices.Clone(list)
 		slices.SortFunc(list, order)
 	}
 	// One piece of memory for all ids.
-	const size = 36
-	text := make([]byte, 0, size*len(list))
+	var text strings.Builder
+	text.Grow(idLength * len(list))
+	var id [idLength]byte
 	for _, c := range list {
-		text = c.eventID().Append(text)
+		text.Write(c.eventID().Append(id[:0]))
 	}
-	all := string(text)
+	all := text.String()
 	ids := make([]string, len(list))
 	for i := range ids {
-		ids[i] = all[i*size : (i+1)*size]
+		ids[i] = all[i*idLength : (i+1)*idLength]
 	}
 	return ids
 }

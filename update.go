@@ -162,7 +162,7 @@ func (n *node) updateChildren() error {
 			id = n.asChild().eventID()
 		}
 		if n != s.root || !s.continued {
-			ids = s.childrenIDs(n)
+			ids = s.childrenOf(n).ids()
 		}
 		s.mu.Unlock()
 		if n.rec != nil {

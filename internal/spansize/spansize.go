@@ -14,8 +14,11 @@ const (
 )
 
 // Span returns about how many bytes a span keeps in memory.
-func Span(s sdktrace.ReadOnlySpan) int64 {
-	n := int64(overhead+len(s.Name())+len(s.Status().Description)) + Attributes(s.Attributes())
+func Span(s sdktrace.ReadOnlySpan) int64 { return Bare(s) + Attributes(s.Attributes()) }
+
+// Bare is Span without the attributes.
+func Bare(s sdktrace.ReadOnlySpan) int64 {
+	n := int64(overhead + len(s.Name()) + len(s.Status().Description))
 	for _, e := range s.Events() {
 		n += word + int64(len(e.Name)) + Attributes(e.Attributes)
 	}
