@@ -181,7 +181,7 @@ func (w *worker) beginFlush(f *flush) {
 
 // announceHeld announces every group that holds something.
 func (w *worker) announceHeld() {
-	for _, g := range w.groups.byID {
+	for _, g := range w.groups.inOrder() {
 		if len(g.held) > 0 {
 			w.announce(g)
 		}
@@ -226,7 +226,7 @@ func (w *worker) settle() {
 func (w *worker) beginEnd() {
 	w.ending = true
 	w.hurry()
-	for _, g := range w.groups.byID {
+	for _, g := range w.groups.inOrder() {
 		if g.roots <= g.unread {
 			if len(g.held) > 0 {
 				w.announce(g)
