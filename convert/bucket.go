@@ -251,6 +251,9 @@ func (b *bucketReader) counts(m *member) bool {
 
 // reset makes the reader as new. It keeps no more room than a span takes.
 func (b *bucketReader) reset() {
+	if b.whole.IsZero() && len(b.had)+len(b.members)+len(b.groups) == 0 {
+		return // it was not used
+	}
 	clear(b.had)
 	clear(b.members)
 	clear(b.groups)

@@ -11,9 +11,14 @@ import (
 
 // reader collects what one span says, attribute by attribute.
 type reader struct {
-	span    *Span
 	buckets [numBuckets]bucketReader
-	trees   []family
+	heard
+}
+
+// heard is what a reader does not use again for the next span.
+type heard struct {
+	span  *Span
+	trees []family
 
 	sessionID, sessionName, project, source ranked
 	eventID, eventName, parentID            ranked
@@ -40,11 +45,10 @@ func newReader(s *Span) *reader {
 }
 
 func (r *reader) free() {
-	buckets := r.buckets
-	for i := range buckets {
-		buckets[i].reset()
+	for i := range r.buckets {
+		r.buckets[i].reset()
 	}
-	*r = reader{buckets: buckets}
+	r.heard = heard{}
 	readers.Put(r)
 }
 

@@ -43,12 +43,50 @@ type Stats struct {
 type account struct {
 	mu         sync.Mutex
 	s          Stats
-	heap       byAge     // the records in memory
+	recent     line      // the records in memory that were not on disk alone
+	back       byAge     // those that were read back
 	diskOldest time.Time // when the oldest record was created that is on disk alone
 }
 
-// byAge is a heap of records, the oldest first. Records come almost in order,
-// which a heap takes at no cost.
+// line links records, the oldest first. They come in order, but for a few that
+// passed each other on their way.
+type line struct{ oldest, newest *Record }
+
+func (l *line) add(r *Record) {
+	older := l.newest
+	for older != nil && r.created.Before(older.created) {
+		older = older.older
+	}
+	newer := l.oldest
+	if older != nil {
+		newer = older.newer
+	}
+	l.link(older, r)
+	l.link(r, newer)
+	r.lined = true
+}
+
+func (l *line) remove(r *Record) {
+	l.link(r.older, r.newer)
+	r.older, r.newer, r.lined = nil, nil, false
+}
+
+// link makes records neighbours. Where one is nil the other is at an end.
+func (l *line) link(older, newer *Record) {
+	if older != nil {
+		older.newer = newer
+	} else {
+		l.oldest = newer
+	}
+	if newer != nil {
+		newer.older = older
+	} else {
+		l.newest = older
+	}
+}
+
+// byAge is a heap of records, the oldest first: what is read back comes in any
+// order.
 type byAge []*Record
 
 func (h byAge) Len() int           { return len(h) }
@@ -80,7 +118,7 @@ func (a *account) add(r *Record) {
 	defer a.mu.Unlock()
 	a.s.Created++
 	a.s.Waiting++
-	heap.Push(&a.heap, r)
+	a.recent.add(r)
 }
 
 // lost counts a record that was never accepted.
@@ -121,7 +159,7 @@ func (a *account) adopt(n int64, oldest time.Time) {
 func (a *account) spill(r *Record) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	heap.Remove(&a.heap, r.place)
+	a.leave(r)
 	a.s.Waiting--
 	a.s.WaitingOnDisk++
 	if a.diskOldest.IsZero() || r.created.Before(a.diskOldest) {
@@ -135,7 +173,7 @@ func (a *account) readBack(r *Record) {
 	defer a.mu.Unlock()
 	a.s.WaitingOnDisk--
 	a.s.Waiting++
-	heap.Push(&a.heap, r)
+	heap.Push(&a.back, r)
 }
 
 // onDisk notes when the oldest record was created that is on disk alone.
@@ -153,14 +191,40 @@ func (a *account) unreadable(n int64) {
 	a.drop(Unreadable, n)
 }
 
+// leave takes a record out of those in memory. The lock is held.
+func (a *account) leave(r *Record) {
+	if r.lined {
+		a.recent.remove(r)
+	} else {
+		heap.Remove(&a.back, r.place)
+	}
+}
+
 // first returns the oldest record in memory, or nil.
 func (a *account) first() *Record {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if len(a.heap) == 0 {
-		return nil
+	return a.oldest()
+}
+
+// oldest is first with the lock held.
+func (a *account) oldest() *Record {
+	r := a.recent.oldest
+	if len(a.back) > 0 && (r == nil || a.back[0].created.Before(r.created)) {
+		r = a.back[0]
 	}
-	return a.heap[0]
+	return r
+}
+
+// delivered counts records that were all delivered.
+func (a *account) delivered(batch []*Record) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, r := range batch {
+		a.leave(r)
+	}
+	a.s.Waiting -= int64(len(batch))
+	a.s.Delivered += int64(len(batch))
 }
 
 // done counts a record that waits no more: delivered where why is empty, set
@@ -168,7 +232,7 @@ func (a *account) first() *Record {
 func (a *account) done(r *Record, why Reason, aside bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	heap.Remove(&a.heap, r.place)
+	a.leave(r)
 	a.s.Waiting--
 	switch {
 	case why == "":
@@ -184,7 +248,7 @@ func (a *account) done(r *Record, why Reason, aside bool) {
 func (a *account) withdraw(r *Record) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	heap.Remove(&a.heap, r.place)
+	a.leave(r)
 	a.s.Created--
 	a.s.Waiting--
 }
@@ -201,8 +265,8 @@ func (a *account) stats() Stats {
 	s := a.s
 	s.Dropped = maps.Clone(a.s.Dropped)
 	oldest := a.diskOldest
-	if len(a.heap) > 0 && (oldest.IsZero() || a.heap[0].created.Before(oldest)) {
-		oldest = a.heap[0].created
+	if r := a.oldest(); r != nil && (oldest.IsZero() || r.created.Before(oldest)) {
+		oldest = r.created
 	}
 	if !oldest.IsZero() {
 		s.OldestAge = max(0, time.Since(oldest))

@@ -254,10 +254,10 @@ func (c *Client) do(ctx context.Context, method, path string, with Compression, 
 	if with == NoCompression {
 		return c.post(ctx, method, path, with, pieces)
 	}
-	d := c.compressor.compress(with, pieces)
-	a := c.post(ctx, method, path, with, [][]byte{d.Bytes()})
+	body := c.compressor.compress(with, pieces)
+	a := c.post(ctx, method, path, with, [][]byte{body.Bytes()})
 	if a.Released {
-		c.compressor.release(d)
+		c.compressor.release(body)
 	}
 	a.Released = true // the pieces themselves are read
 	return a

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"runtime"
 	"sync/atomic"
 
 	"github.com/klauspost/compress/gzip"
@@ -40,71 +41,85 @@ func (c Compression) encoder() encoder {
 		// Of the levels the second: the fastest takes a quarter less time, and makes
 		// bodies that are larger than those of gzip at its default. A window of a
 		// megabyte holds a batch; one goroutine, the caller's; no checksum besides
-		// that of the connection.
+		// that of the connection. The option for less memory costs a tenth more time.
 		w, _ := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithWindowSize(1<<20),
-			zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false), zstd.WithLowerEncoderMem(true))
+			zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false))
 		return w
 	}
 	w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed)
 	return w
 }
 
-// deflated is a compressed body, with the encoder that made it. Both are used
-// again.
-type deflated struct {
-	bytes.Buffer
+// coder is an encoder that is used again, and where it writes.
+type coder struct {
 	by          encoder
 	compression Compression
+	to          *bytes.Buffer // nil between two bodies
 }
+
+// Write implements [io.Writer].
+func (c *coder) Write(p []byte) (int, error) { return c.to.Write(p) }
 
 // compressor compresses for one client. A server that does not take a
 // compression gets a simpler one from then on.
 type compressor struct {
-	now    atomic.Value   // Compression
-	proven atomic.Bool    // the server took a body that was compressed like this
-	idle   chan *deflated // those that are kept
+	now    atomic.Value       // Compression
+	proven atomic.Bool        // the server took a body that was compressed like this
+	coders chan *coder        // those that do not work just now
+	idle   chan *bytes.Buffer // bodies that nobody reads any more
 }
 
-// deflatedMost is the length from which a compressed body is not kept.
-const deflatedMost = 1 << 20
-
-// mostIdle is how many encoders a client keeps, each with a megabyte or two.
-const mostIdle = 4
+const (
+	// mostCoders is how many encoders a client has, each with some megabytes. More
+	// than there are processors only take each other's place in the caches.
+	mostCoders = 4
+	// mostIdle is how many compressed bodies are kept, to be used again.
+	mostIdle = 8
+	// idleMost is the length from which one is not kept.
+	idleMost = 1 << 20
+)
 
 func newCompressor(c Compression) *compressor {
-	k := &compressor{idle: make(chan *deflated, mostIdle)}
+	k := &compressor{coders: make(chan *coder, mostCoders), idle: make(chan *bytes.Buffer, mostIdle)}
+	for range min(mostCoders, runtime.GOMAXPROCS(0)) {
+		k.coders <- new(coder)
+	}
 	k.now.Store(c)
 	return k
 }
 
-// compress returns the pieces compressed.
-func (k *compressor) compress(c Compression, pieces [][]byte) *deflated {
-	var d *deflated
+// compress returns the pieces compressed, once an encoder has time for them.
+func (k *compressor) compress(c Compression, pieces [][]byte) *bytes.Buffer {
+	var body *bytes.Buffer
 	select {
-	case d = <-k.idle:
+	case body = <-k.idle:
+		body.Reset()
 	default:
-		d = new(deflated)
+		body = new(bytes.Buffer)
 	}
-	if d.by == nil || d.compression != c {
-		d.by, d.compression = c.encoder(), c
+	e := <-k.coders
+	defer func() { k.coders <- e }()
+	if e.by == nil || e.compression != c {
+		e.by, e.compression = c.encoder(), c
 	}
-	d.Reset()
-	d.by.Reset(&d.Buffer)
+	e.to = body
+	e.by.Reset(e)
 	for _, p := range pieces {
-		_, _ = d.by.Write(p) // a bytes.Buffer takes all
+		_, _ = e.by.Write(p) // a bytes.Buffer takes all
 	}
-	_ = d.by.Close()
-	return d
+	_ = e.by.Close()
+	e.to = nil
+	return body
 }
 
 // release takes back what nobody reads any more. One that grew for an unusual
 // body is left to the collector.
-func (k *compressor) release(d *deflated) {
-	if d.Cap() > deflatedMost {
+func (k *compressor) release(body *bytes.Buffer) {
+	if body.Cap() > idleMost {
 		return
 	}
 	select {
-	case k.idle <- d:
+	case k.idle <- body:
 	default:
 	}
 }

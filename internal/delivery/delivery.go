@@ -58,7 +58,10 @@ type Record struct {
 	epoch   uint64
 	tries   int       // sends that did not settle the record
 	since   time.Time // of the first of them
-	place   int       // in the account's heap
+	older   *Record   // neighbours in the account's line
+	newer   *Record   //
+	place   int       // in the account's heap, for a record that is not in its line
+	lined   bool      //
 	kept    kept      // where the spool has it
 	covers  kept      // what else the spool may forget when the record is done
 	pooled  bool      // the body is one of the worker's buffers, and nobody else has it

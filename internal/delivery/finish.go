@@ -48,6 +48,13 @@ func (w *worker) came(s sent) {
 // their number is known, so the last ones stand for them.
 func (w *worker) delivered(s sent) {
 	left := s.result.Refused
+	if left == 0 && len(s.result.Again) == 0 {
+		w.account.delivered(s.batch)
+		for _, r := range slices.Backward(s.batch) {
+			w.over(r)
+		}
+		return
+	}
 	if left > 0 {
 		w.reports.Report("refused", fmt.Errorf("%s: %d records were dropped: %w", w.cfg.Name, left, s.result.Err))
 	}
@@ -174,7 +181,7 @@ func (w *worker) beginFlush(f *flush) {
 
 // announceHeld announces every group that holds something.
 func (w *worker) announceHeld() {
-	for _, g := range w.groups.byID {
+	for _, g := range w.groups.inOrder() {
 		if len(g.held) > 0 {
 			w.announce(g)
 		}
@@ -219,7 +226,7 @@ func (w *worker) settle() {
 func (w *worker) beginEnd() {
 	w.ending = true
 	w.hurry()
-	for _, g := range w.groups.byID {
+	for _, g := range w.groups.inOrder() {
 		if g.roots <= g.unread {
 			if len(g.held) > 0 {
 				w.announce(g)

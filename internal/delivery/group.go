@@ -1,8 +1,10 @@
 package delivery
 
 import (
+	"cmp"
 	"container/list"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -15,6 +17,7 @@ type group struct {
 	roots     int  // openers that are still to come
 	rooted    bool // an opener has come, rather than an announcement alone
 	since     time.Time
+	order     uint64    // which one it was
 	overdue   bool      // it may be announced as soon as it holds something
 	opening   bool      // an opener is on its way
 	opened    bool      // an opener was acknowledged
@@ -41,6 +44,7 @@ type groups struct {
 	// root was never seen what was announced of them.
 	done      map[[16]byte]any
 	doneOrder [][16]byte // the newest last
+	began     uint64     // how many there were
 }
 
 // mostDone bounds the groups that are remembered. A late member of one that is
@@ -59,10 +63,16 @@ func (g *group) onDisk() bool {
 func (g *groups) get(id [16]byte) *group { return g.byID[id] }
 
 func (g *groups) add(id [16]byte) *group {
-	gr := &group{id: id, since: time.Now()}
+	g.began++
+	gr := &group{id: id, since: time.Now(), order: g.began}
 	g.byID[id] = gr
 	gr.young = g.young.PushBack(gr)
 	return gr
+}
+
+// inOrder returns the groups in the order in which they began.
+func (g *groups) inOrder() []*group {
+	return slices.SortedFunc(maps.Values(g.byID), func(a, b *group) int { return cmp.Compare(a.order, b.order) })
 }
 
 func (g *groups) remove(gr *group) {

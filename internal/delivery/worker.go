@@ -46,6 +46,8 @@ type worker struct {
 	taken, freed int64
 
 	rest    []any // of the inbox, what is not taken over yet
+	box     []any // where it stands
+	steps   []any // of acceptSome
 	buffers buffers
 	scratch []byte // for a body while it is encoded
 }
@@ -146,88 +148,6 @@ var ready = func() chan struct{} {
 	close(c)
 	return c
 }()
-
-// accept takes over some of the inbox: what has come back must not wait until a
-// long one is encoded, nor what can be sent.
-func (w *worker) accept() {
-	if len(w.rest) == 0 {
-		w.mu.Lock()
-		w.rest, w.inbox = w.inbox, nil
-		w.mu.Unlock()
-	}
-	if len(w.rest) > 0 {
-		w.rest = w.rest[w.acceptSome(w.rest):]
-	}
-}
-
-// acceptAll takes over all of the inbox, to which nothing is added any more.
-func (w *worker) acceptAll() {
-	for more := true; more; {
-		w.accept()
-		w.mu.Lock()
-		more = len(w.rest)+len(w.inbox) > 0
-		w.mu.Unlock()
-	}
-}
-
-// acceptBytes bounds what is encoded before it is written to the spool and sent
-// on its way.
-const acceptBytes = 1 << 20
-
-// acceptSome takes over the first messages, and returns how many.
-func (w *worker) acceptSome(inbox []any) int {
-	n, bytes := 0, 0
-	var steps []any
-	for n < len(inbox) && bytes < acceptBytes {
-		message := inbox[n]
-		inbox[n] = nil
-		n++
-		r, ok := message.(*Record)
-		if !ok {
-			steps = append(steps, message)
-			switch message.(type) {
-			case *open, gone:
-				continue
-			}
-			break // what comes after a flush is none of its business
-		}
-		w.take(r)
-		if w.encode(r) {
-			steps = append(steps, r)
-			bytes += len(r.Body)
-		}
-		for next := w.follower(r); next != nil; next = w.follower(next) {
-			steps = append(steps, next)
-		}
-	}
-	w.keep(steps)
-	for _, step := range steps {
-		switch m := step.(type) {
-		case *Record:
-			if m.Kind == Opener {
-				w.rootKept(m)
-			}
-			if !w.spill(m) {
-				w.route(m)
-			}
-		case *open:
-			g := w.groups.open(m.group, m.live)
-			if w.spool != nil {
-				g.begun = append(g.begun, m.kept)
-			}
-			if w.cfg.Live {
-				w.announce(g)
-			}
-		case gone:
-			w.gone(m.group)
-		case *flush:
-			w.beginFlush(m)
-		case closing:
-			w.beginEnd()
-		}
-	}
-	return n
-}
 
 // take makes a record part of the current epoch.
 func (w *worker) take(r *Record) {
@@ -334,6 +254,11 @@ func (w *worker) ready(r *Record) {
 // finish takes a record out of the account and lets go what waited for it.
 func (w *worker) finish(r *Record, why Reason) {
 	w.account.done(r, why, w.setAside(r, why))
+	w.over(r)
+}
+
+// over is finish for a record that is out of the account.
+func (w *worker) over(r *Record) {
 	r.kept.done()
 	r.covers.done()
 	if w.spool != nil && r.kept.log == w.spool.log {

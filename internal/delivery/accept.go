@@ -1,0 +1,92 @@
+package delivery
+
+// accept takes over some of the inbox: what has come back must not wait until a
+// long one is encoded, nor what can be sent.
+func (w *worker) accept() {
+	if len(w.rest) == 0 {
+		if cap(w.box) > boxMost {
+			w.box = nil
+		}
+		w.mu.Lock()
+		w.box, w.inbox = w.inbox, w.box[:0]
+		w.mu.Unlock()
+		w.rest = w.box
+	}
+	if len(w.rest) > 0 {
+		w.rest = w.rest[w.acceptSome(w.rest):]
+	}
+}
+
+// boxMost is for how many messages a slice may have grown that is used again.
+const boxMost = 16 << 10
+
+// acceptAll takes over all of the inbox, to which nothing is added any more.
+func (w *worker) acceptAll() {
+	for more := true; more; {
+		w.accept()
+		w.mu.Lock()
+		more = len(w.rest)+len(w.inbox) > 0
+		w.mu.Unlock()
+	}
+}
+
+// acceptBytes bounds what is encoded before it is written to the spool and sent
+// on its way.
+const acceptBytes = 1 << 20
+
+// acceptSome takes over the first messages, and returns how many.
+func (w *worker) acceptSome(inbox []any) int {
+	n, bytes := 0, 0
+	steps := w.steps[:0]
+	for n < len(inbox) && bytes < acceptBytes {
+		message := inbox[n]
+		inbox[n] = nil
+		n++
+		r, ok := message.(*Record)
+		if !ok {
+			steps = append(steps, message)
+			switch message.(type) {
+			case *open, gone:
+				continue
+			}
+			break // what comes after a flush is none of its business
+		}
+		w.take(r)
+		if w.encode(r) {
+			steps = append(steps, r)
+			bytes += len(r.Body)
+		}
+		for next := w.follower(r); next != nil; next = w.follower(next) {
+			steps = append(steps, next)
+		}
+	}
+	w.keep(steps)
+	for _, step := range steps {
+		switch m := step.(type) {
+		case *Record:
+			if m.Kind == Opener {
+				w.rootKept(m)
+			}
+			if !w.spill(m) {
+				w.route(m)
+			}
+		case *open:
+			g := w.groups.open(m.group, m.live)
+			if w.spool != nil {
+				g.begun = append(g.begun, m.kept)
+			}
+			if w.cfg.Live {
+				w.announce(g)
+			}
+		case gone:
+			w.gone(m.group)
+		case *flush:
+			w.beginFlush(m)
+		case closing:
+			w.beginEnd()
+		}
+	}
+	clear(steps)
+	w.steps = steps[:0]
+	return n
+}
