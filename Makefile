@@ -6,7 +6,7 @@ BIN     := $(CURDIR)/.bin
 # own users get.
 MODULES := . store server examples
 # Those that are checked and formatted as well.
-CHECKED := $(MODULES) bench llmhttp/clienttest server/interop
+CHECKED := $(MODULES) bench llmhttp/clienttest server/interop e2e
 # The race detector needs a C compiler.
 RACE    := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$$($(GO) env CC)" >/dev/null 2>&1 && echo -race)
 # Time for each fuzz target.
@@ -14,7 +14,7 @@ FUZZTIME ?= 30s
 
 export GOWORK := off
 
-.PHONY: help test test-all soak lint fmt bench bench-growth bench-steps fuzz tidy
+.PHONY: help test test-all e2e soak lint fmt bench bench-growth bench-steps fuzz tidy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,10 +25,13 @@ test: ## run all tests that need nothing but Go, with the race detector where th
 	@# tests do less.
 	@[ -z "$(RACE)" ] || $(GO) test -run 'Nothing|Allocations|CostOfMerging|Kill' . ./honeyhive ./internal/otlp ./internal/rawjson ./internal/soak
 
-test-all: test ## also run what takes minutes to build or needs Node: clients of models, of the server, other libraries
+test-all: test e2e ## also run what takes minutes to build or needs Node or a browser: clients of models, of the server, the page
 	cd bench && $(GO) test ./...
 	cd llmhttp/clienttest && $(GO) test ./...
 	cd server/interop && npm ci --ignore-scripts --no-audit --no-fund && $(GO) test ./...
+
+e2e: ## drive the page in a browser: needs Chromium, and npm for axe
+	cd e2e && npm ci --ignore-scripts --no-audit --no-fund && $(GO) test -count=1 ./...
 
 soak: ## run the long tests of delivery and of the server, with their figures: most of an hour
 	$(GO) test -tags soak -count=1 -v -timeout 60m -run Soak ./internal/soak
