@@ -18,12 +18,9 @@ import (
 const hostile = `<script>window.hit = 1; alert(1)</script><img src=x onerror="window.hit = 2; fetch('https://evil.example/fetch')">` +
 	`<svg onload="window.hit = 3"></svg><iframe src="javascript:parent.hit = 4"></iframe></pre></textarea></title></script><style>@import url(https://evil.example/style)</style>` +
 	`<form action="https://evil.example/form"><button id="keys" autofocus onfocus="window.hit = 5">x</button></form><a href="javascript:window.hit = 6">raw</a>` +
-	` [click](javascript:window.hit=7) [data](data:text/html,<script>parent.hit=8</script>) ![pixel](https://evil.example/pixel.png)` +
+	"\n\n" + `[click](javascript:window.hit=7) [data](data:text/html,<script>parent.hit=8</script>) ![pixel](https://evil.example/pixel.png)` +
 	` <https://evil.example/auto> [out](https://evil.example/out?a=1&b=2) ![x](https://evil.example/x.png "onerror=window.hit=9") {{.Constructor}} ${window.hit=10}` +
 	" \u202ereversed\u202c \u2066isolated\u2069 \u200bzero width \x07\x1b[31mred \x7f \U000e0041tag '\"`"
-
-// spoken is what a text of this kind holds when it is shown: marks by their code.
-const spoken = "U+202E"
 
 // TestHostile looks at a session that says such things in every place, and opens
 // whatever it has.
@@ -64,13 +61,14 @@ func TestHostile(t *testing.T) {
 	for _, view := range []string{"thread", "tree", "timeline"} {
 		b.show(base + "?view=" + view)
 		if view != "thread" {
-			b.wait(`document.querySelectorAll("#rows .body .row[data-event]").length === 3`)
+			b.rows(3)
 		}
 		b.harmless(true)
 	}
 	for _, id := range []string{session.ID(), find.ID(), ask.ID(), use.ID()} {
 		b.show(base + "?event=" + id)
 		b.waitShown("#detail h2")
+		b.has("#detail", `\u202e`) // a mark is shown by its code
 		eval[bool](b, `(document.querySelectorAll("details").forEach((d) => (d.open = true)), true)`)
 		b.harmless(true)
 	}
@@ -113,7 +111,6 @@ func TestHostile(t *testing.T) {
 	if len(content) < 5<<20 || !strings.Contains(string(content), "five megabytes of prompt") {
 		t.Errorf("the file has %d bytes", len(content))
 	}
-	eval[bool](b, `window.hit === undefined`)
 }
 
 // harmless fails the test where a page of the hostile session has become what
@@ -148,7 +145,7 @@ func (b *tab) harmless(speaks bool) {
 			b.Errorf("%s %d %s", at, n, what)
 		}
 	}
-	if speaks && (!strings.Contains(state.Text, "<script>window.hit = 1") || !strings.Contains(state.Text, spoken) && !strings.Contains(state.Text, `\u202e`)) {
+	if speaks && !strings.Contains(state.Text, "<script>window.hit = 1") {
 		b.Errorf("%s the text is not shown as it is: %.2000s", at, state.Text)
 	}
 	if state.Nodes > 3000 || state.Bytes > 600_000 {

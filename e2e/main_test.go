@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -32,7 +33,8 @@ type trap struct {
 
 func (p *trap) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	host := r.URL.Hostname()
-	if !strings.HasSuffix(host, ".google.com") && !strings.HasSuffix(host, ".googleapis.com") {
+	maker := []string{".google.com", ".googleapis.com", ".gvt1.com"}
+	if !slices.ContainsFunc(maker, func(end string) bool { return strings.HasSuffix(host, end) }) {
 		p.mu.Lock()
 		p.seen = append(p.seen, r.Method+" "+r.URL.String())
 		p.mu.Unlock()

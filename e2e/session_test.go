@@ -44,7 +44,7 @@ func TestRAG(t *testing.T) {
 		t.Errorf("the bars of the scores are %v wide", widths)
 	}
 	b.click(`.tabs [data-view="tree"]`)
-	b.wait(`document.querySelectorAll("#rows .body .row[data-event]").length === 4`)
+	b.rows(4)
 	b.has("#rows", "load documents", "retrieve", "select", "answer")
 }
 
@@ -58,7 +58,7 @@ func TestTwoServices(t *testing.T) {
 	b.click("#sessions a.open")
 	b.waitPath("/s/")
 	b.show(strings.TrimPrefix(eval[string](b, "location.href"), b.base) + "?view=tree")
-	b.wait(`document.querySelectorAll("#rows .body .row[data-event]").length === 2`)
+	b.rows(2)
 	// They follow each other in the document too, as a screen reader reads it.
 	levels := eval[[]string](b, `[...document.querySelectorAll("#rows .body .row[data-event]")].map((r) => r.getAttribute("aria-level") + " " + r.querySelector("a.open").textContent)`)
 	if fmt.Sprint(levels) != "[1 call the search service 2 search]" {
@@ -141,11 +141,11 @@ func TestKeys(t *testing.T) {
 		t.Errorf("j and k lead from %q to %q", first, again)
 	}
 	b.show("/s/" + session + "?view=tree")
-	b.wait(`document.querySelectorAll("#rows .body .row[data-event]").length === 7`)
+	b.rows(7)
 	b.press("h")
-	b.wait(`document.querySelectorAll("#rows .body .row").length === 1`)
+	b.rows(1)
 	b.press("l")
-	b.wait(`document.querySelectorAll("#rows .body .row").length === 7`)
+	b.rows(7)
 	b.press("e")
 	b.waitText("#rows .row.current", "search_hotels")
 	b.press(kb.Enter)
@@ -180,19 +180,19 @@ func TestKeys(t *testing.T) {
 func TestTreeAndTimeline(t *testing.T) {
 	b, session, failed := travel(t)
 	b.show("/s/" + session + "?view=tree")
-	b.wait(`document.querySelectorAll("#rows .body .row[data-event]").length === 7`)
+	b.rows(7)
 	b.has("#row-0", "travel agent", "chain", "3,436 / 371", "0.0506", "1") // those below are summed
 	b.click("#row-0 .fold")
-	b.wait(`document.querySelectorAll("#rows .body .row").length === 1`)
+	b.rows(1)
 	b.click("#row-0 .fold")
-	b.wait(`document.querySelectorAll("#rows .body .row").length === 7`)
+	b.rows(7)
 	b.click(fmt.Sprintf(`#rows [data-event=%q] a.open`, failed))
 	b.waitText("#detail h2", "search_hotels")
 
 	b.click(`.tabs [data-view="timeline"]`)
 	b.waitPath("view=timeline")
 	b.ready()
-	b.wait(`document.querySelectorAll("#rows .body .row[data-event] .bar").length === 7`)
+	b.rows(7)
 	// A bar starts where the one before it ends, and the first token lies in it.
 	bars := eval[[]struct {
 		Name               string
@@ -233,7 +233,7 @@ func TestOrphan(t *testing.T) {
 	b.show("/s/" + id + "?view=tree")
 	b.has("#orphan", "Only events of this session have arrived")
 	b.has("#orphans", "1 event waits for a parent")
-	b.wait(`document.querySelectorAll("#rows .body .row[data-event]").length === 2`)
+	b.rows(2)
 	b.has(`#rows [data-event$="0002"]`, "waits for its parent")
 	b.click(`#rows [data-event$="0002"] a.open`)
 	b.waitText("#detail .notice", "The parent of this event has not arrived.")

@@ -36,6 +36,7 @@ type tab struct {
 	*watch
 	base      string // the address of the server
 	downloads string // the folder of what it downloads
+	silent    bool   // scripts are off
 	ctx       context.Context
 }
 
@@ -172,9 +173,17 @@ func (b *tab) press(keys string) {
 	}
 }
 
-// wait waits until an expression is true, in this page or one that follows. The
-// page looks itself, so that the wait is one request.
+// wait waits until an expression is true, in this page or one that follows.
 func (b *tab) wait(expression string) {
+	b.Helper()
+	if !b.comes(expression) {
+		b.Fatalf("it never came true: %s\n%s", expression, b.state())
+	}
+}
+
+// comes reports whether an expression becomes true. The page looks itself, so
+// that the wait is one request a second.
+func (b *tab) comes(expression string) bool {
 	b.Helper()
 	look := fmt.Sprintf(`new Promise((done) => {
 		const end = performance.now() + 1000;
@@ -186,17 +195,17 @@ func (b *tab) wait(expression string) {
 		};
 		look();
 	})`, expression)
+	if b.silent { // no timers run in the page
+		look = fmt.Sprintf(`Boolean(%s)`, expression)
+	}
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
-	for {
-		is, err := chromedp.Run(ctx, chromedp.Evaluate[bool](look, chromedp.EvalAwaitPromise))
-		if is && err == nil {
-			return
-		}
-		if ctx.Err() != nil {
-			b.Fatalf("it never came true: %s\n%s", expression, b.state())
+	for ctx.Err() == nil { // an error may be that the page went away
+		if is, err := chromedp.Run(ctx, chromedp.Evaluate[bool](look, chromedp.EvalAwaitPromise)); is && err == nil {
+			return true
 		}
 	}
+	return false
 }
 
 // waitText waits until an element holds a text.
@@ -228,15 +237,21 @@ func eval[T any](b *tab, expression string) T {
 	return v
 }
 
-// text returns the text of an element, its parts with a space between them.
-func (b *tab) text(selector string) string {
-	b.Helper()
-	return eval[string](b, fmt.Sprintf(`(() => {
+// textOf is the text of an element as an expression: its parts with a space
+// between them.
+func textOf(selector string) string {
+	return fmt.Sprintf(`(() => {
 		const texts = [];
 		const walk = document.createTreeWalker(document.querySelector(%s), NodeFilter.SHOW_TEXT);
 		while (walk.nextNode()) texts.push(walk.currentNode.data);
 		return texts.join(" ").replace(/\s+/g, " ").trim();
-	})()`, quote(selector)))
+	})()`, quote(selector))
+}
+
+// text returns the text of an element.
+func (b *tab) text(selector string) string {
+	b.Helper()
+	return eval[string](b, textOf(selector))
 }
 
 // other returns the tab that the page opens meanwhile. It is part of what a
@@ -291,15 +306,24 @@ func (b *tab) count(selector string) int {
 	return eval[int](b, fmt.Sprintf(`document.querySelectorAll(%s).length`, quote(selector)))
 }
 
-// has fails the test unless the element holds all of the texts.
+// has waits until the element holds all of the texts: some parts of a page come
+// after the page.
 func (b *tab) has(selector string, texts ...string) {
 	b.Helper()
-	text := b.text(selector)
-	for _, want := range texts {
-		if !strings.Contains(text, want) {
-			b.Errorf("%s lacks %q:\n%.2000s", selector, want, text)
-		}
+	wanted, _ := json.Marshal(texts) // any text has a JSON form
+	if !b.comes(fmt.Sprintf(`(() => { const text = %s; return %s.every((t) => text.includes(t)); })()`, textOf(selector), wanted)) {
+		b.Errorf("%s lacks some of %q:\n%.2000s", selector, texts, b.text(selector))
 	}
+}
+
+// rows waits until so many rows of the tree or time line are there, in the order
+// in which they are seen.
+func (b *tab) rows(n int) {
+	b.Helper()
+	b.wait(fmt.Sprintf(`(() => {
+		const rows = [...document.querySelectorAll("#rows .body .row[data-event][id]")].map((r) => Number(r.dataset.index));
+		return rows.length === %d && rows.every((n, i) => i === 0 || n > rows[i - 1]);
+	})()`, n))
 }
 
 // names returns the names of the sessions in the list.
@@ -368,5 +392,6 @@ func (b *tab) dark(yes bool) {
 // withoutScripts turns JavaScript off.
 func (b *tab) withoutScripts() {
 	b.Helper()
+	b.silent = true
 	call(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 }
