@@ -105,7 +105,10 @@ type Store interface {
 	// Prune deletes the oldest sessions until what a [Retention] allows is left.
 	Prune(ctx context.Context, r Retention) (Pruned, error)
 
-	// Info says how much the store holds.
+	// Seq returns the number of the last change, zero where there was none. It
+	// takes no time to speak of, however much the store holds.
+	Seq(ctx context.Context) (int64, error)
+	// Info says how much the store holds, which it counts.
 	Info(ctx context.Context) (Info, error)
 	// Close ends what runs in the background, after the writes that were
 	// accepted. A second call does nothing.

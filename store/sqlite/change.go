@@ -218,6 +218,17 @@ func (s *Store) vacuum(ctx context.Context) error {
 	}
 }
 
+// lastSeq is the number of the last change.
+const lastSeq = `max((SELECT ifnull(max(seq), 0) FROM session), (SELECT ifnull(max(seq), 0) FROM deleted))`
+
+// Seq implements [store.Store].
+func (s *Store) Seq(ctx context.Context) (seq int64, err error) {
+	if err = s.usable(ctx); err == nil {
+		err = s.read.QueryRowContext(ctx, `SELECT `+lastSeq).Scan(&seq)
+	}
+	return seq, s.failed(ctx, "read the last change", err)
+}
+
 // Info implements [store.Store].
 func (s *Store) Info(ctx context.Context) (store.Info, error) {
 	info, err := s.info(ctx)
@@ -229,8 +240,7 @@ func (s *Store) info(ctx context.Context) (store.Info, error) {
 	if err := s.usable(ctx); err != nil {
 		return info, err
 	}
-	err := s.read.QueryRowContext(ctx, `SELECT
-		max((SELECT ifnull(max(seq), 0) FROM session), (SELECT ifnull(max(seq), 0) FROM deleted)),
+	err := s.read.QueryRowContext(ctx, `SELECT `+lastSeq+`,
 		(SELECT count(*) FROM session), (SELECT count(*) FROM session WHERE status = 'orphan'), (SELECT ifnull(sum(events), 0) FROM session),
 		(SELECT count(*) FROM record WHERE kind = 0), (SELECT count(*) FROM unindexed), (`+usedQuery+`)`).
 		Scan(&info.Seq, &info.Sessions, &info.Orphans, &info.Events, &info.Waiting, &info.Unindexed, &info.Bytes)

@@ -471,6 +471,7 @@ func testClosed(t *testing.T, open Opener) {
 	_, err5 := f.Info(ctx)
 	_, err6 := f.Prune(ctx, store.Retention{MaxAge: 1})
 	_, err7 := f.Event(ctx, id(1))
+	_, err10 := f.Seq(ctx)
 	var err8, err9 error
 	for _, err := range f.Events(ctx, id(1), store.EventQuery{}) {
 		err8 = err
@@ -478,7 +479,7 @@ func testClosed(t *testing.T, open Opener) {
 	for _, err := range f.Waiting(ctx) {
 		err9 = err
 	}
-	for i, err := range []error{f.Write(ctx, nil), f.Write(ctx, []store.Write{{Session: session(t, 1, ``)}}), f.Delete(ctx, id(1)), f.WaitChange(ctx, 0), err1, err2, err3, err4, err5, err6, err7, err8, err9} {
+	for i, err := range []error{f.Write(ctx, nil), f.Write(ctx, []store.Write{{Session: session(t, 1, ``)}}), f.Delete(ctx, id(1)), f.WaitChange(ctx, 0), err1, err2, err3, err4, err5, err6, err7, err8, err9, err10} {
 		if !errors.Is(err, store.ErrClosed) {
 			t.Errorf("call %d on a closed store: %v", i, err)
 		}

@@ -101,6 +101,9 @@ func (f *fixture) info() store.Info {
 	f.Helper()
 	info, err := f.Info(f.Context())
 	f.check(err)
+	seq, err := f.Seq(f.Context())
+	f.check(err)
+	f.equal(seq, info.Seq, "the number of the last change")
 	return info
 }
 

@@ -85,11 +85,9 @@ func (c *client) start(ctx context.Context, r *http.Request) error {
 	n, err := strconv.ParseInt(given, 10, 64)
 	switch {
 	case given == "":
-		info, err := c.store.Info(ctx)
-		if err != nil {
+		if c.after, err = c.store.Seq(ctx); err != nil {
 			return err
 		}
-		c.after = info.Seq
 	case err != nil || n < 0:
 		return reject.Errorf(http.StatusBadRequest, "%.32q is no id of an event", given)
 	default:
@@ -138,11 +136,11 @@ func (c *client) step(ctx context.Context) error {
 }
 
 func (c *client) resync(ctx context.Context) error {
-	info, err := c.store.Info(ctx)
+	after, err := c.store.Seq(ctx)
 	if err != nil {
 		return err
 	}
-	c.after = info.Seq
+	c.after = after
 	return c.send(fmt.Sprintf("id: %d\nevent: resync\ndata: {}\n\n", c.after))
 }
 

@@ -85,14 +85,9 @@ func (p *page) list(w http.ResponseWriter, r *http.Request) error {
 	after := given.Get("after")
 	v.First = after == ""
 
-	info, err := p.Store.Info(ctx)
-	if err != nil {
+	var err error
+	if v.Seq, err = p.Store.Seq(ctx); err != nil {
 		return err
-	}
-	v.Seq = info.Seq
-	if info.Sessions == 0 {
-		v.Empty = p.empty(r)
-		return p.render(w, http.StatusOK, "list.html", v)
 	}
 	wait := given.Get("sums") == "wait"
 	sums := p.sum(ctx, q, wait)
@@ -108,6 +103,16 @@ func (p *page) list(w http.ResponseWriter, r *http.Request) error {
 	}
 	if sum.err != nil {
 		return sum.err
+	}
+	if len(page.Sessions) == 0 {
+		info, err := p.Store.Info(ctx)
+		if err != nil {
+			return err
+		}
+		if info.Sessions == 0 {
+			v.Empty = p.empty(r)
+			return p.render(w, http.StatusOK, "list.html", v)
+		}
 	}
 	if sum.late {
 		v.Late = q.URL("sums", "wait", "sort", q.Get("sort"), "dir", q.Get("dir"), "after", after)

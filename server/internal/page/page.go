@@ -13,7 +13,6 @@ package page
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"html/template"
@@ -163,18 +162,13 @@ type base struct {
 	Assets string // prefix of the assets
 	Here   string // the path and query of this page
 	Nav    string // the entry of the navigation that this page belongs to
-	Seq    int64  // of the last change that the page may not show
+	// Seq is the number of a change before the page was read, so that what it may
+	// miss comes with the stream that starts there.
+	Seq int64
 }
 
 func (p *page) base(r *http.Request, title string) base {
 	return base{Title: visible(title), Theme: themeOf(r), Assets: assetPrefix, Here: r.URL.RequestURI()}
-}
-
-// seq is the number of the last change. It is read before anything else, so that
-// what a page may miss comes with the stream that starts there.
-func (p *page) seq(ctx context.Context) (int64, error) {
-	info, err := p.Store.Info(ctx)
-	return info.Seq, err
 }
 
 // render writes a page as a whole or not at all.

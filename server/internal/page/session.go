@@ -83,7 +83,7 @@ func (p *page) session(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	seq, err := p.seq(ctx)
+	seq, err := p.Store.Seq(ctx)
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,9 @@ export function keys() {
 	const dialog = document.getElementById("keys");
 	const show = () => dialog.showModal();
 	document.getElementById("help").addEventListener("click", show);
+	// A browser may leave the focus on a field of the closed dialog, where keys do
+	// not act.
+	dialog.addEventListener("close", () => dialog.contains(document.activeElement) && document.activeElement.blur());
 	const box = document.getElementById("keys-on");
 	box.checked = enabled();
 	box.addEventListener("change", () => localStorage.setItem("sessionspan-keys", box.checked ? "on" : "off"));

@@ -15,3 +15,4 @@ if (page === "sessions") {
 	const { session } = await import("./session.mjs");
 	session();
 }
+document.documentElement.dataset.ready = "true";

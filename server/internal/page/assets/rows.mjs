@@ -110,9 +110,22 @@ export function virtual(grid, open) {
 		}
 		shown = next;
 		grid.setAttribute("aria-activedescendant", `row-${current}`);
+		clearTimeout(rest);
+		rest = setTimeout(order, 100);
 		// A fast scroll passes many pages: what is asked for is what is in sight
 		// when an answer has come.
 		for (const page of missing) if (loading.size < 2) fetchPage(page).then(layout, () => setTimeout(layout, 2000));
+	}
+
+	// order gives the rows that are built the places in the document that they have
+	// on the screen, once these rest: a screen reader reads the document.
+	let rest = 0;
+	function order() {
+		const rows = [...shown].sort((a, b) => a[0] - b[0]).map(([, node]) => node.element);
+		if (rows.every((row, i) => row === body.children[i])) return;
+		const focused = body.contains(document.activeElement) && document.activeElement;
+		body.append(...rows);
+		if (focused) focused.focus({ preventScroll: true });
 	}
 
 	// build makes an empty row, and keeps its parts at hand.
