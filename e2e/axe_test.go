@@ -1,25 +1,11 @@
 package e2e
 
 import (
-	"fmt"
 	"os"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 )
-
-func clockNow() time.Time { return time.Now().Add(-time.Hour).Truncate(time.Second) }
-
-func visible(selector string) chromedp.Action[chromedp.Void] {
-	return chromedp.WaitVisible(chromedp.CSS(selector))
-}
-
-// waitShown waits until an element is shown. It needs no scripts in the page.
-func (b *tab) waitShown(selector string) {
-	b.Helper()
-	b.do("wait for "+selector, visible(selector))
-}
 
 // TestAxe asks axe-core about each view, in light and dark, wide and narrow.
 func TestAxe(t *testing.T) {
@@ -31,7 +17,7 @@ func TestAxe(t *testing.T) {
 	s := start(t)
 	history(t, s.URL(), 30)
 	tracer := newTracer(t, s.URL(), "Travel", "staging")
-	session, failed := agent(tracer, clockNow())
+	session, failed := agent(tracer, anHourAgo())
 	deliver(t, tracer)
 	lost := orphan(t, s.URL())
 	views := []struct {
@@ -53,28 +39,27 @@ func TestAxe(t *testing.T) {
 		{"leave", s.URL() + "/leave?to=https%3A%2F%2Fhotel.example%2F", nil},
 		{"problem", s.URL() + "/s/nothing", nil},
 	}
-	for _, dark := range []bool{false, true} {
-		for _, width := range []int64{1280, 420} {
-			t.Run(fmt.Sprintf("dark %t width %d", dark, width), func(t *testing.T) {
-				for _, v := range views {
-					if width < 1000 && dark { // colours do not depend on the width
-						continue
-					}
-					b := newTab(t, v.url)
-					b.dark(dark)
-					b.size(width, 900)
-					b.do("open "+v.url, chromedp.Navigate(v.url))
-					b.ready()
-					if v.act != nil {
-						v.act(b)
-					}
-					b.axe(v.name, string(source))
-					if v.name == "problem" {
-						b.expect("404")
-					}
+	for _, look := range []struct {
+		name  string
+		dark  bool
+		width int64
+	}{{"light", false, 1280}, {"dark", true, 1280}, {"narrow", false, 420}} {
+		t.Run(look.name, func(t *testing.T) {
+			for _, v := range views {
+				b := newTab(t, v.url)
+				b.dark(look.dark)
+				b.size(look.width, 900)
+				b.do("open "+v.url, chromedp.Navigate(v.url))
+				b.ready()
+				if v.act != nil {
+					v.act(b)
 				}
-			})
-		}
+				b.axe(v.name, string(source))
+				if v.name == "problem" {
+					b.expect("404")
+				}
+			}
+		})
 	}
 }
 

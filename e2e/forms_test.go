@@ -193,7 +193,7 @@ func TestWithoutScripts(t *testing.T) {
 	s := start(t)
 	history(t, s.URL(), 130)
 	tracer := newTracer(t, s.URL(), "Travel", "staging")
-	session, failed := agent(tracer, clockNow())
+	session, failed := agent(tracer, anHourAgo())
 	deliver(t, tracer)
 	b := newTab(t, s.URL())
 	b.withoutScripts()

@@ -67,7 +67,7 @@ func TestListSearchAndFilters(t *testing.T) {
 		{"user", "u-0001", []string{"one"}},
 		{"model", "claude-opus-4.7", []string{"one", "Weekend in Porto"}},
 		{"min_ms", "5000", []string{"Weekend in Porto"}},
-		{"max_ms", "600", []string{"one", "zero"}},
+		{"max_ms", "1190", []string{"one", "zero"}},
 		{"min_cost", "0.01", []string{"Weekend in Porto"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -94,7 +94,7 @@ func TestListSearchAndFilters(t *testing.T) {
 		{"feedback", "none", []string{"two", "broken stream", "Weekend in Porto"}},
 		{"since", "24h", []string{"two", "one", "zero", "broken stream", "Weekend in Porto"}},
 	} {
-		t.Run(c.name+" "+c.value, func(t *testing.T) {
+		t.Run(c.name+" "+c.value, func(*testing.T) {
 			b.show("/")
 			if c.name == "feedback" {
 				b.click("details.more summary")

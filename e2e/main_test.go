@@ -20,6 +20,9 @@ import (
 // a profile of its own in it.
 var browser context.Context
 
+// scratch is a folder that goes when the tests end.
+var scratch string
+
 // outside is the proxy for all that is not on this machine. Nothing should come.
 var outside trap
 
@@ -60,6 +63,11 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) (code int) {
+	var err error
+	if scratch, err = os.MkdirTemp("", "e2e"); err != nil {
+		return complain(err)
+	}
+	defer func() { _ = os.RemoveAll(scratch) }()
 	proxy := &http.Server{Handler: &outside, ReadHeaderTimeout: time.Minute}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

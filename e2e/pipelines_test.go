@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -13,6 +14,8 @@ import (
 
 // Sessions as programs make them with the library. Times are given, so that the
 // pictures of them do not depend on how fast the machine is.
+
+func anHourAgo() time.Time { return time.Now().Add(-time.Hour).Truncate(time.Second) }
 
 // clock gives the times of a session, in steps from its start.
 type clock struct{ at time.Time }
@@ -151,11 +154,15 @@ func answered(tracer *sessionspan.Tracer, name string, i int, at time.Time) stri
 	_, find := sessionspan.StartEvent(ctx, sessionspan.Retriever, "retrieve", c.start(), sessionspan.WithQuery(q[0]))
 	find.SetDocuments(sessionspan.Document{ID: "kb/17", Score: 12.4, Content: q[1]}, sessionspan.Document{ID: "kb/22", Score: 3.1, Content: "Something else."})
 	find.End(c.end(time.Duration(60+i%50) * time.Millisecond))
+	draw := rand.New(rand.NewPCG(uint64(i), 7)) // the same for each number
 	model := []string{"gpt-5.2-mini", "claude-opus-4.7", "llama-4-70b"}[i%3]
 	_, e := sessionspan.StartEvent(ctx, sessionspan.Model, "answer", c.start(), sessionspan.WithModel("", model),
 		sessionspan.WithMessages(sessionspan.Message{Role: "user", Content: q[0]}),
-		sessionspan.WithMetadata(figures(int64(300+i*37%2900), int64(20+i*13%600), 0.0004+float64(i*7%190)/10000, time.Duration(150+i*31%500)*time.Millisecond)))
-	took := time.Duration(400+(i*i*7919)%2600) * time.Millisecond
+		sessionspan.WithMetadata(figures(300+draw.Int64N(2900), 20+draw.Int64N(600), 0.0004+draw.Float64()/50, time.Duration(150+draw.IntN(500))*time.Millisecond)))
+	took := time.Duration(400*(i+1))*time.Millisecond + time.Duration(draw.IntN(300))*time.Millisecond
+	if i > 4 {
+		took = 700*time.Millisecond + time.Duration(draw.ExpFloat64()*float64(time.Second))
+	}
 	if i%9 == 4 {
 		err := errors.New("429 Too Many Requests: the limit of requests a minute is reached")
 		e.RecordError(err)
@@ -180,11 +187,18 @@ func history(t testing.TB, url string, n int) {
 	t.Helper()
 	names := []string{"answer a question", "triage a ticket", "summarise a call", "support chat"}
 	now := time.Now().Add(-time.Hour)
+	draw := rand.New(rand.NewPCG(1, 2)) // the same each time
+	gaps := make([]time.Duration, n)
+	for k := range gaps {
+		gaps[k] = time.Duration(draw.ExpFloat64() * float64(7*time.Minute))
+		if k > 0 {
+			gaps[k] += gaps[k-1]
+		}
+	}
 	for i, source := range []string{"production", "staging"} {
 		tracer := newTracer(t, url, "Support assistant", source)
 		for k := i; k < n; k += 2 {
-			back := time.Duration(k)*7*time.Minute + time.Duration(k*k%11)*time.Minute/2
-			answered(tracer, names[k%4], k, now.Add(-back))
+			answered(tracer, names[k%4], k, now.Add(-gaps[k]))
 		}
 		deliver(t, tracer)
 	}

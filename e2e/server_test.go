@@ -105,26 +105,21 @@ func send(t testing.TB, req *http.Request) (status int, answer string) {
 	return res.StatusCode, string(text)
 }
 
-// programs builds the examples once and returns their folder.
-var programs = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "examples")
-	if err != nil {
-		return "", err
-	}
-	build := exec.Command("go", "build", "-o", dir, "./rag", "./distributed")
+// programs builds the examples once, into the folder scratch.
+var programs = sync.OnceValue(func() error {
+	build := exec.Command("go", "build", "-o", scratch, "./rag", "./distributed")
 	build.Dir = filepath.Join("..", "examples")
 	build.Stderr = os.Stderr
-	return dir, build.Run()
+	return build.Run()
 })
 
 // example runs one of the examples against a server.
 func example(t testing.TB, url, name string, args ...string) string {
 	t.Helper()
-	dir, err := programs()
-	if err != nil {
+	if err := programs(); err != nil {
 		t.Fatalf("build the examples: %v", err)
 	}
-	cmd := exec.CommandContext(t.Context(), filepath.Join(dir, name), args...)
+	cmd := exec.CommandContext(t.Context(), filepath.Join(scratch, name), args...)
 	cmd.Env = append(cmd.Environ(), "HH_API_URL="+url, "HH_API_KEY=local")
 	out, err := cmd.CombinedOutput()
 	if err != nil {

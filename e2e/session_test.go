@@ -19,7 +19,7 @@ import (
 func travel(t *testing.T) (b *tab, session, failed string) {
 	s := start(t)
 	tracer := newTracer(t, s.URL(), "Travel", "staging")
-	session, failed = agent(tracer, time.Now().Add(-time.Hour).Truncate(time.Second))
+	session, failed = agent(tracer, anHourAgo())
 	deliver(t, tracer)
 	return newTab(t, s.URL()), session, failed
 }

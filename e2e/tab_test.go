@@ -208,6 +208,12 @@ func (b *tab) comes(expression string) bool {
 	return false
 }
 
+// waitShown waits until an element is shown. It needs no scripts in the page.
+func (b *tab) waitShown(selector string) {
+	b.Helper()
+	b.do("wait for "+selector, chromedp.WaitVisible(chromedp.CSS(selector)))
+}
+
 // waitText waits until an element holds a text.
 func (b *tab) waitText(selector, text string) {
 	b.Helper()

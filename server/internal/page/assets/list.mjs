@@ -18,7 +18,12 @@ export function list() {
 // moves under the reader's hand.
 function live() {
 	const box = document.getElementById("live");
-	const state = (s) => box && (box.dataset.state = s);
+	const words = { on: "Live", lost: "Connecting…", off: "Paused" };
+	const state = (s) => {
+		if (!box) return;
+		box.dataset.state = s;
+		document.getElementById("live-state").textContent = words[s];
+	};
 	const source = stream(document.body.dataset.seq, refresh, state);
 	if (!box) {
 		source.go();
