@@ -14,10 +14,10 @@ FUZZTIME ?= 30s
 
 export GOWORK := off
 
-.PHONY: help test test-all e2e soak lint fmt bench bench-growth bench-steps fuzz tidy
+.PHONY: help test test-all e2e screenshots soak lint fmt bench bench-growth bench-steps fuzz tidy
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 test: ## run all tests that need nothing but Go, with the race detector where there is a C compiler
 	@set -e; for m in $(MODULES); do (cd $$m && echo "test $$m" && $(GO) test $(RACE) ./...); done
@@ -32,6 +32,9 @@ test-all: test e2e ## also run what takes minutes to build or needs Node or a br
 
 e2e: ## drive the page in a browser: needs Chromium, and npm for axe
 	cd e2e && npm ci --ignore-scripts --no-audit --no-fund && $(GO) test -count=1 ./...
+
+screenshots: ## make the pictures of the README, with Chromium
+	cd e2e && $(GO) test -tags screenshots -count=1 -run Screenshots .
 
 soak: ## run the long tests of delivery and of the server, with their figures: most of an hour
 	$(GO) test -tags soak -count=1 -v -timeout 60m -run Soak ./internal/soak
