@@ -22,9 +22,6 @@ export function keys() {
 	const dialog = document.getElementById("keys");
 	const show = () => dialog.showModal();
 	document.getElementById("help").addEventListener("click", show);
-	// A browser may leave the focus on a field of the closed dialog, where keys do
-	// not act.
-	dialog.addEventListener("close", () => dialog.contains(document.activeElement) && document.activeElement.blur());
 	const box = document.getElementById("keys-on");
 	box.checked = enabled();
 	box.addEventListener("change", () => localStorage.setItem("sessionspan-keys", box.checked ? "on" : "off"));
@@ -42,7 +39,9 @@ export function keys() {
 
 function press(e) {
 	if (e.defaultPrevented || e.ctrlKey || e.metaKey || e.altKey || document.querySelector("dialog[open]")) return;
-	const field = e.target.closest?.("input, textarea, select");
+	// No letters go into a box to check, and a browser may leave the focus on that of
+	// the closed list of keys.
+	const field = e.target.closest?.("input:not([type=checkbox]), textarea, select");
 	if (field) {
 		if (e.key === "Escape") field.blur();
 		return;
