@@ -160,13 +160,18 @@ func decoded(r io.Reader) (n int, err error) {
 			continue
 		}
 		var chunk struct {
-			ID, Object, Model string
-			Created           int64
-			Choices           []struct {
-				Index        int
-				Delta        struct{ Role, Content string }
+			ID      string `json:"id"`
+			Object  string `json:"object"`
+			Created int64  `json:"created"`
+			Model   string `json:"model"`
+			Choices []struct {
+				Index int `json:"index"`
+				Delta struct {
+					Role    string `json:"role"`
+					Content string `json:"content"`
+				} `json:"delta"`
 				FinishReason *string `json:"finish_reason"`
-			}
+			} `json:"choices"`
 		}
 		if err := json.Unmarshal(event, &chunk); err != nil {
 			return n, err
