@@ -8,36 +8,37 @@ import (
 	"github.com/sessionspan/sessionspan/store"
 )
 
-// sessionJSON sends the session as the body that starts one.
-func (p *page) sessionJSON(w http.ResponseWriter, r *http.Request) error {
+// asked returns the session that a path names.
+func (p *page) asked(r *http.Request) (store.Session, error) {
 	id, err := pathID(r, "id")
 	if err != nil {
-		return err
+		return store.Session{}, err
 	}
-	s, err := p.Store.Session(r.Context(), id)
+	return p.Store.Session(r.Context(), id)
+}
+
+// sessionJSON sends the session as the body that starts one.
+func (p *page) sessionJSON(w http.ResponseWriter, r *http.Request) error {
+	s, err := p.asked(r)
 	if err != nil {
 		return err
 	}
-	attach(w, "session-"+id.String()+".json", "application/json")
+	attach(w, "session-"+s.ID.String()+".json", "application/json")
 	_, err = w.Write([]byte(startBody(&s.Payload)))
 	return err
 }
 
 // sessionLines sends the session and its events, each in a line of its own.
 func (p *page) sessionLines(w http.ResponseWriter, r *http.Request) error {
-	id, err := pathID(r, "id")
+	s, err := p.asked(r)
 	if err != nil {
 		return err
 	}
-	s, err := p.Store.Session(r.Context(), id)
-	if err != nil {
-		return err
-	}
-	attach(w, "session-"+id.String()+".jsonl", "application/x-ndjson")
+	attach(w, "session-"+s.ID.String()+".jsonl", "application/x-ndjson")
 	if s.Status != store.StatusOrphan {
 		_, err = w.Write([]byte(startBody(&s.Payload) + "\n"))
 	}
-	for e, eventErr := range p.Store.EventBodies(r.Context(), id, store.EventQuery{}) {
+	for e, eventErr := range p.Store.EventBodies(r.Context(), s.ID, store.EventQuery{}) {
 		if err == nil {
 			err = eventErr
 		}
