@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -33,19 +32,16 @@ const (
 // kindInfo is how a kind is written.
 type kindInfo struct {
 	stamps []attribute.KeyValue
-	start  []trace.SpanStartOption
+	kind   trace.SpanKind
 }
 
-// remote is how the span of a call to another system starts.
-var remote = []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient)}
-
 var (
-	modelInfo     = kindInfo{kindStamps(honeyhive.TypeModel, genai.Chat), remote}
-	toolInfo      = kindInfo{kindStamps(honeyhive.TypeTool, genai.ExecuteTool), nil}
-	chainInfo     = kindInfo{kindStamps(honeyhive.TypeChain, ""), nil}
-	retrieverInfo = kindInfo{kindStamps(honeyhive.TypeTool, genai.Retrieval), remote}
-	embeddingInfo = kindInfo{kindStamps(honeyhive.TypeTool, genai.Embeddings), remote}
-	agentInfo     = kindInfo{kindStamps(honeyhive.TypeChain, genai.InvokeAgent), nil}
+	modelInfo     = kindInfo{kindStamps(honeyhive.TypeModel, genai.Chat), trace.SpanKindClient}
+	toolInfo      = kindInfo{kindStamps(honeyhive.TypeTool, genai.ExecuteTool), trace.SpanKindUnspecified}
+	chainInfo     = kindInfo{kindStamps(honeyhive.TypeChain, ""), trace.SpanKindUnspecified}
+	retrieverInfo = kindInfo{kindStamps(honeyhive.TypeTool, genai.Retrieval), trace.SpanKindClient}
+	embeddingInfo = kindInfo{kindStamps(honeyhive.TypeTool, genai.Embeddings), trace.SpanKindClient}
+	agentInfo     = kindInfo{kindStamps(honeyhive.TypeChain, genai.InvokeAgent), trace.SpanKindUnspecified}
 )
 
 // info returns how the kind is written: nil where it is not known.
@@ -107,7 +103,7 @@ func (t *Tracer) StartEvent(ctx context.Context, kind Kind, name string, options
 	if above != nil && above.session != nil && above.tracer != nil && !above.tracer.disabled && !t.disabled {
 		t = above.tracer // who delivers the session delivers its events
 	}
-	e := new(Event)
+	e := t.newEvent()
 	n := &e.rec.node
 	n.tracer, n.event = t, e
 	if above = t.bind(above); above != nil && above.session != nil {
@@ -128,11 +124,11 @@ func (t *Tracer) StartEvent(ctx context.Context, kind Kind, name string, options
 		t.reports.Once("outside", fmt.Errorf("sessionspan: event %q was started outside a session: it goes to collectors alone", name))
 	}
 	e.rec.kind = info
-	start := info.start
+	start := starting{kind: info.kind}
 	for i := range options {
 		switch o := &options[i]; o.field {
 		case fieldStart:
-			start = append(slices.Clip(start), trace.WithTimestamp(o.time))
+			start.at = o.time
 		case fieldEventID:
 			if u, err := honeyhive.ParseUUID(o.text); err != nil || u.IsZero() {
 				t.reports.Report("event id", errors.Join(errors.New("sessionspan: start event: the id is not used"), err))
@@ -141,9 +137,22 @@ func (t *Tracer) StartEvent(ctx context.Context, kind Kind, name string, options
 			}
 		}
 	}
-	ctx = e.rec.start(ctx, name, start)
+	ctx = e.rec.start(ctx, name, &start)
 	e.rec.apply(opStart, options)
 	return ctx, e
+}
+
+// newEvent returns an event with a span of its own where it may need no other.
+func (t *Tracer) newEvent() *Event {
+	if !t.alone() {
+		return new(Event)
+	}
+	e := new(struct {
+		Event
+		span ownSpan
+	})
+	e.rec.own = &e.span
+	return &e.Event
 }
 
 // ID returns the event's id, a UUID. It is "" on a nil Event, and where nothing

@@ -36,6 +36,11 @@ func (f *finishedSpan) add(kv attribute.KeyValue) { f.more = append(f.more, kv) 
 // recording has beside it because it is not on the span, or was cut there.
 func (f *finishedSpan) measure() {
 	const handle = 1536 // what StartEvent makes beside the span
+	if s, ok := f.ReadOnlySpan.(*ownSpan); ok {
+		// Nothing is on it, and it is over.
+		f.size = handle + int64(len(s.name)+len(s.failure)) + s.rec.weight + spansize.Attributes(f.more)
+		return
+	}
 	attributes := spansize.Attributes(f.ReadOnlySpan.Attributes())
 	f.size = spansize.Bare(f.ReadOnlySpan) + spansize.Attributes(f.more)
 	switch r := f.node.rec; {

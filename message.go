@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 
+	"go.opentelemetry.io/otel/attribute"
+
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/internal/genai"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
@@ -250,19 +252,19 @@ func (u *usage) append(dst []byte) []byte {
 	return o.bytes()
 }
 
-// tell sets it in the terms of the GenAI conventions. The lock of the recording
-// is held.
-func (u *usage) tell(r *recording) {
-	r.setExtra(genai.UsageInputTokens.Int64(u.InputTokens), genai.UsageOutputTokens.Int64(u.OutputTokens))
+// appendTold appends it in the terms of the GenAI conventions.
+func (u *usage) appendTold(list []attribute.KeyValue) []attribute.KeyValue {
+	list = append(list, genai.UsageInputTokens.Int64(u.InputTokens), genai.UsageOutputTokens.Int64(u.OutputTokens))
 	if u.CacheReadTokens != 0 {
-		r.setExtra(genai.UsageCacheReadTokens.Int64(u.CacheReadTokens))
+		list = append(list, genai.UsageCacheReadTokens.Int64(u.CacheReadTokens))
 	}
 	if u.CacheWriteTokens != 0 {
-		r.setExtra(genai.UsageCacheWriteTokens.Int64(u.CacheWriteTokens), genai.UsageCacheCreation.Int64(u.CacheWriteTokens))
+		list = append(list, genai.UsageCacheWriteTokens.Int64(u.CacheWriteTokens), genai.UsageCacheCreation.Int64(u.CacheWriteTokens))
 	}
 	if u.ReasoningTokens != 0 {
-		r.setExtra(genai.UsageReasoningTokens.Int64(u.ReasoningTokens))
+		list = append(list, genai.UsageReasoningTokens.Int64(u.ReasoningTokens))
 	}
+	return list
 }
 
 func (r *recording) setQuery(query string) {

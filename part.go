@@ -19,7 +19,7 @@ import (
 // are read, which for an event is on the worker of a destination.
 type part struct {
 	text   string          // canonical JSON of an object, unless the form says otherwise
-	plain  []rawjson.Range // strings in it that are no JSON yet
+	later  []rawjson.Later // strings that are to be written into the text
 	usage  *usage
 	model  int // where the model starts in the text
 	bucket convert.Bucket
@@ -107,6 +107,9 @@ func (r *recording) weigh() int64 {
 	}
 	for i := range r.parts {
 		add(r.parts[i].text)
+		for _, l := range r.parts[i].later {
+			add(l.Text)
+		}
 		if r.parts[i].usage != nil {
 			n += usageWeight
 		}
@@ -141,17 +144,24 @@ func (p *part) tell(r *recording) {
 		return
 	}
 	p.told = true
+	var list [6]attribute.KeyValue
+	r.setExtra(p.appendTold(list[:0])...)
+}
+
+// appendTold appends the attributes that tell sets.
+func (p *part) appendTold(list []attribute.KeyValue) []attribute.KeyValue {
 	switch p.form {
 	case formModel:
 		if provider := p.text[:p.model]; provider != "" {
-			r.setExtra(genai.ProviderName.String(provider))
+			list = append(list, genai.ProviderName.String(provider))
 		}
 		if model := p.text[p.model:]; model != "" {
-			r.setExtra(genai.RequestModel.String(model))
+			list = append(list, genai.RequestModel.String(model))
 		}
 	case formUsage:
-		p.usage.tell(r)
+		list = p.usage.appendTold(list)
 	}
+	return list
 }
 
 // object returns the part as an object.
@@ -159,22 +169,25 @@ func (p *part) object() (honeyhive.Object, error) {
 	switch {
 	case p.form == formRaw:
 		return parsed(p.bucket, p.text)
-	case p.form == formObject && len(p.plain) == 0:
+	case p.form == formObject && len(p.later) == 0:
 		return honeyhive.TrustedObject(p.text), nil
 	}
 	scratch := scratches.Get().(*[]byte)
-	data := (*scratch)[:0]
-	switch p.form {
-	case formModel:
-		data = appendModel(data, p.text[:p.model], p.text[p.model:])
-	case formUsage:
-		data = p.usage.append(data)
-	default:
-		data = rawjson.Escape(data, p.text, p.plain)
-	}
+	data := p.write((*scratch)[:0])
 	o := honeyhive.TrustedObject(string(data))
 	keepScratch(scratch, data)
 	return o, nil
+}
+
+// write appends the JSON of a part that is no raw JSON.
+func (p *part) write(dst []byte) []byte {
+	switch p.form {
+	case formModel:
+		return appendModel(dst, p.text[:p.model], p.text[p.model:])
+	case formUsage:
+		return p.usage.append(dst)
+	}
+	return rawjson.Fill(dst, p.text, p.later)
 }
 
 // unlock lets go of the lock and reports what is wrong with values that were
@@ -218,33 +231,32 @@ func encode(b convert.Bucket, v any) (honeyhive.Object, error) {
 	return honeyhive.TrustedObject(p.text), err
 }
 
-func appendWhole(dst []byte, v any) ([]byte, []rawjson.Range, error) {
+func appendWhole(dst []byte, v any) ([]byte, []rawjson.Later, error) {
 	dst, err := rawjson.Append(dst, v)
 	return dst, nil, err
 }
 
 // newPart returns a value as a part that holds an object; what is none is wrapped.
-func newPart(b convert.Bucket, v any, write func([]byte, any) ([]byte, []rawjson.Range, error)) (part, error) {
+func newPart(b convert.Bucket, v any, write func([]byte, any) ([]byte, []rawjson.Later, error)) (part, error) {
 	p := part{bucket: b}
 	if o, ok := v.(honeyhive.Object); ok {
 		p.text = o.JSONText()
 		return p, nil
 	}
 	scratch := scratches.Get().(*[]byte)
-	data, plain, err := write((*scratch)[:0], v)
+	data, later, err := write((*scratch)[:0], v)
 	if err != nil {
 		err = fmt.Errorf("sessionspan: set %s: %w", b.Field(), err)
 	}
 	switch rawjson.KindOf(peek(data)) {
 	case rawjson.Object:
-		p.text, p.plain = string(data), plain
+		p.text, p.later = string(data), later
 	case rawjson.Null:
 	default:
 		head := string(append(rawjson.AppendString([]byte{'{'}, b.Wrap()), ':'))
-		p.text, p.plain = head+string(data)+"}", plain
-		for i := range plain {
-			plain[i].From += len(head)
-			plain[i].To += len(head)
+		p.text, p.later = head+string(data)+"}", later
+		for i := range later {
+			later[i].At += len(head)
 		}
 	}
 	keepScratch(scratch, data)

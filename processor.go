@@ -3,6 +3,7 @@ package sessionspan
 import (
 	"context"
 	"sync"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -72,18 +73,27 @@ func (p *processor) OnStart(ctx context.Context, s sdktrace.ReadWriteSpan) {
 	}
 }
 
+// own takes in a span that no SDK has started.
+func (p *processor) own(n *node, s *ownSpan) {
+	defer p.tracer.guard("start span")
+	n.key = keyOf(s.sc)
+	p.ours(n, s, n.key)
+}
+
 // ours takes in a span that StartSession or StartEvent started.
 func (p *processor) ours(n *node, s sdktrace.ReadWriteSpan, key spanKey) {
-	n.live = s
+	if n.live == nil {
+		n.live = s
+	}
 	if !p.spans.add(key, n) {
-		return // registered twice
+		return // registered twice, or the SDK's for one of our own
 	}
 	session := n.session
 	if session == nil {
 		n.stamp(s)
 		return
 	}
-	n.rec.bare = p.tracer.alone()
+	n.rec.bare = n.rec.own != nil || p.tracer.alone()
 	if n == session.root {
 		session.record()
 		n.says, session.name = session.identity, s.Name()
@@ -227,7 +237,10 @@ func (p *processor) foreign(scope *node, s sdktrace.ReadWriteSpan, key spanKey) 
 
 // OnEnd implements [sdktrace.SpanProcessor]. A span whose start was not seen,
 // and one that ends twice, is left alone.
-func (p *processor) OnEnd(s sdktrace.ReadOnlySpan) {
+func (p *processor) OnEnd(s sdktrace.ReadOnlySpan) { p.ended(s, time.Now()) }
+
+// ended is OnEnd at a time.
+func (p *processor) ended(s sdktrace.ReadOnlySpan, now time.Time) {
 	defer p.tracer.guard("end span")
 	n := p.spans.remove(keyOf(s.SpanContext()))
 	if n == nil {
@@ -254,7 +267,7 @@ func (p *processor) OnEnd(s sdktrace.ReadOnlySpan) {
 		n.session.settle()
 	}
 	f.measure()
-	exporter.Deliver(f, p.tracer.exporters, delivered)
+	exporter.Deliver(f, now, p.tracer.exporters, delivered)
 }
 
 // finish settles the place of a span that has ended, and reports whether it is

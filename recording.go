@@ -25,6 +25,7 @@ type recording struct {
 	// span is nil where nothing is recorded. It is set before anybody else has
 	// the recording.
 	span trace.Span
+	own  *ownSpan  // the same, where no span of the SDK is needed yet
 	kind *kindInfo // nil for a session
 
 	mu    sync.Mutex
@@ -32,6 +33,8 @@ type recording struct {
 	// bare is set where the attributes are not written to the span, since nobody
 	// but this tracer can read it. It is set when the span starts.
 	bare     bool
+	toldMore bool                 // attributes were set besides
+	special  bool                 // some of them say what the span is, as ours do
 	parts    []part               // what was set and not joined with the buckets yet
 	buckets  *convert.Buckets     // nil while they are empty, without what later holds
 	later    *laterParts          // nil unless there were many parts
@@ -76,15 +79,21 @@ func (r *recording) context(ctx context.Context) context.Context {
 }
 
 // start starts the span of the recording and returns its context.
-func (r *recording) start(ctx context.Context, name string, options []trace.SpanStartOption) context.Context {
+func (r *recording) start(ctx context.Context, name string, o *starting) context.Context {
 	n := &r.node
 	n.rec = r
-	ctx = &scope{ctx, n}
+	inside := &scope{ctx, n}
 	if n.tracer.disabled || n.tracer.closed.Load() {
-		return ctx
+		return inside
 	}
+	if r.own != nil && r.own.start(ctx, r, name, o) {
+		r.span = r.own
+		n.tracer.processor.own(n, r.own)
+		return trace.ContextWithSpan(inside, r.own)
+	}
+	r.own = nil
 	n.starting = true
-	ctx, span := n.tracer.tracer.Start(ctx, name, options...)
+	ctx, span := n.tracer.tracer.Start(inside, name, o.options()...)
 	n.starting = false // also where no processor saw the span
 	if n.live != nil || span.IsRecording() {
 		r.span = span
@@ -170,7 +179,7 @@ func (r *recording) set(b convert.Bucket, v any) {
 	if raw, ok := v.(json.RawMessage); ok && len(raw) > 0 && r.add(part{text: string(raw), bucket: b, form: formRaw}) {
 		return
 	}
-	write := rawjson.AppendUnescaped
+	write := rawjson.AppendOutline
 	if r.kind == nil || !r.bare { // it is joined by the caller of End
 		write = appendWhole
 	}
@@ -209,6 +218,10 @@ func (r *recording) attributes(kvs ...attribute.KeyValue) {
 	}
 	for i := range r.parts { // of what says the same the later counts
 		r.parts[i].tell(r)
+	}
+	r.toldMore = true
+	for i := range kvs {
+		r.special = r.special || convert.Identifies(string(kvs[i].Key))
 	}
 	r.setExtra(kvs...)
 }
@@ -324,7 +337,8 @@ func (r *recording) end(options []FieldOption) {
 		return
 	}
 	var final []attribute.KeyValue
-	if !r.bare || !r.node.tracer.alone() {
+	alone := r.bare && r.node.tracer.alone()
+	if !alone {
 		final = r.written()
 	}
 	var err string
@@ -335,6 +349,14 @@ func (r *recording) end(options []FieldOption) {
 	r.unlock()
 	if s := r.node.session; s != nil {
 		s.settle()
+	}
+	if r.own != nil {
+		if !alone {
+			r.own.sdk() // for those who read it
+			r.own.SetAttributes(final...)
+		}
+		r.own.finish(at, err)
+		return
 	}
 	if len(final) > 0 {
 		r.span.SetAttributes(final...)
@@ -427,6 +449,11 @@ func (r *recording) appendKnown(list []attribute.KeyValue) []attribute.KeyValue 
 			}
 		}
 	}
+	return append(r.appendRest(list), r.extra...)
+}
+
+// appendRest appends what is neither a bucket nor set besides. The lock is held.
+func (r *recording) appendRest(list []attribute.KeyValue) []attribute.KeyValue {
 	if r.seldom != nil {
 		if r.seldom.err != "" {
 			list = append(list, attribute.String(honeyhive.AttrError, r.seldom.err))
@@ -442,7 +469,7 @@ func (r *recording) appendKnown(list []attribute.KeyValue) []attribute.KeyValue 
 	if len(ids) > 0 {
 		list = append(list, attribute.StringSlice(honeyhive.AttrChildrenIDs, ids))
 	}
-	return append(list, r.extra...)
+	return list
 }
 
 // errOutside is reported where something is set that has no session to go to.

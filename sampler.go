@@ -23,7 +23,9 @@ import (
 //
 //	sdktrace.NewTracerProvider(sdktrace.WithSampler(
 //		sessionspan.SessionSampler(sdktrace.TraceIDRatioBased(0.1))))
-func SessionSampler(base sdktrace.Sampler) sdktrace.Sampler {
+func SessionSampler(base sdktrace.Sampler) sdktrace.Sampler { return newSessionSampler(base) }
+
+func newSessionSampler(base sdktrace.Sampler) *sessionSampler {
 	if base == nil {
 		base = sdktrace.ParentBased(sdktrace.AlwaysSample())
 	}
@@ -38,6 +40,17 @@ type sessionSampler struct {
 
 func (s *sessionSampler) Description() string {
 	return fmt.Sprintf("SessionSampler{%s}", s.base.Description())
+}
+
+// takes reports whether a span of a session is recorded and sampled, and gets
+// nothing else from the sampler.
+func (s *sessionSampler) takes(session *sessionState, p *sdktrace.SamplingParameters) bool {
+	if s.all {
+		return !session.unsampledElsewhere
+	}
+	p.ParentContext = &scope{p.ParentContext, session.root}
+	result := s.ShouldSample(*p)
+	return result.Decision == sdktrace.RecordAndSample && len(result.Attributes) == 0
 }
 
 // ShouldSample implements [sdktrace.Sampler].

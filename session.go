@@ -86,6 +86,9 @@ func (t *Tracer) newSession(options []FieldOption) (s *Session, given string, st
 	st.handle, st.root = s, &s.rec.node
 	st.project, st.source = t.project, t.source
 	s.rec.node.tracer, s.rec.node.session = t, st
+	if t.alone() {
+		s.rec.own = new(ownSpan)
+	}
 	for i := range options {
 		switch o := &options[i]; o.field {
 		case fieldProject:
@@ -109,22 +112,20 @@ func (t *Tracer) newSession(options []FieldOption) (s *Session, given string, st
 	return s, given, start
 }
 
-// sessionStart returns how the span of a session starts: nil in the usual case.
-func (t *Tracer) sessionStart(ctx context.Context, outer *node, start time.Time) []trace.SpanStartOption {
+// sessionStart returns how the span of a session starts.
+func (t *Tracer) sessionStart(ctx context.Context, outer *node, start time.Time) *starting {
+	o := &starting{at: start}
 	if t.disabled {
-		return nil
-	}
-	var list []trace.SpanStartOption
-	if !start.IsZero() {
-		list = append(list, trace.WithTimestamp(start))
+		return o
 	}
 	above := trace.SpanContextFromContext(ctx)
 	if t.newTraces && above.IsValid() {
-		list = append(list, trace.WithNewRoot(), trace.WithLinks(trace.Link{SpanContext: above}))
+		o.newRoot = true
+		o.links = []trace.Link{{SpanContext: above}}
 	} else if outer != nil && outer.session != nil && above.IsValid() {
-		list = append(list, trace.WithLinks(trace.Link{SpanContext: above}))
+		o.links = []trace.Link{{SpanContext: above}}
 	}
-	return list
+	return o
 }
 
 // ContinueSession joins a session with the tracer of the context, or else the

@@ -41,6 +41,7 @@ const defaultSource = "production"
 type Tracer struct {
 	provider  trace.TracerProvider
 	own       *sdktrace.TracerProvider // the provider, where New made it
+	sampler   *sessionSampler          // of that provider
 	tracer    trace.Tracer
 	processor *processor
 	exporters []*exporter.Exporter
@@ -182,8 +183,9 @@ func (t *Tracer) record(c *config) {
 		t.forViewers = t.forViewers || e.TakesSpans()
 	}
 	if c.provider == nil {
+		t.sampler = newSessionSampler(c.sampler)
 		t.own = sdktrace.NewTracerProvider(
-			sdktrace.WithSampler(SessionSampler(c.sampler)), sdktrace.WithSpanProcessor(t.processor))
+			sdktrace.WithSampler(t.sampler), sdktrace.WithIDGenerator(idGenerator{}), sdktrace.WithSpanProcessor(t.processor))
 		t.provider = t.own
 	} else {
 		t.provider = c.provider

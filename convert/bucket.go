@@ -163,6 +163,10 @@ func (b *bucketReader) taken(g group) bool {
 // reads itself.
 const bucketDepth = rawjson.MaxDepth - 3
 
+// Fits reports whether a bucket that is an object goes into a record as it is,
+// rather than with what is nested too deep as text.
+func Fits(o honeyhive.Object) bool { return fits(o.JSONText(), bucketDepth) }
+
 // object returns the bucket: first the keys of the whole, then the others in
 // the order in which they came. A key of its own attribute wins over the whole,
 // the whole over every other dialect.

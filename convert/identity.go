@@ -65,6 +65,13 @@ func plainIdentity(s *Span) bool {
 	return true
 }
 
+// Identifies reports whether an attribute may say what a span is, or holds what
+// this library knows of it.
+func Identifies(key string) bool {
+	_, ok := identityRules[key]
+	return ok || hasPrefix(key, honeyHive.prefixes)
+}
+
 // identityRule is a rule that tells the identity of a span, and what it sets.
 type identityRule struct {
 	*rule

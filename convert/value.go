@@ -121,10 +121,15 @@ func finite(v attribute.Value) (float64, bool) {
 // shallow returns canonical JSON that is nested most levels deep at the most:
 // what lies deeper becomes a string that holds its JSON.
 func shallow(text string, most int) string {
-	if strings.Count(text, "{")+strings.Count(text, "[") <= most || !rawjson.Deeper(text, most) {
+	if fits(text, most) {
 		return text
 	}
 	return string(appendShallow(make([]byte, 0, len(text)), text, most))
+}
+
+// fits reports whether canonical JSON is nested most levels deep at the most.
+func fits(text string, most int) bool {
+	return strings.Count(text, "{")+strings.Count(text, "[") <= most || !rawjson.Deeper(text, most)
 }
 
 func appendShallow(dst []byte, text string, most int) []byte {

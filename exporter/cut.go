@@ -56,7 +56,8 @@ func (c cutter) span(s sdktrace.ReadOnlySpan) sdktrace.ReadOnlySpan {
 }
 
 func (c cutter) tooLong(s sdktrace.ReadOnlySpan) bool {
-	if sizeOf(s) <= int64(c.most) {
+	const escaped = 6 // of one byte, at most
+	if sizeOf(s) <= int64(c.most)/escaped {
 		return false // all of it is shorter than one value may be
 	}
 	long := func(kvs []attribute.KeyValue) bool {

@@ -80,10 +80,10 @@ func (e *Exporter) put(start time.Time, s sdktrace.ReadOnlySpan, size int64) {
 	}
 }
 
-// Deliver hands a finished span to exporters: to all where it belongs to a
-// session, else to those that take every span. Those without room are waited for
+// Deliver hands a span that has finished now to exporters: to all where it belongs
+// to a session, else to those that take every span. Those without room are waited for
 // at the end, all of them together no longer than the longest Limits.QueueWait.
-func Deliver(s sdktrace.ReadOnlySpan, to []*Exporter, inSession bool) {
+func Deliver(s sdktrace.ReadOnlySpan, now time.Time, to []*Exporter, inSession bool) {
 	var size int64
 	var full []*Exporter
 	for _, e := range to {
@@ -93,16 +93,15 @@ func Deliver(s sdktrace.ReadOnlySpan, to []*Exporter, inSession bool) {
 		if size == 0 {
 			size = sizeOf(s)
 		}
-		if !e.engine.Try(s, size) {
+		if !e.engine.Try(now, s, size) {
 			full = append(full, e)
 		}
 	}
 	if len(full) == 0 {
 		return
 	}
-	start := time.Now()
 	for _, e := range full {
-		e.put(start, s, size)
+		e.put(now, s, size)
 	}
 }
 

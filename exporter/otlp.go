@@ -17,6 +17,7 @@ import (
 
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/internal/delivery"
+	"github.com/sessionspan/sessionspan/internal/lent"
 	"github.com/sessionspan/sessionspan/internal/otlp"
 	"github.com/sessionspan/sessionspan/internal/version"
 )
@@ -195,6 +196,7 @@ type collector struct {
 	// What Encode, which is called by one goroutine, uses again and again.
 	span  convert.Span
 	front []attribute.KeyValue
+	lent  lent.Span
 	spansOnly
 }
 
@@ -205,7 +207,17 @@ type unchecked struct{}
 
 // Encode writes the copy of the span that the endpoint gets.
 func (o *collector) Encode(r *delivery.Record) error {
-	s := o.cut.span(o.privacy.span(r.Value.(sdktrace.ReadOnlySpan)))
+	whole := r.Value.(sdktrace.ReadOnlySpan)
+	if l, ok := whole.(lent.Lender); ok && o.privacy.off() && !o.bucketKeys && !o.cut.tooLong(whole) {
+		ok = l.LendAttributes(&o.lent)
+		if ok {
+			r.Body, r.Value = otlp.AppendWith(r.Body, whole, nil, o.lent.Attributes), nil
+		}
+		if o.lent.Clear(); ok {
+			return nil
+		}
+	}
+	s := o.cut.span(o.privacy.span(whole))
 	o.span = neutralSpan(s)
 	o.front = derived(o.front[:0], &o.span)
 	if o.bucketKeys {

@@ -1,14 +1,17 @@
 package exporter
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"strings"
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/internal/delivery"
+	"github.com/sessionspan/sessionspan/internal/lent"
 )
 
 // MetadataIncomplete is the metadata key that is true on a session which was
@@ -24,6 +27,7 @@ type payloads struct {
 	project, source string // for spans that name none
 	// span is what convert, which is called by one goroutine, uses again.
 	span convert.Span
+	lent lent.Span
 }
 
 // transport is what the destinations of payloads differ in.
@@ -45,6 +49,9 @@ type eventRecord struct{ project, source, sessionName string }
 func (p *payloads) Encode(r *delivery.Record) error {
 	switch v := r.Value.(type) {
 	case sdktrace.ReadOnlySpan:
+		if p.encodeLent(r, v) {
+			return nil
+		}
 		rec := p.convert(v)
 		if rec.IsSession {
 			p.encodeRoot(r, rec.Session())
@@ -74,6 +81,25 @@ func (p *payloads) convert(s sdktrace.ReadOnlySpan) convert.Record {
 	p.privacy.originals(&rec)
 	return rec
 }
+
+// encodeLent writes the payload of an event past the conversion, where the span
+// knows what that would make of it, and reports whether it did.
+func (p *payloads) encodeLent(r *delivery.Record, s sdktrace.ReadOnlySpan) bool {
+	l, ok := s.(lent.Lender)
+	if !ok || !p.privacy.off() || p.cut.tooLong(s) {
+		return false
+	}
+	defer p.lent.Clear()
+	if !l.LendRecord(&p.lent) {
+		return false
+	}
+	rec := &p.lent.Record
+	rec.Project, rec.Source = cmp.Or(rec.Project, valid(p.project)), cmp.Or(rec.Source, valid(p.source))
+	p.encodeSpan(r, rec)
+	return true
+}
+
+func valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 // encodeRoot writes the payload of a session into the record.
 func (p *payloads) encodeRoot(r *delivery.Record, s honeyhive.SessionStartRequest) {

@@ -231,17 +231,17 @@ func (e *Engine) PutSince(start time.Time, value any, size int64) bool {
 		e.lose(QueueFull)
 		return false
 	}
-	return e.accept(value, size)
+	return e.accept(time.Now(), value, size)
 }
 
-// Try is Put without waiting: where there is no room it reports false and does
-// nothing.
-func (e *Engine) Try(value any, size int64) bool {
+// Try is Put without waiting, at the time now: where there is no room it reports
+// false and does nothing.
+func (e *Engine) Try(now time.Time, value any, size int64) bool {
 	size = e.counted(size)
 	if !e.budget.acquire(size, 0) {
 		return false
 	}
-	e.accept(value, size)
+	e.accept(now, value, size)
 	return true
 }
 
@@ -253,8 +253,8 @@ func (e *Engine) counted(size int64) int64 {
 }
 
 // accept puts a value for which there is room into the queue.
-func (e *Engine) accept(value any, size int64) bool {
-	r := &Record{Value: value, size: size, created: time.Now()}
+func (e *Engine) accept(now time.Time, value any, size int64) bool {
+	r := &Record{Value: value, size: size, created: now}
 	e.mu.Lock()
 	if e.closed {
 		e.mu.Unlock()

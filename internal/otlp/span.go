@@ -32,9 +32,15 @@ func AppendTraces(dst []byte, s sdktrace.ReadOnlySpan, front ...attribute.KeyVal
 	if s == nil {
 		return dst
 	}
+	return AppendWith(dst, s, front, s.Attributes())
+}
+
+// AppendWith is AppendTraces for a span that has the given attributes in place of
+// its own.
+func AppendWith(dst []byte, s sdktrace.ReadOnlySpan, front, attrs []attribute.KeyValue) []byte {
 	resource := resourceFrame(s.Resource())
 	scope := scopeFrame(s.InstrumentationScope())
-	attrs, events := s.Attributes(), s.Events()
+	events := s.Events()
 	dst = slices.Grow(dst, resource.size()+scope.size()+attributesSize(front)+spanSize(s.Name(), attrs, events))
 
 	dst, resourceStart := openMessage(dst, tracesResourceSpans)

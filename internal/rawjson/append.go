@@ -80,9 +80,10 @@ type encoder struct {
 	path []container
 	// keys holds those of the open maps, sorted, those of the innermost last.
 	keys []string
-	// long is how long a string is that is left as it is, in unescaped; 0 for none.
-	long      int
-	unescaped []Range
+	// long is how long a string is that is left out, for later; 0 for none.
+	long       int
+	later      []Later
+	laterBytes int
 	// buffer is where encoding/json writes.
 	buffer bytes.Buffer
 	json   *json.Encoder
@@ -116,7 +117,7 @@ func (e *encoder) enter(c container, depth int) bool {
 	case depth >= MaxDepth:
 		e.replace("ERROR", "nested deeper than %d levels", MaxDepth)
 		return false
-	case len(e.dst) > e.limit:
+	case len(e.dst)+e.laterBytes > e.limit:
 		e.replace("ERROR", "larger than %d bytes", MaxBytes)
 		return false
 	}
@@ -206,8 +207,8 @@ func (e *encoder) text(s string, depth int) {
 		e.dst = AppendString(e.dst, s)
 		return
 	}
-	e.unescaped = append(e.unescaped, Range{len(e.dst), len(e.dst) + len(s)})
-	e.dst = append(e.dst, s...)
+	e.later = append(e.later, Later{len(e.dst), s})
+	e.laterBytes += len(s)
 }
 
 func appendSlice[T any](e *encoder, s []T, depth int, element func(*encoder, T, int)) {

@@ -2,35 +2,37 @@ package rawjson
 
 import "slices"
 
-// Range is a part of a text.
-type Range struct{ From, To int }
+// Later is a string that is still to be written into a text.
+type Later struct {
+	At   int // its place in the text
+	Text string
+}
 
-// longString is how long a string is at least that [AppendUnescaped] leaves as it
-// is.
+// longString is how long a string is at least that [AppendOutline] leaves out.
 const longString = 256
 
-// AppendUnescaped is [Append] for a text that is finished by [Escape], perhaps by
-// another goroutine: the long strings inside v are copied to dst as they are,
-// without quotes and escapes, which is where the time of writing them goes. It
-// returns where they stand, in their order, from the start of dst.
-func AppendUnescaped(dst []byte, v any) ([]byte, []Range, error) {
+// AppendOutline is [Append] for a text that is finished by [Fill], perhaps by
+// another goroutine: the long strings inside v are neither escaped nor copied,
+// which is where the time of writing them goes. It returns them in the order in
+// which they are missing, with their places from the start of dst.
+func AppendOutline(dst []byte, v any) ([]byte, []Later, error) {
 	e := encoders.Get().(*encoder)
 	e.long = longString
 	dst, err := e.write(dst, v)
-	ranges := slices.Clone(e.unescaped)
-	e.long, e.unescaped = 0, e.unescaped[:0]
+	later := slices.Clone(e.later)
+	clear(e.later)
+	e.long, e.later, e.laterBytes = 0, e.later[:0], 0
 	encoders.Put(e)
-	return dst, ranges, err
+	return dst, later, err
 }
 
-// Escape appends a text to dst in which the strings at the ranges are written as
-// JSON strings.
-func Escape(dst []byte, text string, ranges []Range) []byte {
+// Fill appends a text to dst with the strings that are missing in it.
+func Fill(dst []byte, text string, later []Later) []byte {
 	at := 0
-	for _, r := range ranges {
-		dst = append(dst, text[at:r.From]...)
-		dst = AppendString(dst, text[r.From:r.To])
-		at = r.To
+	for i := range later {
+		l := &later[i]
+		dst = AppendString(append(dst, text[at:l.At]...), l.Text)
+		at = l.At
 	}
 	return append(dst, text[at:]...)
 }

@@ -16,8 +16,8 @@ type panics struct{}
 
 func (panics) JSONText() string { panic("x") }
 
-// TestEscapeEqualsAppend writes values in two steps and in one.
-func TestEscapeEqualsAppend(t *testing.T) {
+// TestFillEqualsAppend writes values in two steps and in one.
+func TestFillEqualsAppend(t *testing.T) {
 	texts := rapid.Custom(func(t *rapid.T) string {
 		s := rapid.SampledFrom([]string{"a", "é", "\"", "\n", "\\", "\xff", "\u2028", "<"}).Draw(t, "text")
 		n := rapid.SampledFrom([]int{0, 1, 254, 255, 256, 257, 1000}).Draw(t, "length")
@@ -55,8 +55,8 @@ func TestEscapeEqualsAppend(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		v := value(3).Draw(t, "value")
 		want, wantErr := rawjson.Append(nil, v)
-		text, plain, err := rawjson.AppendUnescaped(nil, v)
-		if got := rawjson.Escape([]byte("x"), string(text), plain); string(got) != "x"+string(want) {
+		text, later, err := rawjson.AppendOutline(nil, v)
+		if got := rawjson.Fill([]byte("x"), string(text), later); string(got) != "x"+string(want) {
 			t.Fatalf("got %s, want %s", got, want)
 		}
 		if (err == nil) != (wantErr == nil) {
@@ -64,8 +64,8 @@ func TestEscapeEqualsAppend(t *testing.T) {
 		}
 	})
 	long := strings.Repeat("\n", 1000)
-	if text, plain, _ := rawjson.AppendUnescaped(nil, []any{long}); len(plain) != 1 || len(text) != len(long)+2 {
-		t.Errorf("%d bytes, %d ranges", len(text), len(plain))
+	if text, later, _ := rawjson.AppendOutline(nil, []any{long}); len(later) != 1 || string(text) != "[]" {
+		t.Errorf("%d bytes, %d ranges", len(text), len(later))
 	}
 	if text, err := rawjson.Append(nil, []any{long}); len(text) != 2*len(long)+4 || err != nil {
 		t.Errorf("an encoder that was used for it writes %d bytes", len(text))

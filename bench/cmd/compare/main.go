@@ -25,6 +25,7 @@ var (
 	readme = flag.String("readme", "README.md", "`file` whose marked tables are written anew; none where empty")
 	render = flag.Bool("render", false, "write the tables of what is in the directory already, without measuring")
 	only   = flag.String("only", "", "run what this `expression` matches alone, of names such as span/otel, and write no files")
+	step   = flag.String("steps", "", "measure the single steps alone whose names start with this `text`, and write no files")
 	noStep = flag.Bool("nosteps", false, "leave out the single steps, and write no files")
 	cpu    = flag.String("cpuprofile", "", "`directory` for CPU profiles of the last round")
 )
@@ -60,7 +61,7 @@ func work(ctx context.Context) error {
 	}
 	r.Ended = time.Now().UTC().Truncate(time.Second)
 	fmt.Print(r.markdown())
-	if *only != "" || *noStep {
+	if *only != "" || *noStep || *step != "" {
 		return nil
 	}
 	if err := r.write(*out); err != nil {
@@ -72,6 +73,9 @@ func work(ctx context.Context) error {
 // round runs everything once.
 func round(ctx context.Context, h *harness.Harness, r *report, filter *regexp.Regexp, i int) error {
 	specs := specs(filter)
+	if *step != "" {
+		specs = nil
+	}
 	random := rand.New(rand.NewPCG(uint64(i), 1)) //nolint:gosec // an order that can be repeated
 	random.Shuffle(len(specs), func(i, j int) { specs[i], specs[j] = specs[j], specs[i] })
 	for _, spec := range specs {
@@ -87,7 +91,7 @@ func round(ctx context.Context, h *harness.Harness, r *report, filter *regexp.Re
 	if *noStep {
 		return nil
 	}
-	steps, err := h.Steps(ctx, "", i)
+	steps, err := h.Steps(ctx, *step, i)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,199 @@
+package sessionspan_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/attribute"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	collecttrace "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/testing/protocmp"
+	"pgregory.net/rapid"
+
+	"github.com/sessionspan/sessionspan"
+	"github.com/sessionspan/sessionspan/exporter"
+	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/lent"
+)
+
+// changes are calls that change an event in every way that there is.
+var changes = map[string]func(t *rapid.T, e *sessionspan.Event, v any){
+	"inputs":     func(_ *rapid.T, e *sessionspan.Event, v any) { e.SetInputs(v) },
+	"outputs":    func(_ *rapid.T, e *sessionspan.Event, v any) { e.SetOutputs(v) },
+	"config":     func(_ *rapid.T, e *sessionspan.Event, v any) { e.SetConfig(v) },
+	"metadata":   func(_ *rapid.T, e *sessionspan.Event, v any) { e.SetMetadata(v) },
+	"metrics":    func(_ *rapid.T, e *sessionspan.Event, v any) { e.SetMetrics(v) },
+	"properties": func(_ *rapid.T, e *sessionspan.Event, v any) { e.SetUserProperties(v) },
+	"operation":  func(_ *rapid.T, e *sessionspan.Event, v any) { e.SetMetadata(map[string]any{"operation_name": v}) },
+	"model": func(t *rapid.T, e *sessionspan.Event, _ any) {
+		name := rapid.SampledFrom([]string{"", "openai", "gpt"})
+		e.SetModel(name.Draw(t, "provider"), name.Draw(t, "model"))
+	},
+	"usage": func(t *rapid.T, e *sessionspan.Event, _ any) {
+		n := rapid.SampledFrom([]int64{0, 1, 7, -3, math.MaxInt64})
+		e.SetUsage(sessionspan.Usage{InputTokens: n.Draw(t, "in"), OutputTokens: n.Draw(t, "out"), CacheReadTokens: n.Draw(t, "read"), CacheWriteTokens: n.Draw(t, "write"), ReasoningTokens: n.Draw(t, "reasoning")})
+	},
+	"messages": func(_ *rapid.T, e *sessionspan.Event, _ any) {
+		e.SetMessages(sessionspan.Message{Role: "user", Content: "hello\n"})
+	},
+	"reply": func(_ *rapid.T, e *sessionspan.Event, _ any) {
+		e.SetReply(sessionspan.Message{Role: "assistant", Content: "hi", FinishReason: "stop"})
+	},
+	"attributes": func(t *rapid.T, e *sessionspan.Event, _ any) {
+		key := rapid.SampledFrom([]string{"a", "gen_ai.request.model", "gen_ai.operation.name", "gen_ai.conversation.id", "honeyhive_event_name", "error.type", "session.id", "", "traceloop.entity.name"})
+		e.SetAttributes(attribute.String(key.Draw(t, "key"), "set"))
+	},
+	"name":        func(t *rapid.T, e *sessionspan.Event, _ any) { e.SetName(rapid.StringN(0, 5, -1).Draw(t, "name")) },
+	"error":       func(_ *rapid.T, e *sessionspan.Event, _ any) { e.SetError("went wrong") },
+	"record":      func(_ *rapid.T, e *sessionspan.Event, _ any) { e.RecordError(errors.New("an error")) },
+	"duration":    func(_ *rapid.T, e *sessionspan.Event, _ any) { e.SetDuration(1500 * time.Microsecond) },
+	"end":         func(_ *rapid.T, e *sessionspan.Event, _ any) { e.SetEndTime(time.Unix(3, 4567)) },
+	"child id":    func(_ *rapid.T, e *sessionspan.Event, _ any) { e.AddChildren("00000000-0000-0000-0000-000000000000") },
+	"on the span": func(_ *rapid.T, e *sessionspan.Event, _ any) { e.Span().SetAttributes(attribute.Int("n", 1)) },
+}
+
+// TestShortWay holds what destinations are sent of an event by the short way
+// against what they are sent by the long one, which a redactor forces.
+func TestShortWay(t *testing.T) {
+	long := strings.Repeat("a \"quoted\" text\n\u2028é", 40)
+	values := []any{
+		map[string]any{"a": 1, "b": long}, map[string]any{"b": nil}, map[string]any{}, "text", long, 7, nil, []any{long, long},
+		json.RawMessage(` {"a": "x", "provider": "p"} `), json.RawMessage(`{"broken":`), json.RawMessage(`[1]`), json.RawMessage("null"), honeyhive.NullObject(),
+		map[string]any{"prompt_tokens": 1, "total_tokens": "many"}, map[string]any{"deep": deep(70)},
+	}
+	names := slices.Sorted(func(yield func(string) bool) {
+		for name := range changes {
+			if !yield(name) {
+				return
+			}
+		}
+	})
+	api := newAPI(t)
+	same := exporter.WithRedactor(func(_, text string) string { return text })
+	short := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		var lines [2]strings.Builder
+		options := []sessionspan.Option{sessionspan.WithoutEnvironment(), sessionspan.WithErrorHandler(nil), sessionspan.WithSpanExporter(&countShort{&short})}
+		if rapid.Bool().Draw(rt, "project") {
+			options = append(options, sessionspan.WithProject("p"))
+		}
+		before := len(api.seen())
+		for i, more := range [][]exporter.Option{nil, {same}} {
+			toLines, err := exporter.NewLines(&lines[i], more...)
+			if err != nil {
+				rt.Fatal(err)
+			}
+			toCollector, err := exporter.NewOTLP(exporter.OTLPConfig{URL: api.URL + fmt.Sprintf("/%d/v1/traces", i)}, append(more, exporter.WithCompression(exporter.NoCompression))...)
+			if err != nil {
+				rt.Fatal(err)
+			}
+			options = append(options, sessionspan.WithDestination(toLines), sessionspan.WithDestination(toCollector))
+		}
+		tracer, err := sessionspan.New(options...)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		ctx, s := tracer.StartSession(context.Background(), "s")
+		if rapid.Bool().Draw(rt, "continued") {
+			ctx, _ = tracer.ContinueSession(context.Background(), "0e2f0d1c-5a55-4a0b-9f6b-7d4d35b5a1aa")
+		}
+		var open []*sessionspan.Event
+		for range rapid.IntRange(1, 3).Draw(rt, "events") {
+			var begin []sessionspan.FieldOption
+			if rapid.IntRange(0, 3).Draw(rt, "given") == 0 {
+				begin = append(begin, sessionspan.WithEventID(honeyhive.NewUUID().String()), sessionspan.WithStartTime(time.Unix(2, 999_600)))
+			}
+			kind := rapid.SampledFrom([]sessionspan.Kind{sessionspan.Model, sessionspan.Tool, sessionspan.Chain, sessionspan.Agent}).Draw(rt, "kind")
+			inside, e := tracer.StartEvent(ctx, kind, "event \xff", begin...)
+			if rapid.Bool().Draw(rt, "nested") {
+				ctx = inside
+			}
+			for _, name := range rapid.SliceOfN(rapid.SampledFrom(names), 0, 6).Draw(rt, "set") {
+				changes[name](rt, e, rapid.SampledFrom(values).Draw(rt, name))
+			}
+			if rapid.Bool().Draw(rt, "in order") {
+				e.End()
+			} else {
+				open = append(open, e)
+			}
+		}
+		for _, e := range open {
+			e.End()
+		}
+		s.End()
+		if err := tracer.Shutdown(context.Background()); err != nil {
+			rt.Fatal(err)
+		}
+		if diff := cmp.Diff(sortedLines(lines[1].String()), sortedLines(lines[0].String())); diff != "" {
+			rt.Error(diff)
+		}
+		var spans [2]map[string]proto.Message
+		for i := range spans {
+			spans[i] = make(map[string]proto.Message)
+			for _, r := range api.seen()[before:] {
+				if r.path == fmt.Sprintf("/%d/v1/traces", i) {
+					readSpans(rt, r.body, spans[i])
+				}
+			}
+		}
+		if diff := cmp.Diff(spans[1], spans[0], protocmp.Transform()); diff != "" {
+			rt.Error(diff)
+		}
+	})
+	if short == 0 {
+		t.Error("no event took the short way")
+	}
+}
+
+// countShort counts the events that take the short way to both kinds of
+// destinations.
+type countShort struct{ n *int }
+
+func (c *countShort) ExportSpans(_ context.Context, spans []sdktrace.ReadOnlySpan) error {
+	for _, s := range spans {
+		l, ok := s.(lent.Lender)
+		if ok && l.LendAttributes(new(lent.Span)) && l.LendRecord(new(lent.Span)) {
+			*c.n++
+		}
+	}
+	return nil
+}
+
+func (c *countShort) Shutdown(context.Context) error { return nil }
+
+// deep returns lists within lists.
+func deep(n int) any {
+	var v any = "bottom"
+	for range n {
+		v = []any{v}
+	}
+	return v
+}
+
+func sortedLines(text string) []string { return slices.Sorted(strings.SplitSeq(text, "\n")) }
+
+// readSpans adds the spans of a request by their ids, their attributes sorted.
+func readSpans(t *rapid.T, body string, into map[string]proto.Message) {
+	var r collecttrace.ExportTraceServiceRequest
+	if err := proto.Unmarshal([]byte(body), &r); err != nil {
+		t.Fatal(err)
+	}
+	for _, resource := range r.GetResourceSpans() {
+		for _, scope := range resource.GetScopeSpans() {
+			for _, s := range scope.GetSpans() {
+				slices.SortFunc(s.GetAttributes(), func(a, b *commonpb.KeyValue) int { return strings.Compare(a.GetKey(), b.GetKey()) })
+				into[fmt.Sprintf("%x", s.GetSpanId())] = s
+			}
+		}
+	}
+}

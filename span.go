@@ -1,0 +1,415 @@
+package sessionspan
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	rt "runtime/trace"
+	"slices"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/sdk/instrumentation"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/embedded"
+
+	"github.com/sessionspan/sessionspan/internal/untraced"
+	"github.com/sessionspan/sessionspan/internal/version"
+)
+
+// ownSpan is the span of a session or event that nobody but its tracer reads: its
+// identity, its name and its times. The rest is in the recording. It stands in
+// for a span of the SDK, which is most of what an event costs, until somebody
+// sets attributes, events or links on it, or gets hold of the provider: then the
+// SDK makes one with the same ids and the same start, which takes over.
+type ownSpan struct {
+	embedded.Span
+	sdktrace.ReadOnlySpan // nil: the SDK seals the interface
+
+	rec       *recording
+	sc, above trace.SpanContext
+	kind      trace.SpanKind
+	begun     time.Time
+
+	mu      sync.Mutex
+	name    string
+	ended   time.Time
+	failure string     // at the end
+	full    trace.Span // of the SDK, once it was asked for
+}
+
+var _ interface {
+	trace.Span
+	sdktrace.ReadWriteSpan
+} = (*ownSpan)(nil)
+
+// starting is how a span starts.
+type starting struct {
+	kind    trace.SpanKind
+	at      time.Time // now, where it is zero
+	newRoot bool
+	links   []trace.Link
+}
+
+// options returns the same for the SDK.
+func (o *starting) options() []trace.SpanStartOption {
+	var list []trace.SpanStartOption
+	if o.kind == trace.SpanKindClient {
+		list = remote
+	}
+	if !o.at.IsZero() {
+		list = append(list, trace.WithTimestamp(o.at))
+	}
+	if o.newRoot {
+		list = append(list, trace.WithNewRoot())
+	}
+	if len(o.links) > 0 {
+		list = append(list, trace.WithLinks(o.links...))
+	}
+	return list
+}
+
+// start starts the span, as the SDK would, and reports whether it may stand for
+// one of the SDK.
+func (s *ownSpan) start(ctx context.Context, r *recording, name string, o *starting) bool {
+	t := r.node.tracer
+	if !t.alone() || r.node.session == nil || o.newRoot || len(o.links) > 0 || untraced.Is(ctx) || rt.IsEnabled() {
+		return false
+	}
+	above := trace.SpanContextFromContext(ctx)
+	ids := trace.SpanContextConfig{TraceID: above.TraceID(), TraceFlags: above.TraceFlags() | trace.FlagsSampled}
+	if !ids.TraceID.IsValid() {
+		ids.TraceID = newTraceID()
+	}
+	asked := sdktrace.SamplingParameters{ParentContext: ctx, TraceID: ids.TraceID, Name: name, Kind: o.kind}
+	if !t.sampler.takes(r.node.session, &asked) {
+		return false
+	}
+	ids.SpanID, ids.TraceState = newSpanID(), above.TraceState()
+	s.rec, s.name, s.kind, s.begun = r, name, trace.ValidateSpanKind(o.kind), o.at
+	s.sc, s.above = trace.NewSpanContext(ids), above
+	if s.begun.IsZero() {
+		s.begun = time.Now()
+	}
+	return true
+}
+
+func newTraceID() (id trace.TraceID) {
+	for !id.IsValid() {
+		binary.NativeEndian.PutUint64(id[:8], rand.Uint64())
+		binary.NativeEndian.PutUint64(id[8:], rand.Uint64())
+	}
+	return id
+}
+
+func newSpanID() (id trace.SpanID) {
+	for !id.IsValid() {
+		binary.NativeEndian.PutUint64(id[:], rand.Uint64())
+	}
+	return id
+}
+
+// sdk returns the span of the SDK that stands for this one from now on: nil after
+// the end, where there was none.
+func (s *ownSpan) sdk() trace.Span {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.full == nil && s.ended.IsZero() {
+		n := &s.rec.node
+		ctx := trace.ContextWithSpanContext(context.Background(), s.above)
+		_, s.full = n.tracer.tracer.Start(&standIn{&scope{ctx, n}, s}, s.name,
+			trace.WithTimestamp(s.begun), trace.WithSpanKind(s.kind))
+	}
+	return s.full
+}
+
+// standIn is the context in which the SDK makes the span for one of ours.
+type standIn struct {
+	context.Context
+	span *ownSpan
+}
+
+type standInKey struct{}
+
+// Value implements [context.Context].
+func (c *standIn) Value(key any) any {
+	if _, ok := key.(standInKey); ok {
+		return c.span
+	}
+	return c.Context.Value(key)
+}
+
+// idGenerator gives the spans that the SDK makes for ours their ids, and random
+// ones to all others.
+type idGenerator struct{}
+
+// NewIDs implements [sdktrace.IDGenerator].
+func (idGenerator) NewIDs(ctx context.Context) (trace.TraceID, trace.SpanID) {
+	if s, ok := ctx.Value(standInKey{}).(*ownSpan); ok {
+		return s.sc.TraceID(), s.sc.SpanID()
+	}
+	return newTraceID(), newSpanID()
+}
+
+// NewSpanID implements [sdktrace.IDGenerator].
+func (idGenerator) NewSpanID(ctx context.Context, _ trace.TraceID) trace.SpanID {
+	if s, ok := ctx.Value(standInKey{}).(*ownSpan); ok {
+		return s.sc.SpanID()
+	}
+	return newSpanID()
+}
+
+// remote is how the SDK starts the span of a call to another system.
+var remote = slices.Clip([]trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient)})
+
+// finish ends the span. A zero time stands for now.
+func (s *ownSpan) finish(at time.Time, failure string) {
+	t := s.rec.node.tracer
+	now := time.Now()
+	if at.IsZero() {
+		at = s.begun.Add(now.Sub(s.begun)) // by the monotonic clock
+	}
+	s.mu.Lock()
+	full, again := s.full, !s.ended.IsZero()
+	if !again {
+		s.ended, s.failure = at, failure
+	}
+	s.mu.Unlock()
+	switch {
+	case full != nil:
+		if failure != "" {
+			full.SetStatus(codes.Error, failure)
+		}
+		full.End(trace.WithTimestamp(at))
+	case !again && !t.left.Load():
+		t.processor.ended(s, now)
+	}
+}
+
+// What a trace.Span can do.
+
+// SpanContext implements [trace.Span].
+func (s *ownSpan) SpanContext() trace.SpanContext { return s.sc }
+
+// IsRecording implements [trace.Span].
+func (s *ownSpan) IsRecording() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.full != nil {
+		return s.full.IsRecording()
+	}
+	return s.ended.IsZero()
+}
+
+// End implements [trace.Span]. It ends the session or event past its handle.
+func (s *ownSpan) End(options ...trace.SpanEndOption) {
+	if v := recover(); v != nil {
+		s.rec.exception(fmt.Sprintf("%T", v), panicText(v), "")
+		defer panic(v)
+	}
+	if !s.rec.node.tracer.alone() {
+		s.sdk() // for those who read it
+	}
+	config := trace.NewSpanEndConfig(options...)
+	s.finish(config.Timestamp(), "")
+}
+
+// SetName implements [trace.Span].
+func (s *ownSpan) SetName(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.full != nil:
+		s.full.SetName(name)
+	case s.ended.IsZero():
+		s.name = name
+	}
+}
+
+// SetAttributes implements [trace.Span].
+func (s *ownSpan) SetAttributes(attributes ...attribute.KeyValue) {
+	if len(attributes) == 0 {
+		return
+	}
+	if full := s.sdk(); full != nil {
+		full.SetAttributes(attributes...)
+	}
+}
+
+// SetStatus implements [trace.Span].
+func (s *ownSpan) SetStatus(code codes.Code, description string) {
+	if full := s.sdk(); full != nil {
+		full.SetStatus(code, description)
+	}
+}
+
+// AddEvent implements [trace.Span].
+func (s *ownSpan) AddEvent(name string, options ...trace.EventOption) {
+	if full := s.sdk(); full != nil {
+		full.AddEvent(name, options...)
+	}
+}
+
+// AddLink implements [trace.Span].
+func (s *ownSpan) AddLink(link trace.Link) {
+	if full := s.sdk(); full != nil {
+		full.AddLink(link)
+	}
+}
+
+// RecordError implements [trace.Span].
+func (s *ownSpan) RecordError(err error, options ...trace.EventOption) {
+	if err == nil {
+		return
+	}
+	if full := s.sdk(); full != nil {
+		full.RecordError(err, options...)
+	}
+}
+
+// TracerProvider implements [trace.Span]. Spans of what it returns are those of
+// the tracer's provider, on which nobody can register a processor by way of it.
+func (s *ownSpan) TracerProvider() trace.TracerProvider {
+	return onlyTracers{provider: s.rec.node.tracer.provider}
+}
+
+// onlyTracers is a provider that has tracers and nothing else.
+type onlyTracers struct {
+	embedded.TracerProvider
+	provider trace.TracerProvider
+}
+
+// Tracer implements [trace.TracerProvider].
+func (p onlyTracers) Tracer(name string, options ...trace.TracerOption) trace.Tracer {
+	return p.provider.Tracer(name, options...)
+}
+
+// What can be read of it.
+
+// read returns the span of the SDK, if there is one.
+func (s *ownSpan) read() sdktrace.ReadOnlySpan {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	full, _ := s.full.(sdktrace.ReadOnlySpan)
+	return full
+}
+
+// Name implements [sdktrace.ReadOnlySpan].
+func (s *ownSpan) Name() string {
+	if full := s.read(); full != nil {
+		return full.Name()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.name
+}
+
+// Parent implements [sdktrace.ReadOnlySpan].
+func (s *ownSpan) Parent() trace.SpanContext { return s.above }
+
+// SpanKind implements [sdktrace.ReadOnlySpan].
+func (s *ownSpan) SpanKind() trace.SpanKind { return s.kind }
+
+// StartTime implements [sdktrace.ReadOnlySpan].
+func (s *ownSpan) StartTime() time.Time { return s.begun }
+
+// EndTime implements [sdktrace.ReadOnlySpan].
+func (s *ownSpan) EndTime() time.Time {
+	if full := s.read(); full != nil {
+		return full.EndTime()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ended
+}
+
+// Attributes implements [sdktrace.ReadOnlySpan]: those that were set on the span
+// itself.
+func (s *ownSpan) Attributes() []attribute.KeyValue {
+	if full := s.read(); full != nil {
+		return full.Attributes()
+	}
+	return nil
+}
+
+// Links implements [sdktrace.ReadOnlySpan].
+func (s *ownSpan) Links() []sdktrace.Link {
+	if full := s.read(); full != nil {
+		return full.Links()
+	}
+	return nil
+}
+
+// Events implements [sdktrace.ReadOnlySpan].
+func (s *ownSpan) Events() []sdktrace.Event {
+	if full := s.read(); full != nil {
+		return full.Events()
+	}
+	return nil
+}
+
+// Status implements [sdktrace.ReadOnlySpan].
+func (s *ownSpan) Status() sdktrace.Status {
+	if full := s.read(); full != nil {
+		return full.Status()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failure == "" {
+		return sdktrace.Status{}
+	}
+	return sdktrace.Status{Code: codes.Error, Description: s.failure}
+}
+
+// InstrumentationScope implements [sdktrace.ReadOnlySpan].
+func (s *ownSpan) InstrumentationScope() instrumentation.Scope { return ownScope }
+
+// ownScope is what the SDK makes of the name and version of the tracer.
+var ownScope = instrumentation.Scope{Name: scopeName, Version: version.Version}
+
+// InstrumentationLibrary implements [sdktrace.ReadOnlySpan].
+func (s *ownSpan) InstrumentationLibrary() instrumentation.Library { //nolint:staticcheck // the interface has it
+	return ownScope
+}
+
+// Resource implements [sdktrace.ReadOnlySpan]: that of a provider to which none
+// is given.
+func (s *ownSpan) Resource() *resource.Resource { return resource.Default() }
+
+// DroppedAttributes implements [sdktrace.ReadOnlySpan].
+func (s *ownSpan) DroppedAttributes() int {
+	if full := s.read(); full != nil {
+		return full.DroppedAttributes()
+	}
+	return 0
+}
+
+// DroppedLinks implements [sdktrace.ReadOnlySpan].
+func (s *ownSpan) DroppedLinks() int {
+	if full := s.read(); full != nil {
+		return full.DroppedLinks()
+	}
+	return 0
+}
+
+// DroppedEvents implements [sdktrace.ReadOnlySpan].
+func (s *ownSpan) DroppedEvents() int {
+	if full := s.read(); full != nil {
+		return full.DroppedEvents()
+	}
+	return 0
+}
+
+// ChildSpanCount implements [sdktrace.ReadOnlySpan]. The SDK counts the children
+// of its own spans alone.
+func (s *ownSpan) ChildSpanCount() int {
+	if full := s.read(); full != nil {
+		return full.ChildSpanCount()
+	}
+	return 0
+}
