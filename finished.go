@@ -49,7 +49,7 @@ func (f *finishedSpan) measure() {
 	case r.bare:
 		f.size += handle + attributes + r.weight
 	default:
-		f.size += handle + max(attributes, r.weight+spansize.Attributes(f.node.says))
+		f.size += handle + max(attributes, r.weight+spansize.Attributes(f.node.says.attributes()))
 	}
 }
 
@@ -87,10 +87,10 @@ func (f *finishedSpan) Attributes() []attribute.KeyValue {
 // it had from its start, what the user wrote on it, and what its end knows, as
 // they would stand on it.
 func (f *finishedSpan) assemble(r *recording) []attribute.KeyValue {
-	have, parent := f.ReadOnlySpan.Attributes(), f.node.parentText()
+	have, parent := f.ReadOnlySpan.Attributes(), f.node.above()
 	r.mu.Lock()
 	r.join()
-	list := make([]attribute.KeyValue, 0, len(f.node.says)+startStamps+len(have)+r.countKnown()+len(f.more))
+	list := make([]attribute.KeyValue, 0, len(f.node.says.attributes())+startStamps+len(have)+r.countKnown()+len(f.more))
 	list = f.node.appendStart(list, parent)
 	if !f.past {
 		list = overlay(list, have, unlessCut)
@@ -181,7 +181,7 @@ func (f *finishedSpan) known() iter.Seq2[attribute.KeyValue, bool] {
 		}
 		var identity []attribute.KeyValue
 		if s := n.session; s != nil && s.recorded.Load() {
-			identity = n.says
+			identity = n.says.attributes()
 		}
 		for i, list := range [][]attribute.KeyValue{identity, stamps, final} {
 			for _, kv := range list {
@@ -194,7 +194,7 @@ func (f *finishedSpan) known() iter.Seq2[attribute.KeyValue, bool] {
 				}
 			}
 		}
-		if parent := n.parentText(); parent != "" && !yield(attribute.String(honeyhive.AttrParentID, parent), n.rec != nil && n.saysParent) {
+		if parent := n.above(); !parent.IsZero() && !yield(attribute.String(honeyhive.AttrParentID, parent.String()), n.rec != nil && n.saysParent) {
 			return
 		}
 		for _, kv := range f.more {
@@ -236,7 +236,7 @@ type liveSpan struct {
 func (l *liveSpan) Attributes() []attribute.KeyValue {
 	r, list := l.rec, []attribute.KeyValue(nil)
 	if r.bare {
-		list = r.node.appendStart(nil, "")
+		list = r.node.appendStart(nil, honeyhive.UUID{})
 	}
 	list = append(list, l.ReadOnlySpan.Attributes()...)
 	r.mu.Lock()

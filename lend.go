@@ -35,7 +35,7 @@ func (f *finishedSpan) LendAttributes(l *lent.Span) bool {
 		return false
 	}
 	n := f.node
-	parent := n.parentText()
+	parent := n.above()
 	r := n.rec
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -46,32 +46,33 @@ func (f *finishedSpan) LendAttributes(l *lent.Span) bool {
 	if !ok {
 		return false
 	}
-	list := l.Attributes
+	list := l.Clean
 	if n.given.IsZero() {
 		id := n.asChild().eventID()
 		list = append(list, attribute.String(honeyhive.AttrEventID, l.Text(id.Append)))
 	}
 	list = append(list, attribute.String(honeyhive.AttrEventName, eventName(s.name)))
-	list = n.appendStart(list, parent)
+	list = n.appendStamps(list)
+	if !parent.IsZero() {
+		list = append(list, attribute.String(honeyhive.AttrParentID, l.Text(parent.Append)))
+	}
 	for b := range buckets {
 		if o := &buckets[b]; !o.IsZero() {
 			list = append(list, attribute.String(convert.Bucket(b).Attribute(), o.JSONText()))
 		}
 	}
-	list = r.appendRest(list)
+	l.Clean, l.Encoded = r.appendRest(list), n.says.otlp()
 	if len(r.extra) > 0 {
 		for i := range r.parts {
 			r.parts[i].tell(r)
 		}
-		l.Attributes = append(list, r.extra...)
+		l.Attributes = append(l.Attributes, r.extra...)
 		return true
 	}
-	told := len(list)
 	for i := range r.parts {
-		list = r.parts[i].appendTold(list)
+		l.Attributes = r.parts[i].appendTold(l.Attributes)
 	}
-	l.Attributes = list
-	return unique(list[told:])
+	return unique(l.Attributes)
 }
 
 // unique reports whether no key stands twice in a short list.
@@ -89,8 +90,10 @@ func eventName(name string) string {
 	if name == "" {
 		return "unknown"
 	}
-	return strings.ToValidUTF8(name, "\uFFFD")
+	return validText(name)
 }
+
+func validText(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 // LendRecord implements [lent.Lender].
 func (f *finishedSpan) LendRecord(l *lent.Span) bool {
@@ -99,7 +102,7 @@ func (f *finishedSpan) LendRecord(l *lent.Span) bool {
 		return false
 	}
 	n := f.node
-	parent := n.parentText()
+	parent := n.above()
 	r := n.rec
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -107,8 +110,7 @@ func (f *finishedSpan) LendRecord(l *lent.Span) bool {
 		return false
 	}
 	rec := &l.Record
-	var err error
-	if rec.ParentID, err = honeyhive.ParseUUID(parent); err != nil {
+	if rec.ParentID = parent; parent.IsZero() {
 		return false
 	}
 	if rec.Buckets, ok = r.lend(l); !ok || !plainBuckets(&rec.Buckets) || !r.totals() {
@@ -118,14 +120,7 @@ func (f *finishedSpan) LendRecord(l *lent.Span) bool {
 	if rec.ParentID == rec.EventID {
 		return false // it is said in the metadata
 	}
-	for i := range n.says {
-		switch n.says[i].Key {
-		case honeyhive.AttrProject:
-			rec.Project = n.says[i].Value.AsString()
-		case honeyhive.AttrSource:
-			rec.Source = n.says[i].Value.AsString()
-		}
-	}
+	rec.Project, rec.Source = validText(n.says.project), validText(n.says.source)
 	rec.Name, rec.Type = eventName(s.name), r.kind.stamps[0].Value.AsString()
 	start, end := s.begun.Round(0), s.ended.Round(0) // by the clock of the wall
 	rec.Start, rec.End = honeyhive.Some(float64(start.UnixMilli())), honeyhive.Some(float64(end.UnixMilli()))

@@ -115,13 +115,14 @@ func TestShortWay(t *testing.T) {
 			}
 			kind := rapid.SampledFrom([]sessionspan.Kind{sessionspan.Model, sessionspan.Tool, sessionspan.Chain, sessionspan.Agent}).Draw(rt, "kind")
 			inside, e := tracer.StartEvent(ctx, kind, "event \xff", begin...)
-			if rapid.Bool().Draw(rt, "nested") {
+			nested := rapid.Bool().Draw(rt, "nested")
+			if nested {
 				ctx = inside
 			}
 			for _, name := range rapid.SliceOfN(rapid.SampledFrom(names), 0, 6).Draw(rt, "set") {
 				changes[name](rt, e, rapid.SampledFrom(values).Draw(rt, name))
 			}
-			if rapid.Bool().Draw(rt, "in order") {
+			if !nested && rapid.Bool().Draw(rt, "at once") { // no child comes after its end
 				e.End()
 			} else {
 				open = append(open, e)

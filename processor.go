@@ -123,7 +123,7 @@ func (p *processor) begin(n *node, s sdktrace.ReadWriteSpan) {
 		}
 		return
 	}
-	s.SetAttributes(lacking(s.Attributes(), session.identity)...) // what the user set stays
+	s.SetAttributes(lacking(s.Attributes(), session.identity.attributes())...) // what the user set stays
 	p.open(session, &livePlain{s, p.tracer})
 }
 
@@ -138,7 +138,7 @@ func (p *processor) open(session *sessionState, live sdktrace.ReadOnlySpan) {
 // is among it if it is known by now; where it is not, the queue's entry has it.
 func (n *node) stamp(s sdktrace.ReadWriteSpan) {
 	list := attributeLists.Get().(*[]attribute.KeyValue)
-	parent := ""
+	var parent honeyhive.UUID
 	if session := n.session; session != nil && n != session.root {
 		session.mu.Lock()
 		if above := n.parent; above.standing == kept {
@@ -161,10 +161,10 @@ var attributeLists = sync.Pool{New: func() any { return new([]attribute.KeyValue
 const startStamps = 4
 
 // appendStart appends the attributes that a span has from its start.
-func (n *node) appendStart(list []attribute.KeyValue, parent string) []attribute.KeyValue {
-	list = n.appendStamps(append(list, n.says...))
-	if parent != "" {
-		list = append(list, attribute.String(honeyhive.AttrParentID, parent))
+func (n *node) appendStart(list []attribute.KeyValue, parent honeyhive.UUID) []attribute.KeyValue {
+	list = n.appendStamps(append(list, n.says.attributes()...))
+	if !parent.IsZero() {
+		list = append(list, attribute.String(honeyhive.AttrParentID, n.session.textOf(parent)))
 	}
 	return list
 }

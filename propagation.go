@@ -143,7 +143,7 @@ func (n *node) members() []string {
 				break
 			}
 			if p.rec == nil || p.rec.span != nil {
-				parent = s.idOf(p)
+				parent = s.idOf(p).String()
 				break
 			}
 		}

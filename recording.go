@@ -384,7 +384,7 @@ func (r *recording) written() []attribute.KeyValue {
 		return list
 	}
 	// Since the start somebody got hold of the provider.
-	return append(r.node.appendStart(nil, r.node.parentText()), list...)
+	return append(r.node.appendStart(nil, r.node.above()), list...)
 }
 
 // freeze settles what the recording holds. It reports whether this call was the

@@ -233,7 +233,7 @@ func (s *sessionState) setIdentity() {
 	if s.continued {
 		list = append(list, attribute.Bool(honeyhive.AttrSessionContinued, true))
 	}
-	s.identity = list
+	s.identity = &identity{list: list, project: s.project, source: s.source}
 }
 
 // ID returns the session's id, a UUID: "" on a nil Session.

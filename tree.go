@@ -13,6 +13,7 @@ import (
 
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/otlp"
 )
 
 // This file keeps the tree of a session while it runs: which spans are its
@@ -44,12 +45,12 @@ const (
 // those that the lock of the session guards.
 type node struct {
 	tracer   *Tracer
-	session  *sessionState        // nil outside a session
-	parent   *node                // nil for the session itself and outside a session
-	event    *Event               // the nearest event of ours, itself included
-	rec      *recording           // nil for a span of another tracer
-	given    honeyhive.UUID       // the id that the user chose for the event
-	says     []attribute.KeyValue // what its span says of the session: its identity at the start
+	session  *sessionState  // nil outside a session
+	parent   *node          // nil for the session itself and outside a session
+	event    *Event         // the nearest event of ours, itself included
+	rec      *recording     // nil for a span of another tracer
+	given    honeyhive.UUID // the id that the user chose for the event
+	says     *identity      // what its span says of the session: its identity at the start
 	key      spanKey
 	live     sdktrace.ReadWriteSpan // while the span runs
 	starting bool                   // the span of this node is the next to start in its context
@@ -69,8 +70,8 @@ type node struct {
 	countedBelow bool
 	sequence     uint32
 	children     []child
-	id           string // text of the event id, once somebody asked
-	parentID     string // text of that of its parent, likewise
+	id           honeyhive.UUID // of the event, once somebody asked
+	parentID     honeyhive.UUID // that of its parent, likewise
 
 	counted *Usage // what the node adds to the usage of the session
 }
@@ -96,6 +97,27 @@ func (n *node) asChild() child {
 	return child{id: n.key.trace, span: n.key.span, sequence: n.sequence}
 }
 
+// identity is what a span says of its session.
+type identity struct {
+	list            []attribute.KeyValue
+	project, source string
+	encode          sync.Once
+	encoded         []byte // the list by OTLP, once somebody asked
+}
+
+func (i *identity) attributes() []attribute.KeyValue {
+	if i == nil {
+		return nil
+	}
+	return i.list
+}
+
+// otlp returns the attributes as OTLP has them.
+func (i *identity) otlp() []byte {
+	i.encode.Do(func() { i.encoded = otlp.AppendSpanAttributes(nil, i.list) })
+	return i.encoded
+}
+
 // sessionState is what all nodes of a session share.
 type sessionState struct {
 	handle *Session
@@ -119,7 +141,7 @@ type sessionState struct {
 	unsampledElsewhere bool
 
 	project, source string
-	identity        []attribute.KeyValue // for every span of the session that starts from now on
+	identity        *identity // for every span of the session that starts from now on
 
 	recorded atomic.Bool // its spans are delivered
 
@@ -274,30 +296,38 @@ func (s *sessionState) decideAll() {
 	}
 }
 
-// idOf returns the event id of a node as text. The lock is held.
-func (s *sessionState) idOf(n *node) string {
+// idOf returns the event id of a node. The lock is held.
+func (s *sessionState) idOf(n *node) honeyhive.UUID {
 	switch {
 	case n != s.root:
-		if n.id == "" {
-			n.id = n.asChild().eventID().String()
+		if n.id.IsZero() {
+			n.id = n.asChild().eventID()
 		}
 		return n.id
 	case !s.remoteParent.IsZero():
-		return s.remoteParent.String()
+		return s.remoteParent
 	}
-	return s.idText
+	return s.id
 }
 
-// parentText returns the id of the event above, or of the session: "" where that
-// is not known. No lock is held.
-func (n *node) parentText() string {
+// textOf returns an id as text: that of the session is there already.
+func (s *sessionState) textOf(id honeyhive.UUID) string {
+	if id == s.id && s.idText != "" {
+		return s.idText
+	}
+	return id.String()
+}
+
+// above returns the id of the event above, or of the session: the nil UUID where
+// that is not known. No lock is held.
+func (n *node) above() honeyhive.UUID {
 	s := n.session
 	if s == nil || n.parent == nil {
-		return ""
+		return honeyhive.UUID{}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if n.parentID == "" && n.parent.rec != nil { // which is an event from its start
+	if n.parentID.IsZero() && n.parent.rec != nil { // which is an event from its start
 		n.parentID = s.idOf(n.parent)
 	}
 	return n.parentID

@@ -211,7 +211,8 @@ func (o *collector) Encode(r *delivery.Record) error {
 	if l, ok := whole.(lent.Lender); ok && o.privacy.off() && !o.bucketKeys && !o.cut.tooLong(whole) {
 		ok = l.LendAttributes(&o.lent)
 		if ok {
-			r.Body, r.Value = otlp.AppendWith(r.Body, whole, nil, o.lent.Attributes), nil
+			a := otlp.Attributes{Encoded: o.lent.Encoded, Clean: o.lent.Clean, Other: o.lent.Attributes}
+			r.Body, r.Value = otlp.AppendSpan(r.Room(otlp.SpanSize(whole, &a)), whole, a), nil
 		}
 		if o.lent.Clear(); ok {
 			return nil

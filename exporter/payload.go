@@ -82,6 +82,9 @@ func (p *payloads) convert(s sdktrace.ReadOnlySpan) convert.Record {
 	return rec
 }
 
+// eventFrame is about what the payload of an event takes besides its texts.
+const eventFrame = 480
+
 // encodeLent writes the payload of an event past the conversion, where the span
 // knows what that would make of it, and reports whether it did.
 func (p *payloads) encodeLent(r *delivery.Record, s sdktrace.ReadOnlySpan) bool {
@@ -94,6 +97,11 @@ func (p *payloads) encodeLent(r *delivery.Record, s sdktrace.ReadOnlySpan) bool 
 		return false
 	}
 	rec := &p.lent.Record
+	size := eventFrame + len(rec.Name) + len(rec.Error)
+	for b := range rec.Buckets {
+		size += len(rec.Buckets[b].JSONText())
+	}
+	r.Body = r.Room(size)
 	rec.Project, rec.Source = cmp.Or(rec.Project, valid(p.project)), cmp.Or(rec.Source, valid(p.source))
 	p.encodeSpan(r, rec)
 	return true

@@ -23,13 +23,15 @@ func (e *FieldError) Error() string { return e.Field + ": " + e.Problem }
 // payload, so that they cannot drift apart.
 type field[P any] struct {
 	name, camel string
-	required    bool
-	nullable    bool // the schema of the API takes a null
-	state       func(*P) state
-	write       func([]byte, *P) []byte // appends a present value
-	read        func(*P, string) error  // sets the value from canonical JSON, not null
-	setNull     func(*P)
-	check       func(*P) string // says what is wrong with a present value, or ""
+	// members are the names as they stand in an object, with their quotes and colon.
+	members  [2]string
+	required bool
+	nullable bool // the schema of the API takes a null
+	state    func(*P) state
+	write    func([]byte, *P) []byte // appends a present value
+	read     func(*P, string) error  // sets the value from canonical JSON, not null
+	setNull  func(*P)
+	check    func(*P) string // says what is wrong with a present value, or ""
 }
 
 func (f field[P]) isRequired() field[P] { f.required = true; return f }
@@ -46,7 +48,7 @@ type codec[V any] struct {
 // optionalField describes a field that at finds in a payload.
 func optionalField[P, V any](name, camel string, c codec[V], at func(*P) *Optional[V]) field[P] {
 	return field[P]{
-		name: name, camel: camel,
+		name: name, camel: camel, members: [2]string{`"` + name + `":`, `"` + camel + `":`},
 		state: func(p *P) state { return at(p).state },
 		write: func(dst []byte, p *P) []byte { return c.write(dst, at(p).value) },
 		read: func(p *P, text string) error {
@@ -64,7 +66,7 @@ func optionalField[P, V any](name, camel string, c codec[V], at func(*P) *Option
 // objectField describes a map of the payload.
 func objectField[P any](name, camel string, at func(*P) *Object) field[P] {
 	return field[P]{
-		name: name, camel: camel,
+		name: name, camel: camel, members: [2]string{`"` + name + `":`, `"` + camel + `":`},
 		state: func(p *P) state {
 			switch o := at(p); {
 			case o.IsZero():
@@ -186,11 +188,9 @@ var idListCodec = codec[[]string]{
 func appendPayload[P any](dst []byte, p *P, fields []field[P], unknown Object, camel bool) []byte {
 	dst = append(dst, '{')
 	first := len(dst)
-	key := func(k string) {
-		if len(dst) > first {
-			dst = append(dst, ',')
-		}
-		dst = append(rawjson.AppendString(dst, k), ':')
+	spelling := 0
+	if camel {
+		spelling = 1
 	}
 	for i := range fields {
 		f := &fields[i]
@@ -198,11 +198,10 @@ func appendPayload[P any](dst []byte, p *P, fields []field[P], unknown Object, c
 		if s == absent {
 			continue
 		}
-		if camel {
-			key(f.camel)
-		} else {
-			key(f.name)
+		if len(dst) > first {
+			dst = append(dst, ',')
 		}
+		dst = append(dst, f.members[spelling]...)
 		if s == null {
 			dst = append(dst, "null"...)
 		} else {
@@ -210,8 +209,10 @@ func appendPayload[P any](dst []byte, p *P, fields []field[P], unknown Object, c
 		}
 	}
 	for k, v := range rawjson.Members(unknown.text) {
-		key(k)
-		dst = append(dst, v...)
+		if len(dst) > first {
+			dst = append(dst, ',')
+		}
+		dst = append(append(rawjson.AppendString(dst, k), ':'), v...)
 	}
 	return append(dst, '}')
 }

@@ -34,20 +34,30 @@ func bufferClass(n int) (class, size int) {
 }
 
 // clone returns a copy of a body, in a buffer if one is free.
-func (b *buffers) clone(body []byte) []byte {
-	class, size := bufferClass(len(body))
+func (b *buffers) clone(body []byte) []byte { return append(b.take(len(body)), body...) }
+
+// fits reports whether a body stands in a buffer that is no longer than it must
+// be.
+func (b *buffers) fits(body []byte) bool {
+	_, size := bufferClass(len(body))
+	return len(body) > 0 && size == cap(body)
+}
+
+// take returns an empty buffer for n bytes.
+func (b *buffers) take(n int) []byte {
+	class, size := bufferClass(n)
 	list := b.free[class]
 	if len(list) == 0 {
 		buffer := append([]byte(nil), make([]byte, size)...)
 		b.taken[class] = cap(buffer) // memory comes in classes of its own
-		return append(buffer[:0:size], body...)
+		return buffer[:0:size]
 	}
 	last := len(list) - 1
 	buffer := list[last]
 	list[last] = nil
 	b.free[class] = list[:last]
 	b.bytes -= size
-	return append(buffer, body...)
+	return buffer
 }
 
 // takes returns how many bytes a body that clone made takes of the heap.

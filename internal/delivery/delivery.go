@@ -65,6 +65,7 @@ type Record struct {
 	kept    kept      // where the spool has it
 	covers  kept      // what else the spool may forget when the record is done
 	pooled  bool      // the body is one of the worker's buffers, and nobody else has it
+	buffers *buffers  // while the record is encoded
 	refusal error     // why the destination did not take it
 }
 
@@ -100,7 +101,8 @@ type Result struct {
 type Destination interface {
 	// Encode fills in the record from its Value. An error drops the record. It may
 	// append to the Body that it finds, which is empty and has room; what it leaves
-	// there is copied where it is short.
+	// there is copied where it is short. Where it knows the length it better appends
+	// to what Record.Room returns.
 	Encode(r *Record) error
 	// Send delivers a batch of records of one kind; openers and updates come
 	// alone. It honours ctx. Up to Config.InFlight calls run at once.

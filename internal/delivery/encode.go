@@ -36,8 +36,9 @@ func (w *worker) inUse() int64 { return w.budget.inUse() + w.taken - w.freed }
 
 // encode fills in a record, and reports whether it could.
 func (w *worker) encode(r *Record) bool {
-	r.Body = w.scratch[:0]
+	r.Body, r.buffers = w.scratch[:0], &w.buffers
 	err := w.guarded(func() error { return w.dest.Encode(r) })
+	r.buffers = nil
 	w.settleBody(r)
 	if err != nil {
 		w.reports.Report("encode", fmt.Errorf("%s: a record was dropped: %w", w.cfg.Name, err))
@@ -49,9 +50,26 @@ func (w *worker) encode(r *Record) bool {
 	return true
 }
 
+// Room returns an empty slice for a body of about n bytes, for Encode to append
+// to. Asked for again it is the same memory.
+func (r *Record) Room(n int) []byte {
+	if r.buffers == nil || n > bufferMost || r.pooled {
+		return r.Body[:0]
+	}
+	r.Body, r.pooled = r.buffers.take(n), true
+	return r.Body
+}
+
 // settleBody moves the body of a record out of the scratch buffer.
 func (w *worker) settleBody(r *Record) {
 	body := r.Body
+	if r.pooled && w.buffers.fits(body) {
+		return
+	}
+	if r.pooled {
+		r.pooled = false
+		defer w.buffers.put(body)
+	}
 	switch {
 	case len(body) == 0:
 		r.Body = nil

@@ -207,11 +207,11 @@ func (w *worker) settle() {
 			return true
 		}
 		open := 0
-		for epoch, n := range w.outstanding {
-			if epoch <= f.epoch {
-				open += n
+		for _, c := range w.outstanding {
+			if c.epoch <= f.epoch {
+				open += c.n
 				if !f.announce {
-					open -= w.held[epoch]
+					open -= w.held.of(c.epoch)
 				}
 			}
 		}

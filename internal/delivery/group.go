@@ -202,9 +202,7 @@ func (w *worker) flushing(epoch uint64) bool {
 }
 
 func (w *worker) groupsHeld(r *Record, n int) {
-	if w.held[r.epoch] += n; w.held[r.epoch] == 0 {
-		delete(w.held, r.epoch)
-	}
+	w.held.add(r.epoch, n)
 }
 
 // opening notes that the opener of a group is on its way.

@@ -205,7 +205,7 @@ func (w *worker) readThrough(s *source) {
 		w.account.unreadable(s.unread)
 		w.spoolFailed(fmt.Errorf("%d records cannot be read any more", s.unread))
 		for _, m := range s.epochs {
-			w.outstandingLess(m.epoch, int(m.n))
+			w.outstanding.add(m.epoch, -int(m.n))
 		}
 	}
 	s.unread, s.epochs = 0, nil
@@ -316,7 +316,7 @@ func (w *worker) leaveEpoch(s *source, seq uint64) uint64 {
 	}
 	if i < 0 || s.epochs[i].n == 0 { // more than the survey found
 		w.account.adopt(1, time.Now())
-		w.outstanding[w.epoch]++
+		w.outstanding.add(w.epoch, 1)
 		return w.epoch
 	}
 	s.unread--
@@ -365,7 +365,7 @@ func (w *worker) adopt(found []*source) {
 		w.account.adopt(s.unread, s.oldest)
 		s.epochs = []mark{{0, 0, s.unread}} // every flush waits for them
 		if s.unread > 0 {
-			w.outstanding[0] += int(s.unread)
+			w.outstanding.add(0, int(s.unread))
 		}
 		s.read(0)
 		w.disk.others = append(w.disk.others, s)

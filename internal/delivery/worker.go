@@ -33,8 +33,8 @@ type worker struct {
 	lastGood  time.Time // when something was delivered last
 
 	epoch       uint64
-	outstanding map[uint64]int // accepted and not done, by epoch
-	held        map[uint64]int // of them, held for their group
+	outstanding tally // accepted and not done
+	held        tally // of them, held for their group
 	flushes     []*flush
 	ending      bool
 	timer       *time.Timer
@@ -71,15 +71,13 @@ const grace = time.Second
 
 func newWorker(e *Engine) *worker {
 	w := &worker{
-		Engine:      e,
-		groups:      newGroups(),
-		pending:     make(map[[16]byte]int),
-		changes:     make(map[[16]byte][]*Record),
-		results:     make(chan sent, e.cfg.InFlight),
-		outstanding: make(map[uint64]int),
-		held:        make(map[uint64]int),
-		timer:       time.NewTimer(time.Hour),
-		buffers:     buffers{most: int(min(4*e.cfg.MaxBatchBytes, e.cfg.MaxBytes/8))},
+		Engine:  e,
+		groups:  newGroups(),
+		pending: make(map[[16]byte]int),
+		changes: make(map[[16]byte][]*Record),
+		results: make(chan sent, e.cfg.InFlight),
+		timer:   time.NewTimer(time.Hour),
+		buffers: buffers{most: int(min(4*e.cfg.MaxBatchBytes, e.cfg.MaxBytes/8))},
 	}
 	if e.spool != nil {
 		w.disk.own = &source{log: e.spool.log, direct: make(map[uint64]struct{}), opened: make(map[[16]byte]bool)}
@@ -152,7 +150,7 @@ var ready = func() chan struct{} {
 // take makes a record part of the current epoch.
 func (w *worker) take(r *Record) {
 	r.epoch = w.epoch
-	w.outstanding[r.epoch]++
+	w.outstanding.add(r.epoch, 1)
 }
 
 // made takes over a record that a destination made, rather than its user.
@@ -265,7 +263,7 @@ func (w *worker) over(r *Record) {
 		delete(w.disk.own.direct, r.kept.seq)
 	}
 	w.freed += r.size
-	w.outstandingLess(r.epoch, 1)
+	w.outstanding.add(r.epoch, -1)
 	w.recycle(r)
 	if r.Kind == Opener {
 		if g := w.groups.get(r.Group); g != nil && g.opening {
@@ -286,13 +284,6 @@ func (w *worker) over(r *Record) {
 			w.changes[r.ID] = waiting[1:]
 		}
 		w.ready(waiting[0])
-	}
-}
-
-// outstandingLess notes that records of an epoch are done.
-func (w *worker) outstandingLess(epoch uint64, n int) {
-	if w.outstanding[epoch] -= n; w.outstanding[epoch] == 0 {
-		delete(w.outstanding, epoch)
 	}
 }
 

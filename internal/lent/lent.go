@@ -21,9 +21,13 @@ type Lender interface {
 
 // Span is what a lender shows. It holds until the next call that fills it in.
 type Span struct {
+	// The attributes are those of three lists together.
 	Attributes []attribute.KeyValue
-	Record     convert.Record
-	text       []byte
+	Clean      []attribute.KeyValue // whose texts are known to be valid UTF-8
+	Encoded    []byte               // as OTLP has them
+
+	Record convert.Record
+	text   []byte
 }
 
 // textMost is how long a text may have grown whose memory is used again.
@@ -32,7 +36,8 @@ const textMost = 1 << 20
 // Clear forgets what was shown, and keeps the memory.
 func (s *Span) Clear() {
 	clear(s.Attributes)
-	s.Attributes = s.Attributes[:0]
+	clear(s.Clean)
+	s.Attributes, s.Clean, s.Encoded = s.Attributes[:0], s.Clean[:0], nil
 	s.Record = convert.Record{}
 	if cap(s.text) > textMost {
 		s.text = nil

@@ -14,6 +14,29 @@ func appendAttributes(dst []byte, field protowire.Number, attrs []attribute.KeyV
 	return dst
 }
 
+// appendCleanAttributes is appendAttributes for texts that are known to be valid
+// UTF-8.
+func appendCleanAttributes(dst []byte, field protowire.Number, attrs []attribute.KeyValue) []byte {
+	for i := range attrs {
+		if attrs[i].Value.Type() != attribute.STRING {
+			dst = appendAttribute(dst, field, &attrs[i])
+			continue
+		}
+		key, text := string(attrs[i].Key), attrs[i].Value.AsString()
+		size := 1 + protowire.SizeBytes(len(text))
+		dst = appendHead(dst, field, key, size)
+		dst = appendScalar(dst, keyValueValue, &attrs[i].Value, size, text)
+	}
+	return dst
+}
+
+// appendHead adds the start of a KeyValue, up to its value of a size.
+func appendHead(dst []byte, field protowire.Number, key string, size int) []byte {
+	dst = protowire.AppendTag(dst, field, protowire.BytesType)
+	dst = protowire.AppendVarint(dst, uint64(textSize(key)+1+protowire.SizeBytes(size)))
+	return appendText(dst, keyValueKey, key)
+}
+
 // appendAttribute adds a KeyValue.
 func appendAttribute(dst []byte, field protowire.Number, kv *attribute.KeyValue) []byte {
 	key := validText(string(kv.Key))
@@ -25,9 +48,7 @@ func appendAttribute(dst []byte, field protowire.Number, kv *attribute.KeyValue)
 		closeMessage(dst, start)
 		return dst
 	}
-	dst = protowire.AppendTag(dst, field, protowire.BytesType)
-	dst = protowire.AppendVarint(dst, uint64(textSize(key)+1+protowire.SizeBytes(size)))
-	dst = appendText(dst, keyValueKey, key)
+	dst = appendHead(dst, field, key, size)
 	return appendScalar(dst, keyValueValue, &kv.Value, size, text)
 }
 

@@ -32,23 +32,45 @@ func AppendTraces(dst []byte, s sdktrace.ReadOnlySpan, front ...attribute.KeyVal
 	if s == nil {
 		return dst
 	}
-	return AppendWith(dst, s, front, s.Attributes())
+	return appendTraces(dst, s, Attributes{front: front, Other: s.Attributes()})
 }
 
-// AppendWith is AppendTraces for a span that has the given attributes in place of
-// its own.
-func AppendWith(dst []byte, s sdktrace.ReadOnlySpan, front, attrs []attribute.KeyValue) []byte {
+// Attributes are those of a span, in three lists.
+type Attributes struct {
+	Encoded []byte               // by AppendSpanAttributes
+	Clean   []attribute.KeyValue // whose texts are known to be valid UTF-8
+	Other   []attribute.KeyValue
+
+	front []attribute.KeyValue // in front of all others
+}
+
+// AppendSpan is AppendTraces for a span that has other attributes than its own.
+func AppendSpan(dst []byte, s sdktrace.ReadOnlySpan, a Attributes) []byte {
+	return appendTraces(dst, s, a)
+}
+
+// SpanSize returns about how many bytes AppendSpan adds, rather more than less.
+func SpanSize(s sdktrace.ReadOnlySpan, a *Attributes) int {
+	return resourceFrame(s.Resource()).size() + scopeFrame(s.InstrumentationScope()).size() +
+		len(a.Encoded) + attributesSize(a.front) + attributesSize(a.Clean) + spanSize(s.Name(), a.Other, s.Events())
+}
+
+// AppendSpanAttributes adds attributes as they stand in a span.
+func AppendSpanAttributes(dst []byte, attrs []attribute.KeyValue) []byte {
+	return appendAttributes(dst, spanAttribute, attrs)
+}
+
+func appendTraces(dst []byte, s sdktrace.ReadOnlySpan, a Attributes) []byte {
 	resource := resourceFrame(s.Resource())
 	scope := scopeFrame(s.InstrumentationScope())
-	events := s.Events()
-	dst = slices.Grow(dst, resource.size()+scope.size()+attributesSize(front)+spanSize(s.Name(), attrs, events))
+	dst = slices.Grow(dst, SpanSize(s, &a))
 
 	dst, resourceStart := openMessage(dst, tracesResourceSpans)
 	dst = append(dst, resource.head...)
 	dst, scopeStart := openMessage(dst, resourceSpansScopeSpans)
 	dst = append(dst, scope.head...)
 	dst, spanStart := openMessage(dst, scopeSpansSpan)
-	dst = appendSpan(dst, s, front, attrs, events)
+	dst = appendSpan(dst, s, &a)
 	closeMessage(dst, spanStart)
 	dst = append(dst, scope.tail...)
 	closeMessage(dst, scopeStart)
@@ -80,7 +102,7 @@ func attributesSize(attrs []attribute.KeyValue) int {
 	return size
 }
 
-func appendSpan(dst []byte, s sdktrace.ReadOnlySpan, front, attrs []attribute.KeyValue, events []sdktrace.Event) []byte {
+func appendSpan(dst []byte, s sdktrace.ReadOnlySpan, a *Attributes) []byte {
 	span, parent := s.SpanContext(), s.Parent()
 	dst = appendIDs(dst, span)
 	dst = appendText(dst, spanTraceState, validText(span.TraceState().String()))
@@ -92,10 +114,12 @@ func appendSpan(dst []byte, s sdktrace.ReadOnlySpan, front, attrs []attribute.Ke
 	dst = appendVarint(dst, spanKind, kindNumber(s.SpanKind()))
 	dst = appendFixed64(dst, spanStart, unixNano(s.StartTime()))
 	dst = appendFixed64(dst, spanEnd, unixNano(s.EndTime()))
-	dst = appendAttributes(dst, spanAttribute, front)
-	dst = appendAttributes(dst, spanAttribute, attrs)
+	dst = appendAttributes(dst, spanAttribute, a.front)
+	dst = append(dst, a.Encoded...)
+	dst = appendCleanAttributes(dst, spanAttribute, a.Clean)
+	dst = appendAttributes(dst, spanAttribute, a.Other)
 	dst = appendCount(dst, spanDroppedAttributes, s.DroppedAttributes())
-	dst = appendEvents(dst, events)
+	dst = appendEvents(dst, s.Events())
 	dst = appendCount(dst, spanDroppedEvents, s.DroppedEvents())
 	dst = appendLinks(dst, s.Links())
 	dst = appendCount(dst, spanDroppedLinks, s.DroppedLinks())
