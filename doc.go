@@ -24,7 +24,8 @@
 // # Values
 //
 // What is given as inputs, outputs and the like is encoded to JSON at once, on
-// the goroutine of the caller, so that it may change afterwards. Anything that
+// the goroutine of the caller, so that it may change afterwards; long strings,
+// which cannot, are kept until they are delivered. Anything that
 // encodes to a JSON object is taken: maps, structs, [json.RawMessage],
 // [honeyhive.Object]. Other values are wrapped: as "input" in inputs, "result"
 // in outputs, "value" elsewhere. A part that has no JSON form (a channel, a

@@ -61,7 +61,8 @@ func (f *finishedSpan) LendAttributes(l *lent.Span) bool {
 			list = append(list, attribute.String(convert.Bucket(b).Attribute(), o.JSONText()))
 		}
 	}
-	l.Clean, l.Encoded = r.appendRest(list), n.says.otlp()
+	l.Clean, l.Record.Buckets = r.appendRest(list), buckets
+	l.Identity, l.Encoded = n.says.attributes(), n.says.otlp()
 	if len(r.extra) > 0 {
 		for i := range r.parts {
 			r.parts[i].tell(r)

@@ -211,11 +211,12 @@ func (t *Tracer) disable() {
 // provider where nothing is recorded.
 //
 // Until it is called for the first time, a provider that New made is taken to have
-// no other processors, and what is set on sessions and events is not written to
-// their spans as attributes, which would be most of what a span costs.
-// Destinations get it all the same. So register processors on what this method
-// returns, not on what the TracerProvider method of a span does: spans that end
-// after its first call have all their attributes.
+// no other processors, and sessions and events run without a span of the SDK,
+// which would be most of what they cost. Destinations get the same. What runs when
+// it is called gets a span of the SDK at its end, with all its attributes, so a
+// processor that is registered then sees it start and end at once. The
+// TracerProvider method of a span of ours starts spans on the same provider, but
+// takes no processors.
 func (t *Tracer) TracerProvider() trace.TracerProvider {
 	if t == nil {
 		return noop.NewTracerProvider()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"go.opentelemetry.io/otel/attribute"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/sessionspan/sessionspan/convert"
@@ -25,9 +26,10 @@ type payloads struct {
 	privacy         privacy
 	cut             cutter
 	project, source string // for spans that name none
-	// span is what convert, which is called by one goroutine, uses again.
-	span convert.Span
-	lent lent.Span
+	// What Encode, which is called by one goroutine, uses again and again.
+	span       convert.Span
+	lent       lent.Span
+	attributes []attribute.KeyValue
 }
 
 // transport is what the destinations of payloads differ in.
@@ -85,24 +87,36 @@ func (p *payloads) convert(s sdktrace.ReadOnlySpan) convert.Record {
 // eventFrame is about what the payload of an event takes besides its texts.
 const eventFrame = 480
 
-// encodeLent writes the payload of an event past the conversion, where the span
-// knows what that would make of it, and reports whether it did.
+// encodeLent writes the payload of an event of which the span knows what its
+// attributes would be, and mostly what the conversion would make of them. It
+// reports whether it did.
 func (p *payloads) encodeLent(r *delivery.Record, s sdktrace.ReadOnlySpan) bool {
 	l, ok := s.(lent.Lender)
 	if !ok || !p.privacy.off() || p.cut.tooLong(s) {
 		return false
 	}
 	defer p.lent.Clear()
-	if !l.LendRecord(&p.lent) {
-		return false
-	}
 	rec := &p.lent.Record
+	if l.LendRecord(&p.lent) {
+		rec.Project, rec.Source = cmp.Or(rec.Project, valid(p.project)), cmp.Or(rec.Source, valid(p.source))
+	} else {
+		p.lent.Clear()
+		if !l.LendAttributes(&p.lent) {
+			return false
+		}
+		parsed := rec.Buckets
+		p.attributes = append(append(append(p.attributes[:0], p.lent.Identity...), p.lent.Clean...), p.lent.Attributes...)
+		p.span = neutralWith(s, p.attributes)
+		p.span.Parsed, p.span.Project, p.span.Source = &parsed, p.project, p.source
+		*rec = convert.Convert(&p.span)
+		p.span = convert.Span{}
+		clear(p.attributes)
+	}
 	size := eventFrame + len(rec.Name) + len(rec.Error)
 	for b := range rec.Buckets {
 		size += len(rec.Buckets[b].JSONText())
 	}
 	r.Body = r.Room(size)
-	rec.Project, rec.Source = cmp.Or(rec.Project, valid(p.project)), cmp.Or(rec.Source, valid(p.source))
 	p.encodeSpan(r, rec)
 	return true
 }

@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
@@ -23,12 +24,22 @@ type Detailed interface {
 
 // neutralSpan returns what the conversion needs of a span.
 func neutralSpan(s sdktrace.ReadOnlySpan) convert.Span {
+	n := neutralWith(s, s.Attributes())
+	if d, ok := s.(Detailed); ok {
+		n.Parsed = d.Parsed()
+	}
+	return n
+}
+
+// neutralWith is neutralSpan for a span that has the given attributes, of which
+// nothing is parsed.
+func neutralWith(s sdktrace.ReadOnlySpan, attributes []attribute.KeyValue) convert.Span {
 	status, sc := s.Status(), s.SpanContext()
 	n := convert.Span{
 		TraceID: sc.TraceID(), SpanID: sc.SpanID(), ParentSpanID: s.Parent().SpanID(),
 		Name: s.Name(), Start: s.StartTime(), End: s.EndTime(),
 		Failed: status.Code == codes.Error, Status: status.Description,
-		Attributes: s.Attributes(),
+		Attributes: attributes,
 	}
 	for _, e := range s.Events() {
 		n.Events = append(n.Events, convert.Event{Name: e.Name, Time: e.Time, Attributes: e.Attributes})
@@ -37,9 +48,6 @@ func neutralSpan(s sdktrace.ReadOnlySpan) convert.Span {
 		n.Links = append(n.Links, convert.Link{
 			TraceID: l.SpanContext.TraceID(), SpanID: l.SpanContext.SpanID(), Attributes: l.Attributes,
 		})
-	}
-	if d, ok := s.(Detailed); ok {
-		n.Parsed = d.Parsed()
 	}
 	return n
 }

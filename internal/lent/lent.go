@@ -13,7 +13,7 @@ import (
 // A Lender is a finished span that may fill in a [Span]. Its methods report false
 // where it must be read as any other span is, and are safe for concurrent use.
 type Lender interface {
-	// LendAttributes fills in the attributes.
+	// LendAttributes fills in the attributes, and the buckets of the record.
 	LendAttributes(s *Span) bool
 	// LendRecord fills in the record, as package convert would make it of the span.
 	LendRecord(s *Span) bool
@@ -24,7 +24,8 @@ type Span struct {
 	// The attributes are those of three lists together.
 	Attributes []attribute.KeyValue
 	Clean      []attribute.KeyValue // whose texts are known to be valid UTF-8
-	Encoded    []byte               // as OTLP has them
+	Identity   []attribute.KeyValue // of the session, shared by its spans
+	Encoded    []byte               // the identity as OTLP has it
 
 	Record convert.Record
 	text   []byte
@@ -37,7 +38,7 @@ const textMost = 1 << 20
 func (s *Span) Clear() {
 	clear(s.Attributes)
 	clear(s.Clean)
-	s.Attributes, s.Clean, s.Encoded = s.Attributes[:0], s.Clean[:0], nil
+	s.Attributes, s.Clean, s.Identity, s.Encoded = s.Attributes[:0], s.Clean[:0], nil, nil
 	s.Record = convert.Record{}
 	if cap(s.text) > textMost {
 		s.text = nil
