@@ -63,7 +63,8 @@ func (f *finishedSpan) LendAttributes(l *lent.Span) bool {
 		for i := range r.parts {
 			r.parts[i].tell(r)
 		}
-		l.Attributes = append(list, r.extra...)
+		list = append(list, r.extra...)
+		l.Attributes = list
 		return true
 	}
 	told := len(list)
@@ -89,8 +90,10 @@ func eventName(name string) string {
 	if name == "" {
 		return "unknown"
 	}
-	return strings.ToValidUTF8(name, "\uFFFD")
+	return valid(name)
 }
+
+func valid(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
 
 // LendRecord implements [lent.Lender].
 func (f *finishedSpan) LendRecord(l *lent.Span) bool {
@@ -121,9 +124,9 @@ func (f *finishedSpan) LendRecord(l *lent.Span) bool {
 	for i := range n.says {
 		switch n.says[i].Key {
 		case honeyhive.AttrProject:
-			rec.Project = n.says[i].Value.AsString()
+			rec.Project = valid(n.says[i].Value.AsString())
 		case honeyhive.AttrSource:
-			rec.Source = n.says[i].Value.AsString()
+			rec.Source = valid(n.says[i].Value.AsString())
 		}
 	}
 	rec.Name, rec.Type = eventName(s.name), r.kind.stamps[0].Value.AsString()
