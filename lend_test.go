@@ -110,7 +110,8 @@ func TestShortWay(t *testing.T) {
 	short := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		var lines [2]strings.Builder
-		options := []sessionspan.Option{sessionspan.WithoutEnvironment(), sessionspan.WithErrorHandler(nil), sessionspan.WithSpanExporter(&countShort{&short})}
+		var differ []string
+		options := []sessionspan.Option{sessionspan.WithoutEnvironment(), sessionspan.WithErrorHandler(nil), sessionspan.WithSpanExporter(&countShort{n: &short, differ: &differ})}
 		if rapid.Bool().Draw(rt, "project") {
 			options = append(options, sessionspan.WithProject("p \xff"))
 		}
@@ -164,6 +165,9 @@ func TestShortWay(t *testing.T) {
 		if err := tracer.Shutdown(context.Background()); err != nil {
 			rt.Fatal(err)
 		}
+		if len(differ) > 0 {
+			rt.Error("read by another destination before: ", differ)
+		}
 		if diff := cmp.Diff(sortedLines(lines[1].String()), sortedLines(lines[0].String())); diff != "" {
 			rt.Error(diff)
 		}
@@ -186,17 +190,46 @@ func TestShortWay(t *testing.T) {
 }
 
 // countShort counts the events that take the short way to both kinds of
-// destinations.
-type countShort struct{ n *int }
+// destinations. It holds what they show against what they show when another
+// destination has read them.
+type countShort struct {
+	n       *int
+	differ  *[]string
+	was, is lent.Span // used again, as destinations do
+}
 
 func (c *countShort) ExportSpans(_ context.Context, spans []sdktrace.ReadOnlySpan) error {
 	for _, s := range spans {
 		l, ok := s.(lent.Lender)
-		if ok && l.LendAttributes(new(lent.Span)) && l.LendRecord(new(lent.Span)) {
+		if !ok {
+			continue
+		}
+		before, short := lentText(l, &c.was)
+		s.Attributes()
+		if after, still := lentText(l, &c.is); short && still && before != after {
+			*c.differ = append(*c.differ, cmp.Diff(before, after))
+		}
+		if short {
 			*c.n++
 		}
 	}
 	return nil
+}
+
+// lentText returns what a span shows as text, and whether it shows all.
+func lentText(l lent.Lender, s *lent.Span) (string, bool) {
+	defer s.Clear()
+	if !l.LendRecord(s) {
+		return "", false
+	}
+	event := s.Record.Event()
+	text := event.AppendJSON(nil)
+	s.Clear()
+	if !l.LendAttributes(s) {
+		return "", false
+	}
+	slices.SortFunc(s.Attributes, func(a, b attribute.KeyValue) int { return strings.Compare(string(a.Key), string(b.Key)) })
+	return fmt.Sprintf("%s %v", text, s.Attributes), true
 }
 
 func (c *countShort) Shutdown(context.Context) error { return nil }

@@ -123,7 +123,9 @@ func newSpanID() (id trace.SpanID) {
 // calls processors of others, which may use the session or event.
 func (s *ownSpan) sdk() trace.Span {
 	s.mu.Lock()
-	s.await()
+	for s.full == nil && s.making != nil {
+		s.await()
+	}
 	if s.full != nil || !s.ended.IsZero() {
 		defer s.mu.Unlock()
 		return s.full
@@ -145,14 +147,19 @@ func (s *ownSpan) sdk() trace.Span {
 	return full
 }
 
-// await waits for the span of the SDK if that is being made. The lock is held,
-// but not meanwhile.
+// await waits until the SDK has made the span. The lock is held, but not meanwhile.
 func (s *ownSpan) await() {
-	for s.full == nil && s.making != nil {
-		making := s.making
-		s.mu.Unlock()
-		<-making
-		s.mu.Lock()
+	making := s.making
+	s.mu.Unlock()
+	<-making
+	s.mu.Lock()
+}
+
+// made waits until every processor has seen a span start that the SDK is making,
+// so that none sees it end before. The lock is held, but not meanwhile.
+func (s *ownSpan) made() {
+	for s.making != nil {
+		s.await()
 	}
 }
 
@@ -218,7 +225,7 @@ func (s *ownSpan) finish(at time.Time, failure string) {
 		at = s.begun.Add(now.Sub(s.begun)) // by the monotonic clock
 	}
 	s.mu.Lock()
-	s.await()
+	s.made()
 	full, again := s.full, !s.ended.IsZero()
 	if !again {
 		s.ended, s.failure = at, failure
@@ -254,6 +261,9 @@ func (s *ownSpan) IsRecording() bool {
 func (s *ownSpan) End(options ...trace.SpanEndOption) {
 	if v := recover(); v != nil {
 		if full := s.sdk(); full != nil {
+			s.mu.Lock()
+			s.made()
+			s.mu.Unlock()
 			defer full.End(options...) // which records the panic, and lets it go on
 		}
 		panic(v)

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"regexp"
 	"runtime"
+	rt "runtime/trace"
 	"slices"
 	"strings"
 	"sync"
@@ -112,13 +114,14 @@ var ends = map[string]func(e *sessionspan.Event){
 // spans, and the lines of payloads.
 type outcome struct {
 	Spans     tracetest.SpanStubs
+	Watched   tracetest.SpanStubs // by a processor that came before the ends
 	Lines     []any
 	Recording []bool
 }
 
 // play runs steps on two nested events of a tracer that nobody else reads, or on
-// one whose provider somebody has.
-func play(t *rapid.T, shown bool, steps [2][]string, lasts [2]string) outcome {
+// one whose provider somebody has. A processor may come before the events end.
+func play(t *rapid.T, shown, watched bool, steps [2][]string, lasts [2]string) outcome {
 	exported := tracetest.NewInMemoryExporter()
 	var text strings.Builder
 	lines, err := exporter.NewLines(&text)
@@ -143,6 +146,10 @@ func play(t *rapid.T, shown bool, steps [2][]string, lasts [2]string) outcome {
 		}
 		out.Recording = append(out.Recording, events[i].Span().IsRecording())
 	}
+	recorder := tracetest.NewSpanRecorder()
+	if watched {
+		tracer.TracerProvider().(*sdktrace.TracerProvider).RegisterSpanProcessor(recorder)
+	}
 	for i, e := range slices.Backward(events[:]) {
 		ends[lasts[i]](e)
 		out.Recording = append(out.Recording, e.Span().IsRecording())
@@ -155,7 +162,7 @@ func play(t *rapid.T, shown bool, steps [2][]string, lasts [2]string) outcome {
 	if err := tracer.ForceFlush(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	out.Spans = exported.GetSpans()
+	out.Spans, out.Watched = exported.GetSpans(), tracetest.SpanStubsFromReadOnlySpans(recorder.Ended())
 	if err := tracer.Shutdown(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +231,7 @@ func TestSpans(t *testing.T) {
 			steps[i] = rapid.SliceOfN(rapid.SampledFrom(sortedKeys(onSpans)), 0, 6).Draw(t, "steps")
 			lasts[i] = rapid.SampledFrom(sortedKeys(ends)).Draw(t, "end")
 		}
-		lone, shown := play(t, false, steps, lasts), play(t, true, steps, lasts)
+		lone, shown := play(t, false, false, steps, lasts), play(t, true, false, steps, lasts)
 		if diff := cmp.Diff(plain(shown.Spans), plain(lone.Spans)); diff != "" {
 			t.Error(diff)
 		}
@@ -232,6 +239,34 @@ func TestSpans(t *testing.T) {
 			t.Error(diff)
 		}
 		if diff := cmp.Diff(shown.Recording, lone.Recording); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// TestSpansWatched shows the spans of running events to a processor that is
+// registered before they end: it sees them as if they had been the SDK's from the
+// start, but for the count of their children.
+func TestSpansWatched(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var steps [2][]string
+		for i := range steps {
+			steps[i] = rapid.SliceOfN(rapid.SampledFrom(sortedKeys(onSpans)), 0, 6).Draw(t, "steps")
+		}
+		lasts := [2]string{"end", "end"}
+		lone, shown := play(t, false, true, steps, lasts), play(t, true, true, steps, lasts)
+		if diff := cmp.Diff(plain(shown.Spans), plain(lone.Spans)); diff != "" {
+			t.Error(diff)
+		}
+		if len(lone.Watched) != 3 {
+			t.Errorf("the processor saw %d spans end", len(lone.Watched))
+		}
+		for _, list := range []tracetest.SpanStubs{lone.Watched, shown.Watched} {
+			for i := range list {
+				list[i].ChildSpanCount = 0
+			}
+		}
+		if diff := cmp.Diff(plain(shown.Watched), plain(lone.Watched)); diff != "" {
 			t.Error(diff)
 		}
 	})
@@ -482,8 +517,15 @@ func TestForeignChildren(t *testing.T) {
 // TestOwnSpansAreSampled has a part of all sessions sampled, by a tracer that is
 // alone on its provider and by one that is not: they decide alike.
 func TestOwnSpansAreSampled(t *testing.T) {
-	t.Setenv("OTEL_TRACES_SAMPLER", "traceidratio")
+	for _, sampler := range []string{"traceidratio", "parentbased_traceidratio"} {
+		t.Run(sampler, func(t *testing.T) { sampleOwnSpans(t, sampler) })
+	}
+}
+
+func sampleOwnSpans(t *testing.T, sampler string) {
+	t.Setenv("OTEL_TRACES_SAMPLER", sampler)
 	t.Setenv("OTEL_TRACES_SAMPLER_ARG", "0.3")
+	above := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, Remote: true}) // not sampled
 	newOne := func() *sessionspan.Tracer {
 		return newTracer(t, sessionspan.WithSpanExporter(tracetest.NewInMemoryExporter()))
 	}
@@ -494,7 +536,14 @@ func TestOwnSpansAreSampled(t *testing.T) {
 	for i := range sessions {
 		var recording [2][3]bool
 		for j, tracer := range []*sessionspan.Tracer{lone, shown} {
-			ctx, s := tracer.StartSession(t.Context(), "s", sessionspan.WithSessionID(fmt.Sprint("session ", i)))
+			ctx := t.Context()
+			if i%2 == 0 {
+				ctx = trace.ContextWithSpanContext(ctx, above)
+			}
+			ctx, s := tracer.StartSession(ctx, "s", sessionspan.WithSessionID(fmt.Sprint("session ", i)))
+			if s.Span().SpanContext().IsSampled() != s.Span().IsRecording() {
+				t.Error("the flag says something else")
+			}
 			ctx, e := sessionspan.StartEvent(ctx, sessionspan.Tool, "e")
 			_, span := e.Span().TracerProvider().Tracer("other").Start(ctx, "foreign")
 			recording[j] = [3]bool{s.Span().IsRecording(), e.Span().IsRecording(), span.IsRecording()}
@@ -521,12 +570,69 @@ func TestOwnSpansAreSampled(t *testing.T) {
 	}
 }
 
+// TestSpansAfterShutdown uses spans that outlive their tracer.
+func TestSpansAfterShutdown(t *testing.T) {
+	var outcomes [2]string
+	for i := range outcomes {
+		tracer := newTracer(t, sessionspan.WithoutEnvironment(), sessionspan.WithSpanExporter(tracetest.NewInMemoryExporter()))
+		if i == 1 {
+			tracer.TracerProvider()
+		}
+		ctx, s := tracer.StartSession(t.Context(), "s")
+		_, e := sessionspan.StartEvent(ctx, sessionspan.Tool, "e")
+		_, untouched := sessionspan.StartEvent(ctx, sessionspan.Tool, "untouched")
+		if err := tracer.Shutdown(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		e.Span().SetAttributes(attribute.Int("n", 1))
+		recording := []bool{e.Span().IsRecording(), untouched.Span().IsRecording(), s.Span().IsRecording()}
+		for _, span := range []trace.Span{e.Span(), untouched.Span(), s.Span()} {
+			span.AddEvent("x")
+			span.End()
+			recording = append(recording, span.IsRecording())
+		}
+		e.End()
+		s.End()
+		_, later := sessionspan.StartEvent(ctx, sessionspan.Tool, "later")
+		recording = append(recording, later.Span().IsRecording())
+		stats := tracer.Stats()[0]
+		outcomes[i] = fmt.Sprint(recording, stats.Created, stats.Delivered, stats.Waiting, stats.Dropped)
+	}
+	if outcomes[0] != outcomes[1] {
+		t.Errorf("got %s, and %s with spans of the SDK", outcomes[0], outcomes[1])
+	}
+}
+
+// TestRuntimeTrace starts an event while an execution trace is taken, in which the
+// SDK names its spans.
+func TestRuntimeTrace(t *testing.T) {
+	if !rt.IsEnabled() { // by a flag of the test
+		if err := rt.Start(io.Discard); err != nil {
+			t.Fatal(err)
+		}
+		defer rt.Stop()
+	}
+	tracer := newTracer(t, sessionspan.WithoutEnvironment(), sessionspan.WithSpanExporter(tracetest.NewInMemoryExporter()))
+	ctx, s := tracer.StartSession(t.Context(), "s")
+	_, e := sessionspan.StartEvent(ctx, sessionspan.Tool, "e")
+	if !sessionspan.BySDK(s.Span()) || !sessionspan.BySDK(e.Span()) {
+		t.Error("the span is not of the SDK")
+	}
+	e.End()
+	s.End()
+}
+
 // TestManyHands uses one event from many goroutines while it ends and somebody
 // gets hold of the provider: it is delivered once, whole.
 func TestManyHands(t *testing.T) {
 	for range 100 {
 		exported := tracetest.NewInMemoryExporter()
-		tracer := newTracer(t, sessionspan.WithoutEnvironment(), sessionspan.WithErrorHandler(nil), sessionspan.WithSpanExporter(exported))
+		lines, err := exporter.NewLines(io.Discard) // to which the session is announced
+		if err != nil {
+			t.Fatal(err)
+		}
+		tracer := newTracer(t, sessionspan.WithoutEnvironment(), sessionspan.WithErrorHandler(nil),
+			sessionspan.WithSpanExporter(exported), sessionspan.WithDestination(lines))
 		ctx, s := tracer.StartSession(t.Context(), "s")
 		ectx, e := sessionspan.StartEvent(ctx, sessionspan.Model, "e", sessionspan.WithInputs(map[string]any{"first": true}))
 		recorder := tracetest.NewSpanRecorder()
@@ -553,6 +659,8 @@ func TestManyHands(t *testing.T) {
 			func() { e.End() },
 			func() { e.Span().End() },
 			func() { _ = tracer.ForceFlush(context.Background()) },
+			func() { s.SetName("renamed") },
+			func() { s.Span().SetAttributes(attribute.Int("n", 2)) },
 		} {
 			wg.Go(func() {
 				<-start
