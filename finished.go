@@ -38,7 +38,7 @@ func (f *finishedSpan) measure() {
 	const handle = 1536 // what StartEvent makes beside the span
 	if s, ok := f.ReadOnlySpan.(*ownSpan); ok {
 		// Nothing is on it, and it is over.
-		f.size = handle + int64(len(s.name)+len(s.failure)) + s.rec.weight + spansize.Attributes(f.more)
+		f.size = handle + int64(len(s.name)+len(s.failure)) + s.rec.weighed() + spansize.Attributes(f.more)
 		return
 	}
 	attributes := spansize.Attributes(f.ReadOnlySpan.Attributes())
@@ -47,10 +47,19 @@ func (f *finishedSpan) measure() {
 	case r == nil:
 		f.size += attributes
 	case r.bare:
-		f.size += handle + attributes + r.weight
+		f.size += handle + attributes + r.weighed()
 	default:
-		f.size += handle + max(attributes, r.weight+spansize.Attributes(f.node.says.attributes()))
+		f.size += handle + max(attributes, r.weighed()+spansize.Attributes(f.node.says.attributes()))
 	}
+}
+
+// ChildSpanCount returns how many spans started under the span, which one of the
+// SDK that took over does not know.
+func (f *finishedSpan) ChildSpanCount() int {
+	if r := f.node.rec; r != nil && r.own != nil {
+		return r.own.ChildSpanCount()
+	}
+	return f.ReadOnlySpan.ChildSpanCount()
 }
 
 // Size returns about how many bytes the entry keeps in memory.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -21,6 +22,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/sessionspan/sessionspan"
+	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/exporter"
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/internal/lent"
@@ -46,12 +48,19 @@ var changes = map[string]func(t *rapid.T, e *sessionspan.Event, v any){
 	"messages": func(_ *rapid.T, e *sessionspan.Event, _ any) {
 		e.SetMessages(sessionspan.Message{Role: "user", Content: "hello\n"})
 	},
+	"documents": func(_ *rapid.T, e *sessionspan.Event, _ any) {
+		e.SetQuery("where")
+		e.SetDocuments(sessionspan.Document{ID: "1", Content: "here", Metadata: map[string]any{"page": 3}})
+	},
+	"feedback": func(_ *rapid.T, e *sessionspan.Event, v any) { e.SetFeedback(v) },
 	"reply": func(_ *rapid.T, e *sessionspan.Event, _ any) {
 		e.SetReply(sessionspan.Message{Role: "assistant", Content: "hi", FinishReason: "stop"})
 	},
 	"attributes": func(t *rapid.T, e *sessionspan.Event, _ any) {
-		key := rapid.SampledFrom([]string{"a", "gen_ai.request.model", "gen_ai.operation.name", "gen_ai.conversation.id", "honeyhive_event_name", "error.type", "session.id", "", "traceloop.entity.name"})
-		e.SetAttributes(attribute.String(key.Draw(t, "key"), "set"))
+		key := rapid.SampledFrom(attributeKeys()).Draw(t, "key")
+		e.SetAttributes(rapid.SampledFrom([]attribute.KeyValue{
+			attribute.String(key, "set"), attribute.String(key, `{"a":1}`), attribute.Int(key, 3), attribute.StringSlice(key, []string{"x", "y"}), attribute.Bool(key, true),
+		}).Draw(t, "value"))
 	},
 	"name":        func(t *rapid.T, e *sessionspan.Event, _ any) { e.SetName(rapid.StringN(0, 5, -1).Draw(t, "name")) },
 	"error":       func(_ *rapid.T, e *sessionspan.Event, _ any) { e.SetError("went wrong") },
@@ -62,6 +71,22 @@ var changes = map[string]func(t *rapid.T, e *sessionspan.Event, v any){
 	"on the span": func(_ *rapid.T, e *sessionspan.Event, _ any) { e.Span().SetAttributes(attribute.Int("n", 1)) },
 }
 
+// attributeKeys are those of every dialect that leave a span what it is, a few
+// that do not, and others.
+func attributeKeys() []string {
+	keys := []string{"", "a", "error.type", "session.id", "honeyhive_event_name", "gen_ai.operation.name", "gen_ai.conversation.id"}
+	for _, line := range convert.Tables() {
+		key := line.Attribute
+		if strings.HasSuffix(key, ".") {
+			key += "x"
+		}
+		if !convert.Identifies(key) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
 // TestShortWay holds what destinations are sent of an event by the short way
 // against what they are sent by the long one, which a redactor forces.
 func TestShortWay(t *testing.T) {
@@ -69,6 +94,8 @@ func TestShortWay(t *testing.T) {
 	values := []any{
 		map[string]any{"a": 1, "b": long}, map[string]any{"b": nil}, map[string]any{}, "text", long, 7, nil, []any{long, long},
 		json.RawMessage(` {"a": "x", "provider": "p"} `), json.RawMessage(`{"broken":`), json.RawMessage(`[1]`), json.RawMessage("null"), honeyhive.NullObject(),
+		json.RawMessage(`{"a":1,"a":2,"b":{"c":[]},"a":3}`), json.RawMessage(`{"model":"m","operation_name":"o","total_tokens":null}`), json.RawMessage("{\"\xff\":\"\xff\"}"),
+		map[string]any{"original_session_id": "x", "exception": "y", "error_type": 1},
 		map[string]any{"prompt_tokens": 1, "total_tokens": "many"}, map[string]any{"deep": deep(70)},
 	}
 	names := slices.Sorted(func(yield func(string) bool) {
@@ -83,9 +110,13 @@ func TestShortWay(t *testing.T) {
 	short := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		var lines [2]strings.Builder
-		options := []sessionspan.Option{sessionspan.WithoutEnvironment(), sessionspan.WithErrorHandler(nil), sessionspan.WithSpanExporter(&countShort{&short})}
+		var differ []string
+		options := []sessionspan.Option{sessionspan.WithoutEnvironment(), sessionspan.WithErrorHandler(nil), sessionspan.WithSpanExporter(&countShort{n: &short, differ: &differ})}
 		if rapid.Bool().Draw(rt, "project") {
-			options = append(options, sessionspan.WithProject("p"))
+			options = append(options, sessionspan.WithProject("p \xff"))
+		}
+		if rapid.Bool().Draw(rt, "off spans") {
+			options = append(options, sessionspan.WithContentOffSpans())
 		}
 		before := len(api.seen())
 		for i, more := range [][]exporter.Option{nil, {same}} {
@@ -113,7 +144,7 @@ func TestShortWay(t *testing.T) {
 			if rapid.IntRange(0, 3).Draw(rt, "given") == 0 {
 				begin = append(begin, sessionspan.WithEventID(honeyhive.NewUUID().String()), sessionspan.WithStartTime(time.Unix(2, 999_600)))
 			}
-			kind := rapid.SampledFrom([]sessionspan.Kind{sessionspan.Model, sessionspan.Tool, sessionspan.Chain, sessionspan.Agent}).Draw(rt, "kind")
+			kind := rapid.SampledFrom([]sessionspan.Kind{sessionspan.Model, sessionspan.Tool, sessionspan.Chain, sessionspan.Agent, sessionspan.Retriever, sessionspan.Embedding}).Draw(rt, "kind")
 			inside, e := tracer.StartEvent(ctx, kind, "event \xff", begin...)
 			nested := rapid.Bool().Draw(rt, "nested")
 			if nested {
@@ -134,6 +165,9 @@ func TestShortWay(t *testing.T) {
 		s.End()
 		if err := tracer.Shutdown(context.Background()); err != nil {
 			rt.Fatal(err)
+		}
+		if len(differ) > 0 {
+			rt.Error("read by another destination before: ", differ)
 		}
 		if diff := cmp.Diff(sortedLines(lines[1].String()), sortedLines(lines[0].String())); diff != "" {
 			rt.Error(diff)
@@ -157,17 +191,46 @@ func TestShortWay(t *testing.T) {
 }
 
 // countShort counts the events that take the short way to both kinds of
-// destinations.
-type countShort struct{ n *int }
+// destinations. It holds what they show against what they show when another
+// destination has read them.
+type countShort struct {
+	n       *int
+	differ  *[]string
+	was, is lent.Span // used again, as destinations do
+}
 
 func (c *countShort) ExportSpans(_ context.Context, spans []sdktrace.ReadOnlySpan) error {
 	for _, s := range spans {
 		l, ok := s.(lent.Lender)
-		if ok && l.LendAttributes(new(lent.Span)) && l.LendRecord(new(lent.Span)) {
+		if !ok {
+			continue
+		}
+		before, short := lentText(l, &c.was)
+		s.Attributes()
+		if after, still := lentText(l, &c.is); short && still && before != after {
+			*c.differ = append(*c.differ, cmp.Diff(before, after))
+		}
+		if short {
 			*c.n++
 		}
 	}
 	return nil
+}
+
+// lentText returns what a span shows as text, and whether it shows all.
+func lentText(l lent.Lender, s *lent.Span) (string, bool) {
+	defer s.Clear()
+	if !l.LendRecord(s) {
+		return "", false
+	}
+	event := s.Record.Event()
+	text := event.AppendJSON(nil)
+	s.Clear()
+	if !l.LendAttributes(s) {
+		return "", false
+	}
+	slices.SortFunc(s.Attributes, func(a, b attribute.KeyValue) int { return strings.Compare(string(a.Key), string(b.Key)) })
+	return fmt.Sprintf("%s %v", text, s.Attributes), true
 }
 
 func (c *countShort) Shutdown(context.Context) error { return nil }
@@ -181,7 +244,20 @@ func deep(n int) any {
 	return v
 }
 
-func sortedLines(text string) []string { return slices.Sorted(strings.SplitSeq(text, "\n")) }
+// sortedLines returns lines of payloads. Of the lists of children that an event got
+// after its end it keeps the last: how many come before depends on the worker.
+func sortedLines(text string) []string {
+	var lines []string
+	lists := make(map[string]string)
+	for line := range strings.SplitSeq(text, "\n") {
+		if event, _, ok := strings.Cut(line, `,"children_ids":`); ok && strings.HasPrefix(line, `{"update":`) {
+			lists[event] = line
+			continue
+		}
+		lines = append(lines, line)
+	}
+	return slices.Sorted(slices.Values(slices.AppendSeq(lines, maps.Values(lists))))
+}
 
 // readSpans adds the spans of a request by their ids, their attributes sorted.
 func readSpans(t *rapid.T, body string, into map[string]proto.Message) {

@@ -53,6 +53,9 @@ func (p *processor) setRunning(n *node, runs bool) {
 // OnStart implements [sdktrace.SpanProcessor].
 func (p *processor) OnStart(ctx context.Context, s sdktrace.ReadWriteSpan) {
 	defer p.tracer.guard("start span")
+	if c, ok := ctx.(*standIn); ok {
+		c.span.take(s)
+	}
 	sc := s.SpanContext()
 	if !sc.IsSampled() || p.tracer.closed.Load() || untraced.Is(ctx) {
 		return

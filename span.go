@@ -3,11 +3,11 @@ package sessionspan
 import (
 	"context"
 	"encoding/binary"
-	"fmt"
 	"math/rand/v2"
 	rt "runtime/trace"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -36,11 +36,13 @@ type ownSpan struct {
 	kind      trace.SpanKind
 	begun     time.Time
 
-	mu      sync.Mutex
-	name    string
-	ended   time.Time
-	failure string     // at the end
-	full    trace.Span // of the SDK, once it was asked for
+	mu       sync.Mutex
+	name     string
+	ended    time.Time
+	failure  string        // at the end
+	full     trace.Span    // of the SDK, once it was asked for
+	making   chan struct{} // from then on, until the SDK has made it
+	children atomic.Int32  // spans that started under it
 }
 
 var _ interface {
@@ -81,7 +83,8 @@ func (s *ownSpan) start(ctx context.Context, r *recording, name string, o *start
 	if !t.alone() || r.node.session == nil || o.newRoot || len(o.links) > 0 || untraced.Is(ctx) || rt.IsEnabled() {
 		return false
 	}
-	above := trace.SpanContextFromContext(ctx)
+	parent := trace.SpanFromContext(ctx)
+	above := parent.SpanContext()
 	ids := trace.SpanContextConfig{TraceID: above.TraceID(), TraceFlags: above.TraceFlags() | trace.FlagsSampled}
 	if !ids.TraceID.IsValid() {
 		ids.TraceID = newTraceID()
@@ -96,36 +99,81 @@ func (s *ownSpan) start(ctx context.Context, r *recording, name string, o *start
 	if s.begun.IsZero() {
 		s.begun = time.Now()
 	}
+	countChild(parent)
 	return true
 }
 
+// Ids need not be hard to guess.
+
 func newTraceID() (id trace.TraceID) {
 	for !id.IsValid() {
-		binary.NativeEndian.PutUint64(id[:8], rand.Uint64())
-		binary.NativeEndian.PutUint64(id[8:], rand.Uint64())
+		binary.NativeEndian.PutUint64(id[:8], rand.Uint64()) //nolint:gosec // see above
+		binary.NativeEndian.PutUint64(id[8:], rand.Uint64()) //nolint:gosec // see above
 	}
 	return id
 }
 
 func newSpanID() (id trace.SpanID) {
 	for !id.IsValid() {
-		binary.NativeEndian.PutUint64(id[:], rand.Uint64())
+		binary.NativeEndian.PutUint64(id[:], rand.Uint64()) //nolint:gosec // see above
 	}
 	return id
 }
 
 // sdk returns the span of the SDK that stands for this one from now on: nil after
-// the end, where there was none.
+// the end, where there was none. No lock is held while the SDK makes it, since it
+// calls processors of others, which may use the session or event.
 func (s *ownSpan) sdk() trace.Span {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.full == nil && s.ended.IsZero() {
-		n := &s.rec.node
-		ctx := trace.ContextWithSpanContext(context.Background(), s.above)
-		_, s.full = n.tracer.tracer.Start(&standIn{&scope{ctx, n}, s}, s.name,
-			trace.WithTimestamp(s.begun), trace.WithSpanKind(s.kind))
+	for s.full == nil && s.making != nil {
+		s.await()
 	}
-	return s.full
+	if s.full != nil || !s.ended.IsZero() {
+		defer s.mu.Unlock()
+		return s.full
+	}
+	making, name := make(chan struct{}), s.name
+	s.making = making
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		s.making = nil
+		s.mu.Unlock()
+		close(making)
+	}()
+	n := &s.rec.node
+	ctx := trace.ContextWithSpanContext(context.Background(), s.above)
+	_, full := n.tracer.tracer.Start(&standIn{&scope{ctx, n}, s}, name,
+		trace.WithTimestamp(s.begun), trace.WithSpanKind(s.kind))
+	s.take(full)
+	return full
+}
+
+// await waits until the SDK has made the span. The lock is held, but not meanwhile.
+func (s *ownSpan) await() {
+	making := s.making
+	s.mu.Unlock()
+	<-making
+	s.mu.Lock()
+}
+
+// made waits until every processor has seen a span start that the SDK is making,
+// so that none sees it end before. The lock is held, but not meanwhile.
+func (s *ownSpan) made() {
+	for s.making != nil {
+		s.await()
+	}
+}
+
+// take lets a span of the SDK take over. The processor calls it before those of
+// others see that span.
+func (s *ownSpan) take(full trace.Span) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.full == nil {
+		s.full = full
+		full.SetName(s.name) // it may have a new one by now
+	}
 }
 
 // standIn is the context in which the SDK makes the span for one of ours.
@@ -134,34 +182,33 @@ type standIn struct {
 	span *ownSpan
 }
 
-type standInKey struct{}
-
-// Value implements [context.Context].
-func (c *standIn) Value(key any) any {
-	if _, ok := key.(standInKey); ok {
-		return c.span
-	}
-	return c.Context.Value(key)
-}
-
 // idGenerator gives the spans that the SDK makes for ours their ids, and random
 // ones to all others.
 type idGenerator struct{}
 
 // NewIDs implements [sdktrace.IDGenerator].
-func (idGenerator) NewIDs(ctx context.Context) (trace.TraceID, trace.SpanID) {
-	if s, ok := ctx.Value(standInKey{}).(*ownSpan); ok {
-		return s.sc.TraceID(), s.sc.SpanID()
+func (g idGenerator) NewIDs(ctx context.Context) (trace.TraceID, trace.SpanID) {
+	if c, ok := ctx.(*standIn); ok && c.span.read() == nil {
+		return c.span.sc.TraceID(), c.span.sc.SpanID()
 	}
-	return newTraceID(), newSpanID()
+	id := newTraceID()
+	return id, g.NewSpanID(ctx, id)
 }
 
 // NewSpanID implements [sdktrace.IDGenerator].
 func (idGenerator) NewSpanID(ctx context.Context, _ trace.TraceID) trace.SpanID {
-	if s, ok := ctx.Value(standInKey{}).(*ownSpan); ok {
-		return s.sc.SpanID()
+	if c, ok := ctx.(*standIn); ok && c.span.read() == nil {
+		return c.span.sc.SpanID()
 	}
+	countChild(trace.SpanFromContext(ctx))
 	return newSpanID()
+}
+
+// countChild counts a child of a span of ours. The SDK does so for its own alone.
+func countChild(parent trace.Span) {
+	if s, ok := parent.(*ownSpan); ok {
+		s.children.Add(1)
+	}
 }
 
 // remote is how the SDK starts the span of a call to another system.
@@ -175,6 +222,7 @@ func (s *ownSpan) finish(at time.Time, failure string) {
 		at = s.begun.Add(now.Sub(s.begun)) // by the monotonic clock
 	}
 	s.mu.Lock()
+	s.made()
 	full, again := s.full, !s.ended.IsZero()
 	if !again {
 		s.ended, s.failure = at, failure
@@ -209,8 +257,13 @@ func (s *ownSpan) IsRecording() bool {
 // End implements [trace.Span]. It ends the session or event past its handle.
 func (s *ownSpan) End(options ...trace.SpanEndOption) {
 	if v := recover(); v != nil {
-		s.rec.exception(fmt.Sprintf("%T", v), panicText(v), "")
-		defer panic(v)
+		if full := s.sdk(); full != nil {
+			s.mu.Lock()
+			s.made()
+			s.mu.Unlock()
+			defer full.End(options...) // which records the panic, and lets it go on
+		}
+		panic(v)
 	}
 	if !s.rec.node.tracer.alone() {
 		s.sdk() // for those who read it
@@ -273,9 +326,14 @@ func (s *ownSpan) RecordError(err error, options ...trace.EventOption) {
 }
 
 // TracerProvider implements [trace.Span]. Spans of what it returns are those of
-// the tracer's provider, on which nobody can register a processor by way of it.
+// the tracer's provider, on which nobody can register a processor by way of it
+// while the tracer is alone there.
 func (s *ownSpan) TracerProvider() trace.TracerProvider {
-	return onlyTracers{provider: s.rec.node.tracer.provider}
+	t := s.rec.node.tracer
+	if !t.alone() {
+		return t.provider
+	}
+	return onlyTracers{provider: t.provider}
 }
 
 // onlyTracers is a provider that has tracers and nothing else.
@@ -405,11 +463,7 @@ func (s *ownSpan) DroppedEvents() int {
 	return 0
 }
 
-// ChildSpanCount implements [sdktrace.ReadOnlySpan]. The SDK counts the children
-// of its own spans alone.
+// ChildSpanCount implements [sdktrace.ReadOnlySpan].
 func (s *ownSpan) ChildSpanCount() int {
-	if full := s.read(); full != nil {
-		return full.ChildSpanCount()
-	}
-	return 0
+	return int(s.children.Load())
 }

@@ -208,15 +208,8 @@ type unchecked struct{}
 // Encode writes the copy of the span that the endpoint gets.
 func (o *collector) Encode(r *delivery.Record) error {
 	whole := r.Value.(sdktrace.ReadOnlySpan)
-	if l, ok := whole.(lent.Lender); ok && o.privacy.off() && !o.bucketKeys && !o.cut.tooLong(whole) {
-		ok = l.LendAttributes(&o.lent)
-		if ok {
-			a := otlp.Attributes{Encoded: o.lent.Encoded, Clean: o.lent.Clean, Other: o.lent.Attributes}
-			r.Body, r.Value = otlp.AppendSpan(r.Room(otlp.SpanSize(whole, &a)), whole, a), nil
-		}
-		if o.lent.Clear(); ok {
-			return nil
-		}
+	if o.encodeLent(r, whole) {
+		return nil
 	}
 	s := o.cut.span(o.privacy.span(whole))
 	o.span = neutralSpan(s)
@@ -229,6 +222,22 @@ func (o *collector) Encode(r *delivery.Record) error {
 	o.span = convert.Span{}
 	clear(o.front)
 	return nil
+}
+
+// encodeLent writes an event that knows what its attributes would be, and reports
+// whether it did.
+func (o *collector) encodeLent(r *delivery.Record, s sdktrace.ReadOnlySpan) bool {
+	l, ok := s.(lent.Lender)
+	if !ok || !o.privacy.off() || o.bucketKeys || o.cut.tooLong(s) {
+		return false
+	}
+	defer o.lent.Clear()
+	if !l.LendAttributes(&o.lent) {
+		return false
+	}
+	a := otlp.Attributes{Encoded: o.lent.Encoded, Clean: o.lent.Clean, Other: o.lent.Attributes}
+	r.Body, r.Value = otlp.AppendSpan(r.Room(otlp.SpanSize(s, &a)), s, a), nil
+	return true
 }
 
 // Send posts a batch.

@@ -1,0 +1,691 @@
+package sessionspan_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"regexp"
+	"runtime"
+	rt "runtime/trace"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
+	"pgregory.net/rapid"
+
+	"github.com/sessionspan/sessionspan"
+	"github.com/sessionspan/sessionspan/exporter"
+)
+
+// onSpans are what can be done with the span of an event, past the event and
+// besides it. Times are given, so that two runs give the same.
+var onSpans = map[string]func(ctx context.Context, e *sessionspan.Event){
+	"attributes": func(_ context.Context, e *sessionspan.Event) {
+		e.Span().SetAttributes(attribute.String("color", "red"), attribute.Int("n", 1))
+	},
+	"same attributes": func(_ context.Context, e *sessionspan.Event) {
+		e.Span().SetAttributes(attribute.String("color", "green"), attribute.String("gen_ai.request.model", "other"))
+	},
+	"no attributes": func(_ context.Context, e *sessionspan.Event) { e.Span().SetAttributes() },
+	"event": func(_ context.Context, e *sessionspan.Event) {
+		e.Span().AddEvent("happened", trace.WithTimestamp(time.Unix(5, 0)), trace.WithAttributes(attribute.Bool("b", true)))
+	},
+	"link": func(_ context.Context, e *sessionspan.Event) {
+		e.Span().AddLink(trace.Link{SpanContext: trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}})})
+	},
+	"ok":       func(_ context.Context, e *sessionspan.Event) { e.Span().SetStatus(codes.Ok, "ignored") },
+	"failed":   func(_ context.Context, e *sessionspan.Event) { e.Span().SetStatus(codes.Error, "by status") },
+	"error":    func(_ context.Context, e *sessionspan.Event) { e.Span().RecordError(errors.New("on the span")) },
+	"no error": func(_ context.Context, e *sessionspan.Event) { e.Span().RecordError(nil) },
+	"name":     func(_ context.Context, e *sessionspan.Event) { e.Span().SetName("named") },
+	"no name":  func(_ context.Context, e *sessionspan.Event) { e.Span().SetName("") },
+	"own name": func(_ context.Context, e *sessionspan.Event) { e.SetName("named by the event") },
+	"own attributes": func(_ context.Context, e *sessionspan.Event) {
+		e.SetAttributes(attribute.String("color", "blue"))
+	},
+	"inputs": func(_ context.Context, e *sessionspan.Event) {
+		e.SetInputs(map[string]any{"q": strings.Repeat("x", 300)})
+	},
+	"metadata":  func(_ context.Context, e *sessionspan.Event) { e.SetMetadata(json.RawMessage(`{"a":[1,2]}`)) },
+	"model":     func(_ context.Context, e *sessionspan.Event) { e.SetModel("openai", "gpt") },
+	"own error": func(_ context.Context, e *sessionspan.Event) { e.SetError("went wrong") },
+	"recorded":  func(_ context.Context, e *sessionspan.Event) { e.RecordError(errors.New("an error")) },
+	"child": func(ctx context.Context, _ *sessionspan.Event) {
+		_, child := sessionspan.StartEvent(ctx, sessionspan.Tool, "child", sessionspan.WithStartTime(time.Unix(4, 0)))
+		child.End(sessionspan.WithEndTime(time.Unix(5, 0)))
+	},
+	"child of another tracer": func(ctx context.Context, _ *sessionspan.Event) {
+		_, span := trace.SpanFromContext(ctx).TracerProvider().Tracer("other").Start(ctx, "foreign",
+			trace.WithTimestamp(time.Unix(4, 0)), trace.WithAttributes(attribute.String("gen_ai.request.model", "gpt")))
+		span.End(trace.WithTimestamp(time.Unix(5, 0)))
+	},
+	"child by hand": func(_ context.Context, e *sessionspan.Event) {
+		ctx := trace.ContextWithSpan(context.Background(), e.Span())
+		_, span := e.Span().TracerProvider().Tracer("other").Start(ctx, "by hand",
+			trace.WithTimestamp(time.Unix(4, 0)), trace.WithAttributes(attribute.String("gen_ai.request.model", "gpt")))
+		span.End(trace.WithTimestamp(time.Unix(5, 0)))
+	},
+}
+
+// shaped is a value whose type has a long name.
+type shaped struct{ N int }
+
+// ends are ways to end an event.
+var ends = map[string]func(e *sessionspan.Event){
+	"end":      func(e *sessionspan.Event) { e.End(sessionspan.WithEndTime(time.Unix(9, 0))) },
+	"the span": func(e *sessionspan.Event) { e.Span().End(trace.WithTimestamp(time.Unix(9, 0))) },
+	"twice": func(e *sessionspan.Event) {
+		e.Span().End(trace.WithTimestamp(time.Unix(9, 0)))
+		e.Span().End(trace.WithTimestamp(time.Unix(10, 0)))
+		e.End(sessionspan.WithEndTime(time.Unix(11, 0)))
+	},
+	"a panic": func(e *sessionspan.Event) {
+		defer func() { _ = recover() }()
+		defer e.Span().End(trace.WithTimestamp(time.Unix(9, 0)))
+		panic(shaped{7})
+	},
+	"a panic with its stack": func(e *sessionspan.Event) {
+		defer func() { _ = recover() }()
+		defer e.Span().End(trace.WithTimestamp(time.Unix(9, 0)), trace.WithStackTrace(true))
+		panic("oh no")
+	},
+	"a panic after the end": func(e *sessionspan.Event) {
+		e.End(sessionspan.WithEndTime(time.Unix(9, 0)))
+		defer func() { _ = recover() }()
+		defer e.Span().End()
+		panic("late")
+	},
+}
+
+// outcome is what became of a run on one tracer: the spans of all destinations of
+// spans, and the lines of payloads.
+type outcome struct {
+	Spans     tracetest.SpanStubs
+	Watched   tracetest.SpanStubs // by a processor that came before the ends
+	Lines     []any
+	Recording []bool
+}
+
+// play runs steps on two nested events of a tracer that nobody else reads, or on
+// one whose provider somebody has. A processor may come before the events end.
+func play(t *rapid.T, shown, watched bool, steps [2][]string, lasts [2]string) outcome {
+	exported := tracetest.NewInMemoryExporter()
+	var text strings.Builder
+	lines, err := exporter.NewLines(&text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tracer, err := sessionspan.New(sessionspan.WithoutEnvironment(), sessionspan.WithProject("p"), sessionspan.WithErrorHandler(nil),
+		sessionspan.WithSpanExporter(exported), sessionspan.WithDestination(lines))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if shown {
+		tracer.TracerProvider()
+	}
+	var out outcome
+	ctx, s := tracer.StartSession(context.Background(), "s", sessionspan.WithSessionID("one"), sessionspan.WithStartTime(time.Unix(1, 0)))
+	var events [2]*sessionspan.Event
+	for i := range events {
+		ctx, events[i] = sessionspan.StartEvent(ctx, sessionspan.Model, fmt.Sprint("event ", i), sessionspan.WithStartTime(time.Unix(int64(2+i), 0)))
+		for _, name := range steps[i] {
+			onSpans[name](ctx, events[i])
+		}
+		out.Recording = append(out.Recording, events[i].Span().IsRecording())
+	}
+	recorder := tracetest.NewSpanRecorder()
+	if watched {
+		tracer.TracerProvider().(*sdktrace.TracerProvider).RegisterSpanProcessor(recorder)
+	}
+	for i, e := range slices.Backward(events[:]) {
+		ends[lasts[i]](e)
+		out.Recording = append(out.Recording, e.Span().IsRecording())
+		e.Span().SetName("too late")
+		e.Span().SetAttributes(attribute.Bool("late", true))
+		e.Span().SetStatus(codes.Error, "too late")
+		e.Span().AddEvent("too late")
+	}
+	s.End(sessionspan.WithEndTime(time.Unix(12, 0)))
+	if err := tracer.ForceFlush(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	out.Spans, out.Watched = exported.GetSpans(), tracetest.SpanStubsFromReadOnlySpans(recorder.Ended())
+	if err := tracer.Shutdown(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.SplitSeq(strings.TrimSpace(renamed(uuids, varying.ReplaceAllString(text.String(), `"varies"`))), "\n") {
+		var v any
+		if err := json.Unmarshal([]byte(line), &v); err != nil {
+			t.Fatal(err)
+		}
+		out.Lines = append(out.Lines, v)
+	}
+	return out
+}
+
+var (
+	spanIDs = regexp.MustCompile(`\b[0-9a-f]{16}([0-9a-f]{16})?\b`)
+	// varying are the stacks of panics, and the times of what happened in a span.
+	varying = regexp.MustCompile(`"goroutine (\\.|[^"])*"|\b1[0-9]{12}(\.[0-9]+)?\b`)
+)
+
+// renamed numbers ids in the order in which they come.
+func renamed(ids *regexp.Regexp, text string) string {
+	seen := make(map[string]string)
+	return ids.ReplaceAllStringFunc(text, func(id string) string {
+		if seen[id] == "" {
+			seen[id] = fmt.Sprint("id ", len(seen))
+		}
+		return seen[id]
+	})
+}
+
+// plain returns what spans say, with ids by number, and without what differs from
+// run to run.
+func plain(spans tracetest.SpanStubs) []any {
+	var list []any
+	var text strings.Builder
+	for _, s := range spans {
+		slices.SortFunc(s.Attributes, func(a, b attribute.KeyValue) int { return strings.Compare(string(a.Key), string(b.Key)) })
+		for i := range s.Events {
+			if s.Events[i].Name == "exception" {
+				s.Events[i].Time = time.Time{}
+				for j, kv := range s.Events[i].Attributes {
+					if kv.Key == "exception.stacktrace" {
+						s.Events[i].Attributes[j] = kv.Key.Bool(strings.Contains(kv.Value.AsString(), "goroutine"))
+					}
+				}
+			}
+		}
+		fmt.Fprintf(&text, "%s %s in %s of %s %v %v, %d children\n", s.Name, s.SpanContext.SpanID(), s.SpanContext.TraceID(), s.Parent.SpanID(),
+			s.SpanContext.TraceFlags(), s.SpanKind, s.ChildSpanCount)
+		for _, kv := range s.Attributes {
+			fmt.Fprintf(&text, "\t%s=%s\n", kv.Key, kv.Value.String())
+		}
+		list = append(list, s.StartTime.UTC(), s.EndTime.UTC(), fmt.Sprint(s.Events), fmt.Sprint(s.Links), s.Status, fmt.Sprintf("%+v", s.InstrumentationScope), s.Resource.Equal(resource.Default()),
+			s.DroppedAttributes, s.DroppedEvents, s.DroppedLinks)
+	}
+	return append(list, renamed(uuids, renamed(spanIDs, text.String())))
+}
+
+// TestSpans holds what can be seen of spans of a tracer that nobody else reads
+// against those of one whose provider somebody has.
+func TestSpans(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var steps [2][]string
+		var lasts [2]string
+		for i := range steps {
+			steps[i] = rapid.SliceOfN(rapid.SampledFrom(sortedKeys(onSpans)), 0, 6).Draw(t, "steps")
+			lasts[i] = rapid.SampledFrom(sortedKeys(ends)).Draw(t, "end")
+		}
+		lone, shown := play(t, false, false, steps, lasts), play(t, true, false, steps, lasts)
+		if diff := cmp.Diff(plain(shown.Spans), plain(lone.Spans)); diff != "" {
+			t.Error(diff)
+		}
+		if diff := cmp.Diff(shown.Lines, lone.Lines); diff != "" {
+			t.Error(diff)
+		}
+		if diff := cmp.Diff(shown.Recording, lone.Recording); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// TestSpansWatched shows the spans of running events to a processor that is
+// registered before they end: it sees them as if they had been the SDK's from the
+// start, but for the count of their children.
+func TestSpansWatched(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var steps [2][]string
+		for i := range steps {
+			steps[i] = rapid.SliceOfN(rapid.SampledFrom(sortedKeys(onSpans)), 0, 6).Draw(t, "steps")
+		}
+		lasts := [2]string{"end", "end"}
+		lone, shown := play(t, false, true, steps, lasts), play(t, true, true, steps, lasts)
+		if diff := cmp.Diff(plain(shown.Spans), plain(lone.Spans)); diff != "" {
+			t.Error(diff)
+		}
+		if len(lone.Watched) != 3 {
+			t.Errorf("the processor saw %d spans end", len(lone.Watched))
+		}
+		for _, list := range []tracetest.SpanStubs{lone.Watched, shown.Watched} {
+			for i := range list {
+				list[i].ChildSpanCount = 0
+			}
+		}
+		if diff := cmp.Diff(plain(shown.Watched), plain(lone.Watched)); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// TestSpanIsTheSame asks a span who it is before and after one of the SDK has
+// taken over, below a remote parent, and what was exported.
+func TestSpanIsTheSame(t *testing.T) {
+	state, err := trace.ParseTraceState("vendor=value")
+	if err != nil {
+		t.Fatal(err)
+	}
+	above := trace.NewSpanContext(trace.SpanContextConfig{
+		TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: trace.FlagsSampled | 2, TraceState: state, Remote: true,
+	})
+	for _, remote := range []bool{false, true} {
+		exported := tracetest.NewInMemoryExporter()
+		tracer := newTracer(t, sessionspan.WithoutEnvironment(), sessionspan.WithSpanExporter(exported))
+		ctx := t.Context()
+		if remote {
+			ctx = trace.ContextWithSpanContext(ctx, above)
+		}
+		ctx, s := tracer.StartSession(ctx, "s")
+		_, e := sessionspan.StartEvent(ctx, sessionspan.Model, "e")
+		var before []any
+		for i, span := range []trace.Span{s.Span(), e.Span()} {
+			if sessionspan.BySDK(span) {
+				t.Fatal("the span is one of the SDK already")
+			}
+			look := func() any {
+				r := span.(sdktrace.ReadOnlySpan)
+				return []any{r.SpanContext(), r.Parent(), r.SpanKind(), r.StartTime(), r.Name(), r.EndTime(), r.Status(), fmt.Sprintf("%+v", r.InstrumentationScope()), r.Resource().String(), span.IsRecording()}
+			}
+			before = append(before, look())
+			span.SetAttributes(attribute.Bool("b", true))
+			if !sessionspan.BySDK(span) {
+				t.Fatal("no span of the SDK has taken over")
+			}
+			if diff := cmp.Diff(before[i], look(), cmp.Comparer(trace.SpanContext.Equal), cmp.Comparer(same)); diff != "" {
+				t.Error(diff)
+			}
+		}
+		e.End()
+		s.End()
+		flush(t, tracer)
+		spans := exported.GetSpans()
+		sessionSpan, eventSpan := spans[1], spans[0]
+		want := trace.SpanContext{}
+		if remote {
+			want = above
+		}
+		if !sessionSpan.Parent.Equal(want) || !eventSpan.Parent.Equal(s.Span().SpanContext()) {
+			t.Errorf("parents %v, %v", sessionSpan.Parent, eventSpan.Parent)
+		}
+		if sc := sessionSpan.SpanContext; remote && (sc.TraceID() != above.TraceID() || sc.TraceFlags() != above.TraceFlags() || sc.TraceState().String() != "vendor=value") || sc.IsRemote() {
+			t.Errorf("the session is %+v", sc)
+		}
+		for i, span := range []tracetest.SpanStub{sessionSpan, eventSpan} {
+			got := []any{span.SpanContext, span.Parent, span.SpanKind, span.StartTime, span.Name}
+			if diff := cmp.Diff(before[i].([]any)[:len(got)], got, cmp.Comparer(trace.SpanContext.Equal), cmp.Comparer(same)); diff != "" {
+				t.Error(diff)
+			}
+			if took := span.EndTime.Sub(span.StartTime); took < 0 || took > time.Minute {
+				t.Errorf("%s took %v", span.Name, took)
+			}
+		}
+	}
+}
+
+// same compares times and their readings of the monotonic clock.
+func same(a, b time.Time) bool { return a.String() == b.String() }
+
+// TestSpanReachesDestinations sets on a span, before and after the event's own
+// methods, what destinations of every kind are sent.
+func TestSpanReachesDestinations(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		api := newAPI(t)
+		exported := tracetest.NewInMemoryExporter()
+		var text strings.Builder
+		lines, err := exporter.NewLines(&text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tracer := newTracer(t, sessionspan.WithoutEnvironment(), sessionspan.WithProject("p"),
+			sessionspan.WithHTTP(exporter.HTTPConfig{URL: api.URL}, exporter.WithCompression(exporter.NoCompression)),
+			sessionspan.WithOTLP(exporter.OTLPConfig{URL: api.URL + "/v1/traces"}, exporter.WithCompression(exporter.NoCompression)),
+			sessionspan.WithDestination(lines), sessionspan.WithSpanExporter(exported))
+		ctx, s := tracer.StartSession(t.Context(), "s")
+		_, e := sessionspan.StartEvent(ctx, sessionspan.Tool, "e")
+		set := func() {
+			e.SetInputs(map[string]any{"question": "of the event"})
+			e.SetMetadata(map[string]any{"note": "of the event"})
+		}
+		if after {
+			set()
+		}
+		span := e.Span()
+		span.SetAttributes(attribute.String("color", "of the span"))
+		span.AddEvent("exception", trace.WithAttributes(attribute.String("exception.message", "of the exception")))
+		span.AddLink(trace.Link{SpanContext: s.Span().SpanContext(), Attributes: []attribute.KeyValue{attribute.String("why", "of the link")}})
+		span.SetStatus(codes.Error, "of the status")
+		span.SetName("of the name")
+		if !after {
+			set()
+		}
+		e.End()
+		s.End()
+		flush(t, tracer)
+		everywhere := []string{"of the event", "of the span", "of the exception", "of the status", "of the name"}
+		for where, got := range map[string]string{
+			"HTTP":     strings.Join(api.bodies("POST", "/events/batch"), ""),
+			"lines":    text.String(),
+			"OTLP":     strings.Join(api.bodies("POST", "/v1/traces"), ""),
+			"exporter": fmt.Sprintf("%+v", exported.GetSpans()),
+		} {
+			for _, want := range everywhere {
+				if !strings.Contains(got, want) {
+					t.Errorf("after %v, %s: nothing %s in %s", after, where, want, got)
+				}
+			}
+			if (where == "OTLP" || where == "exporter") && !strings.Contains(got, "of the link") {
+				t.Errorf("%s: no link", where)
+			}
+		}
+	}
+}
+
+// meddler is a processor that uses the event whose span starts.
+type meddler struct {
+	tracer  trace.Tracer
+	started atomic.Int32
+	ended   atomic.Int32
+	child   trace.SpanContext
+}
+
+func (m *meddler) OnStart(ctx context.Context, s sdktrace.ReadWriteSpan) {
+	m.started.Add(1)
+	e := sessionspan.EventFromContext(ctx)
+	if e == nil || s.Name() == "of the processor" {
+		return
+	}
+	e.SetMetadata(map[string]any{"meddled": true})
+	e.SetName("renamed")
+	e.Span().SetAttributes(attribute.Bool("meddled", e.Span().IsRecording()))
+	_, span := m.tracer.Start(ctx, "of the processor")
+	m.child = span.SpanContext()
+	span.End()
+}
+
+func (m *meddler) OnEnd(sdktrace.ReadOnlySpan)      { m.ended.Add(1) }
+func (m *meddler) Shutdown(context.Context) error   { return nil }
+func (m *meddler) ForceFlush(context.Context) error { return nil }
+
+// TestProcessorUsesEvent registers a processor while an event runs, which uses
+// that event when it is shown its span.
+func TestProcessorUsesEvent(t *testing.T) {
+	exported := tracetest.NewInMemoryExporter()
+	tracer := newTracer(t, sessionspan.WithoutEnvironment(), sessionspan.WithSpanExporter(exported))
+	ctx, s := tracer.StartSession(t.Context(), "s")
+	_, e := sessionspan.StartEvent(ctx, sessionspan.Tool, "e")
+	provider := tracer.TracerProvider().(*sdktrace.TracerProvider)
+	m := &meddler{tracer: provider.Tracer("m")}
+	provider.RegisterSpanProcessor(m)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				e.SetName("at the same time")
+				e.Span().SetAttributes(attribute.Int("n", 1))
+			})
+		}
+		wg.Wait()
+		e.SetName("last")
+		e.End()
+		s.End()
+	}()
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the event and the processor wait for each other")
+	}
+	flush(t, tracer)
+	if m.child.SpanID() == e.Span().SpanContext().SpanID() {
+		t.Error("two spans have one id")
+	}
+	if m.started.Load() != 3 || m.ended.Load() != 3 {
+		t.Errorf("the processor saw %d spans start and %d end", m.started.Load(), m.ended.Load())
+	}
+	for _, span := range exported.GetSpans() {
+		set := attribute.NewSet(span.Attributes...)
+		if v, _ := set.Value("meddled"); span.SpanContext.SpanID() == e.Span().SpanContext().SpanID() &&
+			(span.Name != "last" || !v.AsBool() || !slices.Contains(span.Attributes, attribute.String("honeyhive_metadata", `{"meddled":true}`))) {
+			t.Errorf("got %+v", span)
+		}
+	}
+}
+
+// TestForeignChildren starts spans of another tracer under a session by way of the
+// provider of a span: they join it, and the tracer is no less alone.
+func TestForeignChildren(t *testing.T) {
+	api := newAPI(t)
+	tracer := newTracer(t, sessionspan.WithoutEnvironment(), sessionspan.WithProject("p"), sessionspan.WithHTTP(exporter.HTTPConfig{URL: api.URL}))
+	ctx, s := tracer.StartSession(t.Context(), "s")
+	ectx, e := sessionspan.StartEvent(ctx, sessionspan.Chain, "parent")
+	if _, ok := e.Span().TracerProvider().(interface {
+		RegisterSpanProcessor(sdktrace.SpanProcessor)
+	}); ok {
+		t.Error("processors can be registered by way of a span")
+	}
+	other := trace.SpanFromContext(ectx).TracerProvider().Tracer("other")
+	model := trace.WithAttributes(attribute.String("gen_ai.request.model", "gpt"))
+	fctx, inside := other.Start(ectx, "inside", model)
+	byHand := trace.ContextWithSpanContext(context.Background(), e.Span().SpanContext())
+	_, lost := other.Start(byHand, "by hand", model)
+	_, below := sessionspan.StartEvent(fctx, sessionspan.Tool, "below")
+	_, later := sessionspan.StartEvent(ectx, sessionspan.Tool, "later")
+	for _, span := range []trace.Span{s.Span(), e.Span(), below.Span(), later.Span()} {
+		if sessionspan.BySDK(span) {
+			t.Error("a span of the SDK was made")
+		}
+	}
+	for _, end := range []func(){func() { later.End() }, func() { below.End() }, func() { lost.End() }, func() { inside.End() }, func() { e.End() }, func() { s.End() }} {
+		end()
+	}
+	flush(t, tracer)
+	ids, parents, children := map[string]string{}, map[string]string{}, map[string][]string{}
+	for _, event := range api.events(t) {
+		name := event.EventName.Or("")
+		ids[name], parents[name], children[name] = event.EventID.Or(""), event.ParentID.Or(""), event.ChildrenIDs.Or(nil)
+		if event.SessionID.Or("") != s.ID() {
+			t.Errorf("%s is in session %s", name, event.SessionID.Or(""))
+		}
+	}
+	for child, parent := range map[string]string{"parent": s.ID(), "inside": ids["parent"], "by hand": ids["parent"], "later": ids["parent"], "below": ids["inside"]} {
+		if ids[child] == "" || parents[child] != parent {
+			t.Errorf("%s hangs on %s, want %s", child, parents[child], parent)
+		}
+	}
+	if want := []string{ids["inside"], ids["by hand"], ids["later"]}; !slices.Equal(children["parent"], want) {
+		t.Errorf("children %v, want %v", children["parent"], want)
+	}
+}
+
+// TestOwnSpansAreSampled has a part of all sessions sampled, by a tracer that is
+// alone on its provider and by one that is not: they decide alike.
+func TestOwnSpansAreSampled(t *testing.T) {
+	for _, sampler := range []string{"traceidratio", "parentbased_traceidratio"} {
+		t.Run(sampler, func(t *testing.T) { sampleOwnSpans(t, sampler) })
+	}
+}
+
+func sampleOwnSpans(t *testing.T, sampler string) {
+	t.Setenv("OTEL_TRACES_SAMPLER", sampler)
+	t.Setenv("OTEL_TRACES_SAMPLER_ARG", "0.3")
+	above := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, Remote: true}) // not sampled
+	newOne := func() *sessionspan.Tracer {
+		return newTracer(t, sessionspan.WithSpanExporter(tracetest.NewInMemoryExporter()))
+	}
+	lone, shown := newOne(), newOne()
+	shown.TracerProvider()
+	const sessions = 300
+	taken := 0
+	for i := range sessions {
+		var recording [2][3]bool
+		for j, tracer := range []*sessionspan.Tracer{lone, shown} {
+			ctx := t.Context()
+			if i%2 == 0 {
+				ctx = trace.ContextWithSpanContext(ctx, above)
+			}
+			ctx, s := tracer.StartSession(ctx, "s", sessionspan.WithSessionID(fmt.Sprint("session ", i)))
+			if s.Span().SpanContext().IsSampled() != s.Span().IsRecording() {
+				t.Error("the flag says something else")
+			}
+			ctx, e := sessionspan.StartEvent(ctx, sessionspan.Tool, "e")
+			_, span := e.Span().TracerProvider().Tracer("other").Start(ctx, "foreign")
+			recording[j] = [3]bool{s.Span().IsRecording(), e.Span().IsRecording(), span.IsRecording()}
+			if own := !sessionspan.BySDK(e.Span()); own != (j == 0 && e.Span().IsRecording()) {
+				t.Errorf("a span of our own: %v", own)
+			}
+			e.Span().SetAttributes(attribute.Int("n", 1))
+			if e.Span().IsRecording() != recording[j][1] {
+				t.Error("the decision changed with the span that took over")
+			}
+			span.End()
+			e.End()
+			s.End()
+		}
+		if all := recording[0]; recording[0] != recording[1] || all[0] != all[1] || all[0] != all[2] {
+			t.Errorf("session %d: %v", i, recording)
+		}
+		if recording[0][0] {
+			taken++
+		}
+	}
+	if taken < sessions/6 || taken > sessions/2 {
+		t.Errorf("%d of %d sessions are sampled", taken, sessions)
+	}
+}
+
+// TestSpansAfterShutdown uses spans that outlive their tracer.
+func TestSpansAfterShutdown(t *testing.T) {
+	var outcomes [2]string
+	for i := range outcomes {
+		tracer := newTracer(t, sessionspan.WithoutEnvironment(), sessionspan.WithSpanExporter(tracetest.NewInMemoryExporter()))
+		if i == 1 {
+			tracer.TracerProvider()
+		}
+		ctx, s := tracer.StartSession(t.Context(), "s")
+		_, e := sessionspan.StartEvent(ctx, sessionspan.Tool, "e")
+		_, untouched := sessionspan.StartEvent(ctx, sessionspan.Tool, "untouched")
+		if err := tracer.Shutdown(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		e.Span().SetAttributes(attribute.Int("n", 1))
+		recording := []bool{e.Span().IsRecording(), untouched.Span().IsRecording(), s.Span().IsRecording()}
+		for _, span := range []trace.Span{e.Span(), untouched.Span(), s.Span()} {
+			span.AddEvent("x")
+			span.End()
+			recording = append(recording, span.IsRecording())
+		}
+		e.End()
+		s.End()
+		_, later := sessionspan.StartEvent(ctx, sessionspan.Tool, "later")
+		recording = append(recording, later.Span().IsRecording())
+		stats := tracer.Stats()[0]
+		outcomes[i] = fmt.Sprint(recording, stats.Created, stats.Delivered, stats.Waiting, stats.Dropped)
+	}
+	if outcomes[0] != outcomes[1] {
+		t.Errorf("got %s, and %s with spans of the SDK", outcomes[0], outcomes[1])
+	}
+}
+
+// TestRuntimeTrace starts an event while an execution trace is taken, in which the
+// SDK names its spans.
+func TestRuntimeTrace(t *testing.T) {
+	if !rt.IsEnabled() { // by a flag of the test
+		if err := rt.Start(io.Discard); err != nil {
+			t.Fatal(err)
+		}
+		defer rt.Stop()
+	}
+	tracer := newTracer(t, sessionspan.WithoutEnvironment(), sessionspan.WithSpanExporter(tracetest.NewInMemoryExporter()))
+	ctx, s := tracer.StartSession(t.Context(), "s")
+	_, e := sessionspan.StartEvent(ctx, sessionspan.Tool, "e")
+	if !sessionspan.BySDK(s.Span()) || !sessionspan.BySDK(e.Span()) {
+		t.Error("the span is not of the SDK")
+	}
+	e.End()
+	s.End()
+}
+
+// TestManyHands uses one event from many goroutines while it ends and somebody
+// gets hold of the provider: it is delivered once, whole.
+func TestManyHands(t *testing.T) {
+	for range 100 {
+		exported := tracetest.NewInMemoryExporter()
+		lines, err := exporter.NewLines(io.Discard) // to which the session is announced
+		if err != nil {
+			t.Fatal(err)
+		}
+		tracer := newTracer(t, sessionspan.WithoutEnvironment(), sessionspan.WithErrorHandler(nil),
+			sessionspan.WithSpanExporter(exported), sessionspan.WithDestination(lines))
+		ctx, s := tracer.StartSession(t.Context(), "s")
+		ectx, e := sessionspan.StartEvent(ctx, sessionspan.Model, "e", sessionspan.WithInputs(map[string]any{"first": true}))
+		recorder := tracetest.NewSpanRecorder()
+		var wg sync.WaitGroup
+		start := make(chan struct{})
+		for i, f := range []func(){
+			func() { e.SetInputs(map[string]any{"a": strings.Repeat("x", 300)}) },
+			func() { e.Span().SetAttributes(attribute.Int("n", 1)) },
+			func() { e.Span().AddEvent("x") },
+			func() { e.SetName("y") },
+			func() { e.Span().SetName("z") },
+			func() { e.Span().SetStatus(codes.Error, "no") },
+			func() { e.RecordError(errors.New("no")) },
+			func() { tracer.TracerProvider().(*sdktrace.TracerProvider).RegisterSpanProcessor(recorder) },
+			func() {
+				r := s.Span().(sdktrace.ReadOnlySpan)
+				_ = fmt.Sprint(r.Name(), r.EndTime(), r.Status(), r.Attributes(), r.ChildSpanCount(), e.Span().IsRecording())
+			},
+			func() {
+				_, span := e.Span().TracerProvider().Tracer("x").Start(ectx, "foreign")
+				span.End()
+			},
+			func() { _, child := sessionspan.StartEvent(ectx, sessionspan.Tool, "child"); child.End() },
+			func() { e.End() },
+			func() { e.Span().End() },
+			func() { _ = tracer.ForceFlush(context.Background()) },
+			func() { s.SetName("renamed") },
+			func() { s.Span().SetAttributes(attribute.Int("n", 2)) },
+		} {
+			wg.Go(func() {
+				<-start
+				for range i % 3 {
+					runtime.Gosched()
+				}
+				f()
+			})
+		}
+		close(start)
+		wg.Wait()
+		s.End()
+		flush(t, tracer)
+		times := 0
+		for _, span := range exported.GetSpans() {
+			if span.SpanContext.SpanID() != e.Span().SpanContext().SpanID() {
+				continue
+			}
+			times++
+			if text := fmt.Sprint(span.Attributes); !strings.Contains(text, "first") || !strings.Contains(text, s.ID()) || span.EndTime.IsZero() {
+				t.Errorf("got %+v", span)
+			}
+		}
+		if times != 1 {
+			t.Errorf("the event was delivered %d times", times)
+		}
+	}
+}
