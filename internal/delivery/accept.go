@@ -1,5 +1,7 @@
 package delivery
 
+import "time"
+
 // accept takes over some of the inbox: what has come back must not wait until a
 // long one is encoded, nor what can be sent.
 func (w *worker) accept() {
@@ -15,6 +17,21 @@ func (w *worker) accept() {
 	if len(w.rest) > 0 {
 		w.rest = w.rest[w.acceptSome(w.rest):]
 	}
+}
+
+// progress is how long ago a batch may have been sent or answered for the
+// destination to count as one that takes what it is sent.
+const progress = 100 * time.Millisecond
+
+// enough reports whether nothing is to be taken over now: a batch is ready that no
+// sender is free for, while the destination takes others. What waits in the inbox
+// takes less memory than its bytes would, and those are sent while they are in the
+// caches. Where nothing is taken, records are encoded, since what a span that is
+// not ours really keeps is not known. A spool gets all at once, and so do flushes
+// and the end.
+func (w *worker) enough() bool {
+	return w.memberBytes >= w.cfg.MaxBatchBytes && w.spool == nil && w.pressing.Load() == 0 && w.failures == 0 &&
+		time.Since(w.movedAt) < progress
 }
 
 // boxMost is for how many messages a slice may have grown that is used again.
@@ -81,8 +98,10 @@ func (w *worker) acceptSome(inbox []any) int {
 		case gone:
 			w.gone(m.group)
 		case *flush:
+			w.pressing.Add(-1)
 			w.beginFlush(m)
 		case closing:
+			w.pressing.Add(-1)
 			w.beginEnd()
 		}
 	}

@@ -20,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sessionspan/sessionspan/internal/report"
@@ -168,6 +169,9 @@ type Engine struct {
 	started bool
 	closed  bool
 
+	pressing atomic.Int32  // flushes and ends in the inbox
+	pressed  chan struct{} // there is a new one
+
 	signal  chan struct{}   // the inbox is not empty
 	abort   chan struct{}   // closed when Close gives up
 	giveUp  func()          // closes abort, once
@@ -189,6 +193,7 @@ func New(cfg Config, dest Destination) *Engine {
 		budget:  budget{limit: cfg.MaxBytes},
 		reports: report.Reporter{Handle: cfg.Handle},
 		signal:  make(chan struct{}, 1),
+		pressed: make(chan struct{}, 1),
 		abort:   make(chan struct{}),
 		stopped: make(chan struct{}),
 	}
@@ -305,6 +310,17 @@ func (e *Engine) post(message any) {
 	e.wake()
 }
 
+// press is post for what must not wait for what is ready to be sent. The lock is
+// held.
+func (e *Engine) press(message any) {
+	e.pressing.Add(1)
+	e.post(message)
+	select {
+	case e.pressed <- struct{}{}:
+	default:
+	}
+}
+
 // start starts the worker if it does not run. The lock is held.
 func (e *Engine) start() {
 	if !e.started {
@@ -338,7 +354,7 @@ func (e *Engine) flush(ctx context.Context, announce bool) error {
 		return e.lostSince()
 	}
 	f := &flush{announce: announce, done: make(chan struct{})}
-	e.post(f)
+	e.press(f)
 	e.mu.Unlock()
 	select {
 	case <-f.done:
@@ -384,7 +400,7 @@ func (e *Engine) Close(ctx context.Context) error {
 	if !e.closed {
 		e.closed = true
 		if e.started {
-			e.post(closing{})
+			e.press(closing{})
 		} else {
 			e.closeSpool()
 			close(e.stopped)

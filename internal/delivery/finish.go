@@ -18,6 +18,7 @@ const (
 func (w *worker) came(s sent) {
 	w.inFlight--
 	now := time.Now()
+	w.movedAt = now
 	if !s.result.Released {
 		for _, r := range s.batch {
 			r.pooled = false // somebody may read it still

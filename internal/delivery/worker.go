@@ -31,6 +31,7 @@ type worker struct {
 	notBefore time.Time // no send starts earlier
 	asked     bool      // the destination asked for that time
 	lastGood  time.Time // when something was delivered last
+	movedAt   time.Time // when a batch was sent or came back last
 
 	epoch       uint64
 	outstanding tally // accepted and not done
@@ -93,7 +94,9 @@ func (w *worker) run() {
 	defer w.leaveDisk()
 	defer w.timer.Stop()
 	for {
-		w.accept()
+		if !w.enough() {
+			w.accept()
+		}
 		now := time.Now()
 		w.tendDisk(now)
 		w.announceDue(now)
@@ -106,14 +109,18 @@ func (w *worker) run() {
 		if w.ending && w.idle() {
 			return
 		}
-		w.timer.Reset(w.nextDue(now))
-		var more chan struct{}
-		if len(w.rest) > 0 {
+		wait := w.nextDue(now)
+		signal, more := w.signal, chan struct{}(nil)
+		if w.enough() {
+			signal, wait = nil, min(wait, progress)
+		} else if len(w.rest) > 0 {
 			more = ready
 		}
+		w.timer.Reset(wait)
 		select {
 		case <-more:
-		case <-w.signal:
+		case <-signal:
+		case <-w.pressed:
 		case s := <-w.results:
 			w.came(s)
 		case found := <-w.disk.found:
@@ -363,6 +370,7 @@ func (w *worker) dueRetry(now time.Time) int {
 
 func (w *worker) send(batch []*Record) {
 	w.inFlight++
+	w.movedAt = time.Now()
 	failures := w.failures
 	go func() {
 		ctx, cancel := context.WithTimeout(w.ctx, w.cfg.Timeout)
