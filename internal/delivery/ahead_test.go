@@ -2,6 +2,7 @@ package delivery_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -11,14 +12,18 @@ import (
 	"github.com/sessionspan/sessionspan/internal/delivery"
 )
 
-// encodings counts what a destination was asked to encode.
+// encodings counts what a destination was asked to encode, and is told of each.
 type encodings struct {
 	*destination
-	n atomic.Int64
+	n    atomic.Int64
+	hook func(text string)
 }
 
 func (d *encodings) Encode(r *delivery.Record) error {
 	d.n.Add(1)
+	if d.hook != nil {
+		d.hook(r.Value.(item).text)
+	}
 	return d.destination.Encode(r)
 }
 
@@ -78,4 +83,36 @@ func TestEncodesAhead(t *testing.T) {
 			flush(t, e)
 		})
 	})
+}
+
+// TestNoRecordIsOverlooked puts a record while the worker takes over the last that
+// it knew of, with nothing else that would wake it later.
+func TestNoRecordIsOverlooked(t *testing.T) {
+	for range 30 { // what wakes it is drawn
+		synctest.Test(t, func(t *testing.T) {
+			d := &encodings{destination: newDestination()}
+			e := engine(t, delivery.Config{}, d)
+			first, proceed := make(chan struct{}), make(chan struct{})
+			d.hook = func(text string) {
+				switch text {
+				case "first":
+					close(first)
+					<-proceed
+				case "before":
+					put(e, item{kind: delivery.Single, text: "late"})
+				}
+			}
+			no := errors.New("no")
+			put(e, item{text: "first", fail: no})
+			<-first
+			put(e, item{text: "before", fail: no})
+			now, cancel := context.WithCancel(t.Context())
+			cancel()
+			_ = e.Flush(now) // what follows is taken over separately
+			put(e, item{text: "behind", fail: no})
+			close(proceed)
+			time.Sleep(time.Second)
+			wantSent(t, d.destination, "late")
+		})
+	}
 }

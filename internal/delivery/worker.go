@@ -94,7 +94,8 @@ func (w *worker) run() {
 	defer w.leaveDisk()
 	defer w.timer.Stop()
 	for {
-		if !w.enough() {
+		behind := w.enough()
+		if !behind {
 			w.accept()
 		}
 		now := time.Now()
@@ -110,11 +111,13 @@ func (w *worker) run() {
 			return
 		}
 		wait := w.nextDue(now)
+		// The signal is for the inbox, so it must not be used up by who does not
+		// look into it next.
 		signal, more := w.signal, chan struct{}(nil)
 		if w.enough() {
 			signal, wait = nil, min(wait, progress)
-		} else if len(w.rest) > 0 {
-			more = ready
+		} else if behind || len(w.rest) > 0 {
+			signal, more = nil, ready
 		}
 		w.timer.Reset(wait)
 		select {
