@@ -5,10 +5,15 @@ BIN     := $(CURDIR)/.bin
 # Modules that build without anything but Go, each with the versions that its
 # own users get.
 MODULES := . store server examples
-# Those that are checked and formatted as well.
-CHECKED := $(MODULES) bench llmhttp/clienttest server/interop e2e
+# Those that stand on a database or an index. To compile that takes minutes, so it
+# is done once: with the race detector, for the linter as for the tests.
+HEAVY   := store server examples
+LIGHT   := . bench llmhttp/clienttest server/interop e2e
+# All, to be checked and formatted.
+CHECKED := $(LIGHT) $(HEAVY)
 # The race detector needs a C compiler.
 RACE    := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$$($(GO) env CC)" >/dev/null 2>&1 && echo -race)
+RACING   = GOFLAGS="$$($(GO) env GOFLAGS) $(RACE)"
 # Time for each fuzz target.
 FUZZTIME ?= 30s
 # Folders whose targets are run.
@@ -22,10 +27,11 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 test: ## run all tests that need nothing but Go, with the race detector where there is a C compiler
-	@set -e; for m in $(MODULES); do (cd $$m && echo "test $$m" && $(GO) test $(RACE) ./...); done
-	@# Budgets of allocations do not hold under the race detector, and the system
-	@# tests do less.
-	@[ -z "$(RACE)" ] || $(GO) test -run 'Nothing|Allocations|CostOfMerging|Kill' . ./honeyhive ./internal/otlp ./internal/rawjson ./internal/soak
+	@set -e; for m in $(MODULES); do (cd $$m && echo "test $$m" && $(GO) test $(if $(RACE),$(RACE) -short) ./...); done
+	@# Budgets of allocations do not hold under the race detector, and what
+	@# tries many faults, lives or deaths tries fewer of them.
+	@[ -z "$(RACE)" ] || $(GO) test -run 'Nothing|NotSampled|Allocations|CostOfMerging|Kill|Crashes|EveryFault|Damage$$' \
+		. ./exporter ./honeyhive ./internal/otlp ./internal/rawjson ./internal/soak ./internal/spool
 
 test-all: test e2e ## also run what takes minutes to build or needs Node or a browser: clients of models, of the server, the page
 	cd bench && $(GO) test ./...
@@ -42,8 +48,9 @@ soak: ## run the long tests of delivery and of the server, with their figures: m
 	$(GO) test -tags soak -count=1 -v -timeout 60m -run Soak ./internal/soak
 	cd server && $(GO) test -tags soak -count=1 -v -timeout 10m -run Soak ./local
 
-lint: $(BIN)/golangci-lint ## look for mistakes and for code that is not formatted
-	@set -e; for m in $(CHECKED); do (cd $$m && echo "lint $$m" && $(GO) vet ./... && $(BIN)/golangci-lint run ./...); done
+lint: $(BIN)/golangci-lint ## look for mistakes, those of go vet among them, and for code that is not formatted
+	@set -e; for m in $(LIGHT); do (cd $$m && echo "lint $$m" && $(BIN)/golangci-lint run ./...); done
+	@set -e; for m in $(HEAVY); do (cd $$m && echo "lint $$m" && $(RACING) $(BIN)/golangci-lint run ./...); done
 
 $(BIN)/golangci-lint: tools/go.mod
 	cd tools && $(GO) build -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
