@@ -24,8 +24,10 @@
 // # Values
 //
 // What is given as inputs, outputs and the like is encoded to JSON at once, on
-// the goroutine of the caller, so that it may change afterwards; long strings,
-// which cannot, are kept until they are delivered. Anything that
+// the goroutine of the caller, so that it may change afterwards; strings
+// of 256 bytes and more, which cannot, are kept as they are until a worker has
+// encoded them, soon after the end. Where such a string is a piece of a longer
+// one, that stays in memory as long. Anything that
 // encodes to a JSON object is taken: maps, structs, [json.RawMessage],
 // [honeyhive.Object]. Other values are wrapped: as "input" in inputs, "result"
 // in outputs, "value" elsewhere. A part that has no JSON form (a channel, a

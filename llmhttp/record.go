@@ -25,7 +25,10 @@ func (c *call) recordRequest() {
 		x.asked = x.route.model
 	}
 	list := x.attributes
-	list = append(list, genai.ProviderName.String(x.provider), genai.OperationName.String(x.operation))
+	list = append(list, genai.ProviderName.String(x.provider))
+	if c.event == nil || x.operation != genai.Chat && x.operation != genai.Embeddings { // which the event says itself
+		list = append(list, genai.OperationName.String(x.operation))
+	}
 	if x.asked != "" {
 		list = append(list, genai.RequestModel.String(x.asked))
 	}
@@ -40,9 +43,9 @@ func (c *call) recordRequest() {
 	if c.sent.cut {
 		x.metadata.json("request_truncated", "true")
 	}
-	c.span.SetAttributes(list...)
+	c.set(list)
 	x.attributes = list[:0]
-	c.setContent(c.appendInput(list[:0]))
+	c.set(c.appendInput(list[:0]))
 	if c.event == nil {
 		return
 	}
@@ -63,9 +66,9 @@ func (c *call) recordRequest() {
 	}
 }
 
-// setContent sets attributes that hold content. An event may keep them off its
-// span.
-func (c *call) setContent(list []attribute.KeyValue) {
+// set sets attributes: by way of the event, which may keep content off its span
+// and mostly needs no span of the SDK for them.
+func (c *call) set(list []attribute.KeyValue) {
 	switch {
 	case len(list) == 0:
 	case c.event != nil:
@@ -177,9 +180,9 @@ func (c *call) record(err error, how string) {
 	} else if kind != "" {
 		list = append(list, genai.ErrorType.String(kind))
 	}
-	c.span.SetAttributes(list...)
+	c.set(list)
 	if c.exports && len(messages) > 0 {
-		c.setContent(append(list[:0], genai.OutputMessages.String(build(func(b []byte) []byte { return appendMessages(b, messages) }))))
+		c.set(append(list[:0], genai.OutputMessages.String(build(func(b []byte) []byte { return appendMessages(b, messages) }))))
 	}
 	x.attributes = list
 	if c.event == nil {

@@ -159,11 +159,14 @@ func (l *Log) writeSome(entries []Entry, seq uint64, parts []written, touched *b
 		s.unsynced, l.spare = l.spare, nil
 	}
 	end, n := size, 0
-	mark := len(s.unsynced)
 	for n < len(entries) && (n == 0 || end+sizeOf(&entries[n]) <= l.options.SegmentBytes) {
-		s.unsynced = appendRecord(s.unsynced, l.seed, &entries[n], seq+uint64(n))
 		end += sizeOf(&entries[n])
 		n++
+	}
+	mark := len(s.unsynced)
+	s.unsynced = room(s.unsynced, int(end-size), int(l.options.SegmentBytes))
+	for i := range entries[:n] {
+		s.unsynced = appendRecord(s.unsynced, l.seed, &entries[i], seq+uint64(i))
 	}
 	part := written{s, seq, seq + uint64(n) - 1, end, mark, fresh}
 	wrote, err := s.file.Write(s.unsynced[mark:])
@@ -192,6 +195,15 @@ func (l *Log) writeSome(entries []Entry, seq uint64, parts []written, touched *b
 	}
 	*touched = true
 	return written{again, seq, part.last, again.size + int64(len(data)), 0, true}, n, nil
+}
+
+// room makes room for n more bytes, of most in all if that will do. Long slices
+// would grow by a quarter at a time, so that each byte were copied several times.
+func room(b []byte, n, most int) []byte {
+	if cap(b)-len(b) >= n {
+		return b
+	}
+	return append(make([]byte, 0, max(min(2*cap(b), most), len(b)+n)), b...)
 }
 
 // commit puts what was written into the log.

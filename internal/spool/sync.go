@@ -121,7 +121,7 @@ func (l *Log) settle(p *unsyncedPart, cause error) error {
 	s.unsynced = s.unsynced[:copy(s.unsynced, s.unsynced[p.bytes:])]
 	s.firstOpen = p.next
 	if s.sealed && len(s.unsynced) == 0 {
-		if cap(s.unsynced) <= int(4*l.options.SyncBytes) {
+		if cap(s.unsynced) <= int(l.options.SegmentBytes) {
 			l.spare = s.unsynced
 		}
 		s.unsynced = nil
