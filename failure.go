@@ -12,7 +12,7 @@ import (
 )
 
 func (r *recording) setError(text string) {
-	r.setText(metadataError, text, func() { r.rest().err = strings.ToValidUTF8(text, "\uFFFD") })
+	r.setText(metadataError, text, func() { r.rest().err = validText(text) })
 }
 
 // recordError sets the error and adds it to the span as an exception.
@@ -20,7 +20,7 @@ func (r *recording) recordError(err error) {
 	if err == nil || !r.active() {
 		return
 	}
-	text := strings.ToValidUTF8(errorText(err), "\uFFFD")
+	text := validText(errorText(err))
 	r.exception(fmt.Sprintf("%T", err), text, "")
 	r.setError(text)
 }

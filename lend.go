@@ -18,6 +18,20 @@ import (
 
 var _ lent.Lender = (*finishedSpan)(nil)
 
+// lend calls show with the span of an event that may take the short way, and the
+// id of what it hangs on, and returns what that does. The lock of the recording is
+// held meanwhile.
+func (f *finishedSpan) lend(show func(s *ownSpan, above honeyhive.UUID) bool) bool {
+	s, ok := f.ReadOnlySpan.(*ownSpan)
+	if !ok {
+		return false
+	}
+	above := f.node.above()
+	s.rec.mu.Lock()
+	defer s.rec.mu.Unlock()
+	return f.usual() && show(s, above)
+}
+
 // usual reports whether the event may take the short way. The lock of its
 // recording is held.
 func (f *finishedSpan) usual() bool {
@@ -30,18 +44,12 @@ func (f *finishedSpan) usual() bool {
 // LendAttributes implements [lent.Lender]: those that the span would have, and in
 // front of them what HoneyHive's endpoint does not derive itself.
 func (f *finishedSpan) LendAttributes(l *lent.Span) bool {
-	s, ok := f.ReadOnlySpan.(*ownSpan)
-	if !ok {
-		return false
-	}
-	n := f.node
-	parent := n.above()
-	r := n.rec
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !f.usual() {
-		return false
-	}
+	return f.lend(func(s *ownSpan, above honeyhive.UUID) bool { return s.lendAttributes(l, above) })
+}
+
+func (s *ownSpan) lendAttributes(l *lent.Span, above honeyhive.UUID) bool {
+	r := s.rec
+	n := &r.node
 	buckets, ok := r.lend(l)
 	if !ok {
 		return false
@@ -53,8 +61,8 @@ func (f *finishedSpan) LendAttributes(l *lent.Span) bool {
 	}
 	list = append(list, attribute.String(honeyhive.AttrEventName, eventName(s.name)))
 	list = n.appendStamps(list)
-	if !parent.IsZero() {
-		list = append(list, attribute.String(honeyhive.AttrParentID, l.Text(parent.Append)))
+	if !above.IsZero() {
+		list = append(list, attribute.String(honeyhive.AttrParentID, l.Text(above.Append)))
 	}
 	for b := range buckets {
 		if o := &buckets[b]; !o.IsZero() {
@@ -98,25 +106,21 @@ func validText(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 // LendRecord implements [lent.Lender].
 func (f *finishedSpan) LendRecord(l *lent.Span) bool {
-	s, ok := f.ReadOnlySpan.(*ownSpan)
-	if !ok {
+	return f.lend(func(s *ownSpan, above honeyhive.UUID) bool { return s.lendRecord(l, above) })
+}
+
+func (s *ownSpan) lendRecord(l *lent.Span, above honeyhive.UUID) bool {
+	r := s.rec
+	n := &r.node
+	if r.toldMore || above.IsZero() {
 		return false
 	}
-	n := f.node
-	parent := n.above()
-	r := n.rec
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !f.usual() || r.toldMore {
+	buckets, ok := r.lend(l)
+	if !ok || !plainBuckets(&buckets) || !r.totals() {
 		return false
 	}
 	rec := &l.Record
-	if rec.ParentID = parent; parent.IsZero() {
-		return false
-	}
-	if rec.Buckets, ok = r.lend(l); !ok || !plainBuckets(&rec.Buckets) || !r.totals() {
-		return false
-	}
+	rec.Buckets, rec.ParentID = buckets, above
 	rec.EventID, rec.SessionID, rec.Continued = n.asChild().eventID(), n.session.id, n.session.continued
 	if rec.ParentID == rec.EventID {
 		return false // it is said in the metadata

@@ -46,16 +46,11 @@ func (s *Span) Clear() {
 	s.text = s.text[:0]
 }
 
-// Text returns a text that write appends, in the memory of the span.
+// Text returns a text that write appends, in the memory of the span. That is not
+// written to any more until Clear: what follows stands behind it, or elsewhere.
 func (s *Span) Text(write func(dst []byte) []byte) string {
 	from := len(s.text)
 	s.text = write(s.text)
-	return s.since(from)
-}
-
-// since returns what was appended from an offset on. It is not written to any
-// more until Clear: what follows stands behind it, or elsewhere.
-func (s *Span) since(from int) string {
 	if from == len(s.text) {
 		return ""
 	}

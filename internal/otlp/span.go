@@ -32,7 +32,7 @@ func AppendTraces(dst []byte, s sdktrace.ReadOnlySpan, front ...attribute.KeyVal
 	if s == nil {
 		return dst
 	}
-	return appendTraces(dst, s, Attributes{front: front, Other: s.Attributes()})
+	return AppendSpan(dst, s, Attributes{front: front, Other: s.Attributes()})
 }
 
 // Attributes are those of a span, in three lists.
@@ -42,11 +42,6 @@ type Attributes struct {
 	Other   []attribute.KeyValue
 
 	front []attribute.KeyValue // in front of all others
-}
-
-// AppendSpan is AppendTraces for a span that has other attributes than its own.
-func AppendSpan(dst []byte, s sdktrace.ReadOnlySpan, a Attributes) []byte {
-	return appendTraces(dst, s, a)
 }
 
 // SpanSize returns about how many bytes AppendSpan adds, rather more than less.
@@ -60,7 +55,8 @@ func AppendSpanAttributes(dst []byte, attrs []attribute.KeyValue) []byte {
 	return appendAttributes(dst, spanAttribute, attrs)
 }
 
-func appendTraces(dst []byte, s sdktrace.ReadOnlySpan, a Attributes) []byte {
+// AppendSpan is AppendTraces for a span that has other attributes than its own.
+func AppendSpan(dst []byte, s sdktrace.ReadOnlySpan, a Attributes) []byte {
 	resource := resourceFrame(s.Resource())
 	scope := scopeFrame(s.InstrumentationScope())
 	dst = slices.Grow(dst, SpanSize(s, &a))
