@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -63,6 +64,9 @@ func newServer(t *testing.T, a answer) *server {
 func (s *server) handler(t *testing.T, a answer) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
+		if errors.Is(err, io.ErrUnexpectedEOF) || r.Context().Err() != nil {
+			return // the test has ended a request
+		}
 		if err != nil {
 			t.Errorf("read the request: %v", err)
 		}
@@ -206,6 +210,31 @@ func (b *buffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.b.String()
+}
+
+// until calls f, which does not return of itself, and cancels it when a condition
+// holds.
+func until(t *testing.T, is func() bool, f func(context.Context) error) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		for !is() && ctx.Err() == nil {
+			<-tick.C
+		}
+		cancel()
+	}()
+	err := f(ctx)
+	cancel()
+	<-watched
+	if !is() {
+		t.Error("what was waited for did not come")
+	}
+	return err
 }
 
 // errorList collects errors from any goroutine.

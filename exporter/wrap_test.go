@@ -114,11 +114,12 @@ func failIf(bad bool) error {
 
 // TestWrapAnExporterThatNeverReturns ends all the same, and says so.
 func TestWrapAnExporterThatNeverReturns(t *testing.T) {
-	release := make(chan struct{})
-	f := &foreign{export: func(context.Context, []string) error { <-release; return nil }}
+	entered, release := make(chan struct{}), make(chan struct{})
+	f := &foreign{export: func(context.Context, []string) error { close(entered); <-release; return nil }}
 	e, err := exporter.Wrap(f, exporter.WithErrorHandler(nil), exporter.WithLimits(exporter.Limits{BatchWait: time.Millisecond}))
 	tracer := tracerFor(t, e, err)
 	run(tracer, "s")
+	<-entered
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	if err := tracer.Shutdown(ctx); err == nil || !strings.Contains(err.Error(), "did not return and still run") {
