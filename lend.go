@@ -1,6 +1,7 @@
 package sessionspan
 
 import (
+	"cmp"
 	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -11,16 +12,17 @@ import (
 	"github.com/sessionspan/sessionspan/internal/rawjson"
 )
 
-// This file is the short way of an event of ours to its destinations: past the
-// attributes that its span would have, and past reading them again. What it shows
-// is what the long way makes of the same event, which a test holds it to. It is
-// for the usual event alone; anything else takes the long way.
+// This file is the short way of an event or session of ours to its destinations:
+// past the attributes that its span would have, and past reading them again. What
+// it shows is what the long way makes of the same span, which a test holds it to.
+// It is for the usual event alone, and for payloads for the usual session; anything
+// else takes the long way.
 
 var _ lent.Lender = (*finishedSpan)(nil)
 
-// lend calls show with the span of an event that may take the short way, and the
-// id of what it hangs on, and returns what that does. The lock of the recording is
-// held meanwhile.
+// lend calls show with a span that may take the short way, and the id of what it
+// hangs on, and returns what that does. The lock of the recording is held
+// meanwhile.
 func (f *finishedSpan) lend(show func(s *ownSpan, above honeyhive.UUID) bool) bool {
 	s, ok := f.ReadOnlySpan.(*ownSpan)
 	if !ok {
@@ -32,13 +34,18 @@ func (f *finishedSpan) lend(show func(s *ownSpan, above honeyhive.UUID) bool) bo
 	return f.usual() && show(s, above)
 }
 
-// usual reports whether the event may take the short way. The lock of its
-// recording is held.
+// usual reports whether the span may take the short way. The lock of its recording
+// is held.
 func (f *finishedSpan) usual() bool {
 	n := f.node
 	r := n.rec
-	return !f.past && len(f.more) == 0 && r.kind != nil && n.session != nil && n.parent != nil && n.parent.rec != nil &&
-		!n.session.plain && r.later == nil && r.final == nil && !r.special
+	if f.past || len(f.more) > 0 || n.session == nil || n.session.plain || r.later != nil || r.final != nil || r.special {
+		return false
+	}
+	if n == n.session.root {
+		return len(r.extra) == 0 && !r.toldMore && n.given.IsZero()
+	}
+	return r.kind != nil && n.parent != nil && n.parent.rec != nil
 }
 
 // LendAttributes implements [lent.Lender]: those that the span would have, and in
@@ -50,6 +57,9 @@ func (f *finishedSpan) LendAttributes(l *lent.Span) bool {
 func (s *ownSpan) lendAttributes(l *lent.Span, above honeyhive.UUID) bool {
 	r := s.rec
 	n := &r.node
+	if n == n.session.root {
+		return false
+	}
 	buckets, ok := r.lend(l)
 	if !ok {
 		return false
@@ -112,7 +122,8 @@ func (f *finishedSpan) LendRecord(l *lent.Span) bool {
 func (s *ownSpan) lendRecord(l *lent.Span, above honeyhive.UUID) bool {
 	r := s.rec
 	n := &r.node
-	if r.toldMore || above.IsZero() {
+	root := n == n.session.root
+	if r.toldMore || above.IsZero() && !root {
 		return false
 	}
 	buckets, ok := r.lend(l)
@@ -120,13 +131,20 @@ func (s *ownSpan) lendRecord(l *lent.Span, above honeyhive.UUID) bool {
 		return false
 	}
 	rec := &l.Record
-	rec.Buckets, rec.ParentID = buckets, above
-	rec.EventID, rec.SessionID, rec.Continued = n.asChild().eventID(), n.session.id, n.session.continued
-	if rec.ParentID == rec.EventID {
-		return false // it is said in the metadata
-	}
+	rec.Buckets, rec.SessionID, rec.Continued = buckets, n.session.id, n.session.continued
 	rec.Project, rec.Source = validText(n.says.project), validText(n.says.source)
-	rec.Name, rec.Type = eventName(s.name), r.kind.stamps[0].Value.AsString()
+	if root {
+		rec.IsSession, rec.EventID = true, rec.SessionID
+		rec.SessionName = cmp.Or(validText(n.session.name), eventName(s.name))
+		rec.Name, rec.Type = rec.SessionName, honeyhive.TypeSession
+	} else {
+		rec.EventID, rec.ParentID = n.asChild().eventID(), above
+		if rec.ParentID == rec.EventID {
+			return false // it is said in the metadata
+		}
+		rec.Name, rec.Type = eventName(s.name), r.kind.stamps[0].Value.AsString()
+		r.kind.addOperation(l, &rec.Buckets[convert.Metadata])
+	}
 	start, end := s.begun.Round(0), s.ended.Round(0) // by the clock of the wall
 	rec.Start, rec.End = honeyhive.Some(float64(start.UnixMilli())), honeyhive.Some(float64(end.UnixMilli()))
 	rec.Duration = honeyhive.Some(convert.Milliseconds(max(0, end.Sub(start))))
@@ -142,7 +160,6 @@ func (s *ownSpan) lendRecord(l *lent.Span, above honeyhive.UUID) bool {
 	if ids := r.children.ids(); len(ids) > 0 {
 		rec.ChildrenIDs = honeyhive.Some(ids)
 	}
-	r.kind.addOperation(l, &rec.Buckets[convert.Metadata])
 	return true
 }
 
@@ -193,8 +210,20 @@ func (r *recording) lend(l *lent.Span) (buckets convert.Buckets, ok bool) {
 	if r.buckets != nil {
 		buckets = *r.buckets
 	}
+	var only [len(buckets)]*part // what a bucket is of, as long as that is one part
 	for i := range r.parts {
 		p := &r.parts[i]
+		b := &buckets[p.bucket]
+		switch before := only[p.bucket]; {
+		case b.IsZero():
+			only[p.bucket] = p
+		case p.follows(before, b.JSONText()):
+			*b = honeyhive.TrustedObject(l.Text(func(dst []byte) []byte { return p.extend(dst, b.JSONText()) }))
+			only[p.bucket] = nil
+			continue
+		default:
+			only[p.bucket] = nil
+		}
 		var o honeyhive.Object
 		switch {
 		case p.form == formRaw:
@@ -209,8 +238,39 @@ func (r *recording) lend(l *lent.Span) (buckets convert.Buckets, ok bool) {
 			o = honeyhive.TrustedObject(l.Text(p.write))
 		}
 		if !o.IsZero() {
-			buckets[p.bucket] = buckets[p.bucket].Merge(o)
+			*b = b.Merge(o)
 		}
 	}
 	return buckets, true
+}
+
+// follows reports whether it can be seen at a glance that the part has none of the
+// keys of an object before it, which is of one part unless that is nil.
+func (p *part) follows(before *part, text string) bool {
+	if len(text) <= len("{}") || text[0] != '{' {
+		return false
+	}
+	keys := p.form.keys()
+	switch {
+	case keys != nil:
+	case p.form == formObject && before != nil && strings.HasPrefix(p.text, "{"): // and not null
+		keys, text = before.form.keys(), p.text
+	}
+	for _, key := range keys {
+		if strings.Contains(text, key) {
+			return false
+		}
+	}
+	return keys != nil
+}
+
+// extend appends an object with the keys of the part behind its own.
+func (p *part) extend(dst []byte, object string) []byte {
+	dst = append(dst, object[:len(object)-1]...)
+	from := len(dst)
+	if dst = p.write(dst); len(dst) == from+len("{}") {
+		return append(dst[:from], '}')
+	}
+	dst[from] = ','
+	return dst
 }

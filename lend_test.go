@@ -71,6 +71,37 @@ var changes = map[string]func(t *rapid.T, e *sessionspan.Event, v any){
 	"on the span": func(_ *rapid.T, e *sessionspan.Event, _ any) { e.Span().SetAttributes(attribute.Int("n", 1)) },
 }
 
+// sessionChanges are the same for a session.
+var sessionChanges = map[string]func(t *rapid.T, s *sessionspan.Session, v any){
+	"inputs":     func(_ *rapid.T, s *sessionspan.Session, v any) { s.SetInputs(v) },
+	"outputs":    func(_ *rapid.T, s *sessionspan.Session, v any) { s.SetOutputs(v) },
+	"config":     func(_ *rapid.T, s *sessionspan.Session, v any) { s.SetConfig(v) },
+	"metadata":   func(_ *rapid.T, s *sessionspan.Session, v any) { s.SetMetadata(v) },
+	"metrics":    func(_ *rapid.T, s *sessionspan.Session, v any) { s.SetMetrics(v) },
+	"feedback":   func(_ *rapid.T, s *sessionspan.Session, v any) { s.SetFeedback(v) },
+	"properties": func(_ *rapid.T, s *sessionspan.Session, v any) { s.SetUserProperties(v) },
+	"name":       func(t *rapid.T, s *sessionspan.Session, _ any) { s.SetName(rapid.StringN(0, 5, -1).Draw(t, "name")) },
+	"project":    func(_ *rapid.T, s *sessionspan.Session, _ any) { s.SetProject("another \xff") },
+	"source":     func(_ *rapid.T, s *sessionspan.Session, _ any) { s.SetSource("another") },
+	"error":      func(_ *rapid.T, s *sessionspan.Session, _ any) { s.SetError("went \xff") },
+	"record":     func(_ *rapid.T, s *sessionspan.Session, _ any) { s.RecordError(errors.New("an error")) },
+	"duration":   func(_ *rapid.T, s *sessionspan.Session, _ any) { s.SetDuration(1500 * time.Microsecond) },
+	"end":        func(_ *rapid.T, s *sessionspan.Session, _ any) { s.SetEndTime(time.Unix(3, 4567)) },
+	"children": func(_ *rapid.T, s *sessionspan.Session, _ any) {
+		s.AddChildren("00000000-0000-0000-0000-000000000000", "0e2f0d1c-5a55-4a0b-9f6b-7d4d35b5a1aa")
+	},
+	"on the span": func(t *rapid.T, s *sessionspan.Session, _ any) {
+		s.Span().SetAttributes(attribute.Int(rapid.SampledFrom(attributeKeys()).Draw(t, "key"), 1))
+	},
+	"span name": func(_ *rapid.T, s *sessionspan.Session, _ any) { s.Span().SetName("of the span") },
+}
+
+// sessionOptions are ways to start one.
+var sessionOptions = []sessionspan.FieldOption{
+	sessionspan.WithSessionID("named by a user"), sessionspan.WithSessionID("1f2f0d1c-5a55-4a0b-9f6b-7d4d35b5a1aa"), sessionspan.WithProject(""), sessionspan.WithProject("q \xff"),
+	sessionspan.WithSource("here"), sessionspan.WithStartTime(time.Unix(2, 999_600)), sessionspan.WithInputs(map[string]any{"q": "a"}), {},
+}
+
 // attributeKeys are those of every dialect that leave a span what it is, a few
 // that do not, and others.
 func attributeKeys() []string {
@@ -96,22 +127,16 @@ func TestShortWay(t *testing.T) {
 		json.RawMessage(` {"a": "x", "provider": "p"} `), json.RawMessage(`{"broken":`), json.RawMessage(`[1]`), json.RawMessage("null"), honeyhive.NullObject(),
 		json.RawMessage(`{"a":1,"a":2,"b":{"c":[]},"a":3}`), json.RawMessage(`{"model":"m","operation_name":"o","total_tokens":null}`), json.RawMessage("{\"\xff\":\"\xff\"}"),
 		map[string]any{"original_session_id": "x", "exception": "y", "error_type": 1},
-		map[string]any{"prompt_tokens": 1, "total_tokens": "many"}, map[string]any{"deep": deep(70)},
+		map[string]any{"prompt_tokens": 1, "total_tokens": "many"}, map[string]any{"deep": deep(70)}, map[string]any{"model": "m", "text": long},
 	}
-	names := slices.Sorted(func(yield func(string) bool) {
-		for name := range changes {
-			if !yield(name) {
-				return
-			}
-		}
-	})
+	names, ofSessions := slices.Sorted(maps.Keys(changes)), slices.Sorted(maps.Keys(sessionChanges))
 	api := newAPI(t)
 	same := exporter.WithRedactor(func(_, text string) string { return text })
-	short := 0
+	short, shortSessions := 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
 		var lines [2]strings.Builder
 		var differ []string
-		options := []sessionspan.Option{sessionspan.WithoutEnvironment(), sessionspan.WithErrorHandler(nil), sessionspan.WithSpanExporter(&countShort{n: &short, differ: &differ})}
+		options := []sessionspan.Option{sessionspan.WithoutEnvironment(), sessionspan.WithErrorHandler(nil), sessionspan.WithSpanExporter(&countShort{n: &short, sessions: &shortSessions, differ: &differ})}
 		if rapid.Bool().Draw(rt, "project") {
 			options = append(options, sessionspan.WithProject("p \xff"))
 		}
@@ -134,7 +159,10 @@ func TestShortWay(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		ctx, s := tracer.StartSession(context.Background(), "s")
+		ctx, s := tracer.StartSession(context.Background(), "s \xff", rapid.SliceOfN(rapid.SampledFrom(sessionOptions), 0, 2).Draw(rt, "options")...)
+		for _, name := range rapid.SliceOfN(rapid.SampledFrom(ofSessions), 0, 4).Draw(rt, "set of the session") {
+			sessionChanges[name](rt, s, rapid.SampledFrom(values).Draw(rt, name))
+		}
 		if rapid.Bool().Draw(rt, "continued") {
 			ctx, _ = tracer.ContinueSession(context.Background(), "0e2f0d1c-5a55-4a0b-9f6b-7d4d35b5a1aa")
 		}
@@ -185,18 +213,19 @@ func TestShortWay(t *testing.T) {
 			rt.Error(diff)
 		}
 	})
-	if short == 0 {
-		t.Error("no event took the short way")
+	if short == 0 || shortSessions == 0 {
+		t.Errorf("%d events and %d sessions took the short way", short, shortSessions)
 	}
 }
 
 // countShort counts the events that take the short way to both kinds of
-// destinations. It holds what they show against what they show when another
+// destinations, and the sessions that take it to those of payloads. It holds what they show against what they show when another
 // destination has read them.
 type countShort struct {
-	n       *int
-	differ  *[]string
-	was, is lent.Span // used again, as destinations do
+	n        *int
+	sessions *int
+	differ   *[]string
+	was, is  lent.Span // used again, as destinations do
 }
 
 func (c *countShort) ExportSpans(_ context.Context, spans []sdktrace.ReadOnlySpan) error {
@@ -205,32 +234,40 @@ func (c *countShort) ExportSpans(_ context.Context, spans []sdktrace.ReadOnlySpa
 		if !ok {
 			continue
 		}
-		before, short := lentText(l, &c.was)
+		before, short, session := lentText(l, &c.was)
 		s.Attributes()
-		if after, still := lentText(l, &c.is); short && still && before != after {
+		if after, still, _ := lentText(l, &c.is); short && still && before != after {
 			*c.differ = append(*c.differ, cmp.Diff(before, after))
 		}
-		if short {
+		switch {
+		case short && session:
+			*c.sessions++
+		case short:
 			*c.n++
 		}
 	}
 	return nil
 }
 
-// lentText returns what a span shows as text, and whether it shows all.
-func lentText(l lent.Lender, s *lent.Span) (string, bool) {
+// lentText returns what a span shows as text, whether it shows all, and whether it
+// is a session.
+func lentText(l lent.Lender, s *lent.Span) (text string, shown, session bool) {
 	defer s.Clear()
 	if !l.LendRecord(s) {
-		return "", false
+		return "", false, false
+	}
+	if s.Record.IsSession {
+		session := s.Record.Session()
+		return string(session.AppendJSON(nil)), true, true
 	}
 	event := s.Record.Event()
-	text := event.AppendJSON(nil)
+	text = string(event.AppendJSON(nil))
 	s.Clear()
 	if !l.LendAttributes(s) {
-		return "", false
+		return "", false, false
 	}
 	slices.SortFunc(s.Attributes, func(a, b attribute.KeyValue) int { return strings.Compare(string(a.Key), string(b.Key)) })
-	return fmt.Sprintf("%s %v", text, s.Attributes), true
+	return fmt.Sprintf("%s %v", text, s.Attributes), true, false
 }
 
 func (c *countShort) Shutdown(context.Context) error { return nil }
@@ -272,5 +309,42 @@ func readSpans(t *rapid.T, body string, into map[string]proto.Message) {
 				into[fmt.Sprintf("%x", s.GetSpanId())] = s
 			}
 		}
+	}
+}
+
+// TestPartsOfABucket sets a bucket in pieces, some of which name the same keys.
+func TestPartsOfABucket(t *testing.T) {
+	api := newAPI(t)
+	tracer := newTracer(t, sessionspan.WithoutEnvironment(), sessionspan.WithAPIURL(api.URL), sessionspan.WithProject("p"))
+	ctx, s := tracer.StartSession(t.Context(), "s")
+	long := strings.Repeat("x", 300)
+	want := make(map[string]string)
+	for name, c := range map[string]struct {
+		config []any
+		want   string
+	}{
+		"no config":    {nil, `{"provider":"a","model":"b"}`},
+		"other keys":   {[]any{map[string]any{"t": 1}, map[string]any{"u": long}}, `{"provider":"a","model":"b","t":1,"u":"` + long + `"}`},
+		"a same key":   {[]any{map[string]any{"model": "c", "u": long}}, `{"provider":"a","model":"c","u":"` + long + `"}`},
+		"a same value": {[]any{map[string]any{"k": "model"}}, `{"provider":"a","model":"b","k":"model"}`},
+		"null":         {[]any{honeyhive.NullObject()}, `{"provider":"a","model":"b"}`},
+		"empty":        {[]any{map[string]any{}}, `{"provider":"a","model":"b"}`},
+		"raw":          {[]any{json.RawMessage(` { "t" : 1 } `)}, `{"provider":"a","model":"b","t":1}`},
+	} {
+		_, e := sessionspan.StartEvent(ctx, sessionspan.Model, name, sessionspan.WithModel("a", "b"))
+		for _, v := range c.config {
+			e.SetConfig(v)
+		}
+		e.End()
+		want[name] = c.want
+	}
+	s.End()
+	flush(t, tracer)
+	got := make(map[string]string)
+	for _, e := range api.events(t) {
+		got[e.EventName.Or("")] = e.Config.String()
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }

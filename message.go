@@ -154,11 +154,20 @@ func (r *recording) setModel(provider, model string) {
 	if provider == "" && model == "" || !r.active() {
 		return
 	}
-	text := provider + model
-	if len(text) == len(provider) || len(text) == len(model) {
-		text = strings.Clone(text) // which is a copy otherwise
-	}
+	text := r.tracer().modelText(provider, model)
 	r.setPart(part{text: text, model: len(provider), bucket: convert.Config, form: formModel})
+}
+
+// modelText returns a provider and a model in memory of our own. Mostly they are
+// those of the last call.
+func (t *Tracer) modelText(provider, model string) string {
+	if last := t.lastModel.Load(); last != nil && len(*last) == len(provider)+len(model) &&
+		strings.HasPrefix(*last, provider) && strings.HasSuffix(*last, model) {
+		return *last
+	}
+	text := strings.Join([]string{provider, model}, "") // a copy in any case
+	t.lastModel.Store(&text)
+	return text
 }
 
 func appendModel(dst []byte, provider, model string) []byte {
@@ -215,7 +224,11 @@ func (r *recording) setUsage(u Usage) {
 	if !r.active() {
 		return
 	}
-	set := &usage{u, true}
+	both := &struct {
+		set     usage
+		counted Usage
+	}{usage{u, true}, u}
+	set := &both.set
 	if u.TotalTokens == 0 {
 		set.TotalTokens = u.InputTokens + u.OutputTokens
 		set.hasTotal = (set.TotalTokens > u.InputTokens) == (u.OutputTokens > 0)
@@ -225,7 +238,7 @@ func (r *recording) setUsage(u Usage) {
 	}
 	r.setPart(part{usage: set, bucket: convert.Metadata, form: formUsage})
 	if s := r.node.session; s != nil && s.recorded.Load() {
-		s.count(&r.node, u)
+		s.count(&r.node, both.counted.positive())
 	}
 }
 
@@ -412,13 +425,13 @@ type objectWriter struct {
 
 func (o *objectWriter) empty() bool { return len(o.b) == o.start }
 
+// key writes a key, which is one of ours and needs no escapes.
 func (o *objectWriter) key(key string) {
+	mark := byte(',')
 	if o.empty() {
-		o.b = append(o.b, '{')
-	} else {
-		o.b = append(o.b, ',')
+		mark = '{'
 	}
-	o.b = append(rawjson.AppendString(o.b, key), ':')
+	o.b = append(append(append(o.b, mark, '"'), key...), '"', ':')
 }
 
 // text writes a string, unless it is empty.

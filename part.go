@@ -37,6 +37,26 @@ const (
 	formUsage
 )
 
+// keys returns the keys that a part of the form may have, as JSON; nil where they
+// are the user's.
+func (f form) keys() []string {
+	switch f {
+	case formModel:
+		return modelKeys
+	case formUsage:
+		return usageKeys
+	}
+	return nil
+}
+
+var (
+	modelKeys = []string{`"provider"`, `"model"`}
+	usageKeys = []string{
+		`"prompt_tokens"`, `"completion_tokens"`, `"total_tokens"`,
+		`"cache_read_input_tokens"`, `"cache_write_input_tokens"`, `"reasoning_tokens"`,
+	}
+)
+
 // mostParts is how many parts wait at most. What comes after them is merged, so
 // that values which replace each other take no more memory than the last.
 const mostParts = 16

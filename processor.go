@@ -308,7 +308,7 @@ func (p *processor) finish(n *node, f *finishedSpan) bool {
 		}
 		s.bury(n)
 		if u, ok := usageOf(f.ReadOnlySpan.Attributes()); ok {
-			s.countLocked(n, u)
+			s.countLocked(n, u.positive())
 		}
 		if ids := s.childrenOf(n).ids(); len(ids) > 0 {
 			f.add(attribute.StringSlice(honeyhive.AttrChildrenIDs, ids))

@@ -56,6 +56,8 @@ type Tracer struct {
 	forViewers  bool // somebody reads spans, so GenAI content is worth writing
 	disabled    bool
 
+	lastModel atomic.Pointer[string] // of modelText
+
 	// shown is set where others may read the spans of the provider.
 	shown atomic.Bool
 

@@ -15,19 +15,20 @@ import (
 // took, and so may each call of a model below it: then only the calls count. So a
 // node counts as long as nothing below it does.
 
-// count makes u the usage of an event, in place of what it said before.
-func (s *sessionState) count(n *node, u Usage) {
+// count makes u, which is positive, the usage of an event, in place of what it
+// said before.
+func (s *sessionState) count(n *node, u *Usage) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.countLocked(n, u)
 }
 
-func (s *sessionState) countLocked(n *node, u Usage) {
+func (s *sessionState) countLocked(n *node, u *Usage) {
 	if n == s.root || n.countedBelow {
 		return
 	}
 	s.discount(n)
-	n.counted = u.positive()
+	n.counted = u
 	s.usage.add(n.counted)
 	for p := n.parent; p != nil && !p.countedBelow; p = p.parent {
 		p.countedBelow = true
@@ -51,16 +52,16 @@ func (u *Usage) fields() [6]*int64 {
 	}
 }
 
-// positive returns the usage without counts below zero, which are mistakes, and
-// with its total.
-func (u Usage) positive() *Usage {
+// positive makes the usage one without counts below zero, which are mistakes, and
+// with its total, and returns it.
+func (u *Usage) positive() *Usage {
 	for _, n := range u.fields() {
 		*n = max(*n, 0)
 	}
 	if u.TotalTokens == 0 {
 		u.TotalTokens = sum(u.InputTokens, u.OutputTokens)
 	}
-	return &u
+	return u
 }
 
 func (u *Usage) add(other *Usage) {

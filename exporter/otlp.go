@@ -235,8 +235,8 @@ func (o *collector) encodeLent(r *delivery.Record, s sdktrace.ReadOnlySpan) bool
 	if !l.LendAttributes(&o.lent) {
 		return false
 	}
-	a := otlp.Attributes{Encoded: o.lent.Encoded, Clean: o.lent.Clean, Other: o.lent.Attributes}
-	r.Body, r.Value = otlp.AppendSpan(r.Room(otlp.SpanSize(s, &a)), s, a), nil
+	e := otlp.Measure(s, otlp.Attributes{Encoded: o.lent.Encoded, Clean: o.lent.Clean, Other: o.lent.Attributes})
+	r.Body, r.Value = e.Append(r.Room(e.Size)), nil
 	return true
 }
 

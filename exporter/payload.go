@@ -55,11 +55,8 @@ func (p *payloads) Encode(r *delivery.Record) error {
 			return nil
 		}
 		rec := p.convert(v)
-		if rec.IsSession {
-			p.encodeRoot(r, rec.Session())
-		} else {
-			p.encodeSpan(r, &rec)
-		}
+		p.encodeRecord(r, &rec)
+		p.lent.Clear()
 	case *update:
 		u := p.cut.update(p.privacy.update(v.build()))
 		id, err := honeyhive.ParseUUID(u.EventID.Or(""))
@@ -87,9 +84,8 @@ func (p *payloads) convert(s sdktrace.ReadOnlySpan) convert.Record {
 // eventFrame is about what the payload of an event takes besides its texts.
 const eventFrame = 480
 
-// encodeLent writes the payload of an event of which the span knows what its
-// attributes would be, and mostly what the conversion would make of them. It
-// reports whether it did.
+// encodeLent writes the payload of a span that knows what its attributes would be,
+// and mostly what the conversion would make of them. It reports whether it did.
 func (p *payloads) encodeLent(r *delivery.Record, s sdktrace.ReadOnlySpan) bool {
 	l, ok := s.(lent.Lender)
 	if !ok || !p.privacy.off() || p.cut.tooLong(s) {
@@ -117,7 +113,7 @@ func (p *payloads) encodeLent(r *delivery.Record, s sdktrace.ReadOnlySpan) bool 
 		size += len(rec.Buckets[b].JSONText())
 	}
 	r.Body = r.Room(size)
-	p.encodeSpan(r, rec)
+	p.encodeRecord(r, rec)
 	return true
 }
 
@@ -138,11 +134,31 @@ func updateRecord(id honeyhive.UUID, u *honeyhive.Update) *delivery.Record {
 	return &delivery.Record{Kind: delivery.Update, Group: id, ID: id, Body: u.AppendJSON(nil)}
 }
 
-func (p *payloads) encodeSpan(r *delivery.Record, rec *convert.Record) {
-	e := rec.Event()
+// encodeRecord writes what a span was converted to, in memory of p.lent for what
+// is not kept.
+func (p *payloads) encodeRecord(r *delivery.Record, rec *convert.Record) {
+	if rec.IsSession {
+		p.encodeRoot(r, rec.Session())
+		return
+	}
+	bare := *rec
+	bare.EventID, bare.SessionID, bare.ParentID = honeyhive.UUID{}, honeyhive.UUID{}, honeyhive.UUID{}
+	e := bare.Event()
+	e.EventID, e.SessionID = p.idText(rec.EventID), p.idText(rec.SessionID)
+	if e.ParentID = e.SessionID; rec.ParentID != rec.SessionID {
+		e.ParentID = p.idText(rec.ParentID)
+	}
 	r.Kind, r.Group, r.ID, r.Elsewhere = delivery.Member, rec.SessionID, rec.EventID, rec.Continued
 	r.Value = &eventRecord{rec.Project, rec.Source, rec.SessionName}
 	r.Body = p.appendEvent(r.Body, &e)
+}
+
+// idText returns an id as text that holds until the next span comes.
+func (p *payloads) idText(id honeyhive.UUID) honeyhive.Optional[string] {
+	if id.IsZero() {
+		return honeyhive.Optional[string]{}
+	}
+	return honeyhive.Some(p.lent.Text(id.Append))
 }
 
 // Announce makes the payload of a session that has not ended. Where only its

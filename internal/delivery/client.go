@@ -267,10 +267,11 @@ func (c *Client) post(ctx context.Context, method, path string, with Compression
 	u := c.base
 	u.Path += path
 	sent := &sending{pieces: pieces}
-	req, err := http.NewRequestWithContext(ctx, method, u.String(), sent.reader())
+	req, err := http.NewRequestWithContext(ctx, method, "", nil)
 	if err != nil {
 		return Answer{Err: err}
 	}
+	req.URL, req.Host, req.Body = &u, u.Host, sent.reader() // no text of the URL is written and read again
 	for _, p := range pieces {
 		req.ContentLength += int64(len(p))
 	}

@@ -32,7 +32,8 @@ func AppendTraces(dst []byte, s sdktrace.ReadOnlySpan, front ...attribute.KeyVal
 	if s == nil {
 		return dst
 	}
-	return AppendSpan(dst, s, Attributes{front: front, Other: s.Attributes()})
+	e := Measure(s, Attributes{front: front, Other: s.Attributes()})
+	return e.Append(slices.Grow(dst, e.Size))
 }
 
 // Attributes are those of a span, in three lists.
@@ -44,10 +45,22 @@ type Attributes struct {
 	front []attribute.KeyValue // in front of all others
 }
 
-// SpanSize returns about how many bytes AppendSpan adds, rather more than less.
-func SpanSize(s sdktrace.ReadOnlySpan, a *Attributes) int {
-	return resourceFrame(s.Resource()).size() + scopeFrame(s.InstrumentationScope()).size() +
-		len(a.Encoded) + attributesSize(a.front) + attributesSize(a.Clean) + spanSize(s.Name(), a.Other, s.Events())
+// Encoding is AppendTraces in two steps, for a span that has other attributes than
+// its own.
+type Encoding struct {
+	Size int // about how many bytes Append adds, rather more than less
+
+	span            sdktrace.ReadOnlySpan
+	attributes      Attributes
+	resource, scope frame
+}
+
+// Measure finds out how much room a span takes.
+func Measure(s sdktrace.ReadOnlySpan, a Attributes) Encoding {
+	e := Encoding{span: s, attributes: a, resource: resourceFrame(s.Resource()), scope: scopeFrame(s.InstrumentationScope())}
+	e.Size = e.resource.size() + e.scope.size() + len(a.Encoded) +
+		attributesSize(a.front) + attributesSize(a.Clean) + spanSize(s.Name(), a.Other, s.Events())
+	return e
 }
 
 // AppendSpanAttributes adds attributes as they stand in a span.
@@ -55,22 +68,18 @@ func AppendSpanAttributes(dst []byte, attrs []attribute.KeyValue) []byte {
 	return appendAttributes(dst, spanAttribute, attrs)
 }
 
-// AppendSpan is AppendTraces for a span that has other attributes than its own.
-func AppendSpan(dst []byte, s sdktrace.ReadOnlySpan, a Attributes) []byte {
-	resource := resourceFrame(s.Resource())
-	scope := scopeFrame(s.InstrumentationScope())
-	dst = slices.Grow(dst, SpanSize(s, &a))
-
+// Append adds the span to dst.
+func (e *Encoding) Append(dst []byte) []byte {
 	dst, resourceStart := openMessage(dst, tracesResourceSpans)
-	dst = append(dst, resource.head...)
+	dst = append(dst, e.resource.head...)
 	dst, scopeStart := openMessage(dst, resourceSpansScopeSpans)
-	dst = append(dst, scope.head...)
+	dst = append(dst, e.scope.head...)
 	dst, spanStart := openMessage(dst, scopeSpansSpan)
-	dst = appendSpan(dst, s, &a)
+	dst = appendSpan(dst, e.span, &e.attributes)
 	closeMessage(dst, spanStart)
-	dst = append(dst, scope.tail...)
+	dst = append(dst, e.scope.tail...)
 	closeMessage(dst, scopeStart)
-	dst = append(dst, resource.tail...)
+	dst = append(dst, e.resource.tail...)
 	closeMessage(dst, resourceStart)
 	return dst
 }
