@@ -43,6 +43,10 @@ type ownSpan struct {
 	full     trace.Span    // of the SDK, once it was asked for
 	making   chan struct{} // from then on, until the SDK has made it
 	children atomic.Int32  // spans that started under it
+
+	// settled is set when the span has ended and the SDK has made none: nothing
+	// that the lock guards changes any more, so that it is read without.
+	settled atomic.Bool
 }
 
 var _ interface {
@@ -226,6 +230,7 @@ func (s *ownSpan) finish(at time.Time, failure string) {
 	full, again := s.full, !s.ended.IsZero()
 	if !again {
 		s.ended, s.failure = at, failure
+		s.settled.Store(full == nil)
 	}
 	s.mu.Unlock()
 	switch {
@@ -351,6 +356,9 @@ func (p onlyTracers) Tracer(name string, options ...trace.TracerOption) trace.Tr
 
 // read returns the span of the SDK, if there is one.
 func (s *ownSpan) read() sdktrace.ReadOnlySpan {
+	if s.settled.Load() {
+		return nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	full, _ := s.full.(sdktrace.ReadOnlySpan)
@@ -362,8 +370,10 @@ func (s *ownSpan) Name() string {
 	if full := s.read(); full != nil {
 		return full.Name()
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	if !s.settled.Load() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+	}
 	return s.name
 }
 
@@ -381,8 +391,10 @@ func (s *ownSpan) EndTime() time.Time {
 	if full := s.read(); full != nil {
 		return full.EndTime()
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	if !s.settled.Load() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+	}
 	return s.ended
 }
 
@@ -416,8 +428,10 @@ func (s *ownSpan) Status() sdktrace.Status {
 	if full := s.read(); full != nil {
 		return full.Status()
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	if !s.settled.Load() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+	}
 	if s.failure == "" {
 		return sdktrace.Status{}
 	}
