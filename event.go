@@ -103,7 +103,7 @@ func (t *Tracer) StartEvent(ctx context.Context, kind Kind, name string, options
 	if above != nil && above.session != nil && above.tracer != nil && !above.tracer.disabled && !t.disabled {
 		t = above.tracer // who delivers the session delivers its events
 	}
-	e := t.newEvent()
+	e, own := t.newEvent()
 	n := &e.rec.node
 	n.tracer, n.event = t, e
 	if above = t.bind(above); above != nil && above.session != nil {
@@ -124,7 +124,7 @@ func (t *Tracer) StartEvent(ctx context.Context, kind Kind, name string, options
 		t.reports.Once("outside", fmt.Errorf("sessionspan: event %q was started outside a session: it goes to collectors alone", name))
 	}
 	e.rec.kind = info
-	start := starting{kind: info.kind}
+	start := starting{kind: info.kind, own: own}
 	for i := range options {
 		switch o := &options[i]; o.field {
 		case fieldStart:
@@ -142,17 +142,16 @@ func (t *Tracer) StartEvent(ctx context.Context, kind Kind, name string, options
 	return ctx, e
 }
 
-// newEvent returns an event with a span of its own where it may need no other.
-func (t *Tracer) newEvent() *Event {
+// newEvent returns an event, with a span of its own where it may need no other.
+func (t *Tracer) newEvent() (*Event, *ownSpan) {
 	if !t.alone() {
-		return new(Event)
+		return new(Event), nil
 	}
 	e := new(struct {
 		Event
 		span ownSpan
 	})
-	e.rec.own = &e.span
-	return &e.Event
+	return &e.Event, &e.span
 }
 
 // ID returns the event's id, a UUID. It is "" on a nil Event, and where nothing

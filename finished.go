@@ -22,13 +22,15 @@ type finishedSpan struct {
 	sdktrace.ReadOnlySpan
 	node *node                // for a span that was found late, its place in the tree
 	more []attribute.KeyValue // what was known at the end alone
-	past bool                 // the span was ended past its handle
-	size int64
+	size int64                // about how many bytes it keeps in memory; before, what was set does
 
 	whole atomic.Pointer[[]attribute.KeyValue] // once somebody asked for the attributes
 }
 
 var _ exporter.Detailed = (*finishedSpan)(nil)
+
+// past reports whether the span was ended past its handle.
+func (f *finishedSpan) past() bool { return f.node.rec != nil && f.node.rec.past }
 
 func (f *finishedSpan) add(kv attribute.KeyValue) { f.more = append(f.more, kv) }
 
@@ -41,23 +43,28 @@ func (f *finishedSpan) measure() {
 		f.size = handle + int64(len(s.name)+len(s.failure)) + s.rec.weighed() + spansize.Attributes(f.more)
 		return
 	}
-	attributes := spansize.Attributes(f.ReadOnlySpan.Attributes())
+	attributes, set := spansize.Attributes(f.ReadOnlySpan.Attributes()), int64(0)
+	if r := f.node.rec; r != nil {
+		set = r.weighed()
+	}
 	f.size = spansize.Bare(f.ReadOnlySpan) + spansize.Attributes(f.more)
 	switch r := f.node.rec; {
 	case r == nil:
 		f.size += attributes
 	case r.bare:
-		f.size += handle + attributes + r.weighed()
+		f.size += handle + attributes + set
 	default:
-		f.size += handle + max(attributes, r.weighed()+spansize.Attributes(f.node.says.attributes()))
+		f.size += handle + max(attributes, set+spansize.Attributes(f.node.says.attributes()))
 	}
 }
 
 // ChildSpanCount returns how many spans started under the span, which one of the
 // SDK that took over does not know.
 func (f *finishedSpan) ChildSpanCount() int {
-	if r := f.node.rec; r != nil && r.own != nil {
-		return r.own.ChildSpanCount()
+	if r := f.node.rec; r != nil {
+		if own := r.own(); own != nil {
+			return own.ChildSpanCount()
+		}
 	}
 	return f.ReadOnlySpan.ChildSpanCount()
 }
@@ -101,13 +108,13 @@ func (f *finishedSpan) assemble(r *recording) []attribute.KeyValue {
 	r.join()
 	list := make([]attribute.KeyValue, 0, len(f.node.says.attributes())+startStamps+len(have)+r.countKnown()+len(f.more))
 	list = f.node.appendStart(list, parent)
-	if !f.past {
+	if !f.past() {
 		list = overlay(list, have, unlessCut)
 	}
 	known := r.appendKnown(list)[len(list):]
 	r.unlock()
 	list = overlay(list, known, always)
-	if f.past {
+	if f.past() {
 		list = overlay(list, have, unlessCut)
 	}
 	return overlay(list, f.more, ifCut)
@@ -167,7 +174,7 @@ func (f *finishedSpan) restore() []attribute.KeyValue {
 			out = append(out, kv)
 		}
 	}
-	if cut && !f.past {
+	if cut && !f.past() {
 		f.node.tracer.reports.Once("limits", errCut)
 	}
 	return out

@@ -39,7 +39,7 @@ func (f *finishedSpan) lend(show func(s *ownSpan, above honeyhive.UUID) bool) bo
 func (f *finishedSpan) usual() bool {
 	n := f.node
 	r := n.rec
-	if f.past || len(f.more) > 0 || n.session == nil || n.session.plain || r.later != nil || r.final != nil || r.special {
+	if f.past() || len(f.more) > 0 || n.session == nil || n.session.plain || r.later != nil || r.final != nil || r.special {
 		return false
 	}
 	if n == n.session.root {

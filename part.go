@@ -157,12 +157,13 @@ func (r *recording) weigh() int64 {
 	return n
 }
 
-// weighed returns the weight that the end has found. Where the span was ended past
-// its handle at the same time, that may still be at it.
+// weighed returns what weigh returned at the end, until the entry is measured.
+// Where the span was ended past its handle at the same time, that may still be at
+// it.
 func (r *recording) weighed() int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.weight
+	return r.finished.size
 }
 
 // tell sets the attributes of the GenAI conventions that say the same as a part.

@@ -96,7 +96,7 @@ func (p *processor) ours(n *node, s sdktrace.ReadWriteSpan, key spanKey) {
 		n.stamp(s)
 		return
 	}
-	n.rec.bare = n.rec.own != nil || p.tracer.alone()
+	n.rec.bare = n.rec.own() != nil || p.tracer.alone()
 	if n == session.root {
 		session.record()
 		n.says, session.name = session.identity, s.Name()
@@ -255,7 +255,7 @@ func (p *processor) ended(s sdktrace.ReadOnlySpan, now time.Time) {
 	} else {
 		f = &n.rec.finished
 		if !n.over.Load() && n.rec.endedPast() {
-			f.past = true
+			n.rec.past = true
 			p.tracer.reports.Once("past", errPast)
 		}
 	}

@@ -25,7 +25,6 @@ type recording struct {
 	// span is nil where nothing is recorded. It is set before anybody else has
 	// the recording.
 	span trace.Span
-	own  *ownSpan  // the same, where no span of the SDK is needed yet
 	kind *kindInfo // nil for a session
 
 	mu    sync.Mutex
@@ -35,6 +34,7 @@ type recording struct {
 	bare     bool
 	toldMore bool                 // attributes were set besides
 	special  bool                 // some of them say what the span is, as ours do
+	past     bool                 // the span was ended past its handle
 	parts    []part               // what was set and not joined with the buckets yet
 	buckets  *convert.Buckets     // nil while they are empty, without what later holds
 	later    *laterParts          // nil unless there were many parts
@@ -42,7 +42,6 @@ type recording struct {
 	children childList            // that it has at the end
 	final    []attribute.KeyValue // what was written to the span at the end
 	seldom   *seldom              // nil while nothing of it was set
-	weight   int64                // about what all that takes in memory, at the end
 
 	finished finishedSpan // the queue's entry
 }
@@ -56,6 +55,12 @@ type seldom struct {
 	named      []string         // those of them that were known at the end
 	lateInputs honeyhive.Object // what was set after the end
 	problem    error            // what unlock reports
+}
+
+// own returns the span of ours that the recording has, or nil.
+func (r *recording) own() *ownSpan {
+	s, _ := r.span.(*ownSpan)
+	return s
 }
 
 // rest returns what is seldom set, to set some of it. The lock is held.
@@ -86,12 +91,11 @@ func (r *recording) start(ctx context.Context, name string, o *starting) context
 	if n.tracer.disabled || n.tracer.closed.Load() {
 		return inside
 	}
-	if r.own != nil && r.own.start(ctx, r, name, o) {
-		r.span = r.own
-		n.tracer.processor.own(n, r.own)
-		return trace.ContextWithSpan(inside, r.own)
+	if o.own != nil && o.own.start(ctx, r, name, o) {
+		r.span = o.own
+		n.tracer.processor.own(n, o.own)
+		return trace.ContextWithSpan(inside, o.own)
 	}
-	r.own = nil
 	n.starting = true
 	ctx, span := n.tracer.tracer.Start(inside, name, o.options()...)
 	n.starting = false // also where no processor saw the span
@@ -350,12 +354,12 @@ func (r *recording) end(options []FieldOption) {
 	if s := r.node.session; s != nil {
 		s.settle()
 	}
-	if r.own != nil {
+	if own := r.own(); own != nil {
 		if !alone {
-			r.own.sdk() // for those who read it
-			r.own.SetAttributes(final...)
+			own.sdk() // for those who read it
+			own.SetAttributes(final...)
 		}
-		r.own.finish(at, err)
+		own.finish(at, err)
 		return
 	}
 	if len(final) > 0 {
@@ -407,7 +411,7 @@ func (r *recording) freeze() bool {
 			r.rollUp()
 		}
 	}
-	r.weight = r.weigh()
+	r.finished.size = r.weigh()
 	return true
 }
 

@@ -86,9 +86,6 @@ func (t *Tracer) newSession(options []FieldOption) (s *Session, given string, st
 	st.handle, st.root = s, &s.rec.node
 	st.project, st.source = t.project, t.source
 	s.rec.node.tracer, s.rec.node.session = t, st
-	if t.alone() {
-		s.rec.own = new(ownSpan)
-	}
 	for i := range options {
 		switch o := &options[i]; o.field {
 		case fieldProject:
@@ -117,6 +114,9 @@ func (t *Tracer) sessionStart(ctx context.Context, outer *node, start time.Time)
 	o := &starting{at: start}
 	if t.disabled {
 		return o
+	}
+	if t.alone() {
+		o.own = new(ownSpan)
 	}
 	above := trace.SpanContextFromContext(ctx)
 	if t.newTraces && above.IsValid() {

@@ -28,13 +28,13 @@ import (
 // sets attributes, events or links on it, or gets hold of the provider: then the
 // SDK makes one with the same ids and the same start, which takes over.
 type ownSpan struct {
-	embedded.Span
-	sdktrace.ReadOnlySpan // nil: the SDK seals the interface
+	sdktrace.ReadWriteSpan // nil: the SDK seals the interface
 
-	rec       *recording
-	sc, above trace.SpanContext
-	kind      trace.SpanKind
-	begun     time.Time
+	rec   *recording
+	sc    trace.SpanContext
+	above *trace.SpanContext // mostly that of the span of ours above
+	kind  trace.SpanKind
+	begun time.Time
 
 	mu       sync.Mutex
 	name     string
@@ -60,6 +60,7 @@ type starting struct {
 	at      time.Time // now, where it is zero
 	newRoot bool
 	links   []trace.Link
+	own     *ownSpan // to be used where it may be, or nil
 }
 
 // options returns the same for the SDK.
@@ -99,7 +100,13 @@ func (s *ownSpan) start(ctx context.Context, r *recording, name string, o *start
 	}
 	ids.SpanID, ids.TraceState = newSpanID(), above.TraceState()
 	s.rec, s.name, s.kind, s.begun = r, name, trace.ValidateSpanKind(o.kind), o.at
-	s.sc, s.above = trace.NewSpanContext(ids), above
+	s.sc = trace.NewSpanContext(ids)
+	if p, ok := parent.(*ownSpan); ok {
+		s.above = &p.sc
+	} else {
+		copied := above // so that no other one is allocated
+		s.above = &copied
+	}
 	if s.begun.IsZero() {
 		s.begun = time.Now()
 	}
@@ -146,7 +153,7 @@ func (s *ownSpan) sdk() trace.Span {
 		close(making)
 	}()
 	n := &s.rec.node
-	ctx := trace.ContextWithSpanContext(context.Background(), s.above)
+	ctx := trace.ContextWithSpanContext(context.Background(), *s.above)
 	_, full := n.tracer.tracer.Start(&standIn{&scope{ctx, n}, s}, name,
 		trace.WithTimestamp(s.begun), trace.WithSpanKind(s.kind))
 	s.take(full)
@@ -378,7 +385,7 @@ func (s *ownSpan) Name() string {
 }
 
 // Parent implements [sdktrace.ReadOnlySpan].
-func (s *ownSpan) Parent() trace.SpanContext { return s.above }
+func (s *ownSpan) Parent() trace.SpanContext { return *s.above }
 
 // SpanKind implements [sdktrace.ReadOnlySpan].
 func (s *ownSpan) SpanKind() trace.SpanKind { return s.kind }
