@@ -158,6 +158,9 @@ func (r *recording) setModel(provider, model string) {
 	r.setPart(part{text: text, model: len(provider), bucket: convert.Config, form: formModel})
 }
 
+// longestModel bounds what modelText keeps.
+const longestModel = 256
+
 // modelText returns a provider and a model in memory of our own. Mostly they are
 // those of the last call.
 func (t *Tracer) modelText(provider, model string) string {
@@ -166,7 +169,9 @@ func (t *Tracer) modelText(provider, model string) string {
 		return *last
 	}
 	text := strings.Join([]string{provider, model}, "") // a copy in any case
-	t.lastModel.Store(&text)
+	if len(text) <= longestModel {
+		t.lastModel.Store(&text)
+	}
 	return text
 }
 
