@@ -126,10 +126,7 @@ func (r *recording) weigh() int64 {
 		}
 	}
 	for i := range r.parts {
-		add(r.parts[i].text)
-		for _, l := range r.parts[i].later {
-			add(l.Text)
-		}
+		n += r.parts[i].weigh()
 		if r.parts[i].usage != nil {
 			n += usageWeight
 		}
@@ -155,6 +152,19 @@ func (r *recording) weigh() int64 {
 	}
 	n += int64(children) * (16 + spansize.Text(idLength))
 	return n
+}
+
+// weigh returns about what keeps the text of the part, in pieces as it is or in one
+// as it will be.
+func (p *part) weigh() int64 {
+	size := len(p.text)
+	if size == 0 {
+		return 0
+	}
+	for i := range p.later {
+		size += len(p.later[i].Text)
+	}
+	return spansize.Value(attribute.Value{}) + spansize.Text(size)
 }
 
 // weighed returns what weigh returned at the end, until the entry is measured.

@@ -7,7 +7,7 @@ import (
 
 // charge corrects what a record takes of the budget to what it really takes.
 func (w *worker) charge(r *Record) {
-	const overhead = 320 // of the record itself
+	const overhead = 448 // of the record itself, and of what knows of it
 	if r.Body == nil {
 		return // a span, of which only the estimate is known
 	}

@@ -133,6 +133,11 @@ func heapWhenStuck(t *testing.T, to string, limit int64, size int, record func(c
 	} else {
 		tracer = destination{otlp: to == "otlp"}.tracer(t, silent(t), nil, limits)
 	}
+	for range 16 { // so that connections and what they take are there
+		_, s := tracer.StartSession(context.Background(), "s")
+		s.End()
+	}
+	waitStable(tracer)
 	before := heap()
 	n := int(2*limit)/size + 100
 	for i := 0; i < n; {
@@ -146,13 +151,7 @@ func heapWhenStuck(t *testing.T, to string, limit int64, size int, record func(c
 			time.Sleep(time.Millisecond) // so that the worker has come to hold them
 		}
 	}
-	for range 50 { // until the worker has taken over what it will
-		was := tracer.Stats()[0].WaitingBytes
-		time.Sleep(10 * time.Millisecond)
-		if tracer.Stats()[0].WaitingBytes == was {
-			break
-		}
-	}
+	waitStable(tracer)
 	grown = heap() - before
 	stats := tracer.Stats()
 	checkAccounts(stats, t.Errorf)
@@ -169,6 +168,17 @@ func heapWhenStuck(t *testing.T, to string, limit int64, size int, record func(c
 	_ = tracer.Shutdown(ended)
 	checkAccounts(tracer.Stats(), t.Errorf)
 	return grown, dropped
+}
+
+// waitStable waits until the worker has taken over what it will.
+func waitStable(tracer *sessionspan.Tracer) {
+	for range 50 {
+		was := tracer.Stats()[0].WaitingBytes
+		time.Sleep(10 * time.Millisecond)
+		if tracer.Stats()[0].WaitingBytes == was {
+			return
+		}
+	}
 }
 
 // heap returns the bytes of the heap that are in use.
