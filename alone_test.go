@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +17,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/sessionspan/sessionspan"
 	"github.com/sessionspan/sessionspan/exporter"
@@ -198,6 +201,34 @@ func TestAttributesInOrder(t *testing.T) {
 		config, _ := set.Value("honeyhive_config")
 		if config.AsString() != `{"provider":"openai","model":"gpt"}` {
 			t.Errorf("config %s", config)
+		}
+	}
+}
+
+// TestSessionKeepsNoOther starts a session under the span of one that is over.
+func TestSessionKeepsNoOther(t *testing.T) {
+	tracer := newTracer(t, sessionspan.WithoutEnvironment(), sessionspan.WithWriter(io.Discard))
+	gone := make(chan struct{})
+	ctx := func() context.Context {
+		_, s := tracer.StartSession(t.Context(), "first")
+		runtime.AddCleanup(s, func(gone chan struct{}) { close(gone) }, gone)
+		s.End()
+		return trace.ContextWithSpan(t.Context(), s.Span())
+	}
+	_, second := tracer.StartSession(ctx(), "second")
+	flush(t, tracer)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(10 * time.Second); ; <-tick.C {
+		runtime.GC()
+		select {
+		case <-gone:
+			second.End()
+			return
+		default:
+		}
+		if time.Now().After(end) {
+			t.Fatal("the first session is kept")
 		}
 	}
 }

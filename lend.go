@@ -43,7 +43,9 @@ func (f *finishedSpan) usual() bool {
 		return false
 	}
 	if n == n.session.root {
-		return len(r.extra) == 0 && !r.toldMore && n.given.IsZero()
+		// The end has joined its parts, so that nothing of it is lent: its payload is
+		// kept for an update that may be made of it.
+		return len(r.parts) == 0 && len(r.extra) == 0 && !r.toldMore && n.given.IsZero()
 	}
 	return r.kind != nil && n.parent != nil && n.parent.rec != nil
 }
@@ -217,7 +219,7 @@ func (r *recording) lend(l *lent.Span) (buckets convert.Buckets, ok bool) {
 		switch before := only[p.bucket]; {
 		case b.IsZero():
 			only[p.bucket] = p
-		case p.follows(before, b.JSONText()):
+		case before != nil && p.follows(before, b.JSONText()):
 			*b = honeyhive.TrustedObject(l.Text(func(dst []byte) []byte { return p.extend(dst, b.JSONText()) }))
 			only[p.bucket] = nil
 			continue
@@ -244,16 +246,14 @@ func (r *recording) lend(l *lent.Span) (buckets convert.Buckets, ok bool) {
 	return buckets, true
 }
 
-// follows reports whether it can be seen at a glance that the part has none of the
-// keys of an object before it, which is of one part unless that is nil.
+// follows reports whether it can be seen at a glance that the part and the one
+// before it, which was written as the text, have no key twice.
 func (p *part) follows(before *part, text string) bool {
-	if len(text) <= len("{}") || text[0] != '{' {
+	if !before.plain() || !p.plain() || len(text) <= len("{}") {
 		return false
 	}
 	keys := p.form.keys()
-	switch {
-	case keys != nil:
-	case p.form == formObject && before != nil && strings.HasPrefix(p.text, "{"): // and not null
+	if keys == nil {
 		keys, text = before.form.keys(), p.text
 	}
 	for _, key := range keys {
@@ -262,6 +262,12 @@ func (p *part) follows(before *part, text string) bool {
 		}
 	}
 	return keys != nil
+}
+
+// plain reports whether the part is an object whose keys are all different, and
+// stand in its text as they are.
+func (p *part) plain() bool {
+	return p.form.keys() != nil || p.ofMap && !strings.Contains(p.text, `\`)
 }
 
 // extend appends an object with the keys of the part behind its own.

@@ -96,6 +96,20 @@ var sessionChanges = map[string]func(t *rapid.T, s *sessionspan.Session, v any){
 	"span name": func(_ *rapid.T, s *sessionspan.Session, _ any) { s.Span().SetName("of the span") },
 }
 
+// twice has a key twice, which a map cannot have.
+type twice struct{}
+
+func (twice) MarshalJSON() ([]byte, error) { return []byte(`{"t":1,"t":2}`), nil }
+
+func object(t *testing.T, text string) honeyhive.Object {
+	t.Helper()
+	o, err := honeyhive.ParseObject([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
 // sessionOptions are ways to start one.
 var sessionOptions = []sessionspan.FieldOption{
 	sessionspan.WithSessionID("named by a user"), sessionspan.WithSessionID("1f2f0d1c-5a55-4a0b-9f6b-7d4d35b5a1aa"), sessionspan.WithProject(""), sessionspan.WithProject("q \xff"),
@@ -128,6 +142,7 @@ func TestShortWay(t *testing.T) {
 		json.RawMessage(`{"a":1,"a":2,"b":{"c":[]},"a":3}`), json.RawMessage(`{"model":"m","operation_name":"o","total_tokens":null}`), json.RawMessage("{\"\xff\":\"\xff\"}"),
 		map[string]any{"original_session_id": "x", "exception": "y", "error_type": 1},
 		map[string]any{"prompt_tokens": 1, "total_tokens": "many"}, map[string]any{"deep": deep(70)}, map[string]any{"model": "m", "text": long},
+		map[string]string{"provider": long}, twice{}, object(t, `{"t":1,"t":2}`), object(t, `{"t":1,"model":"n"}`),
 	}
 	names, ofSessions := slices.Sorted(maps.Keys(changes)), slices.Sorted(maps.Keys(sessionChanges))
 	api := newAPI(t)
@@ -249,9 +264,9 @@ func (c *countShort) ExportSpans(_ context.Context, spans []sdktrace.ReadOnlySpa
 	return nil
 }
 
-// lentText returns what a span shows as text, whether it shows all, and whether it
-// is a session.
-func lentText(l lent.Lender, s *lent.Span) (text string, shown, session bool) {
+// lentText returns what a span shows as text, whether it shows all of it, and
+// whether it is a session.
+func lentText(l lent.Lender, s *lent.Span) (text string, shown, isSession bool) {
 	defer s.Clear()
 	if !l.LendRecord(s) {
 		return "", false, false

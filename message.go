@@ -161,16 +161,17 @@ func (r *recording) setModel(provider, model string) {
 // longestModel bounds what modelText keeps.
 const longestModel = 256
 
-// modelText returns a provider and a model in memory of our own. Mostly they are
-// those of the last call.
+// modelText returns a provider and a model in memory of our own. A program has few
+// of them, so the last of some lengths are kept.
 func (t *Tracer) modelText(provider, model string) string {
-	if last := t.lastModel.Load(); last != nil && len(*last) == len(provider)+len(model) &&
-		strings.HasPrefix(*last, provider) && strings.HasSuffix(*last, model) {
-		return *last
+	n := len(provider) + len(model)
+	last := &t.models[n%len(t.models)]
+	if text := last.Load(); text != nil && len(*text) == n && strings.HasPrefix(*text, provider) && strings.HasSuffix(*text, model) {
+		return *text
 	}
 	text := strings.Join([]string{provider, model}, "") // a copy in any case
-	if len(text) <= longestModel {
-		t.lastModel.Store(&text)
+	if n <= longestModel {
+		last.Store(&text)
 	}
 	return text
 }

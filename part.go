@@ -25,6 +25,7 @@ type part struct {
 	bucket convert.Bucket
 	form   form
 	told   bool // the attributes that say the same are set
+	ofMap  bool // it was made of a map
 }
 
 // form says what a part holds.
@@ -157,14 +158,17 @@ func (r *recording) weigh() int64 {
 // weigh returns about what keeps the text of the part, in pieces as it is or in one
 // as it will be.
 func (p *part) weigh() int64 {
-	size := len(p.text)
-	if size == 0 {
+	if p.text == "" {
 		return 0
 	}
+	size, pieces := len(p.text), spansize.Text(len(p.text))
 	for i := range p.later {
-		size += len(p.later[i].Text)
+		const later = 24
+		n := len(p.later[i].Text)
+		size += n
+		pieces += later + spansize.Text(n)
 	}
-	return spansize.Value(attribute.Value{}) + spansize.Text(size)
+	return spansize.Value(attribute.Value{}) + max(pieces, spansize.Text(size))
 }
 
 // weighed returns what weigh returned at the end, until the entry is measured.
@@ -290,6 +294,10 @@ func newPart(b convert.Bucket, v any, write func([]byte, any) ([]byte, []rawjson
 	switch rawjson.KindOf(peek(data)) {
 	case rawjson.Object:
 		p.text, p.later = string(data), later
+		switch v.(type) {
+		case map[string]any, map[string]string:
+			p.ofMap = true
+		}
 	case rawjson.Null:
 	default:
 		head := string(append(rawjson.AppendString([]byte{'{'}, b.Wrap()), ':'))

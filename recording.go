@@ -35,6 +35,7 @@ type recording struct {
 	toldMore bool                 // attributes were set besides
 	special  bool                 // some of them say what the span is, as ours do
 	past     bool                 // the span was ended past its handle
+	ours     bool                 // the span is one of ours
 	parts    []part               // what was set and not joined with the buckets yet
 	buckets  *convert.Buckets     // nil while they are empty, without what later holds
 	later    *laterParts          // nil unless there were many parts
@@ -59,8 +60,10 @@ type seldom struct {
 
 // own returns the span of ours that the recording has, or nil.
 func (r *recording) own() *ownSpan {
-	s, _ := r.span.(*ownSpan)
-	return s
+	if !r.ours { // so the SDK may not have returned its span yet
+		return nil
+	}
+	return r.span.(*ownSpan)
 }
 
 // rest returns what is seldom set, to set some of it. The lock is held.
@@ -92,7 +95,7 @@ func (r *recording) start(ctx context.Context, name string, o *starting) context
 		return inside
 	}
 	if o.own != nil && o.own.start(ctx, r, name, o) {
-		r.span = o.own
+		r.span, r.ours = o.own, true
 		n.tracer.processor.own(n, o.own)
 		return trace.ContextWithSpan(inside, o.own)
 	}

@@ -28,11 +28,11 @@ import (
 // sets attributes, events or links on it, or gets hold of the provider: then the
 // SDK makes one with the same ids and the same start, which takes over.
 type ownSpan struct {
-	sdktrace.ReadWriteSpan // nil: the SDK seals the interface
+	sealed // nil
 
 	rec   *recording
 	sc    trace.SpanContext
-	above *trace.SpanContext // mostly that of the span of ours above
+	above *trace.SpanContext // mostly that of the event above
 	kind  trace.SpanKind
 	begun time.Time
 
@@ -47,6 +47,12 @@ type ownSpan struct {
 	// settled is set when the span has ended and the SDK has made none: nothing
 	// that the lock guards changes any more, so that it is read without.
 	settled atomic.Bool
+}
+
+// sealed is what the API and the SDK let nobody else implement.
+type sealed interface {
+	embedded.Span
+	sdktrace.ReadOnlySpan
 }
 
 var _ interface {
@@ -101,8 +107,8 @@ func (s *ownSpan) start(ctx context.Context, r *recording, name string, o *start
 	ids.SpanID, ids.TraceState = newSpanID(), above.TraceState()
 	s.rec, s.name, s.kind, s.begun = r, name, trace.ValidateSpanKind(o.kind), o.at
 	s.sc = trace.NewSpanContext(ids)
-	if p, ok := parent.(*ownSpan); ok {
-		s.above = &p.sc
+	if p, ok := parent.(*ownSpan); ok && r.node.parent != nil && p.rec == r.node.parent.rec {
+		s.above = &p.sc // which is kept as long anyway
 	} else {
 		copied := above // so that no other one is allocated
 		s.above = &copied

@@ -56,7 +56,7 @@ type Tracer struct {
 	forViewers  bool // somebody reads spans, so GenAI content is worth writing
 	disabled    bool
 
-	lastModel atomic.Pointer[string] // of modelText
+	models [8]atomic.Pointer[string] // of modelText
 
 	// shown is set where others may read the spans of the provider.
 	shown atomic.Bool

@@ -699,3 +699,21 @@ func TestKeyInConfiguration(t *testing.T) {
 		}
 	}
 }
+
+// TestEmptyPort is no part of the name of a host.
+func TestEmptyPort(t *testing.T) {
+	var host string
+	transport := roundTripper(func(r *http.Request) (*http.Response, error) {
+		host = r.Host
+		return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: r}, nil
+	})
+	e, err := newOTLP(exporter.OTLPConfig{URL: "http://collector.test:/v1/traces", Transport: transport})
+	tracer := tracerFor(t, e, err)
+	run(tracer, "s")
+	if err := tracer.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if host != "collector.test" {
+		t.Errorf("host %q", host)
+	}
+}

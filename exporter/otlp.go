@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -236,7 +237,7 @@ func (o *collector) encodeLent(r *delivery.Record, s sdktrace.ReadOnlySpan) bool
 		return false
 	}
 	e := otlp.Measure(s, otlp.Attributes{Encoded: o.lent.Encoded, Clean: o.lent.Clean, Other: o.lent.Attributes})
-	r.Body, r.Value = e.Append(r.Room(e.Size)), nil
+	r.Body, r.Value = e.Append(slices.Grow(r.Room(e.Size), e.Size)), nil
 	return true
 }
 

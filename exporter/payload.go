@@ -81,8 +81,11 @@ func (p *payloads) convert(s sdktrace.ReadOnlySpan) convert.Record {
 	return rec
 }
 
-// eventFrame is about what the payload of an event takes besides its texts.
-const eventFrame = 480
+// What the payload of an event takes, about, besides its texts, and for each child.
+const (
+	eventFrame = 480
+	childFrame = 39
+)
 
 // encodeLent writes the payload of a span that knows what its attributes would be,
 // and mostly what the conversion would make of them. It reports whether it did.
@@ -108,7 +111,8 @@ func (p *payloads) encodeLent(r *delivery.Record, s sdktrace.ReadOnlySpan) bool 
 		p.span = convert.Span{}
 		clear(p.attributes)
 	}
-	size := eventFrame + len(rec.Name) + len(rec.Error)
+	children, _ := rec.ChildrenIDs.Get()
+	size := eventFrame + len(rec.Name) + len(rec.Error) + childFrame*len(children)
 	for b := range rec.Buckets {
 		size += len(rec.Buckets[b].JSONText())
 	}
@@ -153,7 +157,7 @@ func (p *payloads) encodeRecord(r *delivery.Record, rec *convert.Record) {
 	r.Body = p.appendEvent(r.Body, &e)
 }
 
-// idText returns an id as text that holds until the next span comes.
+// idText returns an id as text that holds until p.lent is cleared.
 func (p *payloads) idText(id honeyhive.UUID) honeyhive.Optional[string] {
 	if id.IsZero() {
 		return honeyhive.Optional[string]{}

@@ -115,7 +115,8 @@ func failIf(bad bool) error {
 // TestWrapAnExporterThatNeverReturns ends all the same, and says so.
 func TestWrapAnExporterThatNeverReturns(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
-	f := &foreign{export: func(context.Context, []string) error { close(entered); <-release; return nil }}
+	enter := sync.OnceFunc(func() { close(entered) })
+	f := &foreign{export: func(context.Context, []string) error { enter(); <-release; return nil }}
 	e, err := exporter.Wrap(f, exporter.WithErrorHandler(nil), exporter.WithLimits(exporter.Limits{BatchWait: time.Millisecond}))
 	tracer := tracerFor(t, e, err)
 	run(tracer, "s")

@@ -40,7 +40,7 @@ func (b *buffers) clone(body []byte) []byte { return append(b.take(len(body)), b
 // be.
 func (b *buffers) fits(body []byte) bool {
 	_, size := bufferClass(len(body))
-	return len(body) > 0 && size == cap(body)
+	return len(body) > 0 && size == cap(body) && size <= bufferMost
 }
 
 // take returns an empty buffer for n bytes.

@@ -113,3 +113,27 @@ func TestBodiesAreUsedAgain(t *testing.T) {
 		}
 	}
 }
+
+// guesses is a destination of texts that asks for far too little room.
+type guesses struct{ texts }
+
+func (d *guesses) Encode(r *Record) error {
+	r.Body, r.Value = append(r.Room(len(r.Value.(string))/2), r.Value.(string)...), nil
+	return nil
+}
+
+// TestBodiesBeyondTheirRoom come whole, of whatever size.
+func TestBodiesBeyondTheirRoom(t *testing.T) {
+	d := &guesses{texts{released: true, sent: make(chan []byte)}}
+	e := New(Config{MaxBatch: 1}, d)
+	for n := 1; n < 3*bufferMost; n += n/50 + 1 {
+		text := string(bytes.Repeat([]byte{byte(n)}, n))
+		e.Put(text, 10)
+		if body := <-d.sent; string(body) != text {
+			t.Fatalf("%d bytes came as %d", n, len(body))
+		}
+	}
+	if err := e.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

@@ -123,6 +123,7 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 	if strings.ContainsFunc(string(cfg.Key), func(r rune) bool { return r < 0x20 || r > 0x7e }) {
 		return nil, errors.New("the key holds characters that no header can carry")
 	}
+	u.Host = strings.TrimSuffix(u.Host, ":") // an empty port
 	c := &Client{base: *u, compressor: newCompressor(cfg.Compression), header: make(http.Header), hide: NewSecrets(string(cfg.Key), cfg.Headers)}
 	contentType := cmp.Or(cfg.ContentType, "application/json")
 	c.header.Set("Content-Type", contentType)

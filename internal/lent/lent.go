@@ -19,7 +19,7 @@ type Lender interface {
 	LendRecord(s *Span) bool
 }
 
-// Span is what a lender shows. It holds until the next call that fills it in.
+// Span is what a lender shows. It holds until Clear.
 type Span struct {
 	// The attributes are those of three lists together.
 	Attributes []attribute.KeyValue

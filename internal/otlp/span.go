@@ -68,7 +68,7 @@ func AppendSpanAttributes(dst []byte, attrs []attribute.KeyValue) []byte {
 	return appendAttributes(dst, spanAttribute, attrs)
 }
 
-// Append adds the span to dst.
+// Append adds the span to dst, which had better have room for Size.
 func (e *Encoding) Append(dst []byte) []byte {
 	dst, resourceStart := openMessage(dst, tracesResourceSpans)
 	dst = append(dst, e.resource.head...)
