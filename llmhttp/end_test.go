@@ -93,7 +93,7 @@ func TestEnds(t *testing.T) {
 	t.Run("timeout while reading", func(t *testing.T) {
 		l := newLab(t, hang(half...))
 		ctx := &expiring{Context: l.ctx, over: make(chan struct{})}
-		resp := open(t, l, ctx, "")
+		resp := open(t, l, ctx, strings.Join(half, ""))
 		close(ctx.over)
 		if _, err := io.ReadAll(resp.Body); !errors.Is(err, context.DeadlineExceeded) {
 			t.Error(err)
