@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/sessionspan/sessionspan"
+	"github.com/sessionspan/sessionspan/internal/await"
 )
 
 // TestMetrics compares the metrics with the account.
@@ -30,7 +31,7 @@ func TestMetrics(t *testing.T) {
 	}
 	_, s := tracer.StartSession(t.Context(), "s")
 	s.End()
-	_ = until(t, func() bool { return tracer.Stats()[0].Delivered == 1 }, tracer.ForceFlush)
+	_ = await.Until(t, func() bool { return tracer.Stats()[0].Delivered == 1 }, tracer.ForceFlush)
 
 	got := make(map[string]float64)
 	var data metricdata.ResourceMetrics

@@ -128,9 +128,6 @@ func (r *recording) weigh() int64 {
 	}
 	for i := range r.parts {
 		n += r.parts[i].weigh()
-		if r.parts[i].usage != nil {
-			n += usageWeight
-		}
 	}
 	if r.buckets != nil {
 		for _, o := range r.buckets {
@@ -155,11 +152,11 @@ func (r *recording) weigh() int64 {
 	return n
 }
 
-// weigh returns about what keeps the text of the part, in pieces as it is or in one
-// as it will be.
+// weigh returns about how many bytes keep the part: its text in pieces as it is, or
+// in one as it will be.
 func (p *part) weigh() int64 {
-	if p.text == "" {
-		return 0
+	if p.usage != nil {
+		return usageWeight
 	}
 	size, pieces := len(p.text), spansize.Text(len(p.text))
 	for i := range p.later {

@@ -25,6 +25,7 @@ import (
 	"github.com/sessionspan/sessionspan"
 	"github.com/sessionspan/sessionspan/exporter"
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/await"
 	"github.com/sessionspan/sessionspan/sessiontest"
 )
 
@@ -180,7 +181,7 @@ func TestKeyIsNeverShown(t *testing.T) {
 	}
 	_, s := tracer.StartSession(t.Context(), "s")
 	s.End()
-	err = until(t, func() bool { return strings.Contains(reports.text(), "status 403") }, func(ctx context.Context) error {
+	err = await.Until(t, func() bool { return strings.Contains(reports.text(), "status 403") }, func(ctx context.Context) error {
 		return errors.Join(tracer.ForceFlush(ctx), tracer.Shutdown(ctx))
 	})
 	if err == nil {

@@ -23,6 +23,7 @@ import (
 	"github.com/sessionspan/sessionspan"
 	"github.com/sessionspan/sessionspan/exporter"
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/await"
 )
 
 func newHTTP(cfg exporter.HTTPConfig, options ...exporter.Option) (*exporter.Exporter, error) {
@@ -197,7 +198,7 @@ func TestNoRedirect(t *testing.T) {
 		e, err := exporter.NewHTTP(exporter.HTTPConfig{URL: srv.URL, Key: "secret"}, exporter.WithErrorHandler(reports.add))
 		tracer := tracerFor(t, e, err)
 		run(tracer, "s")
-		_ = until(t, func() bool { return strings.Contains(reports.text(), fmt.Sprint("status ", code)) }, tracer.Shutdown)
+		_ = await.Until(t, func() bool { return strings.Contains(reports.text(), fmt.Sprint("status ", code)) }, tracer.Shutdown)
 		if n := len(other.seen()); n != 0 {
 			t.Errorf("%d: the other server got %d requests", code, n)
 		}
@@ -582,7 +583,7 @@ func TestOneFailsTheOthersDoNotNotice(t *testing.T) {
 	for i := range 200 {
 		run(tracer, fmt.Sprint(i), "a", "b")
 	}
-	if err := until(t, func() bool { return e.Stats().Delivered == 600 }, tracer.ForceFlush); err == nil {
+	if err := await.Until(t, func() bool { return e.Stats().Delivered == 600 }, tracer.ForceFlush); err == nil {
 		t.Error("the flush says that all is delivered")
 	}
 	if s := e.Stats(); s.Delivered != 600 || s.Waiting != 0 {
@@ -669,7 +670,7 @@ func TestKeyThatIsQuotedBack(t *testing.T) {
 		col, err := newOTLP(exporter.OTLPConfig{URL: srv.URL, Key: key, Headers: headers}, options...)
 		tracer := tracerFor(t, e, err, sessionspan.WithDestination(col), sessionspan.WithDestination(spooled))
 		run(tracer, "s", "a")
-		err = until(t, func() bool { return strings.Contains(reports.text(), "[redacted]") }, tracer.ForceFlush)
+		err = await.Until(t, func() bool { return strings.Contains(reports.text(), "[redacted]") }, tracer.ForceFlush)
 		reports.add(fmt.Errorf("flush: %w", err))
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		reports.add(fmt.Errorf("shutdown: %w", errors.Join(tracer.Shutdown(ctx))))

@@ -212,31 +212,6 @@ func (b *buffer) String() string {
 	return b.b.String()
 }
 
-// until calls f, which does not return of itself, and cancels it when a condition
-// holds.
-func until(t *testing.T, is func() bool, f func(context.Context) error) error {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
-		for !is() && ctx.Err() == nil {
-			<-tick.C
-		}
-		cancel()
-	}()
-	err := f(ctx)
-	cancel()
-	<-watched
-	if !is() {
-		t.Error("what was waited for did not come")
-	}
-	return err
-}
-
 // errorList collects errors from any goroutine.
 type errorList struct {
 	mu   sync.Mutex

@@ -133,7 +133,7 @@ func heapWhenStuck(t *testing.T, to string, limit int64, size int, record func(c
 	} else {
 		tracer = destination{otlp: to == "otlp"}.tracer(t, silent(t), nil, limits)
 	}
-	for range 16 { // so that connections and what they take are there
+	for range 16 { // so that the connections of the HTTP API, and what they take, are there
 		_, s := tracer.StartSession(context.Background(), "s")
 		s.End()
 	}
