@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -110,12 +111,13 @@ func TestAnswer(t *testing.T) {
 	}
 	for _, want := range []string{
 		"Question: Where does an otter live?", "An otter is a mammal that lives in rivers.", "otter.md#1", "extractive", `"session_name": "answer a question"`,
-		"Delivered to http 127.0.0.1:", "5 of 5 records",
+		"Delivered to http 127.0.0.1:",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, out.String())
 		}
 	}
+	allDelivered(t, out.String())
 	if len(a.sessions) != 1 || len(a.events) != 4 {
 		t.Fatalf("%d sessions, %d events", len(a.sessions), len(a.events))
 	}
@@ -226,10 +228,23 @@ func TestDefaultDocuments(t *testing.T) {
 	if err := run(t.Context(), []string{"-once", "-server", "127.0.0.1:0"}, &out, io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{defaultQuestion, "context", "canceled", "5 of 5 records", "/s/"} {
+	for _, want := range []string{defaultQuestion, "context", "canceled", "/s/"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, out.String())
 		}
+	}
+	allDelivered(t, out.String())
+}
+
+var records = regexp.MustCompile(`: (\d+) of (\d+) records`)
+
+// allDelivered checks the account of a run: a session and its four events, and
+// one more record for a session that stayed open long enough to be shown early.
+func allDelivered(t *testing.T, out string) {
+	t.Helper()
+	m := records.FindStringSubmatch(out)
+	if m == nil || m[1] != m[2] || m[1] != "5" && m[1] != "6" {
+		t.Errorf("records %q in\n%s", m, out)
 	}
 }
 
