@@ -11,8 +11,9 @@ import (
 	"github.com/sessionspan/sessionspan/internal/spool"
 )
 
-// A batch of the spool's cases is what a session of eight calls makes. All sync
-// after each megabyte, and all forget what they hold after eight.
+// A batch of the spool's cases is what a session of eight calls makes. All forget
+// what they hold after eight megabytes. Those of "spool" sync after each, those of
+// "append" never, so that the disk has no part in them.
 const (
 	batchRecords = 8
 	recordSize   = 4700
@@ -33,6 +34,7 @@ func records() [][]byte {
 
 // every calls sync and forget as often as their bytes ask for.
 type every struct {
+	synced         bool
 	unsynced, kept int
 	sync, forget   func()
 }
@@ -40,7 +42,7 @@ type every struct {
 func (e *every) wrote(n int) {
 	e.unsynced += n
 	e.kept += n
-	if e.unsynced >= syncBytes {
+	if e.synced && e.unsynced >= syncBytes {
 		e.unsynced = 0
 		e.sync()
 	}
@@ -58,22 +60,50 @@ func must(err error) {
 }
 
 func spoolCases() []Case {
-	return []Case{
-		{Name: "spool/sessionspan", Per: batchRecords, Open: openSpool},
-		{Name: "spool/write", Per: batchRecords, Open: openFile},
-		{Name: "spool/bbolt", Per: batchRecords, Open: openBolt},
+	var list []Case
+	for _, prefix := range []string{"spool/", "append/"} {
+		for _, c := range []struct {
+			name string
+			open func(dir string, synced bool) (func(int), func(), error)
+		}{{"sessionspan", openSpool}, {"write", openFile}, {"bbolt", openBolt}} {
+			list = append(list, Case{
+				Name: prefix + c.name, Per: batchRecords,
+				Open: func(dir string) (func(int), func(), error) { return c.open(dir, prefix == "spool/") },
+			})
+		}
 	}
+	return list
 }
 
-func openSpool(dir string) (func(int), func(), error) {
-	log, err := spool.Open(filepath.Join(dir, "spool"), spool.Options{})
+// unsyncedFS is a file system that syncs nothing, as bbolt has an option for it.
+type unsyncedFS struct{ spool.FS }
+
+func (f unsyncedFS) SyncDir(string) error { return nil }
+
+func (f unsyncedFS) Create(name string) (spool.File, error) { return unsynced(f.FS.Create(name)) }
+
+func (f unsyncedFS) Append(name string) (spool.File, error) { return unsynced(f.FS.Append(name)) }
+
+type unsyncedFile struct{ spool.File }
+
+func (unsyncedFile) Sync() error { return nil }
+
+func unsynced(f spool.File, err error) (spool.File, error) { return unsyncedFile{f}, err }
+
+func openSpool(dir string, synced bool) (func(int), func(), error) {
+	var options spool.Options
+	if !synced {
+		options.FS = unsyncedFS{spool.OS}
+	}
+	log, err := spool.Open(filepath.Join(dir, "spool"), options)
 	if err != nil {
 		return nil, nil, err
 	}
 	bodies := records()
 	var seqs []uint64
 	e := every{
-		sync: func() { must(log.Sync()) },
+		synced: synced,
+		sync:   func() { must(log.Sync()) },
 		forget: func() {
 			log.Done(seqs...)
 			seqs = seqs[:0]
@@ -96,7 +126,7 @@ func openSpool(dir string) (func(int), func(), error) {
 	}, func() { _ = log.Close() }, nil
 }
 
-func openFile(dir string) (func(int), func(), error) {
+func openFile(dir string, synced bool) (func(int), func(), error) {
 	f, err := os.Create(filepath.Join(dir, "plain")) //nolint:gosec // in a directory of ours
 	if err != nil {
 		return nil, nil, err
@@ -106,7 +136,8 @@ func openFile(dir string) (func(int), func(), error) {
 		text = append(text, b...)
 	}
 	e := every{
-		sync: func() { must(f.Sync()) },
+		synced: synced,
+		sync:   func() { must(f.Sync()) },
 		forget: func() {
 			must(f.Truncate(0))
 			_, err := f.Seek(0, 0)
@@ -122,7 +153,7 @@ func openFile(dir string) (func(int), func(), error) {
 	}, func() { _ = f.Close() }, nil
 }
 
-func openBolt(dir string) (func(int), func(), error) {
+func openBolt(dir string, synced bool) (func(int), func(), error) {
 	db, err := bbolt.Open(filepath.Join(dir, "bolt"), 0o600, &bbolt.Options{NoSync: true, NoGrowSync: true, NoFreelistSync: true})
 	if err != nil {
 		return nil, nil, err
@@ -132,7 +163,8 @@ func openBolt(dir string) (func(int), func(), error) {
 		return nil, nil, err
 	}
 	e := every{
-		sync: func() { must(db.Sync()) },
+		synced: synced,
+		sync:   func() { must(db.Sync()) },
 		forget: func() {
 			must(db.Update(func(tx *bbolt.Tx) error {
 				if err := tx.DeleteBucket(name); err != nil {

@@ -164,10 +164,12 @@ func TestDefaultPath(t *testing.T) {
 func TestDamageLater(t *testing.T) {
 	dir := t.TempDir()
 	s := openIn(t, dir)
+	var batch []store.Write
 	for i := range 300 {
-		if err := s.Write(t.Context(), crashWrite(0, 0, i)); err != nil {
-			t.Fatal(err)
-		}
+		batch = append(batch, crashWrite(0, 0, i)...)
+	}
+	if err := s.Write(t.Context(), batch); err != nil {
+		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
