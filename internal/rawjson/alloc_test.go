@@ -37,3 +37,14 @@ func TestAllocations(t *testing.T) {
 		}
 	}
 }
+
+// TestFillAllocations holds that the room for long strings is made at once.
+func TestFillAllocations(t *testing.T) {
+	text, later, err := rawjson.AppendOutline(nil, []any{english(1 << 20), english(1 << 20)})
+	if err != nil || len(later) != 2 {
+		t.Fatal(len(later), err)
+	}
+	if n := testing.AllocsPerRun(5, func() { rawjson.Fill(nil, string(text), later) }); n > 2 { // with the copy of the text
+		t.Errorf("%v allocations", n)
+	}
+}

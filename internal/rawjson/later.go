@@ -28,6 +28,11 @@ func AppendOutline(dst []byte, v any) ([]byte, []Later, error) {
 
 // Fill appends a text to dst with the strings that are missing in it.
 func Fill(dst []byte, text string, later []Later) []byte {
+	size := len(text)
+	for i := range later {
+		size += len(later[i].Text)
+	}
+	dst = slices.Grow(dst, size+size/16) // some bytes take two
 	at := 0
 	for i := range later {
 		l := &later[i]
