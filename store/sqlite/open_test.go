@@ -159,8 +159,8 @@ func TestDefaultPath(t *testing.T) {
 	}
 }
 
-// TestDamageLater damages the file while the store is open: reads fail with an
-// error that says so, and nothing is acknowledged.
+// TestDamageLater damages a file behind its schema: to open it, or else to write to
+// it, fails with an error that says so.
 func TestDamageLater(t *testing.T) {
 	dir := t.TempDir()
 	s := openIn(t, dir)
