@@ -102,11 +102,12 @@ func TestManyEvents(t *testing.T) {
 			const grid = document.getElementById("rows");
 			const frames = [];
 			let last = performance.now();
+			const end = last + 10000; // a slow machine draws fewer
 			const step = (now) => {
 				frames.push(now - last);
 				last = now;
 				grid.scrollTop += frames.length % 60 === 0 ? 300000 : 240;
-				if (frames.length < 360) requestAnimationFrame(step);
+				if (frames.length < 360 && now < end || frames.length < 10) requestAnimationFrame(step);
 				else done(frames.slice(2));
 			};
 			requestAnimationFrame(step);

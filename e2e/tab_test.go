@@ -27,7 +27,7 @@ import (
 
 // patience is how long a page may take to do what it must. It is long, since
 // machines are busy: what takes longer never comes.
-const patience = 30 * time.Second
+const patience = 3 * time.Minute
 
 // tab is a tab of the browser with a profile of its own. A test fails where
 // anything happens in it that its watch minds.
