@@ -279,7 +279,7 @@ func TestLateRaces(t *testing.T) {
 	for _, s := range sessions {
 		checkTree(t, s)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := p.Tracer.Shutdown(ctx); err != nil {
 		t.Error(err)

@@ -101,7 +101,7 @@ func newTracer(t *testing.T, options ...sessionspan.Option) *sessionspan.Tracer 
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := tracer.Shutdown(ctx); err != nil {
 			t.Errorf("shutdown: %v", err)
@@ -112,7 +112,7 @@ func newTracer(t *testing.T, options ...sessionspan.Option) *sessionspan.Tracer 
 
 func flush(t *testing.T, tracer *sessionspan.Tracer) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := tracer.ForceFlush(ctx); err != nil {
 		t.Fatalf("flush: %v", err)

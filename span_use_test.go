@@ -77,7 +77,7 @@ func TestProcessorUsesEvent(t *testing.T) {
 	}()
 	select {
 	case <-done:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the event and the processor wait for each other")
 	}
 	flush(t, tracer)

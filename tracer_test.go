@@ -119,7 +119,7 @@ func TestConfiguration(t *testing.T) {
 			if nowhere != strings.Contains(reports.text(), "no destination is configured") {
 				t.Errorf("reports %q", reports.text())
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			if err := errors.Join(tracer.ForceFlush(ctx), tracer.Shutdown(ctx), tracer.Shutdown(ctx)); err != nil {
 				t.Error(err)

@@ -133,7 +133,7 @@ func tracerFor(t *testing.T, e *exporter.Exporter, err error, options ...session
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		_ = tracer.Shutdown(ctx)
 		checkAccount(t, e)
@@ -155,7 +155,7 @@ func checkAccount(t *testing.T, e *exporter.Exporter) {
 
 func flush(t *testing.T, tracer *sessionspan.Tracer) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := tracer.ForceFlush(ctx); err != nil {
 		t.Fatalf("flush: %v", err)

@@ -133,7 +133,7 @@ func (r redirected) RoundTrip(req *http.Request) (*http.Response, error) {
 // waitFor waits for something that other goroutines do.
 func waitFor(t *testing.T, done func() bool) {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(time.Minute)
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for !done() {

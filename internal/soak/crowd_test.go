@@ -36,7 +36,7 @@ func TestCrowd(t *testing.T) {
 			}
 			close(begin)
 			wg.Wait()
-			ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 			defer cancel()
 			_ = tracer.Shutdown(ctx) // it tells what the others dropped
 			stats := tracer.Stats()
@@ -61,7 +61,7 @@ func TestCrowd(t *testing.T) {
 }
 
 func oneOfCrowd(t *testing.T, tracer *sessionspan.Tracer, i int) {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	sctx, s := tracer.StartSession(ctx, "s", sessionspan.WithInputs(payload(100, 1)))
 	for range 3 {

@@ -63,7 +63,7 @@ func TestKill(t *testing.T) {
 	acknowledged := make(map[string]string) // a mark by event id
 	for life := range 3 {
 		url, _, kill := spawn(t, file)
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 		var clients sync.WaitGroup
 		enough := make(chan struct{}, 100_000)
 		for n := range 4 {
