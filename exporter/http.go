@@ -183,10 +183,10 @@ func (t *httpTransport) sendUpdate(ctx context.Context, batch []*delivery.Record
 
 func (t *httpTransport) sendEvents(ctx context.Context, batch []*delivery.Record) delivery.Result {
 	pieces := make([][]byte, 0, 2*len(batch)+1)
-	before := `{"events":[`
+	before, comma := []byte(`{"events":[`), []byte(",")
 	for _, r := range batch {
-		pieces = append(pieces, []byte(before), r.Body)
-		before = ","
+		pieces = append(pieces, before, r.Body)
+		before = comma
 	}
 	pieces = append(pieces, []byte("]}"))
 	path := "/events/batch"

@@ -59,8 +59,9 @@ const (
 // All returns the peers, those that are compared with first.
 func All() []Peer {
 	return []Peer{
-		{"otel", sdkModule, true, true, startOTel("")},
-		{"otel-gzip", sdkModule, true, true, startOTel(gzipName)},
+		{"otel", sdkModule, true, true, startOTel("", recordContent)},
+		{"otel-same", sdkModule, true, true, startOTel("", recordAll)},
+		{"otel-gzip", sdkModule, true, true, startOTel(gzipName, recordContent)},
 		{"otel-json", sdkModule, true, false, startOTelJSON},
 		{"sessionspan-otlp", ourModule, true, true, startOurs(ours{otlp: true})},
 		{"sessionspan-otlp-gzip", ourModule, true, true, startOurs(ours{otlp: true, compression: exporter.Gzip})},

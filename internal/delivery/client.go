@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/tls"
@@ -264,19 +265,31 @@ func (c *Client) do(ctx context.Context, method, path string, with Compression, 
 	return a
 }
 
+// smallBody is up to what size a body is copied: net/http knows then that reading
+// it takes no time, and sends it together with the headers.
+const smallBody = 16 << 10
+
 func (c *Client) post(ctx context.Context, method, path string, with Compression, pieces [][]byte) Answer {
 	u := c.base
 	u.Path += path
 	sent := &sending{pieces: pieces}
-	req, err := http.NewRequestWithContext(ctx, method, "", nil)
+	size := 0
+	for _, p := range pieces {
+		size += len(p)
+	}
+	var small io.Reader
+	if size <= smallBody {
+		small = bytes.NewReader(slices.Concat(pieces...))
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "", small)
 	if err != nil {
 		return Answer{Err: err}
 	}
-	req.URL, req.Host, req.Body = &u, u.Host, sent.reader() // no text of the URL is written and read again
-	for _, p := range pieces {
-		req.ContentLength += int64(len(p))
+	req.URL, req.Host = &u, u.Host // no text of the URL is written and read again
+	if small == nil {
+		req.Body, req.ContentLength = sent.reader(), int64(size)
+		req.GetBody = func() (io.ReadCloser, error) { return sent.reader(), nil }
 	}
-	req.GetBody = func() (io.ReadCloser, error) { return sent.reader(), nil }
 	req.Header = c.header.Clone()
 	if with != NoCompression {
 		req.Header.Set("Content-Encoding", string(with))

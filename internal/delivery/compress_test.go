@@ -5,11 +5,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -168,13 +170,15 @@ func TestCompressionProven(t *testing.T) {
 	}
 }
 
-// TestReleased: a body is released only where the transport has read all of it.
+// TestReleased: a body is released only where the transport has read all of it, or
+// where it reads a copy.
 func TestReleased(t *testing.T) {
-	body := bytes.Repeat([]byte("x"), 1000)
-	for _, part := range []int64{0, 10, 999, 1000} {
+	for _, tt := range []struct{ size, part int }{
+		{smallBody, 0}, {smallBody, smallBody}, {smallBody + 1, 0}, {smallBody + 1, 10}, {smallBody + 1, smallBody}, {smallBody + 1, smallBody + 1},
+	} {
 		client, err := NewClient(ClientConfig{URL: "http://localhost", Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
-			_, _ = io.CopyN(io.Discard, r.Body, part)
-			if part == 1000 {
+			_, _ = io.CopyN(io.Discard, r.Body, int64(tt.part))
+			if tt.part == tt.size {
 				_, _ = r.Body.Read(make([]byte, 1)) // as transports do
 			}
 			return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: r}, nil
@@ -182,10 +186,51 @@ func TestReleased(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if a := client.Do(context.Background(), http.MethodPost, "", body[:500], body[500:]); a.Released != (part == 1000) {
-			t.Errorf("released %t after %d bytes", a.Released, part)
+		body := bytes.Repeat([]byte("x"), tt.size)
+		a := client.Do(context.Background(), http.MethodPost, "", body[:500], body[500:])
+		if want := tt.size <= smallBody || tt.part == tt.size; a.Released != want {
+			t.Errorf("released %t after %d of %d bytes", a.Released, tt.part, tt.size)
 		}
 	}
+}
+
+// TestSmallBodies: a small body leaves together with the headers, in one write.
+func TestSmallBodies(t *testing.T) {
+	s := newCompressionServer(t, func(string) int { return http.StatusOK })
+	var writes atomic.Int32
+	transport := NewTransport(nil)
+	dial := transport.DialContext
+	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		return countedConn{conn, &writes}, err
+	}
+	client, err := NewClient(ClientConfig{URL: s.URL, Transport: transport})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range int32(3) {
+		if a := client.Do(context.Background(), http.MethodPost, "", []byte("one, "), []byte("two")); !a.taken() {
+			t.Fatal(a.Err)
+		}
+		if n := writes.Load(); n != i+1 {
+			t.Errorf("%d writes for %d requests", n, i+1)
+		}
+	}
+	client.CloseIdle()
+	if d := cmp.Diff([]string{"one, two", "one, two", "one, two"}, s.bodies); d != "" {
+		t.Error(d)
+	}
+}
+
+type countedConn struct {
+	net.Conn
+
+	writes *atomic.Int32
+}
+
+func (c countedConn) Write(p []byte) (int, error) {
+	c.writes.Add(1)
+	return c.Conn.Write(p)
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)
