@@ -155,7 +155,7 @@ func heapWhenStuck(t *testing.T, to string, limit int64, size int, record func(c
 	grown = heap() - before
 	// While the worker encodes, what it is done with counts as well. What is held
 	// does not become less as long as the server is stuck.
-	for tries := 0; grown > limit*11/10 && tries < 500; tries++ {
+	for tries := 0; grown > limit*11/10 && tries < 100; tries++ {
 		time.Sleep(20 * time.Millisecond)
 		grown = heap() - before
 	}
