@@ -21,19 +21,22 @@ FUZZIN  ?= .
 
 export GOWORK := off
 
-.PHONY: help test test-all e2e screenshots soak lint fmt bench bench-growth bench-steps fuzz tidy
+.PHONY: help test test-long test-all e2e screenshots soak lint fmt bench bench-growth bench-steps fuzz tidy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-test: ## run all tests that need nothing but Go, with the race detector where there is a C compiler
-	@set -e; for m in $(MODULES); do (cd $$m && echo "test $$m" && $(GO) test $(if $(RACE),$(RACE) -short) ./...); done
-	@# Budgets of allocations do not hold under the race detector, and what
-	@# tries many faults, lives or deaths tries fewer of them.
-	@[ -z "$(RACE)" ] || $(GO) test -run 'Nothing|NotSampled|Allocations|CostOfMerging|Kill|Crashes|EveryFault|Damage$$' \
-		. ./exporter ./honeyhive ./internal/otlp ./internal/rawjson ./internal/soak ./internal/spool
+test: ## run all tests that need nothing but Go, with the race detector where there is a C compiler; what tries many faults, lives or deaths tries fewer of them
+	@set -e; for m in $(MODULES); do (cd $$m && echo "test $$m" && $(GO) test $(RACE) -short ./...); done
+	@# Budgets of allocations do not hold under the race detector.
+	@[ -z "$(RACE)" ] || $(GO) test -short -run 'Nothing|NotSampled|Allocations|CostOfMerging' \
+		. ./exporter ./honeyhive ./internal/otlp ./internal/rawjson
 
-test-all: test e2e ## also run what takes minutes to build or needs Node or a browser: clients of models, of the server, the page
+test-long: ## run the same tests in their whole length
+	$(GO) test ./...
+	@set -e; for m in $(HEAVY); do (cd $$m && echo "test $$m" && $(GO) test $(RACE) ./...); done
+
+test-all: test test-long e2e ## also run what takes minutes to build or needs Node or a browser: clients of models, of the server, the page
 	cd bench && $(GO) test ./...
 	cd llmhttp/clienttest && $(GO) test ./...
 	cd server/interop && npm ci --ignore-scripts --no-audit --no-fund && $(GO) test ./...

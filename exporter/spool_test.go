@@ -20,9 +20,13 @@ import (
 	"github.com/sessionspan/sessionspan/honeyhive"
 )
 
-// shutdownSoon ends a tracer whose server does not answer.
-func shutdownSoon(t *testing.T, tracer *sessionspan.Tracer) error {
+// shutdownSoon ends a tracer whose server does not answer, when the spools of some
+// exporters have what was recorded.
+func shutdownSoon(t *testing.T, tracer *sessionspan.Tracer, spooled ...*exporter.Exporter) error {
 	t.Helper()
+	for _, e := range spooled {
+		waitFor(t, func() bool { s := e.Stats(); return s.Spooled >= s.Created })
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	return tracer.Shutdown(ctx)
@@ -71,7 +75,7 @@ func TestSpool(t *testing.T) {
 		ctx, open := tracer.StartSession(t.Context(), "open", sessionspan.WithInputs(map[string]any{"q": "open"}), sessionspan.WithMetrics(map[string]any{"m": 1}))
 		_, ev := sessionspan.StartEvent(ctx, sessionspan.Tool, "c")
 		ev.End()
-		if err := shutdownSoon(t, tracer); err == nil || !strings.Contains(err.Error(), "wait in the spool at "+dir) {
+		if err := shutdownSoon(t, tracer, e); err == nil || !strings.Contains(err.Error(), "wait in the spool at "+dir) {
 			t.Errorf("Shutdown returned %v", err)
 		}
 		srv.Close()
@@ -196,7 +200,7 @@ func TestSpoolHoldsNoSecret(t *testing.T) {
 	ctx, _ := tracer.StartSession(t.Context(), "open", sessionspan.WithInputs("secret"))
 	_, ev := sessionspan.StartEvent(ctx, sessionspan.Tool, "held", sessionspan.WithInputs("secret"))
 	ev.End()
-	_ = shutdownSoon(t, tracer)
+	_ = shutdownSoon(t, tracer, e, col)
 	if e.Stats().WaitingOnDisk == 0 || col.Stats().WaitingOnDisk == 0 {
 		t.Errorf("%+v %+v", e.Stats(), col.Stats())
 	}
@@ -218,7 +222,7 @@ func TestSpoolForOTLP(t *testing.T) {
 	if err := p.ForceFlush(t.Context()); err != nil {
 		t.Error(err)
 	}
-	_ = shutdownSoon(t, tracer)
+	_ = shutdownSoon(t, tracer, e)
 
 	healthy := newServer(t, accept)
 	cfg.Transport = redirected{healthy.Listener.Addr().String()}

@@ -223,6 +223,9 @@ func TestModelFails(t *testing.T) {
 // TestDefaultDocuments answers the default question from the documentation of
 // the Go distribution that runs the test.
 func TestDefaultDocuments(t *testing.T) {
+	if testing.Short() {
+		t.Skip("to index the documentation of Go takes half a minute with the race detector")
+	}
 	t.Setenv("XDG_DATA_HOME", t.TempDir())
 	var out strings.Builder
 	if err := run(t.Context(), []string{"-once", "-server", "127.0.0.1:0"}, &out, io.Discard); err != nil {

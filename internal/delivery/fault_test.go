@@ -92,9 +92,13 @@ func (f faultyFile) Sync() error {
 func TestFailingDisk(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
+	rounds := uint64(12)
+	if testing.Short() {
+		rounds = 3
+	}
 	for _, op := range []string{"write", "sync", "create", "rename", "read"} {
-		for round := range 12 {
-			random := rand.New(rand.NewPCG(seed, uint64(round)))
+		for round := range rounds {
+			random := rand.New(rand.NewPCG(seed, round))
 			t.Run(fmt.Sprint(op, " ", round), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) { failingDisk(t, op, random) })
 			})

@@ -496,8 +496,12 @@ func TestSpoolCannotBeOpened(t *testing.T) {
 func TestSpoolThroughManyLives(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	for life := range 25 {
-		random := rand.New(rand.NewPCG(seed, uint64(life)))
+	lives := uint64(25)
+	if testing.Short() {
+		lives = 5
+	}
+	for life := range lives {
+		random := rand.New(rand.NewPCG(seed, life))
 		synctest.Test(t, func(t *testing.T) { manyLives(t, random) })
 	}
 }

@@ -53,6 +53,9 @@ func inPlaces(f func(s string)) {
 	for _, piece := range pieces() {
 		for _, filler := range []string{"a", "\x7f", "é", "語"} {
 			for before := range 18 {
+				if testing.Short() && before%8 > 1 && before%8 < 7 {
+					continue // the borders of eight bytes are what may go wrong
+				}
 				for _, after := range []int{0, 1, 7, 8, 30} {
 					f(strings.Repeat(filler, before) + piece + strings.Repeat(filler, after))
 				}

@@ -15,7 +15,10 @@ import (
 
 // spansInBurst is how many spans a burst has: sessions of a hundred.
 func spansInBurst() int {
-	if raceEnabled {
+	switch {
+	case testing.Short():
+		return 1_000
+	case raceEnabled:
 		return 4_000
 	}
 	return 20_000

@@ -3,7 +3,6 @@ package soak
 import (
 	"bufio"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -21,8 +20,8 @@ import (
 // took by the end is compared with what the programs said was in the spool.
 func TestKill(t *testing.T) {
 	kills := 200
-	if raceEnabled {
-		kills = 40
+	if testing.Short() || raceEnabled {
+		kills = 24
 	}
 	testKills(t, fromEnv("SESSIONSPAN_KILLS", kills), time.Hour)
 }
@@ -104,7 +103,7 @@ func (l *lane) round(kills int) {
 		} else {
 			l.server.set(healthy)
 		}
-		lines, killed := l.child("record", time.Duration(l.rand.Int64N(int64(300*time.Millisecond))), os.Kill)
+		lines, killed := l.child("record", l.somewhere(), os.Kill)
 		l.kills++
 		l.expect(lines, killed)
 		if l.t.Failed() {
@@ -132,6 +131,29 @@ type line struct {
 	at         int64
 }
 
+// when reports, at each line that a child says, whether it gets its signal now.
+type when func(line) bool
+
+// somewhere returns a random place in the life of a child that records. It is told
+// by what the child said, not by a time, in which a busy machine lets a child do
+// anything between nothing and much. Every other child has something in the spool,
+// and a session that is open.
+func (l *lane) somewhere() when {
+	left, spooled, opened := l.rand.IntN(300), l.rand.IntN(2) == 0, make(map[string]bool)
+	return func(s line) bool {
+		left--
+		switch s.what {
+		case saidBegin:
+			opened[s.a] = true
+		case saidEnding:
+			delete(opened, s.a)
+		case saidSpooled:
+			spooled = spooled || s.a != "0" && s.b != "0"
+		}
+		return left < 0 && spooled && (len(opened) > 0 || left < -300)
+	}
+}
+
 // command returns a child that is not started.
 func (l *lane) command(name string) *exec.Cmd {
 	exe, err := os.Executable()
@@ -144,9 +166,9 @@ func (l *lane) command(name string) *exec.Cmd {
 	return cmd
 }
 
-// child runs a child and sends it a signal so long after its first line; with nil
-// it ends by itself. It returns what the child said, and when it got the signal.
-func (l *lane) child(name string, life time.Duration, signal os.Signal) ([]line, int64) {
+// child runs a child and sends it a signal when it is time, or none where it is
+// to end by itself. It returns what the child said, and when it got the signal.
+func (l *lane) child(name string, now when, signal os.Signal) ([]line, int64) {
 	cmd := l.command(name)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -165,20 +187,24 @@ func (l *lane) child(name string, life time.Duration, signal os.Signal) ([]line,
 		l.t.Error(err)
 		return nil, 0
 	}
+	var lines []line
+	var at int64
 	in := bufio.NewReaderSize(stdout, 1<<16)
-	first, err := in.ReadString('\n')
-	killed := make(chan int64, 1)
-	if signal != nil && err == nil {
-		time.AfterFunc(life, func() {
-			now := time.Now().UnixNano()
+	for {
+		text, err := in.ReadString('\n')
+		if err != nil && text == "" {
+			break
+		}
+		s := l.parse(text)
+		lines = append(lines, s)
+		if now != nil && at == 0 && now(s) {
+			at = time.Now().UnixNano()
 			_ = cmd.Process.Signal(signal)
-			killed <- now
-		})
-	} else {
-		killed <- time.Now().UnixNano()
+		}
 	}
-	text, _ := io.ReadAll(in)
-	at := <-killed
+	if at == 0 {
+		at = time.Now().UnixNano()
+	}
 	err = cmd.Wait()
 	if signal != os.Kill && err != nil || signal == os.Kill && cmd.ProcessState.Exited() {
 		l.t.Errorf("%s: %v\n%s", name, err, stderr.String())
@@ -191,20 +217,17 @@ func (l *lane) child(name string, life time.Duration, signal os.Signal) ([]line,
 			l.t.Errorf("%s said: %s", name, report)
 		}
 	}
-	return l.parse(first + string(text)), at
+	return lines, at
 }
 
-func (l *lane) parse(text string) []line {
-	var lines []line
-	for whole := range strings.Lines(text) {
-		f := strings.Fields(whole)
-		if len(f) != 6 || !strings.HasSuffix(whole, "\n") {
-			l.t.Errorf("a child said %q", whole)
-			continue
-		}
-		lines = append(lines, line{f[0], f[1], f[2], [2]int64{l.number(f[3]), l.number(f[4])}, l.number(f[5])})
+// parse reads a line. A write of a short line to a pipe is never torn.
+func (l *lane) parse(text string) line {
+	f := strings.Fields(text)
+	if len(f) != 6 || !strings.HasSuffix(text, "\n") {
+		l.t.Errorf("a child said %q", text)
+		return line{}
 	}
-	return lines
+	return line{f[0], f[1], f[2], [2]int64{l.number(f[3]), l.number(f[4])}, l.number(f[5])}
 }
 
 func (l *lane) number(text string) int64 {
@@ -269,7 +292,7 @@ func (l *lane) expect(lines []line, killed int64) {
 
 // drain lets a last program deliver what is left in the spool.
 func (l *lane) drain() {
-	lines, ended := l.child("drain", 0, nil)
+	lines, ended := l.child("drain", nil, nil)
 	if len(lines) == 0 || lines[len(lines)-1].what != saidClosed {
 		l.t.Errorf("the last program did not end well: %v", lines)
 	}

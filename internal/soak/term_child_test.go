@@ -26,8 +26,14 @@ func termChild() {
 		r.step()
 		time.Sleep(2 * time.Millisecond)
 	}
-	ending, cancelEnding := context.WithTimeout(context.Background(), 500*time.Millisecond)
+	ending, cancelEnding := context.WithCancel(context.Background())
 	defer cancelEnding()
+	go func() { // the time is up when all is in the spool, however long that takes
+		for !spooled(tracer) {
+			time.Sleep(time.Millisecond)
+		}
+		cancelEnding()
+	}()
 	what := "all"
 	if err := tracer.Shutdown(ending); err != nil {
 		what = "left" // in the spool
@@ -40,4 +46,14 @@ func termChild() {
 	}
 	say(tracer, saidClosed, what, dropped)
 	checkAccounts(tracer.Stats(), fail)
+}
+
+// spooled reports whether all that was recorded is in the spool.
+func spooled(tracer *sessionspan.Tracer) bool {
+	for _, s := range tracer.Stats() {
+		if s.Spooled < s.Created {
+			return false
+		}
+	}
+	return true
 }
