@@ -1,0 +1,365 @@
+package secret
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"html"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// A Matcher finds credentials in a text: as they are, in another case, broken
+// over lines, escaped as URLs, JSON, Go or HTML have it, several times over too,
+// and in base64 or hexadecimal, alone or as a part of what was encoded. The
+// beginning of a long one counts as well, since servers quote no more. A nil
+// Matcher finds nothing. It may be used by many goroutines.
+//
+// Nobody can list all ways to write a text, so the text is read instead: white
+// space is dropped and escapes are decoded, as often as there are any, and after
+// each time the credentials are looked for. Each byte remembers which part of the
+// text it stands for.
+type Matcher struct {
+	needles []needle
+}
+
+// A needle is what is looked for.
+type needle struct {
+	text string // in lower case, without white space
+	seed int    // so much of it is enough
+	word bool   // only where it is a word of its own
+	run  bool   // base64: what is around it is of the same encoding
+}
+
+const (
+	// seedBytes are how much of the beginning of a credential counts as it.
+	seedBytes = 12
+	// wordBytes is the length below which a credential may be part of a word.
+	wordBytes = 8
+	// cutBytes are how much of one counts where a text was cut.
+	cutBytes = 4
+	// mostDecoded is how often escapes are decoded.
+	mostDecoded = 5
+)
+
+// NewMatcher returns a Matcher of credentials. Those that are shorter than [Least]
+// are left out.
+func NewMatcher(values []string) *Matcher {
+	m := new(Matcher)
+	for _, v := range values {
+		if len(v) < Least {
+			continue
+		}
+		m.plain(v)
+		m.encoded(v)
+		// A server may have decoded it.
+		for d := start(v); d.decode(); {
+			m.plain(string(d.b))
+		}
+		if strings.Contains(v, "+") { // read as a space by a server
+			m.plain(strings.ReplaceAll(v, "+", " "))
+		}
+		if strings.Contains(v, " ") {
+			m.plain(strings.ReplaceAll(v, " ", "+"))
+		}
+	}
+	// The longest first, so that the rest of one is not left beside another.
+	slices.SortStableFunc(m.needles, func(a, b needle) int { return len(b.text) - len(a.text) })
+	return m
+}
+
+func (m *Matcher) add(n needle) {
+	if n.text = folded(n.text); len(n.text) < Least || slices.ContainsFunc(m.needles, func(o needle) bool { return o.text == n.text }) {
+		return
+	}
+	n.seed = min(len(n.text), seedBytes)
+	m.needles = append(m.needles, n)
+}
+
+func (m *Matcher) plain(v string) { m.add(needle{text: v, word: len(v) < wordBytes}) }
+
+// encoded adds a credential in base64, at each of the three places at which it
+// may begin in what is encoded, without the characters that it shares with its
+// neighbours, and in hexadecimal.
+func (m *Matcher) encoded(v string) {
+	for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
+		for skip := range 3 {
+			text := encoding.EncodeToString([]byte("\x00\x00"[:skip] + v))
+			text = text[(8*skip+5)/6 : 8*(skip+len(v))/6]
+			m.add(needle{text: text, word: len(text) < wordBytes, run: true})
+		}
+	}
+	m.add(needle{text: hex.EncodeToString([]byte(v))})
+}
+
+// folded returns a text in lower case and without white space.
+func folded(text string) string {
+	b := make([]byte, 0, len(text))
+	for i := range len(text) {
+		if !space(text[i]) {
+			b = append(b, lower(text[i]))
+		}
+	}
+	return string(b)
+}
+
+func space(c byte) bool { return c <= ' ' || c == 0x7f }
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		c += 'a' - 'A'
+	}
+	return c
+}
+
+// Hide returns the text with mark in place of each credential.
+func (m *Matcher) Hide(text, mark string) string { return m.hide(text, mark, false) }
+
+// HideCut is Hide for a text whose end was cut off: what it ends with may be the
+// beginning of a credential.
+func (m *Matcher) HideCut(text, mark string) string { return m.hide(text, mark, true) }
+
+// A span is a part of a text.
+type span struct{ from, to int }
+
+func (m *Matcher) hide(text, mark string, cut bool) string {
+	spans := m.find(text, cut)
+	if len(spans) == 0 {
+		return text
+	}
+	slices.SortFunc(spans, func(a, b span) int { return a.from - b.from })
+	var b []byte
+	last := 0
+	for i := 0; i < len(spans); {
+		s := spans[i]
+		for i++; i < len(spans) && spans[i].from <= s.to; i++ {
+			s.to = max(s.to, spans[i].to)
+		}
+		b = append(append(b, text[last:s.from]...), mark...)
+		last = s.to
+	}
+	return string(append(b, text[last:]...))
+}
+
+// find returns where credentials stand.
+func (m *Matcher) find(text string, cut bool) (spans []span) {
+	if m == nil || len(m.needles) == 0 || len(text) < cutBytes {
+		return nil
+	}
+	d := start(text)
+	for range mostDecoded {
+		for i := range m.needles {
+			spans = d.search(&m.needles[i], spans)
+			if cut {
+				spans = d.searchEnd(&m.needles[i], spans)
+			}
+		}
+		if !d.decode() {
+			break
+		}
+	}
+	return spans
+}
+
+// decoded is a text of which escapes were decoded.
+type decoded struct {
+	text string
+	// b are its bytes as they are by now, low the same in lower case, and at the
+	// part of the text that each stands for. Without at, byte i stands for itself.
+	b, low []byte
+	at     []span
+}
+
+// start returns a text without its white space.
+func start(text string) *decoded {
+	d := &decoded{text: text, b: []byte(text)}
+	if slices.ContainsFunc(d.b, space) {
+		d.b, d.at = d.b[:0], make([]span, 0, len(d.text))
+		for i := range len(d.text) {
+			if !space(d.text[i]) {
+				d.b, d.at = append(d.b, d.text[i]), append(d.at, span{i, i + 1})
+			}
+		}
+	}
+	d.lower()
+	return d
+}
+
+func (d *decoded) lower() {
+	d.low = append(d.low[:0], d.b...)
+	for i, c := range d.low {
+		d.low[i] = lower(c)
+	}
+}
+
+// span returns the part of the text that bytes stand for.
+func (d *decoded) span(from, to int) span {
+	if d.at == nil {
+		return span{from, to}
+	}
+	return span{d.at[from].from, d.at[to-1].to}
+}
+
+// search adds where a needle stands.
+func (d *decoded) search(n *needle, spans []span) []span {
+	seed := []byte(n.text[:n.seed])
+	for from := 0; ; {
+		i := bytes.Index(d.low[from:], seed)
+		if i < 0 {
+			return spans
+		}
+		i += from
+		end := i + n.seed
+		for end < len(d.low) && end-i < len(n.text) && d.low[end] == n.text[end-i] {
+			end++
+		}
+		s := d.span(i, end)
+		if n.run {
+			s = d.run(i, end)
+		}
+		from = i + 1
+		if n.word && (s.from > 0 && wordByte(d.text[s.from-1]) || s.to < len(d.text) && wordByte(d.text[s.to])) {
+			continue
+		}
+		spans = append(spans, s)
+		from = end
+	}
+}
+
+func wordByte(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= lower(c) && lower(c) <= 'z' || c >= utf8.RuneSelf
+}
+
+// run returns the part of the text that bytes stand for, with the base64 around
+// them.
+func (d *decoded) run(from, to int) span {
+	for from > 0 && base64Byte(d.b[from-1]) && d.span(from-1, from).to == d.span(from, from+1).from {
+		from--
+	}
+	for to < len(d.b) && (base64Byte(d.b[to]) || d.b[to] == '=') && d.span(to-1, to).to == d.span(to, to+1).from {
+		to++
+	}
+	return d.span(from, to)
+}
+
+func base64Byte(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= lower(c) && lower(c) <= 'z' || c == '+' || c == '/' || c == '-' || c == '_'
+}
+
+// searchEnd adds the beginning of a needle that the text ends with, before an
+// escape that was cut as well.
+func (d *decoded) searchEnd(n *needle, spans []span) []span {
+	const longest = len("&#x0000;")
+	for end := len(d.low); end > 0 && end > len(d.low)-longest; end-- {
+		if end < len(d.low) && !strings.ContainsRune(`%\&`, rune(d.low[end])) {
+			continue
+		}
+		for size := min(n.seed, end); size >= cutBytes; size-- {
+			if string(d.low[end-size:end]) == n.text[:size] {
+				spans = append(spans, span{d.span(end-size, end).from, len(d.text)})
+				break
+			}
+		}
+	}
+	return spans
+}
+
+// decode decodes the escapes that are left, and reports whether there were any.
+func (d *decoded) decode() bool {
+	if bytes.IndexByte(d.b, '%') < 0 && bytes.IndexByte(d.b, '\\') < 0 && bytes.IndexByte(d.b, '&') < 0 {
+		return false
+	}
+	b, at := make([]byte, 0, len(d.b)), make([]span, 0, len(d.b))
+	found := false
+	for i := 0; i < len(d.b); {
+		n, plain, escaped := 1, "", false
+		switch d.b[i] {
+		case '%':
+			n, plain, escaped = hexBytes(d.b[i:], 1, 2)
+		case '\\':
+			n, plain, escaped = backslash(d.b[i:])
+		case '&':
+			n, plain, escaped = entity(d.b[i:])
+		}
+		if !escaped {
+			b, at = append(b, d.b[i]), append(at, d.span(i, i+1))
+			i++
+			continue
+		}
+		found = true
+		for j := range len(plain) {
+			if !space(plain[j]) {
+				b, at = append(b, plain[j]), append(at, d.span(i, i+n))
+			}
+		}
+		i += n
+	}
+	if found {
+		d.b, d.at = b, at
+		d.lower()
+	}
+	return found
+}
+
+// hexBytes decodes an escape of so many hexadecimal digits.
+func hexBytes(b []byte, start, digits int) (n int, plain string, ok bool) {
+	if len(b) < start+digits {
+		return 1, "", false
+	}
+	code, err := strconv.ParseUint(string(b[start:start+digits]), 16, 32)
+	if err != nil {
+		return 1, "", false
+	}
+	if digits == 2 {
+		return start + digits, string([]byte{byte(code)}), true
+	}
+	return start + digits, string(rune(code)), true
+}
+
+// backslash decodes an escape of JSON, JavaScript, Go, Python or protocol
+// buffers.
+func backslash(b []byte) (n int, plain string, ok bool) {
+	if len(b) < 2 {
+		return 1, "", false
+	}
+	switch c := b[1]; {
+	case c == 'U': // of Go, or of JSON in another case
+		if n, plain, ok = hexBytes(b, 2, 8); !ok {
+			n, plain, ok = hexBytes(b, 2, 4)
+		}
+		return n, plain, ok
+	case c == 'u':
+		return hexBytes(b, 2, 4)
+	case lower(c) == 'x':
+		return hexBytes(b, 2, 2)
+	case strings.IndexByte("nrtfvb", lower(c)) >= 0:
+		return 2, "", true
+	case '0' <= c && c <= '7' && len(b) >= 4:
+		code, err := strconv.ParseUint(string(b[1:4]), 8, 8)
+		return 4, string([]byte{byte(code)}), err == nil
+	case strings.IndexByte("/\"'\\`$", c) >= 0:
+		return 2, string(c), true
+	}
+	return 1, "", false
+}
+
+// entity decodes a character reference of HTML.
+func entity(b []byte) (n int, plain string, ok bool) {
+	const longest = 34 // of the names that HTML has
+	end := bytes.IndexByte(b[:min(len(b), longest)], ';')
+	if end < 0 {
+		return 1, "", false
+	}
+	for _, c := range b[1:end] {
+		if c != '#' && !wordByte(c) {
+			return 1, "", false
+		}
+	}
+	text := string(b[:end+1])
+	if plain = html.UnescapeString(text); plain == text {
+		plain = html.UnescapeString(strings.ToLower(text))
+	}
+	return end + 1, plain, !strings.EqualFold(plain, text)
+}

@@ -1,0 +1,171 @@
+package secret
+
+import (
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Values are credentials that are known.
+type Values []string
+
+// Least is the length in bytes from which a credential is worth hiding: shorter
+// ones stand in every text.
+const Least = 5
+
+// Add adds a credential, once. One that is too short, or that programs send in
+// place of none, is not added.
+func (v *Values) Add(value string) {
+	if len(value) >= Least && !placeholder(value) && !slices.Contains(*v, value) {
+		*v = append(*v, value)
+	}
+}
+
+// Header adds the credentials of headers, known by their names.
+func (v *Values) Header(h http.Header) {
+	for name, values := range h {
+		if !Named(name) {
+			continue
+		}
+		for _, value := range values {
+			v.Field(value)
+		}
+	}
+}
+
+// schemes start the values of headers. See RFC 9110, section 11.1.
+var schemes = []string{"basic", "bearer", "token", "apikey", "api-key", "digest", "negotiate", "key", "aws4-hmac-sha256", "sso-key"}
+
+// Field adds the value of a header that holds credentials: all of it, what
+// follows a scheme, what a list of parameters or cookies holds, and what Basic
+// encodes.
+func (v *Values) Field(value string) {
+	value = strings.TrimSpace(value)
+	scheme, rest, ok := strings.Cut(value, " ")
+	if ok && slices.ContainsFunc(schemes, func(s string) bool { return strings.EqualFold(s, scheme) }) {
+		value = strings.TrimSpace(rest)
+	}
+	v.Add(value)
+	if strings.EqualFold(scheme, "basic") {
+		v.basic(value)
+	}
+	for part := range strings.FieldsFuncSeq(value, func(r rune) bool { return r == ',' || r == ';' || r == ' ' }) {
+		name, param, ok := strings.Cut(part, "=")
+		if param = strings.Trim(param, `"`); !ok || strings.Trim(param, "=") == "" {
+			v.Add(part)
+		} else if !described(name) {
+			v.Add(param)
+		}
+	}
+}
+
+// described reports whether a parameter of an authorization says how it was made.
+func described(name string) bool {
+	switch strings.ToLower(name) {
+	case "signedheaders", "headers", "realm", "algorithm", "path", "domain", "expires", "max-age", "samesite", "keyid", "created", "uri", "qop", "nc":
+		return true
+	}
+	return false
+}
+
+// basic adds what the Basic scheme encodes: RFC 7617.
+func (v *Values) basic(encoded string) {
+	text, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil {
+		return
+	}
+	user, password, _ := strings.Cut(string(text), ":")
+	v.user(user, password)
+}
+
+// user adds a password, and the name before it, which is the credential itself
+// for many servers.
+func (v *Values) user(name, password string) {
+	if name != "" && password != "" {
+		v.Add(name + ":" + password)
+	}
+	v.Add(password)
+	v.Add(name)
+}
+
+// URL adds the credentials of a URL: its user and password, and the parameters
+// of its query whose names say so.
+func (v *Values) URL(u *url.URL) {
+	if u == nil {
+		return
+	}
+	if u.User != nil {
+		password, _ := u.User.Password()
+		v.user(u.User.Username(), password)
+	}
+	v.query(u.RawQuery)
+}
+
+// query adds parameters as they stand and decoded. A query that is malformed in
+// one place is read in the others.
+func (v *Values) query(query string) {
+	for query != "" {
+		var pair string
+		pair, query, _ = strings.Cut(query, "&")
+		name, raw, _ := strings.Cut(pair, "=")
+		if plain, err := url.QueryUnescape(name); err == nil {
+			name = plain
+		}
+		if !namedParam(name) {
+			continue
+		}
+		v.Add(raw)
+		if plain, err := url.QueryUnescape(raw); err == nil {
+			v.Add(plain)
+		}
+	}
+}
+
+// namedParam is Named for parameters of a query, one of which is OAuth's and Azure
+// Functions' code.
+func namedParam(name string) bool { return Named(name) || strings.EqualFold(name, "code") }
+
+// CleanURL returns a text that is a URL without its credentials, which mark
+// takes the place of. Any other text is returned as it is.
+func CleanURL(text, mark string) string {
+	scheme, rest, ok := strings.Cut(text, "://")
+	if !ok || strings.ContainsAny(scheme, " /?#@") {
+		return text
+	}
+	address := rest
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		address = rest[:end]
+	}
+	if at := strings.LastIndexByte(address, '@'); at >= 0 {
+		rest = mark + rest[at:]
+	}
+	start := strings.IndexAny(rest, "?#")
+	if start < 0 {
+		return scheme + "://" + rest
+	}
+	b := []byte(scheme + "://" + rest[:start])
+	for query := rest[start:]; query != ""; {
+		b = append(b, query[0])
+		query = query[1:]
+		end := strings.IndexAny(query, "&;?#")
+		if end < 0 {
+			end = len(query)
+		}
+		name, value, ok := strings.Cut(query[:end], "=")
+		plain, err := url.QueryUnescape(name)
+		if err != nil {
+			plain = name
+		}
+		if b = append(b, name...); ok {
+			b = append(b, '=')
+			if value != "" && namedParam(plain) {
+				value = mark
+			}
+			b = append(b, value...)
+		}
+		query = query[end:]
+	}
+	return string(b)
+}
