@@ -291,7 +291,33 @@ func TestUnfitNumbers(t *testing.T) {
 	if text := got.Event("e").Metadata.String(); text != `{"prompt_tokens":9223372036854775807,"completion_tokens":1,"operation_name":"retrieval"}` {
 		t.Errorf("metadata %s", text)
 	}
-	if got.Metadata.Has("total_tokens") {
+	// Counts below zero are not known, so the session has those of its event.
+	if n, _ := got.Metadata.Get("prompt_tokens"); string(n) != "9223372036854775807" {
 		t.Errorf("metadata %s", got.Metadata)
+	}
+}
+
+// TestUnknownUsage sets counts of which some are not known: they are left out.
+func TestUnknownUsage(t *testing.T) {
+	p := sessiontest.New(t)
+	ctx, s := p.Tracer.StartSession(t.Context(), "s")
+	for name, u := range map[string]sessionspan.Usage{
+		`{"completion_tokens":3}`: {InputTokens: -1, OutputTokens: 3},
+		`{"prompt_tokens":4}`:     {InputTokens: 4, OutputTokens: -1, CacheReadTokens: -1, CacheWriteTokens: -1, ReasoningTokens: -1},
+		`{"prompt_tokens":4,"completion_tokens":0,"total_tokens":9}`: {InputTokens: 4, TotalTokens: 9},
+	} {
+		_, e := sessionspan.StartEvent(ctx, sessionspan.Chain, name)
+		e.SetUsage(u)
+		e.End()
+	}
+	s.End()
+	got := p.Session("s")
+	for _, e := range got.Events {
+		if text := e.Metadata.String(); text != e.EventName.Or("") {
+			t.Errorf("%s: metadata %s", e.EventName.Or(""), text)
+		}
+	}
+	if text := got.Metadata.String(); text != `{"prompt_tokens":8,"completion_tokens":3,"total_tokens":16}` {
+		t.Errorf("metadata %s", text)
 	}
 }

@@ -40,7 +40,8 @@ type Document struct {
 	Metadata map[string]any
 }
 
-// Usage counts the tokens of a call to a model.
+// Usage counts the tokens of a call to a model. A count below zero is one that is
+// not known: it is left out, and adds nothing to those of the session.
 type Usage struct {
 	InputTokens      int64 // all that the model read, those from a cache included
 	OutputTokens     int64 // all that it wrote, reasoning included
@@ -235,11 +236,14 @@ func (r *recording) setUsage(u Usage) {
 		counted Usage
 	}{usage{u, true}, u}
 	set := &both.set
-	if u.TotalTokens == 0 {
+	switch {
+	case u.TotalTokens < 0 || u.TotalTokens == 0 && (u.InputTokens < 0 || u.OutputTokens < 0):
+		set.hasTotal = false
+	case u.TotalTokens == 0:
 		set.TotalTokens = u.InputTokens + u.OutputTokens
 		set.hasTotal = (set.TotalTokens > u.InputTokens) == (u.OutputTokens > 0)
 	}
-	if !set.hasTotal {
+	if !set.hasTotal && min(u.InputTokens, u.OutputTokens, u.TotalTokens) >= 0 {
 		r.tracer().reports.Report("usage", fmt.Errorf("sessionspan: set usage: the sum of %d and %d tokens fits in no total_tokens, which is left out", u.InputTokens, u.OutputTokens))
 	}
 	r.setPart(part{usage: set, bucket: convert.Metadata, form: formUsage})
@@ -273,14 +277,19 @@ func (u *usage) append(dst []byte) []byte {
 
 // appendTold appends it in the terms of the GenAI conventions.
 func (u *usage) appendTold(list []attribute.KeyValue) []attribute.KeyValue {
-	list = append(list, genai.UsageInputTokens.Int64(u.InputTokens), genai.UsageOutputTokens.Int64(u.OutputTokens))
-	if u.CacheReadTokens != 0 {
+	if u.InputTokens >= 0 {
+		list = append(list, genai.UsageInputTokens.Int64(u.InputTokens))
+	}
+	if u.OutputTokens >= 0 {
+		list = append(list, genai.UsageOutputTokens.Int64(u.OutputTokens))
+	}
+	if u.CacheReadTokens > 0 {
 		list = append(list, genai.UsageCacheReadTokens.Int64(u.CacheReadTokens))
 	}
-	if u.CacheWriteTokens != 0 {
+	if u.CacheWriteTokens > 0 {
 		list = append(list, genai.UsageCacheWriteTokens.Int64(u.CacheWriteTokens), genai.UsageCacheCreation.Int64(u.CacheWriteTokens))
 	}
-	if u.ReasoningTokens != 0 {
+	if u.ReasoningTokens > 0 {
 		list = append(list, genai.UsageReasoningTokens.Int64(u.ReasoningTokens))
 	}
 	return list
@@ -463,7 +472,7 @@ func (o *objectWriter) value(r *recording, key, what string, v any) {
 
 // count writes a number, a zero only if it is asked for.
 func (o *objectWriter) count(key string, n int64, zero bool) {
-	if n != 0 || zero {
+	if n > 0 || n == 0 && zero {
 		o.key(key)
 		o.b = strconv.AppendInt(o.b, n, 10)
 	}

@@ -127,7 +127,7 @@ func anthropicResult(content string) string {
 
 func (anthropicMessages) answer(x *exchange, body string) {
 	if text(get(body, "type")) == "error" || get(body, "error") != "" {
-		x.anthropicError(body)
+		x.errorIn(body)
 		return
 	}
 	x.anthropicHead(body)
@@ -135,11 +135,6 @@ func (anthropicMessages) answer(x *exchange, body string) {
 	x.whole(c, anthropicContent(get(body, "content")))
 	c.anthropicFinish(get(body, "stop_reason"))
 	x.anthropicUsage(get(body, "usage"))
-}
-
-func (x *exchange) anthropicError(body string) {
-	e := get(body, "error")
-	x.fail(text(get(e, "type")), text(get(e, "message")))
 }
 
 func (x *exchange) anthropicHead(m string) {
@@ -165,37 +160,19 @@ func (c *choice) anthropicFinish(reason string) {
 	}
 }
 
-// anthropicTokens are counts as Anthropic gives them: the input without what
-// came from the cache or went into it. They are cumulative in a stream.
-type anthropicTokens struct{ input, read, written, output int64 }
+// anthropicTokens say where counts of tokens stand: the input is without what came
+// from the cache or went into it.
+var anthropicTokens = []tokenField{
+	{"input_tokens", tokensUncached},
+	{"cache_read_input_tokens", tokensCacheRead},
+	{"cache_creation_input_tokens", tokensCacheWrite},
+	{"output_tokens", tokensOutput},
+}
 
-// anthropicUsage reads counts. One that is not there stays as it was.
+// anthropicUsage reads counts.
 func (x *exchange) anthropicUsage(counts string) {
-	if rawjson.KindOf(counts) != rawjson.Object {
-		return
-	}
-	t := &x.tokens
-	for k, v := range rawjson.Members(counts) {
-		if rawjson.KindOf(v) == rawjson.Null {
-			continue
-		}
-		switch k {
-		case "input_tokens":
-			t.input = number(v)
-		case "cache_read_input_tokens":
-			t.read = number(v)
-		case "cache_creation_input_tokens":
-			t.written = number(v)
-		case "output_tokens":
-			t.output = number(v)
-		case "service_tier":
-			x.note("response_service_tier", "", v)
-		}
-	}
-	x.usage = usage{known: true}
-	u := &x.usage.Usage
-	u.InputTokens = t.input + t.read + t.written
-	u.OutputTokens, u.CacheReadTokens, u.CacheWriteTokens = t.output, t.read, t.written
+	x.usage.read(counts, anthropicTokens)
+	x.note("response_service_tier", "", get(counts, "service_tier"))
 }
 
 func (anthropicMessages) chunk(x *exchange, event, data string) {
@@ -220,7 +197,7 @@ func (anthropicMessages) chunk(x *exchange, event, data string) {
 	case "message_stop":
 		x.done = true
 	case "error":
-		x.anthropicError(data)
+		x.errorIn(data)
 		x.done = true
 	}
 }

@@ -198,16 +198,13 @@ func (bedrockConverse) answer(x *exchange, body string) {
 			x.bedrockRest(k, v)
 		}
 	}
-	if len(x.choices) == 0 {
-		x.bedrockError(body)
-	}
 }
 
 // bedrockRest reads what both kinds of answers have besides the message.
 func (x *exchange) bedrockRest(field, value string) {
 	switch field {
 	case "usage":
-		x.bedrockUsage(value)
+		x.usage.read(value, bedrockTokens)
 	case "metrics":
 		if ms := get(value, "latencyMs"); rawjson.KindOf(ms) == rawjson.Number {
 			x.metadata.json("latency_ms", strings.Clone(ms))
@@ -215,17 +212,6 @@ func (x *exchange) bedrockRest(field, value string) {
 	case "serviceTier":
 		x.note("response_service_tier", "", get(value, "type"))
 	}
-}
-
-// bedrockError reads the body of an error. Its type is in a header, or in the
-// body.
-func (x *exchange) bedrockError(body string) {
-	message := text(get(body, "message"))
-	if message == "" {
-		message = text(get(body, "Message"))
-	}
-	kind := text(get(body, "__type"))
-	x.fail(kind[strings.LastIndexByte(kind, '#')+1:], message)
 }
 
 // awsErrorType returns the type of an error from its header, which may have an
@@ -253,26 +239,15 @@ func (c *choice) bedrockFinish(reason string) {
 	}
 }
 
-// bedrockUsage reads counts. The input is without what came from the cache or
-// went into it; the total is with both.
-func (x *exchange) bedrockUsage(counts string) {
-	x.usage = usage{known: true}
-	u := &x.usage.Usage
-	for k, v := range rawjson.Members(counts) {
-		n := number(v)
-		switch k {
-		case "inputTokens":
-			u.InputTokens += n
-		case "outputTokens":
-			u.OutputTokens = n
-		case "cacheReadInputTokens":
-			u.CacheReadTokens = n
-			u.InputTokens += n
-		case "cacheWriteInputTokens":
-			u.CacheWriteTokens = n
-			u.InputTokens += n
-		}
-	}
+// bedrockTokens say where counts of tokens stand. The input is without what came
+// from the cache or went into it; the total is with both.
+var bedrockTokens = []tokenField{
+	{"inputTokens", tokensUncached},
+	{"outputTokens", tokensOutput},
+	{"cacheReadInputTokens", tokensCacheRead},
+	{"cacheWriteInputTokens", tokensCacheWrite},
+	{"totalTokens", tokensTotal},
+	{"inputTextTokenCount", tokensInput}, // of embeddings
 }
 
 // chunk reads an event of ConverseStream. The usage comes after the stop, and
@@ -325,7 +300,7 @@ type bedrockAnthropic struct{ anthropicMessages }
 
 func (f bedrockAnthropic) answer(x *exchange, body string) {
 	if get(body, "content") == "" && get(body, "error") == "" {
-		x.bedrockError(body)
+		x.errorIn(body)
 		return
 	}
 	f.anthropicMessages.answer(x, body)
@@ -371,15 +346,8 @@ func (bedrockEmbeddings) answer(x *exchange, body string) {
 	if one := get(body, "embedding"); one != "" {
 		vectors = "[" + one + "]"
 	}
-	if vectors == "" {
-		x.bedrockError(body)
-		return
-	}
 	x.vectors(vectors, "")
-	if n := get(body, "inputTextTokenCount"); n != "" {
-		x.usage = usage{known: true}
-		x.usage.InputTokens = number(n)
-	}
+	x.usage.read(body, bedrockTokens)
 }
 
 func (bedrockEmbeddings) chunk(*exchange, string, string) {}

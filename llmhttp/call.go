@@ -258,8 +258,9 @@ func (c *call) frame(kind, name string, payload []byte) {
 		c.x.fail(name, string(payload))
 		c.x.done = true
 	default:
-		body, _ := rawjson.Parse(string(payload))
-		c.x.bedrockError(body)
+		if body, err := rawjson.Parse(string(payload)); err != nil || !c.x.errorIn(body) {
+			c.x.fail(name, string(payload))
+		}
 		c.x.problem.kind = cmp.Or(name, c.x.problem.kind)
 		c.x.done = true
 	}
@@ -299,6 +300,9 @@ func (c *call) parse(event string, data []byte) bool {
 	}
 	x.added, x.changes = nil, 0
 	x.format.chunk(x, event, body)
+	if x.changes == 0 && !x.content && !x.done && (x.errorIn(body) || event == "error" && x.failWith(body)) {
+		x.done = true
+	}
 	c.again = nil
 	if x.added != nil && x.changes == 1 && len(body) == len(data) {
 		c.again = newRepeat(event, body, x.text, x.added)

@@ -6,7 +6,6 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 
-	"github.com/sessionspan/sessionspan"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
 )
 
@@ -29,7 +28,6 @@ type exchange struct {
 	choices   []*choice
 	outputs   fields // what is answered and is no message
 	usage     usage
-	tokens    anthropicTokens // what the usage is computed from
 	problem   *problem
 	metadata  fields
 	// Of the stream.
@@ -44,26 +42,6 @@ type exchange struct {
 	changes int
 	added   *piece
 	text    string
-}
-
-// usage counts tokens as the conventions do: the input with what came from
-// caches, the output with reasoning.
-type usage struct {
-	sessionspan.Usage
-	known bool
-}
-
-// A problem is what a provider says went wrong.
-type problem struct {
-	kind    string // its code or type
-	message string
-}
-
-func (p problem) text() string {
-	if p.kind == "" || p.message == "" {
-		return p.kind + p.message
-	}
-	return p.kind + ": " + p.message
 }
 
 // A choice is one of the answers, being put together.
@@ -320,14 +298,6 @@ func (x *exchange) tool(name, description, schema, raw string) {
 	o.json("description", description)
 	o.json("parameters", schema)
 	x.tools = append(x.tools, string(o.bytes()))
-}
-
-// fail keeps what a provider says went wrong. The first counts.
-func (x *exchange) fail(kind, message string) {
-	x.changes++
-	if x.problem == nil {
-		x.problem = &problem{kind: strings.Clone(kind), message: strings.Clone(message)}
-	}
 }
 
 // messages returns the answers.

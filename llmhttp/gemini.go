@@ -186,7 +186,7 @@ func (geminiContent) chunk(x *exchange, _, data string) {
 				x.geminiCandidate(c)
 			}
 		case "usageMetadata":
-			x.geminiUsage(v)
+			x.usage.read(v, geminiTokens)
 		case "modelVersion":
 			x.model = keep(x.model, v)
 		case "responseId":
@@ -197,18 +197,9 @@ func (geminiContent) chunk(x *exchange, _, data string) {
 				c.finish, c.ended = word(reason), "content_filter"
 			}
 		case "error":
-			x.geminiError(v)
-			x.done = true
+			x.done = x.failWith(v) || x.done
 		}
 	}
-}
-
-func (x *exchange) geminiError(e string) {
-	kind := text(get(e, "status"))
-	if kind == "" {
-		kind = get(e, "code")
-	}
-	x.fail(kind, text(get(e, "message")))
 }
 
 func (x *exchange) geminiCandidate(json string) {
@@ -274,28 +265,16 @@ func (x *exchange) geminiAdd(c *choice, p part) {
 	x.put(c, p, len(c.parts))
 }
 
-// geminiUsage reads counts, which grow in a stream. What the model thought comes
-// on top of what it said, and what its tools gave it on top of the prompt; the
-// prompt holds what came from the cache.
-func (x *exchange) geminiUsage(counts string) {
-	x.usage = usage{known: true}
-	u := &x.usage.Usage
-	for k, v := range rawjson.Members(counts) {
-		n := number(v)
-		switch k {
-		case "promptTokenCount", "toolUsePromptTokenCount":
-			u.InputTokens += n
-		case "candidatesTokenCount":
-			u.OutputTokens += n
-		case "thoughtsTokenCount":
-			u.OutputTokens += n
-			u.ReasoningTokens = n
-		case "cachedContentTokenCount":
-			u.CacheReadTokens = n
-		case "totalTokenCount":
-			u.TotalTokens = n
-		}
-	}
+// geminiTokens say where counts of tokens stand. What the model thought comes on
+// top of what it said, and what its tools gave it on top of the prompt; the prompt
+// holds what came from the cache.
+var geminiTokens = []tokenField{
+	{"promptTokenCount", tokensInput},
+	{"toolUsePromptTokenCount", tokensToolInput},
+	{"cachedContentTokenCount", tokensCacheRead},
+	{"candidatesTokenCount", tokensOutput},
+	{"thoughtsTokenCount", tokensThoughts},
+	{"totalTokenCount", tokensTotal},
 }
 
 // geminiEmbeddings are calls of embedContent, batchEmbedContents and, of Vertex
@@ -329,10 +308,6 @@ func (geminiEmbeddings) request(x *exchange, body string) {
 }
 
 func (geminiEmbeddings) answer(x *exchange, body string) {
-	if e := get(body, "error"); e != "" {
-		x.geminiError(e)
-		return
-	}
 	switch {
 	case get(body, "embedding") != "":
 		x.vectors("["+get(body, "embedding", "values")+"]", "")
@@ -349,13 +324,10 @@ func (geminiEmbeddings) answer(x *exchange, body string) {
 		}
 	}
 	x.vectors(string(append(list, ']')), "")
-	if n := number(get(body, "usageMetadata", "promptTokenCount")); n > 0 {
-		tokens = n
-	}
 	if tokens > 0 {
-		x.usage = usage{known: true}
-		x.usage.InputTokens = tokens
+		x.usage.add(tokensInput, tokens)
 	}
+	x.usage.read(get(body, "usageMetadata"), geminiTokens)
 }
 
 func (geminiEmbeddings) chunk(*exchange, string, string) {}

@@ -128,7 +128,6 @@ func (f ollamaChat) answer(x *exchange, body string) { f.chunk(x, "", body) }
 func (ollamaChat) terminated() {}
 
 func (ollamaChat) chunk(x *exchange, _, data string) {
-	var prompt, output string
 	var done bool
 	reason := ""
 	for k, v := range rawjson.Members(data) {
@@ -146,17 +145,12 @@ func (ollamaChat) chunk(x *exchange, _, data string) {
 				x.add(x.piece(x.choice(0), kind, 0), s)
 			}
 		case "error":
-			x.fail("", text(v))
-			x.done = true
+			x.done = x.failWith(v)
 			return
 		case "done":
 			done = v == "true"
 		case "done_reason":
 			reason = word(v)
-		case "prompt_eval_count":
-			prompt = v
-		case "eval_count":
-			output = v
 		case "load_duration", "prompt_eval_duration", "eval_duration":
 			x.metadata.decimal(strings.TrimSuffix(k, "_duration")+"_ms", float(v)/1e6)
 		}
@@ -176,10 +170,14 @@ func (ollamaChat) chunk(x *exchange, _, data string) {
 			c.ended = "tool_call"
 		}
 	}
-	if prompt != "" || output != "" { // a prompt that was cached whole is not counted
-		x.usage = usage{known: true}
-		x.usage.InputTokens, x.usage.OutputTokens = number(prompt), number(output)
-	}
+	x.usage.read(data, ollamaTokens)
+}
+
+// ollamaTokens say where counts of tokens stand. A prompt that was cached whole is
+// not counted.
+var ollamaTokens = []tokenField{
+	{"prompt_eval_count", tokensInput},
+	{"eval_count", tokensOutput},
 }
 
 // ollamaDelta adds what a line brought of a message. Calls of tools come whole.
@@ -228,13 +226,9 @@ func (ollamaEmbeddings) answer(x *exchange, body string) {
 			x.vectors(v, "")
 		case "embedding":
 			x.vectors("["+v+"]", "")
-		case "prompt_eval_count":
-			x.usage = usage{known: true}
-			x.usage.InputTokens = number(v)
-		case "error":
-			x.fail("", text(v))
 		}
 	}
+	x.usage.read(body, ollamaTokens)
 }
 
 func (ollamaEmbeddings) chunk(*exchange, string, string) {}

@@ -121,77 +121,28 @@ func (x *exchange) openAITool(tool string) {
 	x.tool(get(f, "name"), get(f, "description"), get(f, "parameters"), tool)
 }
 
-// openAIUsage reads tokens under the names of chat completions and of responses.
-// The input holds the cached ones.
+// openAITokens say where counts of tokens stand, under the names of chat
+// completions and of responses. The input holds the cached ones.
+var openAITokens = []tokenField{
+	{"prompt_tokens", tokensInput},
+	{"input_tokens", tokensInput},
+	{"completion_tokens", tokensOutput},
+	{"output_tokens", tokensOutput},
+	{"total_tokens", tokensTotal},
+	{"prompt_tokens_details.cached_tokens", tokensCacheRead},
+	{"input_tokens_details.cached_tokens", tokensCacheRead},
+	{"prompt_tokens_details.cache_write_tokens", tokensCacheWrite},
+	{"input_tokens_details.cache_write_tokens", tokensCacheWrite},
+	{"completion_tokens_details.reasoning_tokens", tokensReasoning},
+	{"output_tokens_details.reasoning_tokens", tokensReasoning},
+	{"prompt_cache_hit_tokens", tokensCacheRead}, // DeepSeek
+}
+
+// openAIUsage reads tokens, and what they cost.
 func (x *exchange) openAIUsage(tokens string) {
-	if rawjson.KindOf(tokens) != rawjson.Object {
-		return
-	}
-	x.usage = usage{known: true}
-	u := &x.usage
-	for k, v := range rawjson.Members(tokens) {
-		switch k {
-		case "prompt_tokens", "input_tokens":
-			u.InputTokens = number(v)
-		case "completion_tokens", "output_tokens":
-			u.OutputTokens = number(v)
-		case "total_tokens":
-			u.TotalTokens = number(v)
-		case "prompt_tokens_details", "input_tokens_details":
-			u.CacheReadTokens = max(u.CacheReadTokens, number(get(v, "cached_tokens")))
-			u.CacheWriteTokens = number(get(v, "cache_write_tokens"))
-		case "completion_tokens_details", "output_tokens_details":
-			u.ReasoningTokens = number(get(v, "reasoning_tokens"))
-		case "prompt_cache_hit_tokens": // DeepSeek
-			u.CacheReadTokens = max(u.CacheReadTokens, number(v))
-		case "cost": // OpenRouter
-			x.metadata.json("cost", v)
-		}
-	}
-	// Some servers (xAI) count reasoning beside the output, not in it.
-	if u.ReasoningTokens > 0 && u.TotalTokens == u.InputTokens+u.OutputTokens+u.ReasoningTokens {
-		u.OutputTokens += u.ReasoningTokens
-	}
-}
-
-// openAIError reads the body of an error, of OpenAI or of a server that is
-// compatible more or less.
-func (x *exchange) openAIError(body string) bool {
-	e := get(body, "error")
-	switch rawjson.KindOf(e) {
-	case rawjson.Object:
-		code := get(e, "code")
-		kind := text(code)
-		if kind == "" {
-			kind = text(get(e, "type"))
-		}
-		if kind == "" {
-			kind = code // a number
-		}
-		x.fail(kind, text(get(e, "message")))
-		return true
-	case rawjson.String:
-		x.fail("", text(e))
-		return true
-	}
-	return false
-}
-
-// openAIProblem reads an error body without "error" (FastAPI, vLLM).
-func (x *exchange) openAIProblem(body string) {
-	if x.openAIError(body) {
-		return
-	}
-	for _, key := range [...]string{"message", "detail"} {
-		switch v := get(body, key); rawjson.KindOf(v) {
-		case rawjson.String:
-			x.fail(text(get(body, "type")), text(v))
-			return
-		case rawjson.Invalid, rawjson.Null:
-		default:
-			x.fail(text(get(body, "type")), v)
-			return
-		}
+	x.usage.read(tokens, openAITokens)
+	if cost := get(tokens, "cost"); cost != "" { // OpenRouter
+		x.metadata.json("cost", cost)
 	}
 }
 
@@ -342,7 +293,6 @@ func (openAIEmbeddings) answer(x *exchange, body string) {
 			x.openAIHead(k, v)
 		}
 	}
-	x.openAIProblem(body)
 }
 
 // vectors counts embeddings, which stand in a list, or in a field of the objects

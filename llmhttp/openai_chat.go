@@ -125,9 +125,6 @@ func (chatCompletions) answer(x *exchange, body string) {
 			x.openAIHead(k, v)
 		}
 	}
-	if len(x.choices) == 0 {
-		x.openAIProblem(body)
-	}
 }
 
 func (x *exchange) openAIChoice(json string) {
@@ -165,7 +162,7 @@ func (chatCompletions) chunk(x *exchange, _, data string) {
 		case "x_groq":
 			x.openAIUsage(get(v, "usage"))
 		case "error":
-			x.done = x.openAIError(data)
+			x.done = x.failWith(v) || x.done
 		default:
 			x.openAIHead(k, v)
 		}
@@ -341,7 +338,7 @@ func (textCompletions) chunk(x *exchange, _, data string) {
 			x.openAIHead(k, v)
 		}
 	}
-	if len(x.choices) == 0 || get(data, "error") != "" {
-		x.openAIProblem(data)
+	if e := get(data, "error"); e != "" {
+		x.failWith(e)
 	}
 }

@@ -99,9 +99,6 @@ func (x *exchange) responsesItem(item string) []part {
 }
 
 func (responses) answer(x *exchange, body string) {
-	if get(body, "error") != "" || get(body, "output") == "" && get(body, "status") == "" {
-		x.openAIProblem(body)
-	}
 	x.response(body)
 }
 
@@ -119,7 +116,7 @@ func (x *exchange) response(body string) {
 		case "usage":
 			x.openAIUsage(v)
 		case "error":
-			x.openAIError(body)
+			x.failWith(v)
 		default:
 			x.openAIHead(k, v)
 		}
@@ -183,9 +180,7 @@ func (responses) chunk(x *exchange, event, data string) {
 			c[0].responsesFinish(strings.TrimPrefix(kind, "response."), text(get(data, "response", "incomplete_details", "reason")))
 		}
 	case "error":
-		if !x.openAIError(data) {
-			x.fail(text(get(data, "code")), text(get(data, "message")))
-		}
+		x.errorIn(data)
 		x.done = true
 	default:
 		x.responsesDelta(kind, data)

@@ -122,6 +122,9 @@ func (c *call) readAnswer(raw string) {
 	switch {
 	case err == nil && rawjson.KindOf(body) == rawjson.Object, err == nil && rawjson.KindOf(body) == rawjson.Array:
 		x.format.answer(x, body)
+		if x.problem == nil && len(x.choices)+len(x.outputs) == 0 {
+			x.errorIn(body)
+		}
 		x.done = c.status < http.StatusBadRequest
 	case c.status >= http.StatusBadRequest:
 		const most = 1 << 10
@@ -197,8 +200,8 @@ func (c *call) record(err error, how string) {
 	if len(x.metadata) > 0 {
 		c.event.SetMetadata(x.metadata.object())
 	}
-	if x.usage.known {
-		c.event.SetUsage(x.usage.Usage)
+	if x.usage.known() {
+		c.event.SetUsage(x.usage.counts())
 	}
 	c.event.SetError(text)
 }
@@ -216,7 +219,7 @@ func (c *call) appendTiming(list []attribute.KeyValue) []attribute.KeyValue {
 		c.x.metadata.decimal("time_to_first_chunk_ms", float64(toFirst)/float64(time.Millisecond))
 		wrote = c.newest.Sub(c.first)
 	}
-	if n := c.x.usage.OutputTokens; n > 0 && wrote > 0 {
+	if n := c.x.usage.sum(tokensOutput, tokensThoughts); n > 0 && wrote > 0 {
 		c.x.metadata.decimal("tokens_per_second", float64(n)/wrote.Seconds())
 	}
 	return list
@@ -224,11 +227,16 @@ func (c *call) appendTiming(list []attribute.KeyValue) []attribute.KeyValue {
 
 // appendUsage adds the tokens. Events have a method for them.
 func (c *call) appendUsage(list []attribute.KeyValue) []attribute.KeyValue {
-	if !c.x.usage.known {
+	if !c.x.usage.known() {
 		return list
 	}
-	u := c.x.usage.Usage
-	list = append(list, genai.UsageInputTokens.Int64(u.InputTokens), genai.UsageOutputTokens.Int64(u.OutputTokens))
+	u := c.x.usage.counts()
+	if u.InputTokens >= 0 {
+		list = append(list, genai.UsageInputTokens.Int64(u.InputTokens))
+	}
+	if u.OutputTokens >= 0 {
+		list = append(list, genai.UsageOutputTokens.Int64(u.OutputTokens))
+	}
 	if u.CacheReadTokens > 0 {
 		list = append(list, genai.UsageCacheReadTokens.Int64(u.CacheReadTokens))
 	}
