@@ -37,9 +37,10 @@ func (w *worker) enough() bool {
 // boxMost is for how many messages a slice may have grown that is used again.
 const boxMost = 16 << 10
 
-// acceptAll takes over all of the inbox, to which nothing is added any more.
+// acceptAll takes over all of the inbox, to which nothing is added any more, for as
+// long as there is time.
 func (w *worker) acceptAll() {
-	for more := true; more; {
+	for more := true; more && !w.calls.stuck && !w.gaveUp(); {
 		w.accept()
 		w.mu.Lock()
 		more = len(w.rest)+len(w.inbox) > 0
@@ -53,30 +54,26 @@ const acceptBytes = 1 << 20
 
 // acceptSome takes over the first messages, and returns how many.
 func (w *worker) acceptSome(inbox []any) int {
-	n, bytes := 0, 0
+	n, failed := w.encodeSome(inbox)
 	steps := w.steps[:0]
-	for n < len(inbox) && bytes < acceptBytes {
-		message := inbox[n]
-		inbox[n] = nil
-		n++
+	for _, message := range inbox[:n] {
 		r, ok := message.(*Record)
 		if !ok {
 			steps = append(steps, message)
-			switch message.(type) {
-			case *open, gone:
-				continue
-			}
-			break // what comes after a flush is none of its business
+			continue
 		}
 		w.take(r)
-		if w.encode(r) {
-			steps = append(steps, r)
-			bytes += len(r.Body)
+		if err := failed[r]; err != nil {
+			w.broken(r, err)
+			continue
 		}
+		w.charge(r)
+		steps = append(steps, r)
 		for next := w.follower(r); next != nil; next = w.follower(next) {
 			steps = append(steps, next)
 		}
 	}
+	clear(inbox[:n])
 	w.keep(steps)
 	for _, step := range steps {
 		switch m := step.(type) {

@@ -15,6 +15,11 @@ type buffers struct {
 	most  int
 }
 
+// newBuffers returns buffers for an engine.
+func newBuffers(cfg *Config) *buffers {
+	return &buffers{most: int(min(4*cfg.MaxBatchBytes, cfg.MaxBytes/8))}
+}
+
 const (
 	bufferLeast   = 256      // shorter ones are this long
 	bufferMost    = 64 << 10 // longer ones are left to the collector

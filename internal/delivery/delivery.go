@@ -161,6 +161,7 @@ type Engine struct {
 	dest    Destination
 	budget  budget
 	account account
+	health  health
 	reports report.Reporter
 	spool   *spooling // nil without a spool
 
@@ -172,15 +173,17 @@ type Engine struct {
 	pressing atomic.Int32  // flushes and ends in the inbox
 	pressed  chan struct{} // there is a new one
 
-	signal  chan struct{}   // the inbox is not empty
-	abort   chan struct{}   // closed when Close gives up
-	giveUp  func()          // closes abort, once
-	stopped chan struct{}   // closed when the worker has ended
-	left    int             // records that were left in memory at the end; read after stopped
-	stuck   int             // sends that did not return; likewise
-	hung    bool            // the disk did not answer; likewise
-	ctx     context.Context // of the senders
-	cancel  context.CancelFunc
+	signal   chan struct{}   // the inbox is not empty
+	abort    chan struct{}   // closed when Close gives up
+	giveUp   func()          // closes abort, once
+	deadline time.Time       // when the worker waits for nobody any more; set before abort is closed
+	stopped  chan struct{}   // closed when the worker has ended
+	left     int             // records that were left in memory at the end; read after stopped
+	stuck    int             // sends that did not return; likewise
+	hung     bool            // the disk did not answer; likewise
+	silent   []string        // whose code did not return; likewise
+	ctx      context.Context // of the senders
+	cancel   context.CancelFunc
 
 	lostSaid int64 // drops that a Flush has told of; under mu
 }
@@ -197,7 +200,13 @@ func New(cfg Config, dest Destination) *Engine {
 		abort:   make(chan struct{}),
 		stopped: make(chan struct{}),
 	}
-	e.giveUp = sync.OnceFunc(func() { close(e.abort) })
+	e.giveUp = sync.OnceFunc(func() {
+		e.deadline = time.Now().Add(grace)
+		if e.spool != nil {
+			e.deadline = time.Now().Add(spoolGrace)
+		}
+		close(e.abort)
+	})
 	e.ctx, e.cancel = context.WithCancel(untraced.Context(context.Background()))
 	return e
 }
@@ -338,7 +347,7 @@ func (e *Engine) wake() {
 
 // Flush announces the groups that are open and waits until all that was put
 // before is delivered, or ctx ends. It returns an error that counts what waits,
-// and what was dropped since the last Flush.
+// and what was dropped since the last Flush, and says what went wrong last.
 func (e *Engine) Flush(ctx context.Context) error { return e.flush(ctx, true) }
 
 // Sync waits like Flush, but not for records that are held for their group.
@@ -377,7 +386,7 @@ func (e *Engine) waiting() error {
 	if e.spool != nil {
 		where += fmt.Sprintf(" and %d more in the spool at %s", s.WaitingOnDisk, e.spool.dir)
 	}
-	return fmt.Errorf("%s: %s, the oldest for %s", e.cfg.Name, where, s.OldestAge.Round(time.Millisecond))
+	return e.health.because(fmt.Errorf("%s: %s, the oldest for %s", e.cfg.Name, where, s.OldestAge.Round(time.Millisecond)))
 }
 
 // lostSince returns an error that counts the drops which no Flush told of yet.
@@ -389,12 +398,21 @@ func (e *Engine) lostSince() error {
 		return nil
 	}
 	e.lostSaid += n
-	return fmt.Errorf("%s: %d records were dropped", e.cfg.Name, n)
+	return e.health.lastDrop(fmt.Errorf("%s: %d records were dropped", e.cfg.Name, n))
 }
+
+// closeMost bounds how long Close goes on when its context has ended. The worker
+// needs less unless its disk is stuck.
+const closeMost = spoolGrace + diskGrace + time.Second
 
 // Close takes no more records, delivers what it has until ctx ends, and stops
 // the worker. What is left then stays in the spool, or is dropped where there is
-// none; the error counts both. Later calls wait for the first one to end.
+// none; the error counts both, and says what went wrong last. Later calls wait for
+// the first one to end.
+//
+// It ends half a second after ctx at the latest, or with a spool four seconds, also
+// while code of the destination or the disk does not: that goes on in a goroutine
+// that is left behind, which the error says.
 func (e *Engine) Close(ctx context.Context) error {
 	e.mu.Lock()
 	if !e.closed {
@@ -413,7 +431,14 @@ func (e *Engine) Close(ctx context.Context) error {
 	case <-ctx.Done():
 		why = context.Cause(ctx)
 		e.giveUp()
-		<-e.stopped // bounded: the worker waits for no sender longer than grace
+		most := time.NewTimer(closeMost)
+		defer most.Stop()
+		select {
+		case <-e.stopped:
+		case <-most.C:
+			e.cancel()
+			return errors.Join(e.waiting(), fmt.Errorf("%s: the worker does not end, as its disk does not answer", e.cfg.Name), why)
+		}
 	}
 	e.cancel()
 	var errs []error
@@ -423,8 +448,14 @@ func (e *Engine) Close(ctx context.Context) error {
 	if n := e.account.stats().WaitingOnDisk; n > 0 {
 		errs = append(errs, fmt.Errorf("%s: %d records wait in the spool at %s for the next process", e.cfg.Name, n, e.spool.dir))
 	}
-	if len(errs) > 0 && why != nil {
-		errs = append(errs, why)
+	if len(errs) > 0 {
+		errs[0] = e.health.because(errs[0])
+		if why != nil {
+			errs = append(errs, why)
+		}
+	}
+	for _, what := range e.silent {
+		errs = append(errs, fmt.Errorf("%s: %s did not return and still runs", e.cfg.Name, what))
 	}
 	if e.stuck > 0 {
 		errs = append(errs, fmt.Errorf("%s: %d sends did not return and still run", e.cfg.Name, e.stuck))

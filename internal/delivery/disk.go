@@ -105,15 +105,14 @@ func hasOrphans(dir string, own *spool.Log) bool {
 // closeSpool closes the spool of an engine that never ran.
 func (e *Engine) closeSpool() {
 	if e.spool != nil {
-		e.spoolFailed(e.spool.log.Close())
+		if err := e.spool.log.Close(); err != nil {
+			e.Report("spool", e.ofSpool(err))
+		}
 	}
 }
 
-func (e *Engine) spoolFailed(err error) {
-	if err != nil {
-		e.reports.Report("spool", fmt.Errorf("%s: %w", e.cfg.Name, err))
-	}
-}
+// ofSpool names the destination in an error of its spool.
+func (e *Engine) ofSpool(err error) error { return fmt.Errorf("%s: %w", e.cfg.Name, err) }
 
 // keep writes records and beginnings of groups to the spool, in one write. What
 // it does not take stays in memory alone.
@@ -169,15 +168,15 @@ func (w *worker) stored(r *Record) []byte {
 }
 
 // begun returns what to send of a group if the program is killed.
-func (w *worker) begun(o *open) (body []byte) {
-	err := w.guarded(func() error {
+func (w *worker) begun(o *open) []byte {
+	body, err := guarded(&w.calls, func() ([]byte, error) {
 		if r := w.dest.Abandon(o.group, o.live, nil); r != nil {
-			body = w.stored(r)
+			return w.stored(r), nil
 		}
-		return nil
+		return nil, nil
 	})
-	if err != nil {
-		w.reports.Report("announce", fmt.Errorf("%s: begin session: %w", w.cfg.Name, err))
+	if err != nil && !errors.Is(err, errStuck) {
+		w.report("announce", fmt.Errorf("%s: begin session: %w", w.cfg.Name, err))
 	}
 	return body
 }
@@ -202,8 +201,8 @@ func (w *worker) keepAnnouncement(g *group) {
 	if w.spool == nil || g.announced == nil || g.roots == 0 || g.announcement.log != nil {
 		return
 	}
-	var text []byte
-	err := w.guarded(func() error { text = w.spool.dest.StoreAnnounced(g.announced); return nil })
+	announced := g.announced
+	text, err := guarded(&w.calls, func() ([]byte, error) { return w.spool.dest.StoreAnnounced(announced), nil })
 	entries := []spool.Entry{{Type: entryAnnounced, Time: time.Now(), Group: g.id, ID: g.id, Body: text}}
 	if err == nil {
 		err = w.spool.log.Append(entries)
@@ -263,7 +262,7 @@ type disk struct {
 	seeking bool           // orphans are being looked for
 	seekAt  time.Time      // when to look for them next
 	kept    chan error     // the outcome of upkeep
-	found   chan []*source // the outcome of seek
+	found   chan found     // the outcome of seek
 	tasks   sync.WaitGroup // goroutines of upkeep and seek
 	stop    chan struct{}  // closed when the worker has ended
 }
@@ -371,7 +370,7 @@ func (w *worker) leaveDisk() {
 		}
 		closed <- errors.Join(errs...)
 	}()
-	deadline := time.NewTimer(grace)
+	deadline := time.NewTimer(diskGrace)
 	defer deadline.Stop()
 	select {
 	case err := <-closed:

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -34,20 +35,15 @@ func (w *worker) settleBudget() {
 // inUse returns what the records take of the budget.
 func (w *worker) inUse() int64 { return w.budget.inUse() + w.taken - w.freed }
 
-// encode fills in a record, and reports whether it could.
-func (w *worker) encode(r *Record) bool {
-	r.Body, r.buffers = w.scratch[:0], &w.buffers
-	err := w.guarded(func() error { return w.dest.Encode(r) })
-	r.buffers = nil
-	w.settleBody(r)
-	if err != nil {
-		w.reports.Report("encode", fmt.Errorf("%s: a record was dropped: %w", w.cfg.Name, err))
-		r.Follow = nil
-		w.finish(r, Broken)
-		return false
+// broken drops a record that could not be encoded. One that the end of the engine
+// has overtaken stays in the account, which counts it as left.
+func (w *worker) broken(r *Record, err error) {
+	if errors.Is(err, errStuck) {
+		return
 	}
-	w.charge(r)
-	return true
+	w.health.dropped(err)
+	w.report("encode", fmt.Errorf("%s: a record was dropped: %w", w.cfg.Name, err))
+	w.finish(r, Broken)
 }
 
 // Room returns an empty slice for a body of about n bytes, for Encode to append

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -19,6 +20,10 @@ func (w *worker) came(s sent) {
 	w.inFlight--
 	now := time.Now()
 	w.movedAt = now
+	w.health.answered(now, w.inFlight)
+	if s.result.Err != nil {
+		w.health.failed(s.result.Err)
+	}
 	if !s.result.Released {
 		for _, r := range s.batch {
 			r.pooled = false // somebody may read it still
@@ -43,6 +48,9 @@ func (w *worker) came(s sent) {
 		w.recovered(now)
 		w.split(s, now)
 	}
+	if len(w.retries) == 0 {
+		w.health.recovered() // nothing waits because of an error
+	}
 }
 
 // delivered settles what a batch delivered. Of records that were refused only
@@ -57,7 +65,8 @@ func (w *worker) delivered(s sent) {
 		return
 	}
 	if left > 0 {
-		w.reports.Report("refused", fmt.Errorf("%s: %d records were dropped: %w", w.cfg.Name, left, s.result.Err))
+		w.health.dropped(s.result.Err)
+		w.report("refused", fmt.Errorf("%s: %d records were dropped: %w", w.cfg.Name, left, s.result.Err))
 	}
 	for _, r := range slices.Backward(s.batch) {
 		switch {
@@ -98,7 +107,7 @@ func (w *worker) failed(s sent, now time.Time) {
 	if s.result.Outcome == Blocked {
 		kind, verb = "blocked", "delivery is refused; records are kept and it is tried again"
 	}
-	w.reports.Report(kind, fmt.Errorf("%s: %s: %w", w.cfg.Name, verb, s.result.Err))
+	w.report(kind, fmt.Errorf("%s: %s: %w", w.cfg.Name, verb, s.result.Err))
 }
 
 // suspect keeps a batch for later. One that fails again and again while others
@@ -111,7 +120,7 @@ func (w *worker) suspect(s sent, now time.Time) {
 		return
 	}
 	w.again(s.batch, now.Add(max(backoff(first.tries+1), s.result.RetryAfter)))
-	w.reports.Report("retry", fmt.Errorf("%s: delivery fails and is tried again: %w", w.cfg.Name, s.result.Err))
+	w.report("retry", fmt.Errorf("%s: delivery fails and is tried again: %w", w.cfg.Name, s.result.Err))
 }
 
 func (w *worker) again(batch []*Record, due time.Time) {
@@ -165,7 +174,8 @@ func (w *worker) split(s sent, now time.Time) {
 // refuse drops a record that the destination does not take.
 func (w *worker) refuse(r *Record, why Reason, err error) {
 	r.refusal = err
-	w.reports.Report("refused", fmt.Errorf("%s: a record was refused: %w", w.cfg.Name, err))
+	w.health.dropped(err)
+	w.report("refused", fmt.Errorf("%s: a record was refused: %w", w.cfg.Name, err))
 	w.finish(r, why)
 }
 
@@ -234,14 +244,17 @@ func (w *worker) beginEnd() {
 			}
 			continue
 		}
-		var r *Record
 		announced := g.announced
 		if w.spool != nil {
 			announced = nil // whole, as the next program needs it if the announcement does not arrive
 		}
-		err := w.guarded(func() error { r = w.dest.Abandon(g.id, g.live, announced); return nil })
+		live := g.live
+		r, err := guarded(&w.calls, func() (*Record, error) { return w.dest.Abandon(g.id, live, announced), nil })
+		if errors.Is(err, errStuck) {
+			return
+		}
 		if err != nil {
-			w.reports.Report("announce", fmt.Errorf("%s: abandon session: %w", w.cfg.Name, err))
+			w.report("announce", fmt.Errorf("%s: abandon session: %w", w.cfg.Name, err))
 		}
 		if r == nil {
 			w.announce(g)
@@ -268,12 +281,18 @@ func (w *worker) beginEnd() {
 // abandonAll leaves what is left to the spool, or drops it, when Close gives up.
 func (w *worker) abandonAll() {
 	w.cancel()
-	deadline := time.NewTimer(grace)
+	if w.spool != nil {
+		w.acceptAll() // so that the spool has it too
+	}
+	deadline := time.NewTimer(max(0, time.Until(w.deadline)) + leastGrace)
 	defer deadline.Stop()
 	for w.inFlight > 0 {
 		select {
 		case s := <-w.results:
 			w.inFlight--
+			if s.result.Outcome == Delivered {
+				w.health.answered(time.Now(), w.inFlight)
+			}
 			for _, r := range s.batch {
 				r.pooled = false
 			}
@@ -286,22 +305,27 @@ func (w *worker) abandonAll() {
 		}
 		break
 	}
-	w.acceptAll() // so that the spool has it too
 	// What is left is what the account still links.
 	for r := w.account.first(); r != nil; r = w.account.first() {
-		switch g := w.groups.get(r.Group); {
+		switch {
+		case r == w.unreturned: // somebody may write to its fields
+			w.leave(r)
 		case r.kept.log != nil:
 			w.account.spill(r)
-		case r.Kind == Opener && g != nil && g.onDisk():
+		case r.Kind == Opener && w.groups.onDisk(r.Group):
 			w.account.withdraw(r) // an announcement; the spool has the session itself
 		default:
-			w.left++
-			w.account.done(r, Closed, false)
+			w.leave(r)
 		}
 		w.freed += r.size
 	}
 	w.settleBudget()
 	w.mu.Lock()
+	for _, message := range slices.Concat(w.rest, w.inbox) {
+		if f, ok := message.(*flush); ok {
+			w.flushes = append(w.flushes, f)
+		}
+	}
 	for _, f := range w.flushes {
 		if !f.abandoned {
 			f.failed = true
@@ -309,7 +333,19 @@ func (w *worker) abandonAll() {
 		}
 	}
 	w.mu.Unlock()
-	if w.left > 0 {
-		w.reports.Report("drop "+string(Closed), fmt.Errorf("%s: %d records were left in memory at the end", w.cfg.Name, w.left))
+	if w.calls.stuck {
+		w.silent = append(w.silent, "code that encodes records, such as a redactor,")
 	}
+	if w.reporting.stuck {
+		w.silent = append(w.silent, "the error handler")
+	}
+	if w.left > 0 {
+		w.report("drop "+string(Closed), fmt.Errorf("%s: %d records were left in memory at the end", w.cfg.Name, w.left))
+	}
+}
+
+// leave counts a record that is left when the engine ends.
+func (w *worker) leave(r *Record) {
+	w.left++
+	w.account.done(r, Closed, false)
 }

@@ -3,6 +3,7 @@ package delivery
 import (
 	"cmp"
 	"container/list"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -58,6 +59,12 @@ func newGroups() groups {
 // onDisk reports whether the spool can make the opener of the group anew.
 func (g *group) onDisk() bool {
 	return g.stored || slices.ContainsFunc(g.begun, func(k kept) bool { return k.log != nil })
+}
+
+// onDisk reports whether the spool can make the opener of a group anew.
+func (g *groups) onDisk(id [16]byte) bool {
+	gr := g.byID[id]
+	return gr != nil && gr.onDisk()
 }
 
 func (g *groups) get(id [16]byte) *group { return g.byID[id] }
@@ -290,14 +297,23 @@ func (w *worker) announce(g *group) {
 	if g.opening || g.opened {
 		return
 	}
-	var r *Record
-	err := w.guarded(func() error {
-		r, g.announced = w.dest.Announce(g.id, g.live, g.held)
-		return nil
+	type announcement struct {
+		record *Record
+		of     any
+	}
+	live, held := g.live, g.held
+	a, err := guarded(&w.calls, func() (a announcement, err error) {
+		a.record, a.of = w.dest.Announce(g.id, live, held)
+		return a, nil
 	})
+	if errors.Is(err, errStuck) {
+		return
+	}
+	r := a.record
+	g.announced = a.of
 	if err != nil || r == nil {
 		if err != nil {
-			w.reports.Report("announce", fmt.Errorf("%s: announce session: %w", w.cfg.Name, err))
+			w.report("announce", fmt.Errorf("%s: announce session: %w", w.cfg.Name, err))
 		}
 		w.release(g) // better without their session than not at all
 		w.forget(g)

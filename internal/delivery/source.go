@@ -252,11 +252,14 @@ func (w *worker) takeBack(s *source, e spool.Entry) {
 	default:
 		err = w.guarded(func() error { return w.spool.dest.Restore(r) })
 	}
+	if errors.Is(err, errStuck) {
+		return // it stays on disk
+	}
 	w.account.readBack(r)
 	r.epoch = w.leaveEpoch(s, e.Seq)
 	w.charge(r)
 	if err != nil {
-		w.reports.Report("encode", fmt.Errorf("%s: a record of the spool was dropped: %w", w.cfg.Name, err))
+		w.report("encode", fmt.Errorf("%s: a record of the spool was dropped: %w", w.cfg.Name, err))
 		r.Kind = Single
 		w.finish(r, Broken)
 		return
@@ -288,8 +291,10 @@ func (w *worker) wasAnnounced(s *source, r *Record, t *trail) {
 	}
 	at, text := kept{s.log, t.announced}, t.text
 	t.text = nil
-	var announced any
-	err := w.guarded(func() (err error) { announced, err = w.spool.dest.RestoreAnnounced(text); return err })
+	announced, err := guarded(&w.calls, func() (any, error) { return w.spool.dest.RestoreAnnounced(text) })
+	if errors.Is(err, errStuck) {
+		return
+	}
 	if err != nil {
 		at.done()
 		w.spoolFailed(err)
@@ -342,26 +347,28 @@ func (w *worker) incomplete(s *source, e spool.Entry) (*Record, error) {
 		if t.ended {
 			return nil, nil // the end becomes an update of it
 		}
-		err := w.guarded(func() (err error) { announced, err = w.spool.dest.RestoreAnnounced(e.Body); return err })
+		var err error
+		announced, err = guarded(&w.calls, func() (any, error) { return w.spool.dest.RestoreAnnounced(e.Body) })
 		if err != nil {
 			return r, err
 		}
 	}
-	err := w.guarded(func() error {
-		made, err := w.spool.dest.Incomplete(e.Body, announced)
-		if err == nil {
-			r.Kind, r.ID, r.Body, r.Value, r.Follow = made.Kind, made.ID, made.Body, made.Value, made.Follow
-		}
-		return err
-	})
+	before := announced
+	made, err := guarded(&w.calls, func() (*Record, error) { return w.spool.dest.Incomplete(e.Body, before) })
+	if err == nil {
+		r.Kind, r.ID, r.Body, r.Value, r.Follow = made.Kind, made.ID, made.Body, made.Value, made.Follow
+	}
 	return r, err
 }
 
 // adopt takes over logs of ended processes.
-func (w *worker) adopt(found []*source) {
+func (w *worker) adopt(f found) {
 	w.disk.seeking = false
+	for _, err := range f.problems {
+		w.spoolFailed(err)
+	}
 	w.disk.others = slices.DeleteFunc(w.disk.others, w.finished)
-	for _, s := range found {
+	for _, s := range f.logs {
 		w.account.adopt(s.unread, s.oldest)
 		s.epochs = []mark{{0, 0, s.unread}} // every flush waits for them
 		if s.unread > 0 {
@@ -383,25 +390,34 @@ func (w *worker) finished(s *source) bool {
 	return true
 }
 
+// found is what seek found.
+type found struct {
+	logs     []*source
+	problems []error
+}
+
 // seek looks for logs of ended processes.
 func (w *worker) seek() {
+	var f found
 	logs, err := spool.Orphans(w.spool.dir, w.spool.options)
 	for _, err := range unjoined(err) {
 		// Where nothing waits any more, damage is almost always a write that the
 		// kill cut short, which is no record. Its file is kept.
-		if !errors.Is(err, spool.ErrDamaged) {
-			w.spoolFailed(err)
+		if err != nil && !errors.Is(err, spool.ErrDamaged) {
+			f.problems = append(f.problems, err)
 		}
 	}
-	found := make([]*source, 0, len(logs))
 	for _, l := range logs {
-		found = append(found, w.survey(l))
+		s, problems := w.survey(l)
+		f.logs, f.problems = append(f.logs, s), append(f.problems, problems...)
 	}
 	select {
-	case w.disk.found <- found:
+	case w.disk.found <- f:
 	case <-w.disk.stop:
 		for _, l := range logs {
-			w.spoolFailed(l.Close())
+			if err := l.Close(); err != nil {
+				w.Report("spool", w.ofSpool(err))
+			}
 		}
 	}
 }
@@ -415,20 +431,22 @@ func unjoined(err error) []error {
 }
 
 // survey reads a log of an ended process through, to know what to make of its
-// records when they are read again.
-func (w *worker) survey(l *spool.Log) *source {
-	s := &source{log: l, trails: make(map[[16]byte]*trail)}
+// records when they are read again. It returns what went wrong as well.
+func (w *worker) survey(l *spool.Log) (s *source, problems []error) {
+	s = &source{log: l, trails: make(map[[16]byte]*trail)}
 	for reader := l.Reader(0); ; {
 		select {
 		case <-w.disk.stop:
-			return s
+			return s, problems
 		default:
 		}
 		entries, err := reader.Next(readBytes)
-		w.spoolFailed(err)
+		if err != nil {
+			problems = append(problems, err)
+		}
 		if len(entries) == 0 && err == nil {
 			if n, bytes := reader.Lost(); n > 0 { // a write that the kill cut short is no record
-				w.spoolFailed(fmt.Errorf("the spool of an ended process is damaged: %d records (%d bytes) are lost; the files are kept in %s", n, bytes, brokenDir))
+				problems = append(problems, fmt.Errorf("the spool of an ended process is damaged: %d records (%d bytes) are lost; the files are kept in %s", n, bytes, brokenDir))
 			}
 			break
 		}
@@ -442,7 +460,7 @@ func (w *worker) survey(l *spool.Log) *source {
 			t.text = nil
 		}
 	}
-	return s
+	return s, problems
 }
 
 // note counts an entry, or remembers what it says of its group.

@@ -2,7 +2,6 @@ package delivery
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 )
@@ -49,8 +48,12 @@ type worker struct {
 	rest    []any // of the inbox, what is not taken over yet
 	box     []any // where it stands
 	steps   []any // of acceptSome
-	buffers buffers
+	buffers *buffers
 	scratch []byte // for a body while it is encoded
+
+	calls      guard   // the code of the destination
+	reporting  guard   // the error handler
+	unreturned *Record // is with code of the destination that does not return
 }
 
 // retry is a batch that is sent again.
@@ -66,10 +69,6 @@ type sent struct {
 	failures int // in a row when it was sent
 }
 
-// grace is how long the worker waits at the end for senders whose context was
-// cancelled.
-const grace = time.Second
-
 func newWorker(e *Engine) *worker {
 	w := &worker{
 		Engine:  e,
@@ -78,12 +77,13 @@ func newWorker(e *Engine) *worker {
 		changes: make(map[[16]byte][]*Record),
 		results: make(chan sent, e.cfg.InFlight),
 		timer:   time.NewTimer(time.Hour),
-		buffers: buffers{most: int(min(4*e.cfg.MaxBatchBytes, e.cfg.MaxBytes/8))},
+		buffers: newBuffers(&e.cfg),
+		calls:   guard{Engine: e}, reporting: guard{Engine: e},
 	}
 	if e.spool != nil {
 		w.disk.own = &source{log: e.spool.log, direct: make(map[uint64]struct{}), opened: make(map[[16]byte]bool)}
 		w.disk.kept = make(chan error, 1)
-		w.disk.found = make(chan []*source)
+		w.disk.found = make(chan found)
 		w.disk.stop = make(chan struct{})
 	}
 	return w
@@ -94,6 +94,12 @@ func (w *worker) run() {
 	defer w.leaveDisk()
 	defer w.timer.Stop()
 	for {
+		select {
+		case <-w.abort:
+			w.abandonAll()
+			return
+		default:
+		}
 		behind := w.enough()
 		if !behind {
 			w.accept()
@@ -134,8 +140,6 @@ func (w *worker) run() {
 			w.countOthers()
 		case <-w.timer.C:
 		case <-w.abort:
-			w.abandonAll()
-			return
 		}
 	}
 }
@@ -187,16 +191,6 @@ func (w *worker) follow(r *Record) {
 	}
 }
 
-// guarded runs code of a destination, whose panics are errors.
-func (w *worker) guarded(f func() error) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("panic: %v", r)
-		}
-	}()
-	return f()
-}
-
 // route puts an encoded record where it waits or is ready.
 func (w *worker) route(r *Record) {
 	switch r.Kind {
@@ -210,8 +204,7 @@ func (w *worker) route(r *Record) {
 		}
 		r.pooled = false // it gets another body
 		if err := w.guarded(func() error { w.dest.Amend(r, g.announced); return nil }); err != nil {
-			w.reports.Report("encode", fmt.Errorf("%s: a record was dropped: %w", w.cfg.Name, err))
-			w.finish(r, Broken)
+			w.broken(r, err)
 			return
 		}
 		r.Kind = Update
@@ -374,15 +367,15 @@ func (w *worker) dueRetry(now time.Time) int {
 func (w *worker) send(batch []*Record) {
 	w.inFlight++
 	w.movedAt = time.Now()
+	w.health.asked(w.movedAt)
 	failures := w.failures
 	go func() {
 		ctx, cancel := context.WithTimeout(w.ctx, w.cfg.Timeout)
 		defer cancel()
-		var result Result
-		if err := w.guarded(func() error { result = w.dest.Send(ctx, batch); return nil }); err != nil {
-			result = Result{Outcome: Bad, Err: err}
-		}
-		w.results <- sent{batch, result, failures} // has room for every sender
+		result := Result{Outcome: Bad, Err: errEnded}
+		defer func() { w.results <- sent{batch, result, failures} }() // has room for every sender
+		defer recovered(&result.Err)
+		result = w.dest.Send(ctx, batch)
 	}()
 }
 
