@@ -36,14 +36,17 @@ const (
 // [NewOTLP] or [Wrap]. A nil Exporter does nothing.
 //
 // It starts no goroutine before its first span, unless its spool holds records
-// of processes that have ended, and leaves none behind after Shutdown unless a foreign SpanExporter does not return, which the error says.
+// of processes that have ended, and leaves none behind after Shutdown unless code
+// of yours does not return, which the error of Shutdown says. Code of yours that
+// panics or calls [runtime.Goexit] costs the record that it was called for, which
+// is counted and reported.
 type Exporter struct {
 	engine *delivery.Engine
 	// sessions is set where records are payloads rather than spans: such a
 	// destination takes the spans of sessions alone, and updates.
 	sessions bool
 	privacy  privacy
-	close    func(context.Context) error
+	closing  closing
 }
 
 var _ sdktrace.SpanExporter = (*Exporter)(nil)
@@ -156,7 +159,7 @@ func (e *Exporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpa
 		}
 		e.OnEnd(s)
 	}
-	return e.engine.Sync(ctx)
+	return e.engine.Sync(orBackground(ctx))
 }
 
 // inSession reports whether a span is part of a session, rather than a plain
@@ -168,27 +171,36 @@ func inSession(s sdktrace.ReadOnlySpan) bool {
 
 // ForceFlush announces the sessions that are open and waits until all that ended
 // before is delivered, or ctx ends. The error counts what waits, and what was
-// dropped since the last flush.
+// dropped since the last flush, and names the last error of the destination.
 func (e *Exporter) ForceFlush(ctx context.Context) error {
 	if e == nil {
 		return nil
 	}
-	return e.engine.Flush(ctx)
+	return e.engine.Flush(orBackground(ctx))
 }
 
 // Shutdown takes no more spans, sends the sessions that are open as incomplete,
 // and delivers until ctx ends. What is left then stays in the spool, or is
-// dropped where there is none; the error counts both. Later calls return the
-// same when the first has ended.
+// dropped where there is none; the error counts both, and names the last error of
+// the destination. Later calls return the same when the first has ended.
+//
+// It ends half a second after ctx, or with a spool a few seconds, also while code
+// of yours hangs, such as a redactor, a writer or a foreign SpanExporter. That code
+// is left behind in its goroutine, which the error says.
 func (e *Exporter) Shutdown(ctx context.Context) error {
 	if e == nil {
 		return nil
 	}
-	err := e.engine.Close(ctx)
-	if e.close != nil {
-		err = errors.Join(err, e.close(ctx))
+	ctx = orBackground(ctx)
+	return errors.Join(e.engine.Close(ctx), e.closing.run(ctx))
+}
+
+// orBackground returns ctx, or one that never ends in place of nil.
+func orBackground(ctx context.Context) context.Context {
+	if ctx == nil {
+		return context.Background()
 	}
-	return err
+	return ctx
 }
 
 // Format prints the name of the destination, for every verb: nothing of an

@@ -79,7 +79,7 @@ func NewHTTP(cfg HTTPConfig, options ...Option) (*Exporter, error) {
 	if err := c.keep(e.engine, cfg.URL, fmt.Sprint("v1=", cfg.V1)); err != nil {
 		return nil, fmt.Errorf("export to HTTP: %w", err)
 	}
-	e.close = func(context.Context) error { client.CloseIdle(); return nil }
+	e.closing = closing{what: c.name, do: func(context.Context) error { client.CloseIdle(); return nil }}
 	return e, nil
 }
 

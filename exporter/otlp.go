@@ -112,7 +112,7 @@ func newOTLP(cfg OTLPConfig, options []Option) (*Exporter, error) {
 	d := &collector{client: client, privacy: c.privacy, cut: c.cutter(), bucketKeys: bucketKeys}
 	e := &Exporter{
 		engine: delivery.New(limits, d), privacy: c.privacy,
-		close: func(context.Context) error { client.CloseIdle(); return nil },
+		closing: closing{what: c.name, do: func(context.Context) error { client.CloseIdle(); return nil }},
 	}
 	client.Report = e.engine.Report
 	return e, c.keep(e.engine, endpoint.String(), "otlp")

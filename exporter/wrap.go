@@ -16,7 +16,8 @@ const wrapTries = 8
 
 // Wrap returns an exporter that gives spans to any SpanExporter, behind a queue
 // of its own: bounded in bytes, with retries, and safe from panics. It takes
-// every span of its provider.
+// every span of its provider. Its Shutdown is called once, at the first
+// [Exporter.Shutdown], after what was left was given to it.
 //
 // An exporter cannot say whether trying again helps, so an error is tried again
 // seven times with back-off; after that the batch is halved until the span at
@@ -32,7 +33,7 @@ func Wrap(exp sdktrace.SpanExporter, options ...Option) (*Exporter, error) {
 	limits := c.engine()
 	limits.InFlight = 1 // SpanExporter.ExportSpans is not called concurrently
 	d := &wrapped{exporter: exp, privacy: c.privacy, cut: c.cutter()}
-	return &Exporter{engine: delivery.New(limits, d), privacy: c.privacy, close: exp.Shutdown}, nil
+	return &Exporter{engine: delivery.New(limits, d), privacy: c.privacy, closing: closing{what: c.name, do: exp.Shutdown}}, nil
 }
 
 type wrapped struct {

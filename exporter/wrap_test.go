@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -74,6 +75,12 @@ func TestWrap(t *testing.T) {
 		"panics": {func(_ context.Context, names []string) error {
 			if contains(names, "bad") {
 				panic("export")
+			}
+			return nil
+		}, 3, 1},
+		"ends its goroutine": {func(_ context.Context, names []string) error {
+			if contains(names, "bad") {
+				runtime.Goexit()
 			}
 			return nil
 		}, 3, 1},

@@ -40,9 +40,10 @@ type Client struct {
 
 // ClientConfig describes the server.
 type ClientConfig struct {
-	URL      string // base of the routes; https, or http to a loopback address
-	Insecure bool   // take http to any address
-	Key      Secret // sent as a bearer token, if not empty
+	URL      string   // base of the routes; https, or http to a loopback address
+	Insecure bool     // take http to any address
+	Key      Secret   // sent as a bearer token, if not empty
+	Parts    []Secret // of the key, that are secret by themselves
 	// Compression of bodies. Where the server does not take it, a simpler one is
 	// used instead.
 	Compression Compression
@@ -51,68 +52,6 @@ type ClientConfig struct {
 	ContentType string
 	Headers     map[string]string // besides
 	Transport   http.RoundTripper // a transport of its own when nil
-}
-
-// Secret is a key that no way of printing shows.
-type Secret string
-
-const redacted = "[redacted]"
-
-// String returns a placeholder; so do the other ways to print the secret.
-func (Secret) String() string { return redacted }
-
-// GoString returns a placeholder.
-func (Secret) GoString() string { return redacted }
-
-// Format prints a placeholder for every verb.
-func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
-
-// MarshalText returns a placeholder.
-func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
-
-// Secrets are texts that must not be shown, such as a key that a server quotes
-// back at us.
-type Secrets []string
-
-// leastSecret is the length from which a text is worth hiding: shorter ones are
-// all over the place.
-const leastSecret = 6
-
-// NewSecrets returns the key and the values of headers as secrets.
-func NewSecrets(key string, headers map[string]string) Secrets {
-	var s Secrets
-	add := func(text string) {
-		// The credentials alone can be quoted, too.
-		_, credentials, _ := strings.Cut(text, " ")
-		for _, t := range []string{text, strings.TrimSpace(credentials)} {
-			if len(t) >= leastSecret && !slices.Contains(s, t) {
-				s = append(s, t)
-			}
-		}
-	}
-	add(key)
-	for _, value := range headers {
-		add(value)
-	}
-	// The longest first, so that no part of it is left.
-	slices.SortFunc(s, func(a, b string) int { return len(b) - len(a) })
-	return s
-}
-
-// Hide replaces the secrets in a text.
-func (s Secrets) Hide(text string) string {
-	for _, secret := range s {
-		text = strings.ReplaceAll(text, secret, redacted)
-	}
-	return text
-}
-
-// Error returns an error whose text shows no secret, which wraps no other.
-func (s Secrets) Error(err error) error {
-	if err == nil || s.Hide(err.Error()) == err.Error() {
-		return err
-	}
-	return errors.New(s.Hide(err.Error()))
 }
 
 // NewClient checks the configuration. It does no network.
@@ -125,7 +64,7 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 		return nil, errors.New("the key holds characters that no header can carry")
 	}
 	u.Host = strings.TrimSuffix(u.Host, ":") // an empty port
-	c := &Client{base: *u, compressor: newCompressor(cfg.Compression), header: make(http.Header), hide: NewSecrets(string(cfg.Key), cfg.Headers)}
+	c := &Client{base: *u, compressor: newCompressor(cfg.Compression), header: make(http.Header), hide: NewSecrets(string(cfg.Key), cfg.Parts, cfg.Headers)}
 	contentType := cmp.Or(cfg.ContentType, "application/json")
 	c.header.Set("Content-Type", contentType)
 	c.header.Set("Accept", contentType)
@@ -388,10 +327,7 @@ func (a Answer) Result() Result {
 // Error describes an answer that is no success, with a bounded and escaped
 // piece of its body.
 func (a Answer) Error() error {
-	text := a.Hide.Hide(strings.TrimSpace(string(a.Body)))
-	if len(text) > quoteMost {
-		text = text[:quoteMost] + "…"
-	}
+	text := a.Hide.Quote(strings.TrimSpace(string(a.Body)))
 	if text == "" {
 		return fmt.Errorf("status %d", a.Status)
 	}
