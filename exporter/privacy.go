@@ -267,23 +267,23 @@ var identity = map[string]bool{
 }
 
 // moreContent are attributes with content that the tables of the conversion do
-// not send to inputs or outputs. A dot at the end stands for all that start so.
+// not send to inputs or outputs.
 var moreContent = []string{
 	honeyhive.AttrError, "gen_ai.tool.definitions", "gen_ai.evaluation.explanation", "content",
-	"llm.tools.", "llm.prompt_template.", "llm.function_call", "llm.request.functions.", "tool.parameters",
+	"llm.tools", "llm.prompt_template", "traceloop.prompt.template", "llm.function_call", "llm.request.functions", "tool.parameters",
 	"db.query.text", "db.statement", "exception.message", "exception.stacktrace",
 }
 
-// content says of attributes by name, and of families of them by prefix, whether
-// they hold what users, models and tools say.
+// content are the attributes, and the families of them without the dot at the
+// end, that hold what users, models and tools say.
 var content = func() map[string]bool {
 	names := make(map[string]bool)
 	for _, m := range convert.Tables() {
-		said := false
 		for field := range strings.SplitSeq(m.Field, ", ") {
-			said = said || strings.HasPrefix(field, "inputs") || strings.HasPrefix(field, "outputs")
+			if strings.HasPrefix(field, "inputs") || strings.HasPrefix(field, "outputs") {
+				names[strings.TrimSuffix(m.Attribute, ".")] = true
+			}
 		}
-		names[m.Attribute] = names[m.Attribute] || said
 	}
 	for _, name := range moreContent {
 		names[name] = true
@@ -292,14 +292,11 @@ var content = func() map[string]bool {
 }()
 
 // isContent reports whether an attribute holds content: by its own name, or by
-// the longest family that it is of.
+// any family that it is of, whatever else the tables say of its own name.
 func isContent(key string) bool {
-	if said, known := content[key]; known {
-		return said
-	}
-	for i := strings.LastIndexByte(key, '.'); i > 0; i = strings.LastIndexByte(key[:i], '.') {
-		if said, known := content[key[:i+1]]; known {
-			return said
+	for i := len(key); i > 0; i = strings.LastIndexByte(key[:i], '.') {
+		if content[key[:i]] {
+			return true
 		}
 	}
 	return false
