@@ -3,10 +3,11 @@ package sessionspan
 import (
 	"context"
 	"errors"
-	"net"
+	"fmt"
 	"net/http"
 	"strings"
 
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 )
@@ -46,9 +47,16 @@ func Handler(next http.Handler) http.Handler {
 // trace context is sent along unless it is in the headers already. It makes no
 // span and leaves requests to other hosts untouched, redirects included.
 //
-// A host is a name, with a port or for every port: "rag.internal",
-// "localhost:8080". A leading "*." stands for any sub-domain: "*.svc.local".
-// Without hosts nothing is sent. A nil base stands for http.DefaultTransport.
+// A host is a name or an address, with a port or for every port: "rag.internal",
+// "localhost:8080", "[::1]:80". A leading "*." stands for any sub-domain:
+// "*.svc.local". Names are compared as they are dialed: without regard to the case
+// of ASCII letters, other letters after IDNA. An address is allowed by itself
+// alone, with the zone that it has. An empty host is ignored; what is no host is
+// passed to [otel.Handle] at once, and nothing is sent there. Without hosts nothing
+// is sent at all. A nil base stands for http.DefaultTransport.
+//
+// What counts is the host of the URL. A base with a proxy shows the proxy what it
+// sends in the clear.
 //
 // Put it inside of other transports, so that it adds to what they wrote:
 //
@@ -58,9 +66,14 @@ func Transport(base http.RoundTripper, hosts ...string) http.RoundTripper {
 		base = http.DefaultTransport
 	}
 	t := &transport{base: base}
-	for _, h := range hosts {
-		if h = strings.ToLower(strings.TrimSpace(h)); h != "" {
+	for _, text := range hosts {
+		if text = strings.TrimSpace(text); text == "" {
+			continue
+		}
+		if h, ok := parseAllowedHost(text); ok {
 			t.hosts = append(t.hosts, h)
+		} else {
+			otel.Handle(fmt.Errorf("sessionspan: Transport: nothing is sent to %q, which is no host: it takes names, addresses and *.domain, with or without a port", text))
 		}
 	}
 	return t
@@ -68,7 +81,7 @@ func Transport(base http.RoundTripper, hosts ...string) http.RoundTripper {
 
 type transport struct {
 	base  http.RoundTripper
-	hosts []string
+	hosts []allowedHost
 }
 
 // RoundTrip implements [http.RoundTripper].
@@ -77,7 +90,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, errors.New("sessionspan: round trip: the request is nil")
 	}
 	n := nodeFrom(r.Context())
-	if n == nil || n.session == nil || r.URL == nil || !t.allowed(r.URL.Host) {
+	if n == nil || n.session == nil || !t.allowed(r.URL) {
 		return t.base.RoundTrip(r)
 	}
 	// The mark is for a propagator that a transport further in may run.
@@ -88,25 +101,4 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	inject(r.Context(), carrier)
 	return t.base.RoundTrip(r)
-}
-
-func (t *transport) allowed(hostport string) bool {
-	hostport = strings.ToLower(hostport)
-	host := hostport
-	if h, _, err := net.SplitHostPort(hostport); err == nil {
-		host = h
-	}
-	host = strings.TrimSuffix(strings.Trim(host, "[]"), ".")
-	for _, want := range t.hosts {
-		if suffix, wild := strings.CutPrefix(want, "*"); wild {
-			if strings.HasPrefix(suffix, ".") && strings.HasSuffix(host, suffix) && len(host) > len(suffix) {
-				return true
-			}
-			continue
-		}
-		if want == host || want == hostport {
-			return true
-		}
-	}
-	return false
 }

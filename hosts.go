@@ -1,0 +1,117 @@
+package sessionspan
+
+import (
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"golang.org/x/net/idna"
+)
+
+// allowedHost is an entry of the list of [Transport].
+type allowedHost struct {
+	name string     // as asciiName has it; of a wildcard what follows the star, with its dot
+	addr netip.Addr // in place of a name
+	port string     // "" for every port
+	wild bool
+}
+
+// parseAllowedHost reads an entry: a name or an address, each with or without a
+// port, or "*." and a name.
+func parseAllowedHost(text string) (h allowedHost, ok bool) {
+	if addr, err := netip.ParseAddr(text); err == nil { // also an IPv6 address without brackets
+		return allowedHost{addr: addr}, true
+	}
+	u := url.URL{Host: text}
+	host := u.Hostname()
+	h.port = u.Port()
+	host, h.wild = strings.CutPrefix(host, "*.")
+	if h.name, h.addr, ok = dialedHost(host); !ok || h.wild && h.addr.IsValid() {
+		return h, false
+	}
+	if h.wild {
+		h.name = "." + h.name
+	}
+	return h, true
+}
+
+// allows reports whether a request to the name or address, and port, is allowed.
+// An address is itself alone, zone included: it is no name, and so in no domain.
+func (h *allowedHost) allows(name string, addr netip.Addr, port string) bool {
+	switch {
+	case h.port != "" && h.port != port:
+		return false
+	case h.addr.IsValid() || addr.IsValid():
+		return h.addr == addr
+	case h.wild:
+		return strings.HasSuffix(name, h.name)
+	}
+	return h.name == name
+}
+
+// allowed reports whether the identity may be sent to where net/http takes a
+// request to u.
+func (t *transport) allowed(u *url.URL) bool {
+	if u == nil || strings.HasPrefix(u.Opaque, "//") { // a proxy reads the host there
+		return false
+	}
+	name, addr, ok := dialedHost(u.Hostname())
+	if !ok {
+		return false
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	for i := range t.hosts {
+		if t.hosts[i].allows(name, addr, port) {
+			return true
+		}
+	}
+	return false
+}
+
+// dialedHost returns the name or the address that net/http dials for the host of
+// a URL. net/http takes ASCII as it stands and passes anything else through IDNA,
+// so that "rag.İnternal" is another domain than "rag.internal", although the one
+// is the other in lower case, and "１２７.0.0.1" is an address.
+func dialedHost(host string) (name string, addr netip.Addr, ok bool) {
+	if !isASCII(host) {
+		var err error
+		if host, err = idna.Lookup.ToASCII(host); err != nil {
+			return "", addr, false
+		}
+	}
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return "", addr, true
+	}
+	name, ok = asciiName(host)
+	return name, netip.Addr{}, ok
+}
+
+// asciiName returns a domain name in lower case and without a dot at its end. ok
+// is false for what is none: an empty label, or a character that no host has.
+func asciiName(host string) (name string, ok bool) {
+	name = strings.ToLower(strings.TrimSuffix(host, "."))
+	before := byte('.')
+	for i := range len(name) {
+		c := name[i]
+		switch {
+		case 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '_':
+		case c == '.' && before != '.':
+		default:
+			return "", false
+		}
+		before = c
+	}
+	return name, before != '.'
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
