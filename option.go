@@ -32,7 +32,7 @@ type config struct {
 	sessionName  string
 	http         *httpDestination
 	otlp         *otlpDestination
-	destinations []func([]exporter.Option) (*exporter.Exporter, error)
+	destinations []destination
 	shared       []exporter.Option // for every destination that New makes
 	spool        []exporter.Option // for those that can have one
 	meters       metric.MeterProvider
@@ -43,6 +43,14 @@ type config struct {
 	filter       func(name string, attributes []attribute.KeyValue) bool
 	handle       func(error)
 	problems     []error
+}
+
+// destination makes an exporter from the options for all of them.
+type destination struct {
+	make func(shared []exporter.Option) (*exporter.Exporter, error)
+	// callers is set where its Shutdown reaches what the caller made. Such an
+	// exporter holds nothing itself before its first span.
+	callers bool
 }
 
 type httpDestination struct {
@@ -125,19 +133,20 @@ func WithOTLP(cfg exporter.OTLPConfig, options ...exporter.Option) Option {
 // [exporter.NewLines]. Several writers are several destinations.
 func WithWriter(w io.Writer, options ...exporter.Option) Option {
 	return optionFunc(func(c *config) {
-		c.destinations = append(c.destinations, func(shared []exporter.Option) (*exporter.Exporter, error) {
+		c.destinations = append(c.destinations, destination{make: func(shared []exporter.Option) (*exporter.Exporter, error) {
 			return exporter.NewLines(w, append(shared, options...)...)
-		})
+		}})
 	})
 }
 
 // WithSpanExporter gives the spans of the provider to any SpanExporter, behind a
-// queue of its own; see [exporter.Wrap].
+// queue of its own; see [exporter.Wrap]. Shutdown shuts it down. A nil exporter is
+// an error of New.
 func WithSpanExporter(e sdktrace.SpanExporter, options ...exporter.Option) Option {
 	return optionFunc(func(c *config) {
-		c.destinations = append(c.destinations, func(shared []exporter.Option) (*exporter.Exporter, error) {
+		c.destinations = append(c.destinations, destination{callers: true, make: func(shared []exporter.Option) (*exporter.Exporter, error) {
 			return exporter.Wrap(e, append(shared, options...)...)
-		})
+		}})
 	})
 }
 
@@ -146,7 +155,7 @@ func WithSpanExporter(e sdktrace.SpanExporter, options ...exporter.Option) Optio
 func WithDestination(e *exporter.Exporter) Option {
 	return optionFunc(func(c *config) {
 		if e != nil {
-			c.destinations = append(c.destinations, func([]exporter.Option) (*exporter.Exporter, error) { return e, nil })
+			c.destinations = append(c.destinations, destination{callers: true, make: func([]exporter.Option) (*exporter.Exporter, error) { return e, nil }})
 		}
 	})
 }

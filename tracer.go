@@ -75,7 +75,8 @@ type registrar interface {
 }
 
 // New returns a tracer. It does no network. All that is wrong with the options
-// and the environment is joined in the error.
+// and the environment is joined in the error; what the caller made, the provider,
+// its processors and exporters, is then as it was.
 //
 // Where to deliver to is taken from options or else from the environment:
 //
@@ -114,11 +115,11 @@ func New(options ...Option) (*Tracer, error) {
 		t.disable()
 		return t, errors.Join(c.problems...)
 	}
-	t.exporters = c.exporters()
+	made := c.exporters(t)
 	if c.http != nil && !c.http.cfg.V1 && c.http.cfg.Project == "" && t.project == "" {
 		c.problems = append(c.problems, errors.New("no project is named, and the HTTP API asks for one: use WithProject or HH_PROJECT"))
 	}
-	t.record(&c)
+	register := t.record(&c)
 	if len(c.problems) == 0 && len(t.exporters) > 0 {
 		var err error
 		if t.stopMetrics, err = t.measure(c.meters); err != nil {
@@ -128,40 +129,45 @@ func New(options ...Option) (*Tracer, error) {
 	if len(c.problems) > 0 {
 		now, cancel := context.WithCancel(context.Background())
 		cancel()
-		for _, e := range t.exporters { // some hold a spool
+		for _, e := range made { // some hold a spool
 			_ = e.Shutdown(now)
 		}
 		return nil, fmt.Errorf("sessionspan: %w", errors.Join(c.problems...))
 	}
+	register() // nothing fails any more
 	return t, nil
 }
 
-// exporters makes the destinations.
-func (c *config) exporters() []*exporter.Exporter {
-	shared := append([]exporter.Option{exporter.WithErrorHandler(c.handle)}, c.shared...)
-	shared = slices.Clip(shared)
-	spooled := slices.Clip(slices.Concat(shared, c.spool))
-	var list []*exporter.Exporter
-	add := func(e *exporter.Exporter, err error) {
-		if err != nil {
-			c.problems = append(c.problems, err)
-			return
-		}
-		list = append(list, e)
-	}
+// exporters makes the destinations, and returns those that nobody else has a part
+// of.
+func (c *config) exporters(t *Tracer) (made []*exporter.Exporter) {
+	var all []destination
 	if c.http != nil {
 		cfg := c.http.cfg
 		fill(&cfg.Project, c.project)
 		fill(&cfg.Source, c.source)
-		add(exporter.NewHTTP(cfg, append(spooled, c.http.options...)...))
+		all = append(all, destination{make: func(shared []exporter.Option) (*exporter.Exporter, error) {
+			return exporter.NewHTTP(cfg, slices.Concat(shared, c.spool, c.http.options)...)
+		}})
 	}
 	if c.otlp != nil {
-		add(exporter.NewOTLP(c.otlp.cfg, append(spooled, c.otlp.options...)...))
+		all = append(all, destination{make: func(shared []exporter.Option) (*exporter.Exporter, error) {
+			return exporter.NewOTLP(c.otlp.cfg, slices.Concat(shared, c.spool, c.otlp.options)...)
+		}})
 	}
-	for _, destination := range c.destinations {
-		add(destination(shared))
+	shared := slices.Clip(append([]exporter.Option{exporter.WithErrorHandler(c.handle)}, c.shared...))
+	for _, d := range append(all, c.destinations...) {
+		e, err := d.make(shared)
+		if err != nil {
+			c.problems = append(c.problems, err)
+			continue
+		}
+		t.exporters = append(t.exporters, e)
+		if !d.callers {
+			made = append(made, e)
+		}
 	}
-	return list
+	return made
 }
 
 func fill(field *string, value string) {
@@ -170,14 +176,16 @@ func fill(field *string, value string) {
 	}
 }
 
-// record connects the tracer to its provider.
-func (t *Tracer) record(c *config) {
+// record gives the tracer its provider. The function that it returns registers the
+// processor of the tracer there.
+func (t *Tracer) record(c *config) (register func()) {
+	register = func() {}
 	if c.provider == nil && len(t.exporters) == 0 {
 		t.disable()
 		if len(c.problems) == 0 {
 			t.reports.Report("nowhere", errNowhere)
 		}
-		return
+		return register
 	}
 	t.processor = &processor{tracer: t}
 	t.forViewers = c.provider != nil
@@ -193,11 +201,12 @@ func (t *Tracer) record(c *config) {
 		t.provider = c.provider
 		if r, ok := c.provider.(registrar); !ok {
 			c.problems = append(c.problems, fmt.Errorf("WithTracerProvider: %T has no method RegisterSpanProcessor", c.provider))
-		} else if len(c.problems) == 0 {
-			r.RegisterSpanProcessor(t.processor)
+		} else {
+			register = func() { r.RegisterSpanProcessor(t.processor) }
 		}
 	}
 	t.tracer = t.provider.Tracer(scopeName, trace.WithInstrumentationVersion(version.Version))
+	return register
 }
 
 // disable makes a tracer that records nothing.
