@@ -15,27 +15,39 @@ import (
 // Handler puts requests into the session that their headers name, so that what
 // next does in their contexts belongs to it: a session that was started in
 // another service and sent with [Transport], or by HoneyHive's Python tracer.
-// Requests that name none pass as they are. Of the headers only ids are taken,
-// and only those that are UUIDs; who can send requests to next can put events
-// into any session whose id it knows.
+// Requests that name none pass as they are.
 //
-// It makes no span. The trace context of the request is taken too, unless a
-// handler outside, such as otelhttp's, has done so. Put it inside of that one:
+// Of a request it takes this, and nothing else:
+//
+//   - from the header baggage the id of a session and the id of the event in it
+//     to hang on, where they are UUIDs: honeyhive.session_id and
+//     honeyhive.parent_id, or the Python tracer's honeyhive_session_id,
+//     honeyhive_parent_id, session_id and parent_id;
+//   - the trace context (traceparent, tracestate), unless a handler outside, such
+//     as otelhttp's, has taken it. A sampler that follows its parent lets it
+//     decide for spans outside of sessions.
+//
+// A request chooses no project, no source, no name and no destination, and not
+// whether the session is recorded; see [WithTrustedCallers]. Whoever can send
+// requests to next can put events into any session whose id it knows.
+//
+// It makes no span. Put it inside of a handler that does:
 //
 //	otelhttp.NewHandler(sessionspan.Handler(mux), "server")
 //
 // A nil next finds nothing: it answers every request with status 404.
-func Handler(next http.Handler) http.Handler {
+func Handler(next http.Handler, options ...ExtractOption) http.Handler {
 	if next == nil {
 		next = http.NotFoundHandler()
 	}
+	trust := trusts(options)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := r.Context()
 		carrier := propagation.HeaderCarrier(r.Header)
 		if !trace.SpanContextFromContext(ctx).IsValid() {
 			ctx = propagation.TraceContext{}.Extract(ctx, carrier)
 		}
-		if ctx = extract(ctx, carrier); ctx != r.Context() {
+		if ctx = extract(ctx, carrier, trust); ctx != r.Context() {
 			r = r.WithContext(ctx)
 		}
 		next.ServeHTTP(w, r)

@@ -20,7 +20,8 @@ import (
 const (
 	memberSession = "honeyhive.session_id"
 	memberParent  = "honeyhive.parent_id"
-	// memberSampled is "0" where the session is not recorded.
+	// memberSampled is "0" where the session is not recorded. Only trusted callers
+	// are believed that.
 	memberSampled = "honeyhive.session_sampled"
 )
 
@@ -42,11 +43,30 @@ const baggageHeader = "baggage"
 
 type markKey struct{}
 
+// An ExtractOption says what [Handler], [Extract] and [Propagator] take from those
+// who name a session.
+type ExtractOption struct{ trust bool }
+
+// WithTrustedCallers lets callers decide that a session is not recorded here
+// either, as [Inject] and [Transport] say of one that their sampler left out. It
+// is for services and queues which nobody but programs of your own can reach:
+// whoever else can reach them hides what a request of theirs does.
+//
+// Without it each process decides by its own sampler, which for processes that
+// give [SessionSampler] the same base is the same decision.
+func WithTrustedCallers() ExtractOption { return ExtractOption{trust: true} }
+
+func trusts(options []ExtractOption) bool {
+	return slices.ContainsFunc(options, func(o ExtractOption) bool { return o.trust })
+}
+
 // Propagator carries the identity of a session from one process to another in
 // the baggage header: the id of the session, the id of the event to hang on, and
 // whether the session is recorded. Its Inject writes only for requests that
-// [Transport] sends to an allowed host. Its Extract takes the identity into the
-// context, out of which it is never sent on by anything else.
+// [Transport] sends to an allowed host. Its Extract takes the two ids into the
+// context, out of which they are never sent on by anything else, and believes
+// that the session is not recorded only with [WithTrustedCallers]. It takes
+// nothing else; see [Handler].
 //
 // It belongs behind the other propagators, since it adds to what they wrote and
 // removes from the context's baggage what is not meant for others:
@@ -55,9 +75,11 @@ type markKey struct{}
 //		propagation.TraceContext{}, propagation.Baggage{}, sessionspan.Propagator()))
 //
 // [Handler] and [Transport] work without it.
-func Propagator() propagation.TextMapPropagator { return propagator{} }
+func Propagator(options ...ExtractOption) propagation.TextMapPropagator {
+	return propagator{trusts(options)}
+}
 
-type propagator struct{}
+type propagator struct{ trust bool }
 
 // Fields returns the headers that Inject writes.
 func (propagator) Fields() []string { return []string{baggageHeader} }
@@ -71,11 +93,11 @@ func (propagator) Inject(ctx context.Context, carrier propagation.TextMapCarrier
 
 // Extract takes the identity of a session from the carrier into the context.
 // What is no UUID is ignored.
-func (propagator) Extract(ctx context.Context, carrier propagation.TextMapCarrier) context.Context {
+func (p propagator) Extract(ctx context.Context, carrier propagation.TextMapCarrier) context.Context {
 	if ctx = orBackground(ctx); carrier == nil {
 		return ctx
 	}
-	return extract(ctx, carrier)
+	return extract(ctx, carrier, p.trust)
 }
 
 // Inject writes the identity of the session that ctx is in, and the trace
@@ -93,13 +115,17 @@ func Inject(ctx context.Context, carrier propagation.TextMapCarrier) {
 
 // Extract returns a context in the session and the trace that the carrier names,
 // for messages that were sent with [Inject]. A session that it does not name, or
-// by something that is no UUID, leaves ctx as it is. A nil ctx stands for
-// context.Background(), a nil carrier names nothing.
-func Extract(ctx context.Context, carrier propagation.TextMapCarrier) context.Context {
+// by something that is no UUID, leaves ctx in the session that it is in. A nil ctx
+// stands for context.Background(), a nil carrier names nothing.
+//
+// Of the carrier it takes what [Handler] takes of a request. A message can come
+// from whoever can write to the queue, so the mark that its session is not
+// recorded counts with [WithTrustedCallers] alone.
+func Extract(ctx context.Context, carrier propagation.TextMapCarrier, options ...ExtractOption) context.Context {
 	if ctx = orBackground(ctx); carrier == nil {
 		return ctx
 	}
-	return extract(propagation.TraceContext{}.Extract(ctx, carrier), carrier)
+	return extract(propagation.TraceContext{}.Extract(ctx, carrier), carrier, trusts(options))
 }
 
 // inject adds the identity to the members that the carrier has. Members are
@@ -181,8 +207,9 @@ func memberKey(member string) string {
 
 func isOurs(key string) bool { return strings.HasPrefix(key, "honeyhive.") }
 
-// extract puts the session that the carrier names into the context.
-func extract(ctx context.Context, carrier propagation.TextMapCarrier) context.Context {
+// extract puts the session that the carrier names into the context. trust is
+// whether the carrier decides that it is not recorded.
+func extract(ctx context.Context, carrier propagation.TextMapCarrier, trust bool) context.Context {
 	found := readBaggage(carrier)
 	ctx = strip(ctx, found)
 	id, ok := firstUUID(found, inboundSession)
@@ -193,7 +220,7 @@ func extract(ctx context.Context, carrier propagation.TextMapCarrier) context.Co
 	if parent, ok := firstUUID(found, inboundParent); ok && parent != id {
 		s.state.remoteParent = parent
 	}
-	s.state.unsampledElsewhere = found[memberSampled] == "0"
+	s.state.unsampledElsewhere = trust && found[memberSampled] == "0"
 	return &scope{ctx, &s.rec.node}
 }
 

@@ -8,8 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/baggage"
 	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/sessionspan/sessionspan"
 	"github.com/sessionspan/sessionspan/sessiontest"
@@ -273,7 +275,7 @@ func TestUnsampledSessionTravels(t *testing.T) {
 		t.Errorf("%q, want %q", carrier["baggage"], want)
 	}
 	other := sessiontest.New(t) // samples everything itself
-	rctx, e := sessionspan.StartEvent(sessionspan.Extract(other.Context(t.Context()), carrier), sessionspan.Tool, "e")
+	rctx, e := sessionspan.StartEvent(sessionspan.Extract(other.Context(t.Context()), carrier, sessionspan.WithTrustedCallers()), sessionspan.Tool, "e")
 	e.End()
 	if e.IsRecording() || len(other.Orphans()) != 0 {
 		t.Error("an event of a session that is not sampled was recorded")
@@ -282,6 +284,65 @@ func TestUnsampledSessionTravels(t *testing.T) {
 	sessionspan.Inject(rctx, onward)
 	if onward["baggage"] != carrier["baggage"] {
 		t.Errorf("%q became %q", carrier["baggage"], onward["baggage"])
+	}
+}
+
+// TestCallersDecideNothing marks an inbound session as not recorded, by every way
+// in: that counts where callers are trusted alone, and is passed on there alone.
+func TestCallersDecideNothing(t *testing.T) {
+	const named, marked = "honeyhive.session_id=" + seedSession, "honeyhive.session_id=" + seedSession + ",honeyhive.session_sampled=0"
+	byHandler := func(options ...sessionspan.ExtractOption) func(context.Context) context.Context {
+		return func(ctx context.Context) (inside context.Context) {
+			r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
+			r.Header.Set("baggage", marked)
+			sessionspan.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { inside = r.Context() }), options...).
+				ServeHTTP(httptest.NewRecorder(), r)
+			return inside
+		}
+	}
+	byExtract := func(options ...sessionspan.ExtractOption) func(context.Context) context.Context {
+		return func(ctx context.Context) context.Context {
+			return sessionspan.Extract(ctx, propagation.MapCarrier{"baggage": marked}, options...)
+		}
+	}
+	byPropagator := func(options ...sessionspan.ExtractOption) func(context.Context) context.Context {
+		return func(ctx context.Context) context.Context {
+			return propagation.NewCompositeTextMapPropagator(propagation.Baggage{}, sessionspan.Propagator(options...)).
+				Extract(ctx, propagation.HeaderCarrier(http.Header{"Baggage": {marked}}))
+		}
+	}
+	for name, tc := range map[string]struct {
+		enter   func(context.Context) context.Context
+		trusted bool
+	}{
+		"handler":            {byHandler(), false},
+		"extract":            {byExtract(), false},
+		"propagator":         {byPropagator(), false},
+		"zero option":        {byHandler(sessionspan.ExtractOption{}), false},
+		"trusted handler":    {byHandler(sessionspan.WithTrustedCallers()), true},
+		"trusted extract":    {byExtract(sessionspan.WithTrustedCallers()), true},
+		"trusted propagator": {byPropagator(sessionspan.WithTrustedCallers()), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := sessiontest.New(t)
+			ctx := tc.enter(p.Context(t.Context()))
+			onward := propagation.MapCarrier{}
+			sessionspan.Inject(ctx, onward)
+			want := map[bool]string{false: named, true: marked}[tc.trusted]
+			if onward["baggage"] != want {
+				t.Errorf("passed on %q, want %q", onward["baggage"], want)
+			}
+			_, e := sessionspan.StartEvent(ctx, sessionspan.Tool, "e")
+			if e.IsRecording() == tc.trusted {
+				t.Errorf("recording: %v", e.IsRecording())
+			}
+			e.End()
+			_, plain := p.Tracer.TracerProvider().Tracer("plain").Start(ctx, "plain", trace.WithAttributes(attribute.String("gen_ai.operation.name", "chat")))
+			plain.End()
+			if n := len(p.Orphans()); n != map[bool]int{false: 2, true: 0}[tc.trusted] {
+				t.Errorf("%d events were recorded", n)
+			}
+		})
 	}
 }
 

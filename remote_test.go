@@ -164,7 +164,7 @@ func TestSessionOfARequestWithoutTracer(t *testing.T) {
 	}
 	// What is unsampled elsewhere is dropped on purpose.
 	sessionspan.ForgetDefault()
-	ctx := sessionspan.Extract(t.Context(), propagation.MapCarrier{"baggage": "honeyhive.session_id=" + seedSession + ",honeyhive.session_sampled=0"})
+	ctx := sessionspan.Extract(t.Context(), propagation.MapCarrier{"baggage": "honeyhive.session_id=" + seedSession + ",honeyhive.session_sampled=0"}, sessionspan.WithTrustedCallers())
 	sessionspan.SessionFromContext(ctx).SetFeedback(1)
 	if n := strings.Count(reports.text(), "call New and SetDefault"); n != 1 {
 		t.Errorf("said %d times: %q", n, reports.text())
