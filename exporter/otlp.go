@@ -278,10 +278,7 @@ func (o *collector) Restore(r *delivery.Record) error {
 	return nil
 }
 
-// StoreAnnounced is never called: spans belong to no group.
-func (o *collector) StoreAnnounced(any) []byte { return nil }
-
-// RestoreAnnounced is never called.
+// RestoreAnnounced is never called: spans belong to no group.
 func (o *collector) RestoreAnnounced([]byte) (any, error) { return nil, nil }
 
 // Incomplete is never called.

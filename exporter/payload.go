@@ -191,7 +191,7 @@ func (p *payloads) Announce(group [16]byte, live any, held []*delivery.Record) (
 	}
 	r := new(delivery.Record)
 	p.encodeRoot(r, s)
-	return r, &s
+	return r, newAnnouncement(&s)
 }
 
 func fill(field *honeyhive.Optional[string], v string) {
@@ -203,7 +203,7 @@ func fill(field *honeyhive.Optional[string], v string) {
 // Amend turns the payload of a session into the update of its announcement.
 func (p *payloads) Amend(r *delivery.Record, announced any) {
 	final := r.Value.(*sessionRecord).request
-	u := amendment(&final, announced.(*honeyhive.SessionStartRequest))
+	u := amendment(&final, announced.(*announcement))
 	r.Value, r.Follow, r.Body = nil, nil, u.AppendJSON(nil)
 }
 
@@ -223,51 +223,4 @@ func (p *payloads) Abandon(_ [16]byte, live, announced any) *delivery.Record {
 		r.Kind = delivery.Update
 	}
 	return r
-}
-
-// amendment returns the update that makes what was announced what it became.
-// The API merges maps by key, and changes no inputs, error, start time or name:
-// what came after the announcement of those goes to the metadata.
-func amendment(final, announced *honeyhive.SessionStartRequest) *honeyhive.Update {
-	u := &honeyhive.Update{
-		EventID: final.SessionID, Config: final.Config, Outputs: final.Outputs, Duration: final.Duration, EndTime: final.EndTime,
-		Metadata: final.Metadata, Metrics: final.Metrics, Feedback: final.Feedback, UserProperties: final.UserProperties,
-	}
-	if ids, _ := final.ChildrenIDs.Get(); len(ids) > 0 {
-		u.ChildrenIDs = final.ChildrenIDs
-	}
-	keep := func(key string, value any) {
-		u.Metadata, _ = u.Metadata.With(key, value)
-	}
-	if later := changed(final.Inputs, announced.Inputs); !later.IsZero() {
-		keep("inputs", later)
-	}
-	for _, f := range []struct {
-		key         string
-		now, before honeyhive.Optional[string]
-	}{
-		{"error", final.Error, announced.Error},
-		{"session_name", final.SessionName, announced.SessionName},
-		{"source", final.Source, announced.Source},
-		{"project", final.Project, announced.Project},
-	} {
-		if v, ok := f.now.Get(); ok && !f.now.Equal(f.before) {
-			keep(f.key, v)
-		}
-	}
-	if v, ok := final.StartTime.Get(); ok && !final.StartTime.Equal(announced.StartTime) {
-		keep("start_time", v)
-	}
-	return u
-}
-
-// changed returns the keys whose values are new.
-func changed(now, before honeyhive.Object) honeyhive.Object {
-	var out honeyhive.Object
-	for k, v := range now.All() {
-		if old, ok := before.Get(k); !ok || string(old) != string(v) {
-			out, _ = out.With(k, v)
-		}
-	}
-	return out
 }

@@ -149,28 +149,28 @@ func readEvent(r *delivery.Record) *eventRecord {
 	return &eventRecord{project: e.Project.Or(""), source: e.Source.Or("")}
 }
 
-// StoreAnnounced keeps the session as it was announced.
-func (p *payloads) StoreAnnounced(announced any) []byte {
-	return announced.(*honeyhive.SessionStartRequest).AppendJSON(nil)
+// RestoreAnnounced reads what Store returned of an announcement.
+func (p *payloads) RestoreAnnounced(text []byte) (any, error) {
+	s, err := parseSession(text)
+	if err != nil {
+		return nil, err
+	}
+	return newAnnouncement(s), nil
 }
 
-// RestoreAnnounced reads what StoreAnnounced returned.
-func (p *payloads) RestoreAnnounced(text []byte) (any, error) { return parseSession(text) }
-
 // Incomplete makes the record of a session whose program was killed.
-func (p *payloads) Incomplete(abandoned []byte, announced any) (*delivery.Record, error) {
+func (p *payloads) Incomplete(stored []byte, announced any) (*delivery.Record, error) {
 	r := new(delivery.Record)
+	s, err := parseSession(stored)
+	if err != nil {
+		return nil, err
+	}
 	if announced == nil {
-		s, err := parseSession(abandoned)
-		if err != nil {
-			return nil, err
-		}
 		p.encodeRoot(r, *s)
 		return r, nil
 	}
-	s := *announced.(*honeyhive.SessionStartRequest)
 	s.Metadata, _ = s.Metadata.With(MetadataIncomplete, true)
-	p.encodeRoot(r, s)
+	p.encodeRoot(r, *s)
 	p.Amend(r, announced)
 	r.Kind = delivery.Update
 	return r, nil

@@ -46,7 +46,7 @@ func (k Kind) String() string { return kindNames[k] }
 // Record is one thing to deliver. A Destination fills in the exported fields
 // when it encodes the record.
 type Record struct {
-	Value     any      // what was put
+	Value     any      // what was put; of an opener what Amend and Store need, about as long as the Body
 	Kind      Kind     //
 	Group     [16]byte // session id; zero for none
 	ID        [16]byte // event id; zero for none

@@ -24,14 +24,13 @@ type Durable interface {
 	// Group, ID and Elsewhere are set. The records that followed it are stored
 	// by themselves.
 	Restore(r *Record) error
-	// StoreAnnounced returns the text to keep of what Announce made for Amend,
-	// and RestoreAnnounced reads it.
-	StoreAnnounced(announced any) []byte
+	// RestoreAnnounced makes what Amend needs of what Store returned for the
+	// record of Announce.
 	RestoreAnnounced(text []byte) (any, error)
-	// Incomplete makes the record that ends a group whose program was killed:
-	// from what was announced, or where that is nil from what Store returned
-	// for the record of Abandon.
-	Incomplete(abandoned []byte, announced any) (*Record, error)
+	// Incomplete makes the record that ends a group whose program was killed, from
+	// what Store returned: for the record of Announce where announced is what
+	// RestoreAnnounced made of that, for the record of Abandon where it is nil.
+	Incomplete(stored []byte, announced any) (*Record, error)
 	// Show returns a record as JSON, for people to read.
 	Show(r *Record) []byte
 }
@@ -197,12 +196,11 @@ func (w *worker) rootKept(r *Record) {
 
 // keepAnnouncement replaces on disk the beginning of a group that runs on by
 // what was delivered of it.
-func (w *worker) keepAnnouncement(g *group) {
+func (w *worker) keepAnnouncement(g *group, opener *Record) {
 	if w.spool == nil || g.announced == nil || g.roots == 0 || g.announcement.log != nil {
 		return
 	}
-	announced := g.announced
-	text, err := guarded(&w.calls, func() ([]byte, error) { return w.spool.dest.StoreAnnounced(announced), nil })
+	text, err := guarded(&w.calls, func() ([]byte, error) { return w.stored(opener), nil })
 	entries := []spool.Entry{{Type: entryAnnounced, Time: time.Now(), Group: g.id, ID: g.id, Body: text}}
 	if err == nil {
 		err = w.spool.log.Append(entries)

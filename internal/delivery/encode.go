@@ -8,16 +8,26 @@ import (
 
 // charge corrects what a record takes of the budget to what it really takes.
 func (w *worker) charge(r *Record) {
-	const overhead = 448 // of the record itself, and of what knows of it
+	const (
+		overhead = 448 // of the record itself, and of what knows of it
+		ofGroup  = 768 // of a group, and of what is remembered of its announcement
+	)
 	if r.Body == nil {
 		return // a span, of which only the estimate is known
 	}
 	if !r.pooled && cap(r.Body)-len(r.Body) > len(r.Body)/8 {
 		r.Body = slices.Clone(r.Body) // without the room that it grew into
 	}
-	size := int64(cap(r.Body)) + overhead
+	size := int64(cap(r.Body))
 	if r.pooled {
-		size = int64(w.buffers.takes(r.Body)) + overhead
+		size = int64(w.buffers.takes(r.Body))
+	}
+	if r.Kind == Opener && r.Value != nil {
+		size *= 2 // the Value is what the Body says once more
+	}
+	size += overhead
+	if r.Kind == Opener {
+		size += ofGroup
 	}
 	w.taken += max(0, size-r.size)
 	w.freed += max(0, r.size-size)

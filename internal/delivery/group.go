@@ -27,6 +27,7 @@ type group struct {
 	held      []*Record
 	heldBytes int64
 	young     *list.Element // in groups.young; nil when overdue
+	postponed *list.Element // in groups.postponed, or nil
 
 	begun        []kept // on disk, what ends a root if the process is killed; one for each
 	announcement kept   // on disk, what was announced
@@ -41,6 +42,9 @@ type groups struct {
 	// young are the groups in the order in which they began, until they are
 	// overdue.
 	young *list.List
+	// postponed are the groups to announce when there is room for what announces
+	// them.
+	postponed *list.List
 	// done holds the groups that were opened and have ended, and of those whose
 	// root was never seen what was announced of them.
 	done      map[[16]byte]any
@@ -53,7 +57,7 @@ type groups struct {
 const mostDone = 1 << 16
 
 func newGroups() groups {
-	return groups{byID: make(map[[16]byte]*group), young: list.New(), done: make(map[[16]byte]any)}
+	return groups{byID: make(map[[16]byte]*group), young: list.New(), postponed: list.New(), done: make(map[[16]byte]any)}
 }
 
 // onDisk reports whether the spool can make the opener of the group anew.
@@ -85,6 +89,7 @@ func (g *groups) inOrder() []*group {
 func (g *groups) remove(gr *group) {
 	delete(g.byID, gr.id)
 	g.overdue(gr)
+	g.announceNow(gr)
 }
 
 // overdue takes a group off the list of the young.
@@ -117,6 +122,14 @@ func (g *groups) ended(id [16]byte) *group {
 	gr.live, gr.rooted = nil, true
 	gr.roots = max(0, gr.roots-1)
 	return gr
+}
+
+// announceNow takes a group off those whose announcement waits for room.
+func (g *groups) announceNow(gr *group) {
+	if gr.postponed != nil {
+		g.postponed.Remove(gr.postponed)
+		gr.postponed = nil
+	}
 }
 
 // holder returns the group that must hold a record, or nil where it may go.
@@ -191,10 +204,14 @@ func (w *worker) gone(id [16]byte) {
 	if g.roots > 0 {
 		return
 	}
+	if w.full() {
+		g.live = nil // what the queue had no room for is not sent in another form
+	}
 	if len(g.held) > 0 {
 		w.announce(g)
 	}
-	g.live = nil
+	// No opener is left that what was announced could be compared with.
+	g.live, g.rooted = nil, true
 	switch {
 	case g.opened:
 		w.forget(g)
@@ -232,9 +249,9 @@ func (w *worker) openInTurn(g *group, r *Record) {
 
 // opened notes that the opener of a group was delivered, or refused: its events
 // are worth more alone than not at all.
-func (w *worker) opened(g *group) {
+func (w *worker) opened(g *group, opener *Record) {
 	w.release(g)
-	w.keepAnnouncement(g)
+	w.keepAnnouncement(g, opener)
 	if len(g.next) == 0 {
 		w.forget(g)
 		return
@@ -271,6 +288,11 @@ func (w *worker) release(g *group) {
 // announceDue announces the groups that have held something for long enough,
 // and under memory pressure the oldest that do.
 func (w *worker) announceDue(now time.Time) {
+	for w.groups.postponed.Len() > 0 && !w.full() {
+		g := w.groups.postponed.Front().Value.(*group)
+		w.groups.announceNow(g)
+		w.announce(g)
+	}
 	for {
 		due, ok := w.groups.nextDue(w.cfg.AnnounceAfter)
 		if !ok || now.Before(due) {
@@ -292,9 +314,21 @@ func (w *worker) announceDue(now time.Time) {
 	}
 }
 
-// announce sends the opener of a group that has not ended.
+// full reports whether an announcement, for which nobody asks the queue, must
+// wait for room: the queue is full, and something is on its way that makes room
+// when it is delivered.
+func (w *worker) full() bool {
+	return !w.ending && w.inUse() >= w.cfg.MaxBytes &&
+		w.inFlight+len(w.retries)+len(w.openers)+len(w.updates)+len(w.members) > 0
+}
+
+// announce sends the opener of a group that has not ended, when there is room.
 func (w *worker) announce(g *group) {
-	if g.opening || g.opened {
+	if g.opening || g.opened || g.postponed != nil {
+		return
+	}
+	if w.full() {
+		g.postponed = w.groups.postponed.PushBack(g)
 		return
 	}
 	type announcement struct {
@@ -320,6 +354,9 @@ func (w *worker) announce(g *group) {
 		return
 	}
 	r.Kind, r.Group = Opener, g.id
+	if w.spool == nil {
+		r.Value = nil // only the spool needs it
+	}
 	w.opening(g)
 	w.made(r)
 	w.ready(r)

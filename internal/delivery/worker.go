@@ -13,7 +13,6 @@ type worker struct {
 	groups groups
 	// heldBytes are the bytes that groups hold without an opener on its way.
 	heldBytes int64
-
 	// What is ready to be sent.
 	openers, updates, members []*Record
 	memberBytes               int64
@@ -199,6 +198,8 @@ func (w *worker) route(r *Record) {
 	case Opener:
 		g := w.groups.ended(r.Group)
 		if g.announced == nil {
+			r.Value = nil // only Amend needs it, and nothing was announced
+			w.charge(r)
 			w.openInTurn(g, r)
 			return
 		}
@@ -270,7 +271,7 @@ func (w *worker) over(r *Record) {
 	w.recycle(r)
 	if r.Kind == Opener {
 		if g := w.groups.get(r.Group); g != nil && g.opening {
-			w.opened(g)
+			w.opened(g, r)
 		}
 	}
 	if w.pending[r.ID] == 0 {

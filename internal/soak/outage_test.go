@@ -191,9 +191,10 @@ func (n *network) close() {
 // destination is what a test delivers to.
 type destination struct {
 	otlp, spool bool
+	live        bool // each session is announced
 }
 
-var destinations = []destination{{false, false}, {false, true}, {true, false}, {true, true}}
+var destinations = []destination{{}, {spool: true}, {otlp: true}, {otlp: true, spool: true}}
 
 func (d destination) String() string {
 	name := "http"
@@ -217,6 +218,9 @@ func (d destination) tracer(t testing.TB, url string, transport http.RoundTrippe
 		options = append(options, sessionspan.WithOTLP(exporter.OTLPConfig{URL: url + tracesPath, Transport: transport}))
 	} else {
 		options = append(options, sessionspan.WithHTTP(exporter.HTTPConfig{URL: url, Transport: transport}))
+	}
+	if d.live {
+		options = append(options, sessionspan.WithDefaults(exporter.WithLiveSessions()))
 	}
 	if d.spool {
 		options = append(options, sessionspan.WithSpool(t.TempDir(), spool...))
