@@ -8,9 +8,14 @@ MODULES := . store server examples
 # Those that stand on a database or an index. To compile that takes minutes, so it
 # is done once: with the race detector, for the linter as for the tests.
 HEAVY   := store server examples
-LIGHT   := . bench llmhttp/clienttest server/interop e2e
+LIGHT   := . tools bench llmhttp/clienttest server/interop e2e
 # All, to be checked and formatted.
 CHECKED := $(LIGHT) $(HEAVY)
+# Modules that users get name their neighbours by version alone, so that they can
+# be installed. Until there is such a version their tests need the neighbours' folders.
+NEIGHBOURS = $(BIN)/store.mod $(BIN)/server.mod
+WITH_NEIGHBOURS = if [ -f $(BIN)/$$m.mod ]; then export GOFLAGS="$$($(GO) env GOFLAGS) -modfile=$(BIN)/$$m.mod"; fi
+DROP_NEIGHBOURS = $(GO) mod edit -dropreplace github.com/sessionspan/sessionspan -dropreplace github.com/sessionspan/sessionspan/store
 # The race detector needs a C compiler.
 RACE    := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$$($(GO) env CC)" >/dev/null 2>&1 && echo -race)
 RACING   = GOFLAGS="$$($(GO) env GOFLAGS) $(RACE)"
@@ -21,20 +26,20 @@ FUZZIN  ?= .
 
 export GOWORK := off
 
-.PHONY: help test test-long test-all e2e screenshots soak lint fmt bench bench-growth bench-steps fuzz tidy
+.PHONY: help test test-long test-all e2e screenshots soak lint fmt bench bench-growth bench-steps fuzz tidy tidy-check release-check
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-test: ## run all tests that need nothing but Go, with the race detector where there is a C compiler; what tries many faults, lives or deaths tries fewer of them
-	@set -e; for m in $(MODULES); do (cd $$m && echo "test $$m" && $(GO) test $(RACE) -short ./...); done
+test: $(NEIGHBOURS) ## run all tests that need nothing but Go, with the race detector where there is a C compiler; what tries many faults, lives or deaths tries fewer of them
+	@set -e; for m in $(MODULES); do (cd $$m && $(WITH_NEIGHBOURS) && echo "test $$m" && $(GO) test $(RACE) -short ./...); done
 	@# Budgets of allocations do not hold under the race detector.
 	@[ -z "$(RACE)" ] || $(GO) test -short -run 'Nothing|NotSampled|Allocations|CostOfMerging' \
 		. ./exporter ./honeyhive ./internal/otlp ./internal/rawjson
 
-test-long: ## run the same tests in their whole length
+test-long: $(NEIGHBOURS) ## run the same tests in their whole length
 	$(GO) test ./...
-	@set -e; for m in $(HEAVY); do (cd $$m && echo "test $$m" && $(GO) test $(RACE) ./...); done
+	@set -e; for m in $(HEAVY); do (cd $$m && $(WITH_NEIGHBOURS) && echo "test $$m" && $(GO) test $(RACE) ./...); done
 
 test-all: test test-long e2e ## also run what takes minutes to build or needs Node or a browser: clients of models, of the server, the page
 	cd bench && $(GO) test ./...
@@ -47,13 +52,13 @@ e2e: ## drive the page in a browser: needs Chromium, and npm for axe
 screenshots: ## make the pictures of the README, with Chromium
 	cd e2e && $(GO) test -tags screenshots -count=1 -run Screenshots .
 
-soak: ## run the long tests of delivery and of the server, with their figures: most of an hour
+soak: $(NEIGHBOURS) ## run the long tests of delivery and of the server, with their figures: most of an hour
 	$(GO) test -tags soak -count=1 -v -timeout 60m -run Soak ./internal/soak
-	cd server && $(GO) test -tags soak -count=1 -v -timeout 10m -run Soak ./local
+	m=server; cd $$m && $(WITH_NEIGHBOURS) && $(GO) test -tags soak -count=1 -v -timeout 10m -run Soak ./local
 
-lint: $(BIN)/golangci-lint ## look for mistakes, those of go vet among them, and for code that is not formatted
+lint: $(BIN)/golangci-lint $(NEIGHBOURS) ## look for mistakes, those of go vet among them, and for code that is not formatted
 	@set -e; for m in $(LIGHT); do (cd $$m && echo "lint $$m" && $(BIN)/golangci-lint run ./...); done
-	@set -e; for m in $(HEAVY); do (cd $$m && echo "lint $$m" && $(RACING) $(BIN)/golangci-lint run ./...); done
+	@set -e; for m in $(HEAVY); do (cd $$m && $(WITH_NEIGHBOURS) && echo "lint $$m" && $(RACING) $(BIN)/golangci-lint run ./...); done
 
 $(BIN)/golangci-lint: tools/go.mod
 	cd tools && $(GO) build -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
@@ -77,5 +82,17 @@ fuzz: ## run each fuzz target for FUZZTIME
 			(cd $$dir && $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5x .); \
 		done; done
 
-tidy: ## tidy the modules
-	@set -e; for m in $(CHECKED) tools; do (cd $$m && $(GO) mod tidy); done
+release-check: ## install the last commit as strangers do, from a proxy of files: the program of the README, each public package, the command
+	cd tools && $(GO) run ./release check
+
+tidy: $(NEIGHBOURS) ## tidy the modules
+	@set -e; for m in $(CHECKED); do (cd $$m && $(WITH_NEIGHBOURS) && $(GO) mod tidy); done
+	@for m in store server; do cp $(BIN)/$$m.sum $$m/go.sum; done
+	@for m in store server; do cp $(BIN)/$$m.mod $$m/go.mod && $(DROP_NEIGHBOURS) $$m/go.mod; done
+
+tidy-check: $(NEIGHBOURS) ## fail where a module is not tidy, or a dependency is not what go.sum says
+	@set -e; for m in $(CHECKED); do (cd $$m && $(WITH_NEIGHBOURS) && $(GO) mod tidy -diff && $(GO) mod verify); done
+
+$(BIN)/%.mod: %/go.mod %/go.sum
+	@mkdir -p $(BIN) && cp $*/go.sum $(BIN)/$*.sum && cp $*/go.mod $@
+	@$(GO) mod edit -replace github.com/sessionspan/sessionspan=../ -replace github.com/sessionspan/sessionspan/store=../store $@

@@ -43,8 +43,3 @@ require (
 	modernc.org/memory v1.12.1 // indirect
 	modernc.org/sqlite v1.60.0 // indirect
 )
-
-replace (
-	github.com/sessionspan/sessionspan => ../
-	github.com/sessionspan/sessionspan/store => ../store
-)

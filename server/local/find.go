@@ -6,9 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime/debug"
 	"time"
-
-	"github.com/sessionspan/sessionspan/internal/version"
 )
 
 // healthPath is where a server says what it is.
@@ -23,9 +22,25 @@ type identity struct {
 	Version string `json:"version"`
 }
 
+// moduleVersion returns the version of this module, as the program was built with
+// it: "(devel)" in a clone.
+func moduleVersion() string {
+	const path = "github.com/sessionspan/sessionspan/server"
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "(unknown)"
+	}
+	for _, m := range append(info.Deps, &info.Main) {
+		if m.Path == path && m.Version != "" {
+			return m.Version
+		}
+	}
+	return "(devel)"
+}
+
 func health(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(identity{Service: serviceName, Version: version.Version})
+	_ = json.NewEncoder(w).Encode(identity{Service: serviceName, Version: moduleVersion()})
 }
 
 // findTime bounds the look for a server.

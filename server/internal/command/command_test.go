@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"bytes"
@@ -150,7 +150,7 @@ func TestHelp(t *testing.T) {
 	if err := run(t.Context(), []string{"-help"}, nil, io.Discard, &out); !errors.Is(err, flag.ErrHelp) {
 		t.Error(err)
 	}
-	for _, want := range []string{"usage: server", "OTEL_EXPORTER_OTLP_ENDPOINT", "-listen", "127.0.0.1:4318", "-max-age", "-token"} {
+	for _, want := range []string{"usage: sessionspan", "OTEL_EXPORTER_OTLP_ENDPOINT", "-listen", "127.0.0.1:4318", "-max-age", "-token"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, out.String())
 		}

@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"context"
@@ -64,7 +64,7 @@ func load(ctx context.Context, args []string, stdin io.Reader, stderr io.Writer)
 
 // openFor opens the store for a command, and returns the file that it names.
 func openFor(ctx context.Context, command string, args []string, stderr io.Writer) (s store.Store, path string, err error) {
-	flags := newFlags(command, "usage: server "+command+" [-data file] [file]\n\n", stderr)
+	flags := newFlags(command, "usage: sessionspan "+command+" [-data file] [file]\n\n", stderr)
 	data := flags.String("data", "", dataUsage)
 	if err := flags.Parse(args); err != nil {
 		return nil, "", err

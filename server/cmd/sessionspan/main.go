@@ -1,0 +1,16 @@
+// Command sessionspan takes sessions of LLM and RAG pipelines from any client, keeps
+// them in a file, and shows them in a browser.
+//
+//	sessionspan
+//	sessionspan -max-age 30d -max-size 2GiB
+//	sessionspan export sessions.jsonl
+//	sessionspan import sessions.jsonl
+package main
+
+import (
+	"os"
+
+	"github.com/sessionspan/sessionspan/server/internal/command"
+)
+
+func main() { os.Exit(command.Main()) }
