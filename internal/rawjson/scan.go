@@ -124,17 +124,21 @@ func compact(text string, n int) string {
 }
 
 // Members walks the members of a canonical object in their order. The key is
-// decoded, the value is text. Any other text has no members.
+// decoded, the value is text. A value of another kind has no members; the walk of a
+// text that is no JSON ends where that shows.
 func Members(text string) iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
 		if KindOf(text) != Object || len(text) < 2 {
 			return
 		}
-		for i := 1; text[i] != '}'; {
+		for i := 1; i < len(text) && text[i] != '}'; {
 			if text[i] == ',' {
 				i++
 			}
 			end, escapes := stringEnd(text, i)
+			if end >= len(text) || text[i] != '"' || text[end] != ':' {
+				return
+			}
 			key := text[i+1 : end-1]
 			if escapes {
 				key = Unquote(text[i:end])
@@ -149,14 +153,15 @@ func Members(text string) iter.Seq2[string, string] {
 	}
 }
 
-// Elements walks the elements of a canonical array in their order. Any other
-// text has no elements.
+// Elements walks the elements of a canonical array in their order. A value of
+// another kind has no elements; the walk of a text that is no JSON ends where that
+// shows.
 func Elements(text string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		if KindOf(text) != Array || len(text) < 2 {
 			return
 		}
-		for i := 1; text[i] != ']'; {
+		for i := 1; i < len(text) && text[i] != ']'; {
 			if text[i] == ',' {
 				i++
 			}
@@ -181,10 +186,11 @@ func Get(text, key string) (string, bool) {
 	return found, ok
 }
 
-// valueEnd returns the index past the checked canonical value at i.
+// valueEnd returns the index past the checked canonical value at i. Where there is
+// none, it returns an index that is larger than i, or the length of the text.
 func valueEnd(text string, i int) int {
 	depth := 0
-	for {
+	for i < len(text) {
 		switch text[i] {
 		case '"':
 			i, _ = stringEnd(text, i)
@@ -207,6 +213,7 @@ func valueEnd(text string, i int) int {
 			return i
 		}
 	}
+	return len(text)
 }
 
 // Deeper reports whether a canonical text is nested more than most levels deep.

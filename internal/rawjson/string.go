@@ -206,7 +206,7 @@ func codeUnit(s string) (u rune, ok bool) {
 // stringEnd returns the index past the closing quote of the checked string
 // that starts at i, and whether there are escapes in it.
 func stringEnd(text string, i int) (end int, escapes bool) {
-	for i++; ; {
+	for i++; i < len(text); {
 		if i+8 <= len(text) {
 			word := load(text, i)
 			marks := special(word) &^ word & highBits
@@ -226,4 +226,5 @@ func stringEnd(text string, i int) (end int, escapes bool) {
 			i++
 		}
 	}
+	return len(text), escapes // it has no end
 }
