@@ -304,7 +304,7 @@ func TestUnknownUsage(t *testing.T) {
 	for name, u := range map[string]sessionspan.Usage{
 		`{"completion_tokens":3}`: {InputTokens: -1, OutputTokens: 3},
 		`{"prompt_tokens":4}`:     {InputTokens: 4, OutputTokens: -1, CacheReadTokens: -1, CacheWriteTokens: -1, ReasoningTokens: -1},
-		`{"prompt_tokens":4,"completion_tokens":0,"total_tokens":9}`: {InputTokens: 4, TotalTokens: 9},
+		`{"prompt_tokens":4,"completion_tokens":0,"total_tokens":9}`: {InputTokens: 4, TotalTokens: 9, Known: sessionspan.OutputCount},
 	} {
 		_, e := sessionspan.StartEvent(ctx, sessionspan.Chain, name)
 		e.SetUsage(u)

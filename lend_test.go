@@ -43,7 +43,8 @@ var changes = map[string]func(t *rapid.T, e *sessionspan.Event, v any){
 	},
 	"usage": func(t *rapid.T, e *sessionspan.Event, _ any) {
 		n := rapid.SampledFrom([]int64{0, 1, 7, -3, math.MaxInt64})
-		e.SetUsage(sessionspan.Usage{InputTokens: n.Draw(t, "in"), OutputTokens: n.Draw(t, "out"), CacheReadTokens: n.Draw(t, "read"), CacheWriteTokens: n.Draw(t, "write"), ReasoningTokens: n.Draw(t, "reasoning")})
+		e.SetUsage(sessionspan.Usage{InputTokens: n.Draw(t, "in"), OutputTokens: n.Draw(t, "out"), CacheReadTokens: n.Draw(t, "read"), CacheWriteTokens: n.Draw(t, "write"), ReasoningTokens: n.Draw(t, "reasoning"),
+			Known: sessionspan.UsageCounts(rapid.IntRange(0, int(sessionspan.AllCounts)).Draw(t, "known"))})
 	},
 	"messages": func(_ *rapid.T, e *sessionspan.Event, _ any) {
 		e.SetMessages(sessionspan.Message{Role: "user", Content: "hello\n"})

@@ -12,44 +12,69 @@ import (
 	"github.com/sessionspan/sessionspan/internal/rawjson"
 )
 
-// A Message is one message of a chat, as OpenAI's chat API has it.
+// A Message is one message of a chat, as OpenAI's chat API has it. What is empty is
+// not written, but for the content of a message without tool calls, which is then
+// the empty text.
 type Message struct {
-	Role       string     // system, user, assistant or tool
-	Content    string     //
-	Name       string     // of the speaker, if there are several in a role
-	ToolCalls  []ToolCall // that the assistant asks for
-	ToolCallID string     // that a message of the role tool answers
-	Reasoning  string     // of the model, where it shows it
+	Role       string     `json:"role,omitempty"` // system, user, assistant or tool
+	Content    string     `json:"content"`
+	Name       string     `json:"name,omitempty"`         // of the speaker, if there are several in a role
+	ToolCalls  []ToolCall `json:"tool_calls,omitempty"`   // that the assistant asks for
+	ToolCallID string     `json:"tool_call_id,omitempty"` // that a message of the role tool answers
+	Reasoning  string     `json:"reasoning,omitempty"`    // of the model, where it shows it
 	// FinishReason says why the model stopped: stop, length, tool_calls and so
 	// on. It is for answers alone.
-	FinishReason string
+	FinishReason string `json:"finish_reason,omitempty"`
 }
 
 // A ToolCall is a call that a model asks for.
 type ToolCall struct {
-	ID        string
-	Name      string
-	Arguments any // a map or struct, or the text that the model wrote
+	ID        string `json:"id,omitempty"`
+	Name      string `json:"name,omitempty"`
+	Arguments any    `json:"arguments,omitempty"` // a map or struct, or the text that the model wrote; nil is not written
 }
 
-// A Document is what a search found.
+// A Document is what a search found. What is empty is not written.
 type Document struct {
-	ID       string
-	Score    float64 // one that is no number is reported, and written as "NaN" and the like
-	Content  string
-	Metadata map[string]any
+	ID string `json:"id,omitempty"`
+	// Score is how well the document fits, in the terms of the search. Zero means
+	// that there is none, unless HasScore is set. One that is no number is
+	// reported, and written as "NaN" and the like.
+	Score    float64        `json:"score,omitempty"`
+	HasScore bool           `json:"has_score,omitempty"` // also where it is zero
+	Content  string         `json:"content,omitempty"`
+	Metadata map[string]any `json:"metadata,omitempty"`
 }
 
-// Usage counts the tokens of a call to a model. A count below zero is one that is
-// not known: it is left out, and adds nothing to those of the session.
+// Usage counts the tokens of a call to a model. A count that is not known is not
+// written: one of zero, unless it is in Known, and one below zero in any case.
 type Usage struct {
-	InputTokens      int64 // all that the model read, those from a cache included
-	OutputTokens     int64 // all that it wrote, reasoning included
-	TotalTokens      int64 // the sum of both, where it is zero and the sum fits
-	CacheReadTokens  int64 // of the input: read from a cache
-	CacheWriteTokens int64 // of the input: written to a cache
-	ReasoningTokens  int64 // of the output: reasoning
+	InputTokens      int64 `json:"input_tokens,omitempty"`       // all that the model read, those from a cache included
+	OutputTokens     int64 `json:"output_tokens,omitempty"`      // all that it wrote, reasoning included
+	TotalTokens      int64 `json:"total_tokens,omitempty"`       // where it is not known, the sum of both, if they are and it fits
+	CacheReadTokens  int64 `json:"cache_read_tokens,omitempty"`  // of the input: read from a cache
+	CacheWriteTokens int64 `json:"cache_write_tokens,omitempty"` // of the input: written to a cache
+	ReasoningTokens  int64 `json:"reasoning_tokens,omitempty"`   // of the output: reasoning
+	// Known are the counts that are known although they are zero, such as
+	// InputCount|OutputCount of a call that was answered with nothing, or
+	// AllCounts. Other counts are known anyway.
+	Known UsageCounts `json:"known,omitempty"`
 }
+
+// UsageCounts is a set of the counts of a [Usage].
+type UsageCounts uint8
+
+// The counts of a [Usage], in the order of its fields.
+const (
+	InputCount UsageCounts = 1 << iota
+	OutputCount
+	TotalCount
+	CacheReadCount
+	CacheWriteCount
+	ReasoningCount
+
+	AllCounts = InputCount | OutputCount | TotalCount | CacheReadCount | CacheWriteCount | ReasoningCount
+)
 
 // WithModel names the model that an event calls, and who provides it: openai,
 // anthropic, aws.bedrock and so on, as in the GenAI conventions. An empty one is
@@ -115,8 +140,8 @@ func (e *Event) SetReply(choices ...Message) {
 	}
 }
 
-// SetUsage sets token counts, in the metadata: prompt_tokens, completion_tokens,
-// total_tokens and, where they are not zero, cache_read_input_tokens,
+// SetUsage sets the token counts that are known, in the metadata: prompt_tokens,
+// completion_tokens, total_tokens, cache_read_input_tokens,
 // cache_write_input_tokens and reasoning_tokens.
 func (e *Event) SetUsage(u Usage) {
 	if e != nil {
@@ -231,24 +256,21 @@ func (r *recording) setUsage(u Usage) {
 	if !r.active() {
 		return
 	}
-	both := &struct {
+	kept := &struct {
 		set     usage
 		counted Usage
 	}{usage{u, true}, u}
-	set := &both.set
-	switch {
-	case u.TotalTokens < 0 || u.TotalTokens == 0 && (u.InputTokens < 0 || u.OutputTokens < 0):
-		set.hasTotal = false
-	case u.TotalTokens == 0:
+	set := &kept.set
+	if !u.knows(TotalCount) {
+		both := u.knows(InputCount | OutputCount)
 		set.TotalTokens = u.InputTokens + u.OutputTokens
-		set.hasTotal = (set.TotalTokens > u.InputTokens) == (u.OutputTokens > 0)
-	}
-	if !set.hasTotal && min(u.InputTokens, u.OutputTokens, u.TotalTokens) >= 0 {
-		r.tracer().reports.Report("usage", fmt.Errorf("sessionspan: set usage: the sum of %d and %d tokens fits in no total_tokens, which is left out", u.InputTokens, u.OutputTokens))
+		if set.hasTotal = both && set.TotalTokens >= 0; both && !set.hasTotal {
+			r.tracer().reports.Report("usage", fmt.Errorf("sessionspan: set usage: the sum of %d and %d tokens fits in no total_tokens, which is left out", u.InputTokens, u.OutputTokens))
+		}
 	}
 	r.setPart(part{usage: set, bucket: convert.Metadata, form: formUsage})
 	if s := r.node.session; s != nil && s.recorded.Load() {
-		s.count(&r.node, both.counted.positive())
+		s.count(&r.node, kept.counted.positive())
 	}
 }
 
@@ -264,32 +286,30 @@ const usageWeight = 512
 // append writes it as it stands in the metadata.
 func (u *usage) append(dst []byte) []byte {
 	o := objectWriter{b: dst, start: len(dst)}
-	o.count("prompt_tokens", u.InputTokens, true)
-	o.count("completion_tokens", u.OutputTokens, true)
-	if u.hasTotal {
-		o.count("total_tokens", u.TotalTokens, true)
-	}
-	o.count("cache_read_input_tokens", u.CacheReadTokens, false)
-	o.count("cache_write_input_tokens", u.CacheWriteTokens, false)
-	o.count("reasoning_tokens", u.ReasoningTokens, false)
+	o.count("prompt_tokens", u.InputTokens, u.knows(InputCount))
+	o.count("completion_tokens", u.OutputTokens, u.knows(OutputCount))
+	o.count("total_tokens", u.TotalTokens, u.hasTotal)
+	o.count("cache_read_input_tokens", u.CacheReadTokens, u.knows(CacheReadCount))
+	o.count("cache_write_input_tokens", u.CacheWriteTokens, u.knows(CacheWriteCount))
+	o.count("reasoning_tokens", u.ReasoningTokens, u.knows(ReasoningCount))
 	return o.bytes()
 }
 
 // appendTold appends it in the terms of the GenAI conventions.
 func (u *usage) appendTold(list []attribute.KeyValue) []attribute.KeyValue {
-	if u.InputTokens >= 0 {
+	if u.knows(InputCount) {
 		list = append(list, genai.UsageInputTokens.Int64(u.InputTokens))
 	}
-	if u.OutputTokens >= 0 {
+	if u.knows(OutputCount) {
 		list = append(list, genai.UsageOutputTokens.Int64(u.OutputTokens))
 	}
-	if u.CacheReadTokens > 0 {
+	if u.knows(CacheReadCount) {
 		list = append(list, genai.UsageCacheReadTokens.Int64(u.CacheReadTokens))
 	}
-	if u.CacheWriteTokens > 0 {
+	if u.knows(CacheWriteCount) {
 		list = append(list, genai.UsageCacheWriteTokens.Int64(u.CacheWriteTokens), genai.UsageCacheCreation.Int64(u.CacheWriteTokens))
 	}
-	if u.ReasoningTokens > 0 {
+	if u.knows(ReasoningCount) {
 		list = append(list, genai.UsageReasoningTokens.Int64(u.ReasoningTokens))
 	}
 	return list
@@ -331,7 +351,9 @@ func (r *recording) setDocuments(documents []Document) {
 func (d *Document) append(r *recording, dst []byte) []byte {
 	o := objectWriter{b: dst, start: len(dst)}
 	o.text("id", d.ID)
-	o.value(r, "score", "document", d.Score)
+	if d.Score != 0 || d.HasScore {
+		o.value(r, "score", "document", d.Score)
+	}
 	o.text("content", d.Content)
 	if len(d.Metadata) > 0 {
 		o.value(r, "metadata", "document", d.Metadata)
@@ -376,7 +398,7 @@ func (m *Message) appendChat(r *recording, dst []byte) []byte {
 			c.key("function")
 			f := objectWriter{b: c.b, start: len(c.b)}
 			f.text("name", m.ToolCalls[i].Name)
-			f.value(r, "arguments", "arguments", m.ToolCalls[i].Arguments)
+			f.arguments(r, m.ToolCalls[i].Arguments)
 			c.b = f.bytes()
 			o.b = c.bytes()
 		}
@@ -424,7 +446,7 @@ func (m *Message) appendParts(r *recording, dst []byte) []byte {
 		p := part("tool_call")
 		p.text("id", m.ToolCalls[i].ID)
 		p.text("name", m.ToolCalls[i].Name)
-		p.value(r, "arguments", "arguments", m.ToolCalls[i].Arguments)
+		p.arguments(r, m.ToolCalls[i].Arguments)
 		o.b = p.bytes()
 	}
 	o.b = append(o.b, ']')
@@ -470,9 +492,16 @@ func (o *objectWriter) value(r *recording, key, what string, v any) {
 	}
 }
 
-// count writes a number, a zero only if it is asked for.
-func (o *objectWriter) count(key string, n int64, zero bool) {
-	if n > 0 || n == 0 && zero {
+// arguments writes those of a tool call, if there are any.
+func (o *objectWriter) arguments(r *recording, v any) {
+	if v != nil {
+		o.value(r, "arguments", "arguments", v)
+	}
+}
+
+// count writes a number, if it is known.
+func (o *objectWriter) count(key string, n int64, known bool) {
+	if known {
 		o.key(key)
 		o.b = strconv.AppendInt(o.b, n, 10)
 	}

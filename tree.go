@@ -152,7 +152,7 @@ type sessionState struct {
 	gone     map[spanKey]*node  // events of other tracers that have ended, for late children
 	touched  []*node            // nodes that got children after their list was made
 	stale    atomic.Bool        // there are such nodes
-	usage    Usage              // the sum over the events of this process
+	usage    usageSum           // the sum over the events of this process
 }
 
 // attach puts a node under its parent. Where the parent records nothing its own

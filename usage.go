@@ -52,29 +52,54 @@ func (u *Usage) fields() [6]*int64 {
 	}
 }
 
-// positive makes the usage one without counts below zero, which are mistakes, and
-// with its total, and returns it.
-func (u *Usage) positive() *Usage {
-	for _, n := range u.fields() {
-		*n = max(*n, 0)
+// knows reports whether all of some counts are known.
+func (u *Usage) knows(counts UsageCounts) bool {
+	for i, n := range u.fields() {
+		if which := UsageCounts(1 << i); counts&which != 0 && *n <= 0 && (*n < 0 || u.Known&which == 0) {
+			return false
+		}
 	}
-	if u.TotalTokens == 0 {
+	return true
+}
+
+// positive makes the usage one of known counts, with a total of them, for a sum.
+func (u *Usage) positive() *Usage {
+	for i, n := range u.fields() {
+		if *n < 0 {
+			*n = 0
+			u.Known &^= 1 << i
+		}
+	}
+	if !u.knows(TotalCount) && (u.knows(InputCount) || u.knows(OutputCount)) {
 		u.TotalTokens = sum(u.InputTokens, u.OutputTokens)
+		u.Known |= TotalCount
 	}
 	return u
 }
 
-func (u *Usage) add(other *Usage) {
-	theirs := other.fields()
-	for i, n := range u.fields() {
+// usageSum adds up usages.
+type usageSum struct {
+	Usage
+	said [6]int // how many of them know each count
+}
+
+func (s *usageSum) add(u *Usage) {
+	theirs := u.fields()
+	for i, n := range s.fields() {
 		*n = sum(*n, *theirs[i])
+		if u.knows(1 << i) {
+			s.said[i]++
+		}
 	}
 }
 
-func (u *Usage) subtract(other *Usage) {
-	theirs := other.fields()
-	for i, n := range u.fields() {
+func (s *usageSum) subtract(u *Usage) {
+	theirs := u.fields()
+	for i, n := range s.fields() {
 		*n -= *theirs[i]
+		if u.knows(1 << i) {
+			s.said[i]--
+		}
 	}
 }
 
@@ -89,10 +114,17 @@ func sum(a, b int64) int64 {
 // rolledUp returns what the events of the session used, as metadata; the zero
 // object where none said so. The lock is held.
 func (s *sessionState) rolledUp() honeyhive.Object {
-	if s.usage == (Usage{}) {
+	u := usage{Usage: s.usage.Usage}
+	for i, n := range s.usage.said {
+		if n > 0 {
+			u.Known |= 1 << i
+		}
+	}
+	if u.Known == 0 {
 		return honeyhive.Object{}
 	}
-	return honeyhive.TrustedObject(string((&usage{s.usage, true}).append(nil)))
+	u.hasTotal = u.knows(TotalCount)
+	return honeyhive.TrustedObject(string(u.append(nil)))
 }
 
 // rollUp adds the sum to the metadata of a session that ends. What the user set
@@ -148,18 +180,18 @@ func usageOf(attributes []attribute.KeyValue) (u Usage, ok bool) {
 		}
 		switch kv.Key {
 		case genai.UsageCacheReadTokens:
-			u.CacheReadTokens = kv.Value.AsInt64()
+			u.CacheReadTokens, u.Known = kv.Value.AsInt64(), u.Known|CacheReadCount
 		case genai.UsageCacheWriteTokens, genai.UsageCacheCreation:
-			u.CacheWriteTokens = kv.Value.AsInt64()
+			u.CacheWriteTokens, u.Known = kv.Value.AsInt64(), u.Known|CacheWriteCount
 		case genai.UsageReasoningTokens:
-			u.ReasoningTokens = kv.Value.AsInt64()
+			u.ReasoningTokens, u.Known = kv.Value.AsInt64(), u.Known|ReasoningCount
 		}
 		for _, names := range usageNames {
 			switch kv.Key {
 			case names[0]:
-				u.InputTokens, ok = kv.Value.AsInt64(), true
+				u.InputTokens, u.Known, ok = kv.Value.AsInt64(), u.Known|InputCount, true
 			case names[1]:
-				u.OutputTokens, ok = kv.Value.AsInt64(), true
+				u.OutputTokens, u.Known, ok = kv.Value.AsInt64(), u.Known|OutputCount, true
 			}
 		}
 	}

@@ -121,6 +121,7 @@ func (u *usage) sum(kinds ...tokenKind) int64 {
 // not known are negative.
 func (u *usage) counts() sessionspan.Usage {
 	c := sessionspan.Usage{
+		Known:            sessionspan.AllCounts, // of those that were said, zeros too
 		InputTokens:      u.sum(tokensInput, tokensToolInput),
 		OutputTokens:     u.sum(tokensOutput, tokensThoughts),
 		TotalTokens:      u.sum(tokensTotal),
