@@ -54,8 +54,8 @@ func (s *Spec) Name() string {
 	return name
 }
 
-// Result is what it took. CPU and allocations are for one span, roots
-// included.
+// Result is what it took. CPU, allocations and bytes are for one span, roots
+// included; for one request where a service was measured.
 type Result struct {
 	Spec
 	CallerNS  float64  `json:"caller_ns"`  // CPU of the goroutines that make the spans, but for roots that stay open
@@ -64,13 +64,18 @@ type Result struct {
 	AllocB    float64  `json:"alloc_bytes"`
 	WireB     float64  `json:"wire_bytes"` // bodies of requests, for one span
 	Requests  int      `json:"requests"`
-	PerSecond float64  `json:"per_second"` // spans, from the first call to the last arrival
+	PerSecond float64  `json:"per_second"`       // spans, from the first call to the last arrival
+	P50MS     float64  `json:"p50_ms,omitempty"` // of requests under load
+	P99MS     float64  `json:"p99_ms,omitempty"`
 	Lost      int      `json:"lost"`
 	Problems  []string `json:"problems,omitempty"`
 }
 
 // Run measures.
 func Run(ctx context.Context, spec Spec) (Result, error) {
+	if IsPractice(spec.Workload) {
+		return runPractice(ctx, spec)
+	}
 	p, ok := peer.Find(spec.Peer)
 	if !ok {
 		return Result{}, fmt.Errorf("measure: no peer is named %q", spec.Peer)

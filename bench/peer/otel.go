@@ -37,7 +37,7 @@ func startOTel(compression string, record func(trace.Span, *workload.Content, bo
 	}
 }
 
-func startOTelJSON(env Env) (Client, error) { return NewOTel(newJSONExporter(env.URL), env.Raw), nil }
+func startOTelJSON(env Env) (Client, error) { return NewOTel(NewJSONExporter(env.URL), env.Raw), nil }
 
 // NewOTel returns the SDK in front of an exporter.
 func NewOTel(e sdktrace.SpanExporter, raw bool) Client { return newOTel(e, raw, recordContent) }

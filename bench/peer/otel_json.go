@@ -20,23 +20,23 @@ type jsonExporter struct {
 }
 
 type jsonEvent struct {
-	EventID   string          `json:"event_id"`
-	SessionID string          `json:"session_id"`
-	ParentID  string          `json:"parent_id,omitempty"`
-	EventName string          `json:"event_name"`
-	EventType string          `json:"event_type"`
-	Inputs    json.RawMessage `json:"inputs,omitempty"`
-	Outputs   json.RawMessage `json:"outputs,omitempty"`
-	Config    map[string]any  `json:"config,omitempty"`
-	Metadata  map[string]any  `json:"metadata,omitempty"`
-	StartTime float64         `json:"start_time"`
-	EndTime   float64         `json:"end_time"`
-	Duration  float64         `json:"duration"`
+	EventID   string         `json:"event_id"`
+	SessionID string         `json:"session_id"`
+	ParentID  string         `json:"parent_id,omitempty"`
+	EventName string         `json:"event_name"`
+	EventType string         `json:"event_type"`
+	Inputs    any            `json:"inputs,omitempty"`
+	Outputs   any            `json:"outputs,omitempty"`
+	Error     string         `json:"error,omitempty"`
+	Config    map[string]any `json:"config,omitempty"`
+	Metadata  map[string]any `json:"metadata,omitempty"`
+	StartTime float64        `json:"start_time"`
+	EndTime   float64        `json:"end_time"`
+	Duration  float64        `json:"duration"`
 }
 
-func newJSONExporter(url string) *jsonExporter {
-	return &jsonExporter{url, &http.Client{}}
-}
+// NewJSONExporter returns an exporter of HoneyHive events.
+func NewJSONExporter(url string) sdktrace.SpanExporter { return &jsonExporter{url, &http.Client{}} }
 
 func (e *jsonExporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
 	var batch struct {
@@ -74,7 +74,7 @@ func eventOf(s sdktrace.ReadOnlySpan) jsonEvent {
 		Config: map[string]any{}, Metadata: map[string]any{},
 		StartTime: float64(s.StartTime().UnixMicro()) / 1e3, EndTime: float64(s.EndTime().UnixMicro()) / 1e3,
 	}
-	ev.Duration = ev.EndTime - ev.StartTime
+	ev.Duration, ev.Error = ev.EndTime-ev.StartTime, s.Status().Description
 	if p := s.Parent(); p.IsValid() {
 		ev.ParentID = p.SpanID().String()
 	}
@@ -86,6 +86,10 @@ func eventOf(s sdktrace.ReadOnlySpan) jsonEvent {
 			ev.Inputs = json.RawMessage(kv.Value.AsString())
 		case key == "honeyhive_outputs":
 			ev.Outputs = json.RawMessage(kv.Value.AsString())
+		case key == "gen_ai.input.messages":
+			ev.Inputs = map[string]json.RawMessage{"chat_history": json.RawMessage(kv.Value.AsString())}
+		case key == "gen_ai.output.messages":
+			ev.Outputs = map[string]json.RawMessage{"messages": json.RawMessage(kv.Value.AsString())}
 		case strings.HasPrefix(key, "gen_ai.usage."):
 			ev.Metadata[strings.TrimPrefix(key, "gen_ai.usage.")] = kv.Value.AsInterface()
 		default:

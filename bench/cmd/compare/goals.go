@@ -6,6 +6,7 @@ import (
 	"github.com/sessionspan/sessionspan/bench/harness"
 	"github.com/sessionspan/sessionspan/bench/measure"
 	"github.com/sessionspan/sessionspan/bench/micro"
+	"github.com/sessionspan/sessionspan/bench/practice"
 )
 
 // verdict is a goal and what became of it.
@@ -111,5 +112,16 @@ func (r *report) goals() []verdict {
 		inverse(steps("llm/stream of 10 MB, llmhttp", "llm/stream of 10 MB, untraced", stepWall)), 0.95, true)
 	check("10", "the same with a client that throws it away", inverse(steps("llm/stream thrown away, llmhttp", "llm/stream thrown away, untraced", stepWall)), 0.95, true)
 	check("10", "nanoseconds for a call that is no model's", over("llm/other call, llmhttp", "llm/other call, untraced", stepCPU), 200, false)
+	for _, kind := range practice.Kinds() {
+		what := map[string]string{
+			practice.Messages: "chat messages and replies", practice.Failure: "inputs and a recorded error", practice.Call: "a whole call over HTTP",
+		}[kind]
+		check("11", "process CPU of a request on a provider of the user with otelhttp, a session of 8 steps, "+what+", over that without tracing / otel-json over the same",
+			r.over(kind, practice.SessionspanHTTP, practice.OTelJSON), 0.5, false)
+		check("11", "the same by OTLP / otel", r.over(kind, practice.SessionspanOTLP, practice.OTel), 0.5, false)
+	}
+	check("12", "process CPU of a request under load (100 a second, over loopback) over that without tracing / otel-json over the same",
+		r.over(measure.Load, practice.SessionspanHTTP, practice.OTelJSON), 0.5, false)
+	check("12", "the same by OTLP / otel", r.over(measure.Load, practice.SessionspanOTLP, practice.OTel), 0.5, false)
 	return list
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/sessionspan/sessionspan/bench/harness"
 	"github.com/sessionspan/sessionspan/bench/measure"
 	"github.com/sessionspan/sessionspan/bench/peer"
+	"github.com/sessionspan/sessionspan/bench/practice"
 )
 
 var (
@@ -117,6 +118,11 @@ func specs(filter *regexp.Regexp) []measure.Spec {
 				add(measure.Spec{Peer: p.Name, Raw: raw, Workload: measure.Spans})
 			}
 			add(measure.Spec{Peer: p.Name, Raw: raw, Workload: measure.Sessions})
+		}
+	}
+	for _, kind := range append(practice.Kinds(), measure.Load) {
+		for _, way := range practice.Ways() {
+			add(measure.Spec{Peer: way, Workload: kind})
 		}
 	}
 	return list

@@ -11,6 +11,7 @@ import (
 	"github.com/sessionspan/sessionspan/bench/measure"
 	"github.com/sessionspan/sessionspan/bench/micro"
 	"github.com/sessionspan/sessionspan/bench/peer"
+	"github.com/sessionspan/sessionspan/bench/practice"
 )
 
 // report is what a comparison found.
@@ -79,6 +80,20 @@ func (r *report) ratios(workload, a, b string, f figure) []float64 {
 	return list
 }
 
+// over returns the process CPU that tracing in one way costs a service, divided by
+// that of another, round by round: each without what the service takes that is not
+// traced.
+func (r *report) over(workload, a, b string) []float64 {
+	var list []float64
+	none, with, without := r.Runs[workload][practice.None], r.Runs[workload][a], r.Runs[workload][b]
+	for i := range min(len(none), len(with), len(without)) {
+		if base := without[i].ProcessNS - none[i].ProcessNS; with[i].Lost == 0 && without[i].Lost == 0 && base > 0 {
+			list = append(list, (with[i].ProcessNS-none[i].ProcessNS)/base)
+		}
+	}
+	return list
+}
+
 // stepValues returns a figure of a step in each round.
 func (r *report) stepValues(name string, f func(micro.Result) float64) []float64 {
 	var list []float64
@@ -107,6 +122,7 @@ func (r *report) markdown() string {
 	for _, workload := range []string{measure.Spans, measure.Sessions} {
 		r.table(&b, workload)
 	}
+	r.practiceTable(&b)
 	r.stepTable(&b)
 	return b.String()
 }
@@ -141,6 +157,14 @@ func (r *report) table(b *strings.Builder, workload string) {
 	b.WriteString("\n")
 }
 
+// latency writes milliseconds, which are measured under load alone.
+func latency(s harness.Spread) string {
+	if s.Max == 0 {
+		return "–"
+	}
+	return s.Text(1)
+}
+
 func lostText(percent float64) string {
 	if percent == 0 {
 		return "0"
@@ -161,6 +185,33 @@ func (r *report) names(workload string) []string {
 		}
 	}
 	return list
+}
+
+func (r *report) practiceTable(b *strings.Builder) {
+	for _, kind := range append(practice.Kinds(), measure.Load) {
+		if len(r.Runs[kind]) == 0 {
+			continue
+		}
+		title := map[string]string{
+			practice.Messages: "chat messages and replies", practice.Failure: "inputs and a recorded error",
+			practice.Call: "whole calls over HTTP", measure.Load: "chat messages and replies, 100 requests a second over loopback",
+		}[kind]
+		fmt.Fprintf(b, "### A service on a provider of the user with otelhttp, eight steps for each request: %s\n\n", title)
+		b.WriteString("| Traced by | Caller CPU, µs | Process CPU, µs | Allocations | Allocated, KB | Wire, bytes | p50, ms | p99, ms | Lost |\n")
+		b.WriteString("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n")
+		for _, way := range practice.Ways() {
+			if r.Runs[kind][way] == nil {
+				continue
+			}
+			of := func(f figure) harness.Spread { return harness.Summarize(r.values(kind, way, f)) }
+			fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", way, of(caller).Text(1e3), of(process).Text(1e3),
+				harness.Short(of(func(r measure.Result) float64 { return r.Allocs }).Median),
+				harness.Short(of(func(r measure.Result) float64 { return r.AllocB }).Median/1e3), harness.Short(of(wire).Median),
+				latency(of(func(r measure.Result) float64 { return r.P50MS })), latency(of(func(r measure.Result) float64 { return r.P99MS })),
+				lostText(of(func(r measure.Result) float64 { return 100 * float64(r.Lost) / float64(r.Spans) }).Median))
+		}
+		b.WriteString("\n")
+	}
 }
 
 func (r *report) stepTable(b *strings.Builder) {
