@@ -26,28 +26,34 @@ type call struct {
 	started time.Time
 	space   *workspace
 
-	mu       sync.Mutex
-	x        exchange
-	sent     *capture // the request
-	sentAll  bool     // all of it
-	asked    bool     // the request was read
-	exports  bool     // attributes that hold content are worth writing, and may be
-	status   int
-	length   int64 // of the answer, where it is known
-	seen     int64 // bytes of the answer
-	streams  bool  // the answer is a stream
-	split    parser
-	again    *repeat  // what the last events of the stream look like
-	got      *capture // an answer that comes whole
-	body     answerBody
-	inflate  *inflater
-	arrived  time.Time // of the bytes that are being read
-	first    time.Time // of the first content
-	newest   time.Time // of the last content
-	unwatch  func() bool
-	broken   bool // our reading failed: what passes is not read any more
-	ended    bool
-	encoding string // that we do not decode
+	mu      sync.Mutex
+	x       exchange
+	sent    *capture // the request
+	sentAll bool     // all of it
+	asked   bool     // the request was read
+	exports bool     // attributes that hold content are worth writing, and may be
+	status  int
+	length  int64  // of the answer, where it is known
+	seen    int64  // bytes of the answer
+	head    []byte // of the answer, as long as its form is not known
+	streams bool   // the answer is a stream
+	split   parser
+	events  int      // that could be read
+	only    string   // JSON that may be the whole answer
+	again   *repeat  // what the last events of the stream look like
+	got     *capture // an answer that comes whole
+	body    answerBody
+	inflate *inflater
+	arrived time.Time // of the bytes that are being read
+	first   time.Time // of the first content
+	newest  time.Time // of the last content
+	unwatch func() bool
+	broken  bool // our reading failed: what passes is not read any more
+	ended   bool
+	// What the headers of the answer say of it.
+	contentType, encoding string
+	unterminated          bool   // see endUnterminated
+	reason, excerpt       string // why the answer cannot be read
 	// errorType is what the headers call an error.
 	errorType string
 }
@@ -90,65 +96,20 @@ func (c *call) takeResponse(ctx context.Context, resp *http.Response) {
 	defer c.mu.Unlock()
 	c.status, c.length = resp.StatusCode, resp.ContentLength
 	c.errorType = awsErrorType(resp.Header)
+	c.contentType, c.encoding = resp.Header.Get("Content-Type"), resp.Header.Get("Content-Encoding")
 	if resp.Body == nil || resp.Body == http.NoBody || resp.StatusCode == http.StatusSwitchingProtocols {
-		c.end(nil, "")
+		c.end(nil, endEOF)
 		return
 	}
 	if c.sentAll {
 		c.readRequest()
 	}
-	c.prepare(resp)
 	c.body = answerBody{resp.Body, c}
 	resp.Body = &c.body
 	if ctx.Done() != nil {
 		c.unwatch = context.AfterFunc(ctx, func() { c.finish(ctx.Err()) })
 	}
 }
-
-// prepare makes the readers of the answer.
-func (c *call) prepare(resp *http.Response) {
-	c.split = c.parser(resp)
-	if c.streams = c.split != nil; !c.streams {
-		c.got = &c.space.got
-		*c.got = capture{limit: c.t.limit}
-		c.got.expect(resp.ContentLength, c.space.takeBody())
-	}
-	switch resp.Header.Get("Content-Encoding") {
-	case "", "identity":
-	case "gzip", "x-gzip":
-		if c.streams {
-			c.inflate = newInflater(c.split.write)
-		} else {
-			c.inflate = newInflater(c.got.write)
-		}
-	default:
-		c.encoding = resp.Header.Get("Content-Encoding")
-	}
-}
-
-// parser returns what takes the answer apart, or nil for one that comes whole, as
-// errors do.
-func (c *call) parser(resp *http.Response) parser {
-	if resp.StatusCode >= http.StatusBadRequest {
-		return nil
-	}
-	kind := mediaType(resp.Header)
-	switch {
-	case kind == "application/vnd.amazon.eventstream":
-		return &deframer{limit: c.t.limit, emit: c.frame, damaged: func() { c.x.fail("damaged_stream", "a checksum of the stream does not hold") }}
-	case kind == "application/x-ndjson" || kind == "application/jsonl" || c.x.lines && c.streamAsked():
-		return &splitter{line: c.line(), lines: true, emit: c.chunk}
-	case kind == "text/event-stream" || c.streamAsked() && (kind == "" || kind == "text/plain" || kind == "application/octet-stream"):
-		return &splitter{line: c.line(), emit: c.chunk}
-	}
-	return nil
-}
-
-// line keeps a line of a stream. Sound comes in pieces, which are digested as one
-// and are no longer than this.
-func (c *call) line() capture { return capture{limit: c.t.limit, from: 256 << 10} }
-
-func (c *call) streamAsked() bool { return c.x.streamed || c.x.stream }
 
 // answerBody is the body of an answer that is read as it passes.
 type answerBody struct {
@@ -234,18 +195,15 @@ func (c *call) read(p []byte, err error) {
 }
 
 func (c *call) feed(p []byte) {
-	if c.broken || c.encoding != "" {
+	if c.broken {
 		return
 	}
 	defer c.guard()
-	switch {
-	case c.inflate != nil:
+	if c.inflate != nil {
 		c.inflate.write(p)
-	case c.split != nil:
-		c.split.write(p)
-	default:
-		c.got.write(p)
+		return
 	}
+	c.take(p)
 }
 
 // frame reads a message of a binary stream.
@@ -271,6 +229,7 @@ func (c *call) chunk(event string, data []byte) {
 	if c.x.done {
 		return
 	}
+	c.flushOnly()
 	c.x.content = false
 	if text, ok := c.again.match(event, data); ok {
 		c.x.write(c.again.piece, string(text))
@@ -294,10 +253,18 @@ func (c *call) parse(event string, data []byte) bool {
 		return false
 	}
 	body, err := rawjson.Parse(string(data))
-	if err != nil || rawjson.KindOf(body) != rawjson.Object {
+	switch {
+	case err == nil && rawjson.KindOf(body) == rawjson.Array && x.errorIn(body):
+		x.done = true
+		return true
+	case event == "error" && (err != nil || rawjson.KindOf(body) == rawjson.String):
+		x.done = x.failText(data, body) || x.done
+		return x.done
+	case err != nil || rawjson.KindOf(body) != rawjson.Object:
 		x.skipped++
 		return false
 	}
+	c.events++
 	x.added, x.changes = nil, 0
 	x.format.chunk(x, event, body)
 	if x.changes == 0 && !x.content && !x.done && (x.errorIn(body) || event == "error" && x.failWith(body)) {
@@ -314,6 +281,9 @@ func (c *call) parse(event string, data []byte) bool {
 const (
 	endEOF    = "eof"
 	endClosed = "closed"
+	// endUnterminated is how a stream ended in which all choices had: without what
+	// should have come behind them.
+	endUnterminated = "unterminated"
 )
 
 func (c *call) close() {
@@ -353,7 +323,7 @@ func (c *call) end(err error, how string) {
 	}()
 	c.giveSpace()
 	c.asked, c.again = true, nil
-	c.split, c.got, c.inflate, c.sent, c.request, c.x = nil, nil, nil, nil, nil, exchange{}
+	c.split, c.got, c.inflate, c.sent, c.request, c.head, c.only, c.x = nil, nil, nil, nil, nil, nil, "", exchange{}
 	if c.event != nil {
 		c.event.End()
 	}
@@ -368,13 +338,25 @@ func (c *call) readRest(how string) {
 	if c.sent != nil {
 		c.readRequest()
 	}
+	if c.broken {
+		return
+	}
+	if len(c.head) > 0 {
+		c.begin(nil, true)
+	}
 	switch {
-	case c.broken:
 	case c.split != nil:
 		if !c.x.done && how == endEOF {
 			c.split.end()
 		}
 		c.x.skipped += c.split.unread()
+		if list, ok := c.split.(*elements); ok && list.closed && c.events > 0 {
+			c.x.done = true
+		}
+		if c.only != "" {
+			c.streams = false
+			c.readAnswer(c.only)
+		}
 	case c.got != nil && !c.got.cut:
 		c.readAnswer(c.got.text())
 	case c.got != nil:

@@ -33,12 +33,10 @@ func (c *call) problem(err error, how string) (kind, text string) {
 		return cmp.Or(p.kind, status), strings.TrimSpace(status + " " + cmp.Or(x.problemText(p), http.StatusText(c.status)))
 	case x.problem != nil:
 		return cmp.Or(x.problem.kind, "provider_error"), cmp.Or(x.problemText(*x.problem), "the provider reported an error")
-	case err != nil:
+	case err != nil && !c.late(err):
 		return errorKind(err), errorText(err)
-	case how == endEOF && c.streams && !x.done && !x.complete() && c.encoding == "" && !c.broken:
-		if _, ok := x.format.(terminated); ok || len(x.choices) > 0 {
-			return "stream_interrupted", "the stream ended before the answer was complete"
-		}
+	case err == nil && how == endEOF:
+		return c.incomplete()
 	}
 	return "", ""
 }

@@ -2,6 +2,7 @@ package llmhttp
 
 import (
 	"compress/gzip"
+	"errors"
 	"io"
 	"iter"
 )
@@ -16,6 +17,7 @@ type inflater struct {
 	out   func([]byte)
 	yield func(struct{}) bool
 	over  bool
+	err   error // what stopped it; nil at the end of the compressed data
 }
 
 // newInflater returns an inflater that gives what it decompresses to out. It must
@@ -25,14 +27,14 @@ func newInflater(out func([]byte)) *inflater {
 	z.next, z.stop = iter.Pull(iter.Seq[struct{}](func(yield func(struct{}) bool) {
 		z.yield = yield
 		r, err := gzip.NewReader(z)
-		if err != nil {
-			return
-		}
 		b := make([]byte, 4<<10)
 		for err == nil && !z.over {
 			var n int
 			n, err = r.Read(b)
 			out(b[:n])
+		}
+		if z.err = err; errors.Is(err, io.EOF) {
+			z.err = nil
 		}
 	}))
 	return z

@@ -112,6 +112,15 @@ var (
 	numberKeys  = [...]string{"code", "status", "status_code", "statusCode"}
 )
 
+// failText keeps an error that is a text, or JSON inside of one. It reports whether
+// it says anything.
+func (x *exchange) failText(raw []byte, json string) bool {
+	if json == "" {
+		json = quote(string(raw))
+	}
+	return x.failWith(json)
+}
+
 // failObject keeps an error that is an object. Of an empty one nothing is known.
 func (x *exchange) failObject(e string) bool {
 	kind := ""

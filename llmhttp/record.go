@@ -114,26 +114,6 @@ func (c *call) appendInput(list []attribute.KeyValue) []attribute.KeyValue {
 	return list
 }
 
-// readAnswer reads an answer that came whole. What is no JSON is the message of
-// an error, where the status is one.
-func (c *call) readAnswer(raw string) {
-	x := &c.x
-	body, err := rawjson.Parse(raw)
-	switch {
-	case err == nil && rawjson.KindOf(body) == rawjson.Object, err == nil && rawjson.KindOf(body) == rawjson.Array:
-		x.format.answer(x, body)
-		if x.problem == nil && len(x.choices)+len(x.outputs) == 0 {
-			x.errorIn(body)
-		}
-		x.done = c.status < http.StatusBadRequest
-	case c.status >= http.StatusBadRequest:
-		const most = 1 << 10
-		if message := strings.ToValidUTF8(strings.TrimSpace(raw[:min(len(raw), most)]), ""); message != "" {
-			x.fail("", message)
-		}
-	}
-}
-
 // record writes what was answered.
 func (c *call) record(err error, how string) {
 	x := &c.x
@@ -165,13 +145,16 @@ func (c *call) record(err error, how string) {
 	if how == endClosed && !x.done && c.status < http.StatusBadRequest {
 		x.metadata.text("stream_end", endClosed)
 	}
+	if c.unterminated {
+		x.metadata.text("stream_end", endUnterminated)
+	}
 	if x.cut {
 		x.metadata.json("answer_truncated", "true")
 	}
 	if x.skipped > 0 {
 		x.metadata.count("chunks_skipped", int64(x.skipped))
 	}
-	if c.encoding != "" {
+	if c.encoded() && !x.done {
 		x.metadata.text("content_encoding", c.encoding)
 	}
 	var messages []message

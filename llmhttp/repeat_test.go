@@ -2,7 +2,6 @@ package llmhttp
 
 import (
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -139,7 +138,9 @@ func TestLongLines(t *testing.T) {
 	for _, n := range []int{len(line), 4096, 1000} {
 		c := &call{t: newTracing([]Option{WithLimit(1 << 20)})}
 		c.x.route, c.x.room = route{format: geminiContent{}}, 1<<20
-		s := c.parser(&http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/event-stream"}}})
+		c.contentType = "text/event-stream"
+		c.choose(formEvents)
+		s := c.split
 		for rest := line; rest != ""; {
 			k := min(n, len(rest))
 			s.write([]byte(rest[:k]))

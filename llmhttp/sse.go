@@ -6,11 +6,17 @@ import "bytes"
 // as in section 9.2 of the HTML standard, or lines of JSON. It keeps what is
 // not complete yet, up to a limit; an event that is longer is skipped and
 // counted.
+//
+// Errors come into such streams as they would come alone: as JSON over one or more
+// lines, or under the field "error". The standard lets a client ignore them; here
+// they are read.
 type splitter struct {
 	line  capture // what is not complete of a line; its limit is that of events
 	lines bool    // each line is an event of its own
 	// emit is given each event. The bytes are good until it returns.
 	emit func(event string, data []byte)
+	// document is given JSON that stands between events. Without it, it is ignored.
+	document func(data []byte)
 
 	held    bool // line holds something
 	event   string
@@ -20,7 +26,14 @@ type splitter struct {
 	afterCR bool // a line ended with CR: an LF that follows is part of it
 	begun   bool // the first line is behind us
 	skipped int  // events that were too long
+
+	loose []byte  // of JSON that is not complete
+	nest  nesting // of loose
+	stray []byte  // the beginning of what is none of this
 }
+
+// mostStray is how many bytes are kept of what is no event.
+const mostStray = 512
 
 // write takes the next bytes of the stream, and does not keep p.
 func (s *splitter) write(p []byte) {
@@ -82,14 +95,52 @@ func (s *splitter) endLine(line []byte) {
 		case len(bytes.TrimSpace(line)) > 0:
 			s.emit("", line)
 		}
+	case s.nest.depth > 0 && !eventField(line):
+		s.bare(line)
 	case len(line) == 0:
 		s.dispatch()
+	case line[0] == '{' || line[0] == '[':
+		s.bare(line)
 	default:
 		s.field(line)
 	}
 }
 
+// eventField reports whether a line is a field of an event, which no line of JSON
+// looks like.
+func eventField(line []byte) bool {
+	return hasPrefix(line, "data:") || hasPrefix(line, "event:")
+}
+
+// bare takes a line of JSON that stands between events.
+func (s *splitter) bare(line []byte) {
+	if s.document == nil {
+		return
+	}
+	if s.line.cut || len(s.loose)+len(line)+1 > s.line.limit {
+		s.dropBare()
+		return
+	}
+	for _, c := range line {
+		s.nest.step(c)
+	}
+	if s.loose = append(append(s.loose, line...), '\n'); s.nest.depth > 0 {
+		return
+	}
+	s.document(s.loose)
+	s.loose, s.nest = s.loose[:0], nesting{}
+}
+
+// dropBare gives up JSON that is too long or does not end.
+func (s *splitter) dropBare() {
+	s.skipped++
+	s.loose, s.nest = s.loose[:0], nesting{}
+}
+
 func (s *splitter) field(line []byte) {
+	if s.nest.depth > 0 {
+		s.dropBare()
+	}
 	name, value, _ := bytes.Cut(line, []byte(":"))
 	value = bytes.TrimPrefix(value, []byte(" "))
 	switch string(name) {
@@ -107,6 +158,15 @@ func (s *splitter) field(line []byte) {
 		if !s.line.cut && len(value) <= 256 {
 			s.event = string(value)
 		}
+	case "error":
+		if !s.line.cut {
+			s.emit("error", value)
+		}
+	case "", "id", "retry":
+	default:
+		if n := min(len(line), mostStray-len(s.stray)); n > 0 {
+			s.stray = append(s.stray, line[:n]...)
+		}
 	}
 }
 
@@ -116,6 +176,8 @@ func (s *splitter) dispatch() {
 		s.skipped++
 	case s.hasData:
 		s.emit(s.event, s.data)
+	case s.event == "error" && len(s.stray) > 0: // a text without a field
+		s.emit(s.event, s.stray)
 	}
 	s.event, s.data, s.hasData, s.skip = "", s.data[:0], false, false
 }
@@ -128,6 +190,9 @@ func (s *splitter) end() {
 	}
 	if !s.lines {
 		s.dispatch()
+	}
+	if len(s.loose) > 0 {
+		s.dropBare()
 	}
 	s.data = nil
 }

@@ -272,7 +272,7 @@ func signed(h http.Header) bool {
 }
 
 // mediaType returns a content type without its parameters.
-func mediaType(h http.Header) string {
-	kind, _, _ := strings.Cut(h.Get("Content-Type"), ";")
+func mediaType(contentType string) string {
+	kind, _, _ := strings.Cut(contentType, ";")
 	return strings.ToLower(strings.TrimSpace(kind))
 }
