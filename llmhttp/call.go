@@ -265,9 +265,13 @@ func (c *call) parse(event string, data []byte) bool {
 		return false
 	}
 	c.events++
+	if event == "error" {
+		x.done = x.errorIn(body) || x.failWith(body) || x.done
+		return true
+	}
 	x.added, x.changes = nil, 0
 	x.format.chunk(x, event, body)
-	if x.changes == 0 && !x.content && !x.done && (x.errorIn(body) || event == "error" && x.failWith(body)) {
+	if x.changes == 0 && !x.content && !x.done && x.errorIn(body) {
 		x.done = true
 	}
 	c.again = nil

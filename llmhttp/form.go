@@ -142,13 +142,13 @@ func (c *call) choose(f form) {
 	case c.status >= http.StatusBadRequest:
 	case f == formFrames, f == formText && kind == typeFrames:
 		c.split = &deframer{limit: c.t.limit, emit: c.frame, damaged: func() { c.x.fail("damaged_stream", "a checksum of the stream does not hold") }}
-	case f == formEvents, f == formText && kind == typeEvents:
+	case f == formEvents, f == formText && (kind == typeEvents || typeLines(kind)):
 		events()
-	case f != formArray && (typeLines(kind) || f == formJSON && c.x.lines && asked):
-		c.split = &splitter{line: c.line(), lines: true, emit: c.chunk}
+	case f == formJSON && c.x.lines && asked:
+		c.split = &splitter{line: c.line(), emit: c.chunk, document: func(data []byte) { c.chunk("", data) }}
 	case f == formArray && (asked || kind == typeEvents || typeLines(kind)):
 		c.split = &elements{buffer: c.line(), emit: c.chunk}
-	case f == formJSON && (kind == typeEvents || asked && !typeJSON(kind)):
+	case f == formJSON && (kind == typeEvents || typeLines(kind) || asked && !typeJSON(kind)):
 		events()
 	}
 	if c.streams = c.split != nil; !c.streams {

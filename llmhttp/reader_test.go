@@ -11,8 +11,9 @@ import (
 )
 
 // events reads a stream in pieces of n bytes.
-func events(text string, n, limit int, lines bool) (list []string, skipped int) {
-	s := splitter{line: capture{limit: limit}, lines: lines, emit: func(event string, data []byte) { list = append(list, event+"|"+string(data)) }}
+func events(text string, n, limit int) (list []string, skipped int) {
+	add := func(event string, data []byte) { list = append(list, event+"|"+string(data)) }
+	s := splitter{line: capture{limit: limit}, emit: add, document: func(data []byte) { add("", bytes.TrimSpace(data)) }}
 	for piece := range slices.Chunk([]byte(text), n) {
 		s.write(bytes.Clone(piece))
 	}
@@ -23,7 +24,6 @@ func events(text string, n, limit int, lines bool) (list []string, skipped int) 
 func TestSplitter(t *testing.T) {
 	for _, c := range []struct {
 		text    string
-		lines   bool
 		want    []string
 		skipped int
 	}{
@@ -34,11 +34,17 @@ func TestSplitter(t *testing.T) {
 		{text: "event: x\n\ndata:  a\n\n", want: []string{"| a"}},
 		{text: "data: " + strings.Repeat("a", 100) + "\n\ndata: b\n\n", want: []string{"|b"}, skipped: 1},
 		{text: "data: " + strings.Repeat("a", 40) + "\ndata: " + strings.Repeat("a", 40) + "\n\ndata: b\n\n", want: []string{"|b"}, skipped: 1},
-		{text: "{}\n\n{\"a\":1}\r\n [1]", lines: true, want: []string{"|{}", "|{\"a\":1}", "| [1]"}},
-		{text: strings.Repeat("a", 100) + "\n{}\n", lines: true, want: []string{"|{}"}, skipped: 1},
+		{text: "{}\n\n{\"a\":1}\r\n [1]", want: []string{"|{}", "|{\"a\":1}", "|[1]"}},
+		{text: strings.Repeat("a", 100) + "\n{}\n", want: []string{"|{}"}},
+		{text: "{" + strings.Repeat("a", 100) + "\n{}\n", want: []string{"|{}"}, skipped: 1},
+		{text: "data: a\n\n{\n  \"b\": {\n\n}\n}\ndata: c\n\n", want: []string{"|a", "|{\n  \"b\": {\n\n}\n}", "|c"}},
+		{text: "{\"a\": \"}\ndata: b\n\n", want: []string{"|b"}, skipped: 1},
+		{text: "{\"a\": {\n{\"b\":1}\n", want: []string{"|{\"b\":1}"}, skipped: 1},
+		{text: "[\n{\"a\":1},\n{\"b\":1}\n]", want: []string{"|[\n{\"a\":1},\n{\"b\":1}\n]"}},
+		{text: "error: no\n\nevent: error\nno field\n\n", want: []string{"error|no", "error|no field"}},
 	} {
 		for n := 1; n <= len(c.text); n++ {
-			got, skipped := events(c.text, n, 64, c.lines)
+			got, skipped := events(c.text, n, 64)
 			if diff := cmp.Diff(c.want, got); diff != "" || skipped != c.skipped {
 				t.Errorf("%q in pieces of %d: %d skipped, %s", c.text, n, skipped, diff)
 			}
@@ -47,11 +53,11 @@ func TestSplitter(t *testing.T) {
 }
 
 func FuzzSplitter(f *testing.F) {
-	f.Add("\ufeffevent: x\r\ndata: a\rdata: b\n\n: c\n\ndata", 3, false)
-	f.Add("{}\r\n{}\n", 1, true)
-	f.Fuzz(func(t *testing.T, text string, n int, lines bool) {
-		whole, a := events(text, max(1, len(text)), 32, lines)
-		cut, b := events(text, 1+(n&0xff), 32, lines)
+	f.Add("\ufeffevent: x\r\ndata: a\rdata: b\n\n: c\n\ndata", 3)
+	f.Add("{}\r\n{\n}\n", 1)
+	f.Fuzz(func(t *testing.T, text string, n int) {
+		whole, a := events(text, max(1, len(text)), 32)
+		cut, b := events(text, 1+(n&0xff), 32)
 		if diff := cmp.Diff(whole, cut); diff != "" || a != b {
 			t.Errorf("%d and %d skipped: %s", a, b, diff)
 		}

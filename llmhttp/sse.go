@@ -2,20 +2,18 @@ package llmhttp
 
 import "bytes"
 
-// A splitter takes a stream apart as it is pushed through: server-sent events,
-// as in section 9.2 of the HTML standard, or lines of JSON. It keeps what is
-// not complete yet, up to a limit; an event that is longer is skipped and
-// counted.
+// A splitter takes a stream apart as it is pushed through: server-sent events, as
+// in section 9.2 of the HTML standard, and JSON that stands between them or in
+// place of them, over one line or more. It keeps what is not complete yet, up to a
+// limit; what is longer is skipped and counted.
 //
-// Errors come into such streams as they would come alone: as JSON over one or more
-// lines, or under the field "error". The standard lets a client ignore them; here
-// they are read.
+// Errors come into streams of events as they would come alone: as JSON, or under
+// the field "error". The standard lets a client ignore them; here they are read.
 type splitter struct {
-	line  capture // what is not complete of a line; its limit is that of events
-	lines bool    // each line is an event of its own
+	line capture // what is not complete of a line; its limit is that of events
 	// emit is given each event. The bytes are good until it returns.
 	emit func(event string, data []byte)
-	// document is given JSON that stands between events. Without it, it is ignored.
+	// document is given JSON that is no event. The bytes are good until it returns.
 	document func(data []byte)
 
 	held    bool // line holds something
@@ -88,22 +86,21 @@ func (s *splitter) endLine(line []byte) {
 		line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))
 	}
 	switch {
-	case s.lines:
-		switch {
-		case s.line.cut:
-			s.skipped++
-		case len(bytes.TrimSpace(line)) > 0:
-			s.emit("", line)
-		}
 	case s.nest.depth > 0 && !eventField(line):
 		s.bare(line)
 	case len(line) == 0:
 		s.dispatch()
-	case line[0] == '{' || line[0] == '[':
+	case jsonStart(line):
 		s.bare(line)
 	default:
 		s.field(line)
 	}
+}
+
+// jsonStart reports whether a line starts with an object or a list.
+func jsonStart(line []byte) bool {
+	line = bytes.TrimLeft(line, " \t")
+	return len(line) > 0 && (line[0] == '{' || line[0] == '[')
 }
 
 // eventField reports whether a line is a field of an event, which no line of JSON
@@ -114,8 +111,8 @@ func eventField(line []byte) bool {
 
 // bare takes a line of JSON that stands between events.
 func (s *splitter) bare(line []byte) {
-	if s.document == nil {
-		return
+	if len(s.loose) > 0 && s.loose[0] == '{' && line0(line) == '{' && balanced(line) {
+		s.dropBare() // whose end is missing: a line of JSON follows
 	}
 	if s.line.cut || len(s.loose)+len(line)+1 > s.line.limit {
 		s.dropBare()
@@ -129,6 +126,23 @@ func (s *splitter) bare(line []byte) {
 	}
 	s.document(s.loose)
 	s.loose, s.nest = s.loose[:0], nesting{}
+}
+
+// line0 returns the first byte of a line, and 0 of an empty one.
+func line0(line []byte) byte {
+	if len(line) == 0 {
+		return 0
+	}
+	return line[0]
+}
+
+// balanced reports whether a line closes all brackets that it opens.
+func balanced(line []byte) bool {
+	var n nesting
+	for _, c := range line {
+		n.step(c)
+	}
+	return n.depth == 0 && !n.inString
 }
 
 // dropBare gives up JSON that is too long or does not end.
@@ -188,9 +202,7 @@ func (s *splitter) end() {
 	if s.held {
 		s.endHeld()
 	}
-	if !s.lines {
-		s.dispatch()
-	}
+	s.dispatch()
 	if len(s.loose) > 0 {
 		s.dropBare()
 	}

@@ -1,0 +1,242 @@
+package llmhttp_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/sessionspan/sessionspan/llmhttp"
+)
+
+const wantsWhole = `{"model":"m","messages":[]}`
+
+// TestUnreadable answers with a status of 200 and with what is no answer: each is an
+// error that says what came.
+func TestUnreadable(t *testing.T) {
+	const page = "<html><head><title>Blocked</title></head><body>No.</body></html>\n"
+	for name, c := range map[string]struct {
+		kind, encoding, body, want string
+	}{
+		"page":            {"text/html; charset=utf-8", "", page, "text/html; charset=utf-8, 65 bytes: it is no JSON but looks like a page of HTML"},
+		"page as JSON":    {"application/json", "", page, "application/json, 65 bytes: it is no JSON but looks like a page of HTML"},
+		"empty":           {"application/json", "", "", "application/json, 0 bytes: it is empty"},
+		"white space":     {"application/json", "", " \n\n", "application/json, 3 bytes: it is empty"},
+		"byte order mark": {"application/json", "", "\ufeff", "application/json, 3 bytes: it is empty"},
+		"no type":         {"", "", "ok", "no content type, 2 bytes: it is no JSON and no stream of events: ok"},
+		"text":            {"text/plain", "", "upstream timed out\n", "text/plain, 19 bytes: it is no JSON and no stream of events: upstream timed out"},
+		"cut":             {"application/json", "", `{"choices":[{"index":0,"mess`, "application/json, 28 bytes: it is JSON that ends too soon"},
+		"a mistake":       {"application/json", "", `{"choices":[,]}`, "application/json, 15 bytes: it is JSON with a mistake: invalid JSON at byte 12: expected a value"},
+		"a number":        {"application/json", "", `42`, "application/json, 2 bytes: a JSON number"},
+		"null":            {"application/json", "", `null`, "application/json, 4 bytes: a JSON null"},
+		"another coding":  {"application/json", "br", "\x0b\x02\x80", "application/json, 3 bytes: its content encoding is not read"},
+		"no gzip":         {"application/json", "gzip", "\x1f\x8b no", "application/json, 5 bytes: its compression is broken or ends too soon"},
+		"gzip, cut":       {"application/json", "gzip", compressed(chatAnswer)[:60], "application/json, 60 bytes: its compression is broken or ends too soon"},
+	} {
+		for _, asks := range []string{wantsWhole, ask} {
+			t.Run(name, func(t *testing.T) {
+				s := newStage(t)
+				r := s.request("https://api.openai.com/v1/chat/completions", asks)
+				base := roundTrip(func(*http.Request) (*http.Response, error) {
+					header := http.Header{}
+					if c.kind != "" {
+						header.Set("Content-Type", c.kind)
+					}
+					if c.encoding != "" {
+						header.Set("Content-Encoding", c.encoding)
+					}
+					body := io.NopCloser(strings.NewReader(c.body))
+					if c.body == "" {
+						body = http.NoBody
+					}
+					return &http.Response{StatusCode: http.StatusOK, ContentLength: -1, Header: header, Body: body}, nil
+				})
+				resp, err := llmhttp.Transport(base).RoundTrip(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if b, err := io.ReadAll(resp.Body); err != nil || string(b) != c.body {
+					t.Errorf("%q, %v", b, err)
+				}
+				_ = resp.Body.Close()
+				e := s.end()[0]
+				if want := "the answer cannot be read: " + c.want; e.Error.Or("") != want {
+					t.Errorf("error %q, want %q", e.Error.Or(""), want)
+				}
+			})
+		}
+	}
+}
+
+func compressed(text string) string {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, _ = z.Write([]byte(text))
+	_ = z.Close()
+	return b.String()
+}
+
+// TestNoAnswer holds which answers are no error although they hold nothing.
+func TestNoAnswer(t *testing.T) {
+	for name, handler := range map[string]http.HandlerFunc{
+		"no content": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) },
+		"redirect":   func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotModified) },
+	} {
+		l := newLab(t, handler)
+		if _, err := l.post("/v1/chat/completions", wantsWhole); err != nil {
+			t.Fatal(err)
+		}
+		if e := l.only(); e.Error.Or("") != "" {
+			t.Errorf("%s: %v", name, e.Error)
+		}
+	}
+	l := newLab(t, whole(200, `{"ok":true}`))
+	if _, err := l.post("/v1/chat/completions", wantsWhole); err != nil {
+		t.Fatal(err)
+	}
+	e := l.only()
+	metadata(t, e, map[string]string{"answer_unrecognized": "true"})
+	if e.Error.Or("") != "" {
+		t.Error(e.Error)
+	}
+}
+
+// first begins an answer of each format that has a stream.
+func beginning(f *fixture) string {
+	whole := f.wire(f.chunks)
+	n := len(f.wire(f.chunks[:1]))
+	if strings.HasPrefix(whole, "[") { // without the end of the list
+		return whole[:len("[")+len(f.chunks[0].data)] + ","
+	}
+	return whole[:n-len(f.wire(nil))]
+}
+
+// TestErrorsAnywhere sends an error in each form and each place of the stream of
+// each format, with a status of 200.
+func TestErrorsAnywhere(t *testing.T) {
+	const object = `{"error":{"code":503,"message":"The model is overloaded.","status":"UNAVAILABLE"}}`
+	const pretty = "{\n  \"error\": {\n    \"code\": 503,\n    \"message\": \"The model is overloaded.\",\n    \"status\": \"UNAVAILABLE\"\n  }\n}\n"
+	const want = "UNAVAILABLE: The model is overloaded."
+	forms := map[string]string{
+		"event":                object,
+		"bare":                 object,
+		"bare, over lines":     pretty,
+		"bare, in an array":    "[" + object + "]",
+		"array over lines":     "[" + pretty + "]\n",
+		"field":                "error: " + object + "\n\n",
+		"field with a text":    "error: The model is overloaded.\n\n",
+		"event named error":    "event: error\ndata: " + object + "\n\n",
+		"its message alone":    "event: error\ndata: {\"message\":\"The model is overloaded.\",\"code\":\"UNAVAILABLE\"}\n\n",
+		"text after its name":  "event: error\ndata: The model is overloaded.\n\n",
+		"string after it":      "event: error\ndata: \"The model is overloaded.\"\n\n",
+		"text without a field": "event: error\nThe model is overloaded.\n\n",
+		"event in an array":    "data: [" + object + "]\n\n",
+		"no end of line":       "data: " + object,
+		"errors":               "data: {\"errors\":[{\"message\":\"The model is overloaded.\",\"code\":\"UNAVAILABLE\"}]}\n\n",
+	}
+	for _, f := range fixtures() {
+		if len(f.chunks) == 0 {
+			continue
+		}
+		t.Run(f.name, func(t *testing.T) {
+			for form, text := range forms {
+				body := beginning(&f)
+				events := strings.HasPrefix(body, "data:") || strings.HasPrefix(body, "event:")
+				// JSON alone, first and then behind a chunk.
+				bodies := map[string]string{"first": text}
+				switch {
+				case events && form == "event":
+					bodies = map[string]string{"first": "data: " + text + "\n\n", "behind a chunk": body + "data: " + text + "\n\n"}
+				case events:
+					bodies["behind a chunk"] = body + text
+				case form == "event" || form == "bare":
+					if strings.HasPrefix(body, "\x00") {
+						continue
+					}
+					bodies["behind a chunk"] = body + text
+				}
+				for place, body := range bodies {
+					s := newStage(t)
+					s.play(&f, true, answer{kind: f.streamAnswer(nil).kind, body: body})
+					got := s.end()[0].Error.Or("")
+					if got != want && !(strings.Contains(form, "text") || strings.Contains(form, "string")) || !strings.HasSuffix(got, "The model is overloaded.") {
+						t.Errorf("%s, %s: %q", form, place, got)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestWholeErrors answers with an error whose status is 200.
+func TestWholeErrors(t *testing.T) {
+	for _, f := range fixtures() {
+		if f.whole == "" {
+			continue
+		}
+		for body, want := range map[string]string{
+			`{"error":{"code":503,"message":"m","status":"UNAVAILABLE"}}`: "UNAVAILABLE: m",
+			`[{"error":{"message":"m","type":"t"}}]`:                      "t: m",
+			`{"error":"m"}`:                                               "m",
+			`{"message":"m","code":"c"}`:                                  "c: m",
+			`{"type":"error","error":{"type":"t","message":"m"}}`:         "t: m",
+			`{"detail":"m"}`:                                              "m",
+			"event: error\ndata: {\"message\":\"m\"}\n\n":                 "m",
+			"data: {\"error\":{\"message\":\"m\"}}\n\ndata: [DONE]\n\n":   "m",
+		} {
+			s := newStage(t)
+			s.play(&f, false, answer{kind: "application/json", body: body})
+			if got := s.end()[0].Error.Or(""); got != want {
+				t.Errorf("%s: %s is %q, want %q", f.name, body, got, want)
+			}
+		}
+	}
+}
+
+// TestCancelledWhenComplete ends the context of the request at each place of a
+// stream: once all choices have ended, that is no error.
+func TestCancelledWhenComplete(t *testing.T) {
+	for _, f := range fixtures() {
+		if len(f.chunks) == 0 {
+			continue
+		}
+		t.Run(f.name, func(t *testing.T) {
+			s := newStage(t)
+			body := f.wire(f.chunks)
+			for n := range len(f.chunks) + 1 {
+				sent := body
+				if n < len(f.chunks) {
+					sent = strings.TrimSuffix(f.wire(f.chunks[:n]), f.wire(nil))
+				}
+				s.play(&f, true, answer{kind: f.streamAnswer(nil).kind, body: sent, cut: context.Canceled})
+			}
+			s.play(&f, true, f.streamAnswer(f.chunks))
+			list := s.end()
+			all := observe(t, list[len(list)-1])
+			ended := false
+			for i, e := range list[:len(list)-1] {
+				o := observe(t, e)
+				switch {
+				case i == len(f.chunks) && !o.equal(&all) && !f.noEnd:
+					t.Errorf("cancelled at the end: %+v", o)
+				case i == 0 && o.Error == "":
+					t.Error("cancelled before anything came: no error")
+				}
+				if o.Error == "" {
+					ended = true
+					if !o.equal(&all) && o.Metadata["stream_end"] != "unterminated" {
+						t.Errorf("cancelled behind %d chunks: not marked: %+v", i, o)
+					}
+				} else if ended {
+					t.Errorf("cancelled behind %d chunks: %q, though fewer were enough", i, o.Error)
+				}
+			}
+			if !ended {
+				t.Error("an error everywhere")
+			}
+		})
+	}
+}
