@@ -15,7 +15,7 @@
 //
 //	ctx, session := sessionspan.StartSession(ctx, "Playground Session",
 //		sessionspan.WithInputs(map[string]any{"question": q}))
-//	defer session.End()
+//	defer session.EndErr(&err) // of the function that this is in
 //
 //	ctx, event := sessionspan.StartEvent(ctx, sessionspan.Retriever, "retrieve")
 //	event.SetDocuments(docs...)
@@ -44,7 +44,9 @@
 // # Errors
 //
 // Recording never returns an error, never panics and never blocks longer than
-// the queue's configured wait. What goes wrong in the background is passed to
+// the queue's configured wait. An error that a function returns is recorded by
+// [Session.EndErr] and [Event.EndErr], or where the function is run by [Run] or
+// [Do]; so is a panic, which goes on. What goes wrong in the background is passed to
 // [otel.Handle], each kind at most once a minute. Sessions and events are safe
 // for concurrent use; a nil one does nothing.
 //

@@ -292,9 +292,11 @@ func (e *Event) AddChildren(ids ...string) {
 	}
 }
 
-// End ends the event and hands it over for delivery. Only the first call counts.
+// End ends the event and hands it over for delivery. Only the first call of End or
+// [Event.EndErr] counts.
 //
-// Deferred, it records a panic that passes, and lets it go on.
+// Deferred, it records a panic that passes, and lets it go on. An error that the
+// function returns it does not see; see [Event.EndErr].
 func (e *Event) End(options ...FieldOption) {
 	if e == nil {
 		return
@@ -306,19 +308,42 @@ func (e *Event) End(options ...FieldOption) {
 	e.rec.end(options)
 }
 
+// EndErr ends the event like [Event.End], and says that it failed with the error
+// that err points to, like [Event.RecordError]. Deferred, it sees what the function
+// returns on every path:
+//
+//	func search(ctx context.Context, query string) (found []string, err error) {
+//		ctx, event := sessionspan.StartEvent(ctx, sessionspan.Retriever, "search")
+//		defer event.EndErr(&err)
+//
+// A nil pointer and a nil error record nothing; a panic counts before an error. On
+// an event that has ended nothing is recorded.
+func (e *Event) EndErr(err *error, options ...FieldOption) {
+	if e == nil {
+		return
+	}
+	if r := recover(); r != nil {
+		e.rec.panicked(r)
+		defer panic(r)
+	} else {
+		e.rec.returned(err)
+	}
+	e.rec.end(options)
+}
+
 // Do runs f as an event: in becomes its inputs, what f returns its outputs, an
 // error or a panic its error. The error is returned as it is; a panic goes on
-// after it was recorded. It uses the tracer of the context, or else the default
-// one.
-func Do[In, Out any](ctx context.Context, kind Kind, name string, in In, f func(context.Context, In) (Out, error), options ...FieldOption) (Out, error) {
+// after it was recorded, and so does runtime.Goexit. It uses the tracer of the
+// context, or else the default one. [Run] does the same for a session.
+func Do[In, Out any](ctx context.Context, kind Kind, name string, in In, f func(context.Context, In) (Out, error), options ...FieldOption) (out Out, err error) {
 	ctx, e := StartEvent(ctx, kind, name, options...)
-	defer e.End()
+	defer e.EndErr(&err)
 	e.SetInputs(in)
-	out, err := f(ctx, in)
-	if err != nil {
-		e.RecordError(err)
-		return out, err
+	returned := false
+	defer e.rec.exited(&returned)
+	out, err = f(ctx, in)
+	if returned = true; err == nil {
+		e.SetOutputs(out)
 	}
-	e.SetOutputs(out)
-	return out, nil
+	return out, err
 }

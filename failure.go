@@ -25,6 +25,28 @@ func (r *recording) recordError(err error) {
 	r.setError(text)
 }
 
+// returned records the error of a function that returns, unless the recording has
+// ended. A session that another process holds does not end here.
+func (r *recording) returned(err *error) {
+	if err == nil || *err == nil {
+		return
+	}
+	r.mu.Lock()
+	open := !r.ended || r.node.session != nil && r.node.session.continued && r.node.session.root == &r.node
+	r.mu.Unlock()
+	if open {
+		r.recordError(*err)
+	}
+}
+
+// exited records that a function did not return. Where that is for a panic, what
+// says so comes afterwards and counts.
+func (r *recording) exited(returned *bool) {
+	if !*returned {
+		r.setError("the function ended its goroutine: runtime.Goexit")
+	}
+}
+
 // panicked records a panic that is passing.
 func (r *recording) panicked(v any) {
 	if !r.active() {

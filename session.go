@@ -387,10 +387,12 @@ func (s *Session) AddChildren(ids ...string) {
 }
 
 // End ends the session and hands it over for delivery, after which its events
-// follow. Only the first call counts. Events that still run are listed as
-// children and delivered when they end.
+// follow. Only the first call of End or [Session.EndErr] counts. Events that still
+// run are listed as children and delivered when they end. A session that was
+// continued runs elsewhere, and does not end.
 //
-// Deferred, it records a panic that passes, and lets it go on.
+// Deferred, it records a panic that passes, and lets it go on. An error that the
+// function returns it does not see; see [Session.EndErr].
 func (s *Session) End(options ...FieldOption) {
 	if s == nil {
 		return
@@ -399,9 +401,54 @@ func (s *Session) End(options ...FieldOption) {
 		s.recording().panicked(r)
 		defer panic(r)
 	}
+	s.end(options)
+}
+
+// EndErr ends the session like [Session.End], and says that it failed with the
+// error that err points to, like [Session.RecordError]. Deferred, it sees what the
+// function returns on every path:
+//
+//	func ask(ctx context.Context, question string) (answer string, err error) {
+//		ctx, session := sessionspan.StartSession(ctx, "ask")
+//		defer session.EndErr(&err)
+//
+// A nil pointer and a nil error record nothing; a panic counts before an error. On
+// a session that has ended nothing is recorded. On one that was continued, which
+// does not end, the error is.
+func (s *Session) EndErr(err *error, options ...FieldOption) {
+	if s == nil {
+		return
+	}
+	if r := recover(); r != nil {
+		s.recording().panicked(r)
+		defer panic(r)
+	} else {
+		s.recording().returned(err)
+	}
+	s.end(options)
+}
+
+func (s *Session) end(options []FieldOption) {
 	if s.open == nil {
 		s.rec.end(options)
 	}
+}
+
+// Run runs f in a session: in becomes the session's inputs, what f returns its
+// outputs, an error or a panic its error. The error is returned as it is; a panic
+// goes on after it was recorded, and so does runtime.Goexit. It is [Do] for a
+// session, with the tracer of the context, or else the default one.
+func Run[In, Out any](ctx context.Context, name string, in In, f func(context.Context, In) (Out, error), options ...FieldOption) (out Out, err error) {
+	ctx, s := StartSession(ctx, name, options...)
+	defer s.EndErr(&err)
+	s.SetInputs(in)
+	returned := false
+	defer s.rec.exited(&returned)
+	out, err = f(ctx, in)
+	if returned = true; err == nil {
+		s.SetOutputs(out)
+	}
+	return out, err
 }
 
 // Format prints the session's id, for every verb.

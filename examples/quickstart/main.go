@@ -29,11 +29,11 @@ func main() {
 	}
 }
 
-func ask(ctx context.Context, user, question string) (string, error) {
+func ask(ctx context.Context, user, question string) (answer string, err error) {
 	ctx, session := sessionspan.StartSession(ctx, "Playground Session",
 		sessionspan.WithInputs(map[string]any{"question": question}),
 		sessionspan.WithUserProperties(map[string]any{"user": user}))
-	defer session.End() // records a panic, too
+	defer session.EndErr(&err) // records what is returned, and a panic
 
 	// A step with its own inputs and outputs.
 	_, retrieve := sessionspan.StartEvent(ctx, sessionspan.Retriever, "retrieve",
@@ -43,9 +43,8 @@ func ask(ctx context.Context, user, question string) (string, error) {
 	retrieve.End()
 
 	// A function as a step: inputs, outputs, errors and panics are recorded.
-	answer, err := sessionspan.Do(ctx, sessionspan.Chain, "generate", docs, generate)
+	answer, err = sessionspan.Do(ctx, sessionspan.Chain, "generate", docs, generate)
 	if err != nil {
-		session.RecordError(err)
 		return "", err
 	}
 	session.SetOutputs(map[string]any{"role": "assistant", "content": answer})
