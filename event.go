@@ -88,7 +88,8 @@ func StartEvent(ctx context.Context, kind Kind, name string, options ...FieldOpt
 //
 // An empty name stands for the kind. A kind that is not known is reported and
 // taken for [Tool]. Options that are of use: [WithEventID], [WithStartTime], and
-// every field that can be set later.
+// every field that can be set later. Those of a session, [WithSessionID],
+// [WithProject] and [WithSource], are reported.
 //
 // Outside a session it starts an ordinary span, which goes to collectors alone;
 // that is reported once.
@@ -131,14 +132,14 @@ func (t *Tracer) StartEvent(ctx context.Context, kind Kind, name string, options
 			start.at = o.time
 		case fieldEventID:
 			if u, err := honeyhive.ParseUUID(o.text); err != nil || u.IsZero() {
-				t.reports.Report("event id", errors.Join(errors.New("sessionspan: start event: the id is not used"), err))
+				t.reports.Report("event id", errors.Join(errors.New("sessionspan: StartEvent: the id of WithEventID is not used"), err))
 			} else {
 				n.given = u
 			}
 		}
 	}
 	ctx = e.rec.start(ctx, name, &start)
-	e.rec.apply(opStart, options)
+	e.rec.apply(opStartEvent, options)
 	return ctx, e
 }
 

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -15,8 +17,8 @@ import (
 	"github.com/sessionspan/sessionspan/exporter"
 )
 
-// An Option configures a [Tracer]. A [FieldOption] for the project, the source
-// or the name of sessions is one too.
+// An Option configures a [Tracer]. A [FieldOption] for the project or the source of
+// sessions is one too.
 type Option interface{ apply(*config) }
 
 type optionFunc func(*config)
@@ -208,7 +210,9 @@ func WithErrorHandler(handle func(error)) Option {
 }
 
 // A FieldOption sets one field of a session or an event: where it starts, where
-// it ends, or in an update. It is a plain value and costs no allocation.
+// it ends, or in an update. It is a plain value and costs no allocation. One that is
+// given to a function which cannot use it is reported at once, with the names of
+// both, or is part of the error that the function returns.
 type FieldOption struct {
 	field    fieldName
 	bucket   convert.Bucket
@@ -227,7 +231,6 @@ const (
 	fieldBucket
 	fieldProject
 	fieldSource
-	fieldSessionName
 	fieldSessionID
 	fieldEventID
 	fieldStart
@@ -239,18 +242,56 @@ const (
 	fieldQuery
 )
 
-// names of the options, for errors.
-var fieldNames = map[fieldName]string{
-	fieldProject: "WithProject", fieldSource: "WithSource", fieldSessionName: "WithSessionName", fieldSessionID: "WithSessionID",
-	fieldEventID: "WithEventID", fieldStart: "WithStartTime", fieldEnd: "WithEndTime", fieldDuration: "WithDuration",
-	fieldError: "WithError", fieldModel: "WithModel", fieldMessages: "WithMessages", fieldQuery: "WithQuery",
+// name returns the name of the function that made the option, for errors.
+func (o FieldOption) name() string {
+	switch o.field {
+	case fieldBucket:
+		return bucketOptions[o.bucket]
+	default:
+		return fieldOptions[o.field]
+	}
 }
 
-func (o FieldOption) name() string {
-	if o.field == fieldBucket {
-		return "an option for " + o.bucket.Field()
+var (
+	fieldOptions = [...]string{
+		fieldNone: "FieldOption{}", fieldProject: "WithProject", fieldSource: "WithSource", fieldSessionID: "WithSessionID", fieldEventID: "WithEventID",
+		fieldStart: "WithStartTime", fieldEnd: "WithEndTime", fieldDuration: "WithDuration",
+		fieldError: "WithError", fieldModel: "WithModel", fieldMessages: "WithMessages", fieldQuery: "WithQuery",
 	}
-	return fieldNames[o.field]
+	bucketOptions = [...]string{
+		convert.Inputs: "WithInputs", convert.Outputs: "WithOutputs", convert.Config: "WithConfig", convert.Metadata: "WithMetadata",
+		convert.Metrics: "WithMetrics", convert.Feedback: "WithFeedback", convert.UserProperties: "WithUserProperties",
+	}
+)
+
+// The functions that take field options.
+const (
+	opStartSession = "StartSession"
+	opStartEvent   = "StartEvent"
+	opEnd          = "End"
+)
+
+// startOptions are the functions that use an option before the span starts. No
+// other function can use it.
+var startOptions = map[fieldName][]string{
+	fieldProject:   {opStartSession},
+	fieldSource:    {opStartSession},
+	fieldSessionID: {opStartSession},
+	fieldEventID:   {opStartEvent},
+	fieldStart:     {opStartSession, opStartEvent},
+}
+
+// misplaced reports an option of the start, unless it was used by the function op.
+func (r *recording) misplaced(op string, o *FieldOption) {
+	uses := startOptions[o.field]
+	if slices.Contains(uses, op) {
+		return
+	}
+	if op == opEnd {
+		op = map[bool]string{true: "Session.End", false: "Event.End"}[r.kind == nil]
+	}
+	r.tracer().reports.Report("option "+op+" "+o.name(),
+		fmt.Errorf("sessionspan: %s: %s is no option of it, but of %s: it is ignored", op, o.name(), strings.Join(uses, " and ")))
 }
 
 // apply makes a FieldOption an Option.
@@ -261,35 +302,33 @@ func (o FieldOption) apply(c *config) {
 		c.project = o.text
 	case fieldSource:
 		c.source = o.text
-	case fieldSessionName:
-		c.sessionName = o.text
 	default:
 		c.problems = append(c.problems, fmt.Errorf("%s is for sessions and events, not for New", o.name()))
 	}
 }
 
-// WithProject names the project of a session. Given to [New] it is the default
-// of all sessions, in place of HH_PROJECT.
+// WithProject names the project of a session that starts. Given to [New] it is the
+// default of all sessions, in place of HH_PROJECT. An empty name sets nothing.
 func WithProject(name string) FieldOption { return FieldOption{field: fieldProject, text: name} }
 
-// WithSource says where a session runs: production, staging, playground. Given
-// to [New] it is the default of all sessions, in place of HH_SOURCE; without
-// either it is "production".
+// WithSource says where a session that starts runs: production, staging,
+// playground. Given to [New] it is the default of all sessions, in place of
+// HH_SOURCE; without either it is "production". An empty source sets nothing.
 func WithSource(name string) FieldOption { return FieldOption{field: fieldSource, text: name} }
 
 // WithSessionName names sessions that are started with an empty name, in place
-// of HH_SESSION_NAME. It is an option of [New].
-func WithSessionName(name string) FieldOption {
-	return FieldOption{field: fieldSessionName, text: name}
+// of HH_SESSION_NAME.
+func WithSessionName(name string) Option {
+	return optionFunc(func(c *config) { c.sessionName = name })
 }
 
-// WithSessionID sets the id of a session. A UUID is taken as it is. Any other
+// WithSessionID sets the id of a session that starts. A UUID is taken as it is. Any other
 // string, such as the id of a conversation, becomes the UUID that
 // [honeyhive.SessionID] derives from it and the project, and is kept in the
 // metadata as original_session_id. The default is a random UUID.
 func WithSessionID(id string) FieldOption { return FieldOption{field: fieldSessionID, text: id} }
 
-// WithEventID sets the id of an event, which must be a UUID. The default is
+// WithEventID sets the id of an event that starts, which must be a UUID. The default is
 // derived from the trace and span id; see [honeyhive.EventID].
 func WithEventID(id string) FieldOption { return FieldOption{field: fieldEventID, text: id} }
 

@@ -162,21 +162,10 @@ func (r *recording) apply(op string, options []FieldOption) {
 			r.setQuery(o.text)
 		case fieldNone:
 		default:
-			if !startFields[o.field] || op != opStart {
-				r.tracer().reports.Report("option", fmt.Errorf("sessionspan: %s: %s is no option of it", op, o.name()))
-			}
+			r.misplaced(op, o)
 		}
 	}
 }
-
-const (
-	opStart  = "start"
-	opEnd    = "end"
-	opUpdate = "update"
-)
-
-// startFields are read before the span starts.
-var startFields = map[fieldName]bool{fieldProject: true, fieldSource: true, fieldSessionID: true, fieldEventID: true, fieldStart: true}
 
 // set merges a value into a bucket, or delivers it as an update after the end.
 func (r *recording) set(b convert.Bucket, v any) {

@@ -1,6 +1,7 @@
 package sessionspan
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,7 +47,7 @@ func StartSession(ctx context.Context, name string, options ...FieldOption) (con
 //
 // An empty name stands for the one from [WithSessionName], or else "session".
 // Options that are of use: [WithSessionID], [WithProject], [WithSource],
-// [WithStartTime], and every field that can be set later.
+// [WithStartTime], and every field that can be set later. [WithEventID] is reported.
 //
 // Where the context carries a span, the session stays in its trace, as its
 // child; see [WithNewTraces]. Inside a session it starts another one, with a
@@ -70,7 +71,7 @@ func (t *Tracer) StartSession(ctx context.Context, name string, options ...Field
 		if given != "" {
 			s.rec.set(convert.Metadata, map[string]any{convert.OriginalSessionID: given})
 		}
-		s.rec.apply(opStart, options)
+		s.rec.apply(opStartSession, options)
 	}
 	if live := s.rec.node.live; live != nil {
 		t.processor.open(&s.state, &liveSpan{live, &s.rec})
@@ -89,9 +90,9 @@ func (t *Tracer) newSession(options []FieldOption) (s *Session, given string, st
 	for i := range options {
 		switch o := &options[i]; o.field {
 		case fieldProject:
-			st.project = o.text
+			st.project = cmp.Or(o.text, st.project)
 		case fieldSource:
-			st.source = o.text
+			st.source = cmp.Or(o.text, st.source)
 		case fieldSessionID:
 			given = o.text
 		case fieldStart:
@@ -137,7 +138,7 @@ func ContinueSession(ctx context.Context, id string) (context.Context, *Session)
 // ContinueSession joins a session that was started elsewhere or earlier, in this
 // process or another. It makes no span and sends no session: events in the
 // returned context are children of the session, and what is set on the Session
-// is delivered as updates at once. End does nothing.
+// is delivered as updates at once. End ends nothing.
 //
 // id is the session's UUID, or the string that was given to [WithSessionID] in
 // the same project. An empty id is reported, and the context returned as it is
@@ -389,7 +390,7 @@ func (s *Session) AddChildren(ids ...string) {
 // End ends the session and hands it over for delivery, after which its events
 // follow. Only the first call of End or [Session.EndErr] counts. Events that still
 // run are listed as children and delivered when they end. A session that was
-// continued runs elsewhere, and does not end.
+// continued runs elsewhere, and does not end; what the options set is delivered.
 //
 // Deferred, it records a panic that passes, and lets it go on. An error that the
 // function returns it does not see; see [Session.EndErr].
@@ -429,9 +430,11 @@ func (s *Session) EndErr(err *error, options ...FieldOption) {
 }
 
 func (s *Session) end(options []FieldOption) {
-	if s.open == nil {
-		s.rec.end(options)
+	if s.open != nil || s.state.continued {
+		s.recording().apply(opEnd, options)
+		return
 	}
+	s.rec.end(options)
 }
 
 // Run runs f in a session: in becomes the session's inputs, what f returns its

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -384,16 +385,96 @@ func TestTimes(t *testing.T) {
 	}
 }
 
+// TestWrongOptions gives each function each option, and looks at what is said of
+// those that it cannot use: the name of the option, and of the function.
 func TestWrongOptions(t *testing.T) {
-	p := sessiontest.New(t)
-	ctx, s := p.Tracer.StartSession(t.Context(), "s", sessionspan.FieldOption{})
-	s.End(sessionspan.WithSessionID("x"), sessionspan.WithSource("y"))
-	_, e := sessionspan.StartEvent(ctx, sessionspan.Tool, "e")
-	e.End(sessionspan.WithStartTime(time.Now()))
-	if len(p.Reports()) == 0 || !strings.Contains(p.Reports()[0].Error(), "WithSessionID is no option of it") {
-		t.Errorf("reports %v", p.Reports())
+	const id = "7f8de7c4-3d53-4f5a-a1a2-0a7e6e4f0001"
+	options := map[string]sessionspan.FieldOption{
+		"WithProject": sessionspan.WithProject("other"), "WithSource": sessionspan.WithSource("other"), "WithSessionID": sessionspan.WithSessionID(id),
+		"WithEventID": sessionspan.WithEventID(id), "WithStartTime": sessionspan.WithStartTime(time.UnixMilli(1)),
+		"WithEndTime": sessionspan.WithEndTime(time.Now()), "WithDuration": sessionspan.WithDuration(1), "WithError": sessionspan.WithError("e"),
+		"WithModel": sessionspan.WithModel("p", "m"), "WithMessages": sessionspan.WithMessages(sessionspan.Message{}), "WithQuery": sessionspan.WithQuery("q"),
+		"WithInputs": sessionspan.WithInputs(1), "WithOutputs": sessionspan.WithOutputs(1), "WithConfig": sessionspan.WithConfig(1), "WithMetadata": sessionspan.WithMetadata(1),
+		"WithMetrics": sessionspan.WithMetrics(1), "WithFeedback": sessionspan.WithFeedback(1), "WithUserProperties": sessionspan.WithUserProperties(1),
+		"": {},
 	}
-	if got := p.Session("s"); got.SessionID.Or("") != s.ID() || got.Source.Or("") != "test" {
+	wrong := map[string][]string{ // by function
+		"StartSession":  {"WithEventID"},
+		"StartEvent":    {"WithProject", "WithSource", "WithSessionID"},
+		"Session.End":   {"WithProject", "WithSource", "WithSessionID", "WithEventID", "WithStartTime"},
+		"Event.End":     {"WithProject", "WithSource", "WithSessionID", "WithEventID", "WithStartTime"},
+		"continued End": {"WithProject", "WithSource", "WithSessionID", "WithEventID", "WithStartTime"},
+		"Update":        {"WithProject", "WithSource", "WithSessionID", "WithEventID", "WithStartTime", "WithModel", "WithMessages", "WithQuery"},
+		"New": {
+			"WithSessionID", "WithEventID", "WithStartTime", "WithEndTime", "WithDuration", "WithError", "WithModel", "WithMessages", "WithQuery",
+			"WithInputs", "WithOutputs", "WithConfig", "WithMetadata", "WithMetrics", "WithFeedback", "WithUserProperties",
+		},
+	}
+	for function, bad := range wrong {
+		p := sessiontest.New(t)
+		for name, o := range options {
+			before := len(p.Reports())
+			ctx, s := p.Tracer.StartSession(t.Context(), "s")
+			_, e := sessionspan.StartEvent(ctx, sessionspan.Tool, "e")
+			var err error
+			named := function
+			switch function {
+			case "StartSession":
+				_, s = p.Tracer.StartSession(ctx, "s", o)
+			case "StartEvent":
+				_, e = sessionspan.StartEvent(ctx, sessionspan.Tool, "e", o)
+			case "Session.End":
+				s.End(o)
+			case "Event.End":
+				e.End(o)
+			case "continued End":
+				named = "Session.End"
+				_, c := p.Tracer.ContinueSession(t.Context(), id)
+				c.End(o)
+			case "Update":
+				err = p.Tracer.Update(t.Context(), id, o, sessionspan.WithFeedback(map[string]any{"rating": 1}))
+				named = "update"
+			case "New":
+				var tracer *sessionspan.Tracer
+				if tracer, err = sessionspan.New(sessionspan.WithoutEnvironment(), sessionspan.WithErrorHandler(nil), o); err == nil {
+					_ = tracer.Shutdown(t.Context())
+				}
+			}
+			e.End()
+			s.End()
+			said := errors.Join(append(slices.Clone(p.Reports()[before:]), err)...)
+			if !slices.Contains(bad, name) {
+				if said != nil {
+					t.Errorf("%s given to %s: %v", name, function, said)
+				}
+				continue
+			}
+			if said == nil || !strings.Contains(said.Error(), name) || !strings.Contains(said.Error(), named) {
+				t.Errorf("%s given to %s: %v", name, function, said)
+			}
+		}
+	}
+}
+
+// TestEmptyOrigin starts a session of a project without a name, which is that of
+// the tracer.
+func TestEmptyOrigin(t *testing.T) {
+	p := sessiontest.New(t)
+	_, s := p.Tracer.StartSession(t.Context(), "s", sessionspan.WithProject(""), sessionspan.WithSource(""))
+	s.End()
+	if got := p.Session("s"); got.Project.Or("") != "test" || got.Source.Or("") != "test" {
+		t.Errorf("%+v", got.SessionStartRequest)
+	}
+}
+
+// TestEndOfAContinuedSession delivers what the options of End set.
+func TestEndOfAContinuedSession(t *testing.T) {
+	p := sessiontest.New(t)
+	_, s := p.Tracer.StartSession(t.Context(), "s")
+	s.End()
+	_, again := p.Tracer.ContinueSession(t.Context(), s.ID())
+	again.End(sessionspan.WithMetrics(map[string]any{"m": 1}))
+	if got := p.Session("s"); got.Metrics.String() != `{"m":1}` {
 		t.Errorf("%+v", got.SessionStartRequest)
 	}
 }

@@ -79,7 +79,7 @@ func TestConfiguration(t *testing.T) {
 		{name: "disabled", env: env{"OTEL_SDK_DISABLED": "TRUE", "HH_API_KEY": "k"}},
 		{name: "nil options", options: options{nil, sessionspan.WithWriter(io.Discard), sessionspan.WithTracerProvider(nil), sessionspan.WithDestination(nil), sessionspan.WithRedactor(nil)}, destinations: "lines"},
 		{name: "nil writer and exporter", options: options{sessionspan.WithWriter(nil), sessionspan.WithSpanExporter(nil)}, problems: []string{"the writer is nil", "wrap exporter: it is nil"}},
-		{name: "option of another call", options: options{sessionspan.WithWriter(io.Discard), sessionspan.WithInputs(1), sessionspan.WithSessionID("x")}, problems: []string{"an option for inputs is for sessions", "WithSessionID is for sessions"}},
+		{name: "option of another call", options: options{sessionspan.WithWriter(io.Discard), sessionspan.WithInputs(1), sessionspan.WithSessionID("x")}, problems: []string{"WithInputs is for sessions", "WithSessionID is for sessions"}},
 		{
 			name: "all problems at once", env: env{"HH_API_KEY": "k", "HH_API_URL": "ftp://x", "OTEL_TRACES_SAMPLER": "often", "OTEL_EXPORTER_OTLP_ENDPOINT": ":"},
 			problems: []string{"must begin with https:// or http://", "is not known", "the URL cannot be read", "no project is named"},
