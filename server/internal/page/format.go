@@ -12,11 +12,33 @@ import (
 // none stands where a value is not known.
 const none = "–"
 
+// isFinite reports whether a number is one.
+func isFinite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+
+// whole64 rounds a number, within the range of an int64.
+func whole64(v float64) int64 {
+	switch v = math.Round(v); {
+	case v >= math.MaxInt64:
+		return math.MaxInt64
+	case v <= math.MinInt64:
+		return math.MinInt64
+	case math.IsNaN(v):
+		return 0
+	}
+	return int64(v)
+}
+
+// farthest is the time in milliseconds, from the epoch or as a duration, past
+// which a number is no time that a program meant: some 30,000 years.
+const farthest = 1e15
+
 // duration shows milliseconds.
 func duration(ms float64) string {
 	switch abs := math.Abs(ms); {
-	case math.IsNaN(ms) || math.IsInf(ms, 0):
+	case !isFinite(ms):
 		return none
+	case abs > farthest:
+		return strconv.FormatFloat(ms, 'g', 3, 64) + " ms"
 	case abs < 10 && ms != math.Trunc(ms):
 		return strconv.FormatFloat(ms, 'f', 1, 64) + " ms"
 	case abs < 1000:
@@ -84,6 +106,8 @@ func size(n int64) string {
 // cost shows an amount in whatever currency the program wrote it.
 func cost(v float64) string {
 	switch abs := math.Abs(v); {
+	case !isFinite(v):
+		return none
 	case abs == 0:
 		return "0"
 	case abs >= 100 && abs < 1e15:
@@ -98,7 +122,12 @@ func cost(v float64) string {
 }
 
 // number shows a number as short as it is exact.
-func number(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+func number(v float64) string {
+	if !isFinite(v) {
+		return none
+	}
+	return strconv.FormatFloat(v, 'g', -1, 64)
+}
 
 // percent shows a part of a whole.
 func percent(part, whole int64) string {

@@ -111,7 +111,7 @@ func plotsOf(points []store.Point) []*plot {
 	p50 := func(p store.Percentiles) float64 { return p.P50 }
 	p90 := func(p store.Percentiles) float64 { return p.P90 }
 	p99 := func(p store.Percentiles) float64 { return p.P99 }
-	whole := axis{func(v float64) string { return short(int64(math.Round(v))) }, 1}
+	whole := axis{func(v float64) string { return short(whole64(v)) }, 1}
 	took, rate, money := axis{show: duration}, axis{show: func(v float64) string { return trimmed(v, 1) + " %" }}, axis{show: cost}
 	return []*plot{
 		newPlot("duration", "Duration", points, took,

@@ -19,6 +19,7 @@ type message struct {
 	Download  string
 	Reasoning string
 	Calls     []call
+	MoreCalls int    // that are not shown
 	CallID    string // of the call that it answers
 	Finish    string
 
@@ -84,12 +85,15 @@ func (s *shower) message(object string, path ...string) message {
 	}
 	m.Reasoning, _ = s.text(rawjson.Unquote(get("reasoning")))
 	m.Finish = line(rawjson.Unquote(get("finish_reason")), 40)
-	var calls strings.Builder
-	for element := range rawjson.Elements(get("tool_calls")) {
-		calls.WriteString(element)
+	calls := get("tool_calls")
+	for element := range rawjson.Elements(calls) {
+		if len(m.Calls) == previewList {
+			m.MoreCalls++
+			continue
+		}
 		m.Calls = append(m.Calls, s.call(element))
 	}
-	m.key = maphash.String(messageSeed, m.Role+"\x00"+text+"\x00"+calls.String()+"\x00"+m.CallID)
+	m.key = maphash.String(messageSeed, m.Role+"\x00"+text+"\x00"+calls+"\x00"+m.CallID)
 	return m
 }
 

@@ -86,7 +86,7 @@ type tick struct {
 // The field of a plot.
 const plotWidth, plotHeight, plotLeft, plotTop, plotRight, plotBottom = 640, 220, 76, 12, 12, 28
 
-// values is a row of numbers of a plot. NaN is no value.
+// values is a row of numbers of a plot. What is not finite is no value.
 type values struct {
 	name   string
 	points []float64
@@ -98,14 +98,24 @@ type axis struct {
 	step float64
 }
 
-// newPlot draws rows of numbers that belong to points of time.
+// plotMost bounds what an axis reaches to: steps and sums of it stay finite. A
+// number past it, such as a record of a broken clock may hold, is drawn at the
+// end of the axis, and told as it is.
+const plotMost = 1e300
+
+// ticks of a plot: the steps of its y axis, about so many, and the labels of its
+// x axis.
+const ySteps, xTicks = 4, 4
+
+// newPlot draws rows of numbers that belong to points of time. What is no finite
+// number is no value.
 func newPlot(id, title string, points []store.Point, unit axis, rows ...values) *plot {
 	p := &plot{ID: id, Title: title, Empty: true}
 	top := 0.0
 	for _, row := range rows {
 		for _, v := range row.points {
-			if !math.IsNaN(v) {
-				top = max(top, v)
+			if isFinite(v) {
+				top = min(max(top, v), plotMost)
 				p.Empty = false
 			}
 		}
@@ -114,11 +124,13 @@ func newPlot(id, title string, points []store.Point, unit axis, rows ...values) 
 		return p
 	}
 	show := unit.show
-	step := max(niceStep(top/4), unit.step)
-	top = max(step*math.Ceil(top/step), step)
+	step := max(niceStep(top/ySteps), unit.step)
+	steps := int(max(math.Ceil(top/step), 1)) // at most ySteps, since the step is no less than a part
+	top = step * float64(steps)
 	const w, h = plotWidth - plotLeft - plotRight, plotHeight - plotTop - plotBottom
-	y := func(v float64) float64 { return plotTop + h*(1-v/top) }
-	for v := 0.0; v <= top*1.0001; v += step {
+	y := func(v float64) float64 { return plotTop + h*(1-min(max(v, 0), top)/top) }
+	for n := range steps + 1 {
+		v := step * float64(n)
 		p.YTicks = append(p.YTicks, tick{At: y(v), Label: show(v)})
 	}
 	x := func(i int) float64 { return plotLeft + w*(float64(i)+0.5)/float64(len(points)) }
@@ -126,17 +138,16 @@ func newPlot(id, title string, points []store.Point, unit axis, rows ...values) 
 	for i := range points {
 		p.Names = append(p.Names, points[i].From.UTC().Format("2006-01-02 15:04:05"))
 	}
-	const ticks = 4
-	for n := range ticks {
-		i := n * (len(points) - 1) / (ticks - 1)
-		p.XTicks = append(p.XTicks, tick{At: x(i), Label: points[i].From.UTC().Format(form), End: n == ticks-1})
+	for n := range xTicks {
+		i := n * (len(points) - 1) / (xTicks - 1)
+		p.XTicks = append(p.XTicks, tick{At: x(i), Label: points[i].From.UTC().Format(form), End: n == xTicks-1})
 	}
 	for n, row := range rows {
 		c := curve{Name: row.name, Class: "line-" + strconv.Itoa(n)}
 		var path strings.Builder
 		pen := "M"
 		for i, v := range row.points {
-			if math.IsNaN(v) {
+			if !isFinite(v) {
 				pen = "M"
 				c.Values = append(c.Values, none)
 				continue
@@ -154,9 +165,10 @@ func newPlot(id, title string, points []store.Point, unit axis, rows ...values) 
 
 func coordinate(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) }
 
-// niceStep rounds up to 1, 2 or 5 times a power of ten.
+// niceStep rounds up to 1, 2 or 5 times a power of ten. It returns 1 for what is
+// too small to be divided.
 func niceStep(v float64) float64 {
-	if v <= 0 || math.IsInf(v, 0) {
+	if v < 1/plotMost {
 		return 1
 	}
 	power := math.Pow(10, math.Floor(math.Log10(v)))

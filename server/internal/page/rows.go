@@ -63,10 +63,10 @@ func (v *sessionView) rowsOf(t *tree, from int) *rowsView {
 		start, length := t.offset(n)
 		row := rowView{node: n, Index: i, URL: v.EventURL(n.ID.String()), Chosen: i == out.Focus, From: start, First: -1}
 		row.X = math.Round(start / t.span() * barScale)
-		row.W = max(math.Round(length/t.span()*barScale), 2)
+		row.W = min(max(math.Round(length/t.span()*barScale), 2), barScale)
 		row.X = min(row.X, barScale-2)
 		if first, ok := n.FirstToken.Get(); ok {
-			row.First = math.Round((start + first) / t.span() * barScale)
+			row.First = max(min(math.Round((start+first)/t.span()*barScale), barScale), row.X)
 		}
 		out.Rows = append(out.Rows, row)
 	}

@@ -9,9 +9,10 @@ import (
 )
 
 // hidden reports whether a character does something to the text around it, or
-// nothing at all, instead of being seen: control characters, marks and overrides
-// of direction, separators, characters without width, tags. Joiners stay, since
-// scripts and emoji need them.
+// nothing at all, instead of being seen, wherever it stands: control characters,
+// marks and overrides of direction, separators, what Unicode calls ignorable by
+// default, variation selectors, fillers and blank symbols, private and no
+// characters. Joiners are not among them, since scripts and emoji need them.
 func hidden(r rune) bool {
 	switch {
 	case r == '\n', r == '\t', r == '\u200c', r == '\u200d':
@@ -21,22 +22,55 @@ func hidden(r rune) bool {
 	case r < 0xad:
 		return false
 	}
-	return unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co) || r == 0x115f || r == 0x1160 || r == 0x3164
+	return unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co, unicode.Other_Default_Ignorable_Code_Point,
+		unicode.Variation_Selector, unicode.Noncharacter_Code_Point, blank)
 }
+
+// blank are symbols and letters without ink, which no property of Unicode tells:
+// a Braille cell without dots, the place of an object, a note without a head, a
+// mirror and a filler of old scripts.
+var blank = &unicode.RangeTable{
+	R16: []unicode.Range16{{0x2800, 0x2800, 1}, {0xfffc, 0xfffc, 1}},
+	R32: []unicode.Range32{{0x13440, 0x13440, 1}, {0x16fe4, 0x16fe4, 1}, {0x1d159, 0x1d159, 1}},
+}
+
+// hiddenHere is hidden for a character between two others, which are 0 at the
+// ends of the text. The selector that makes an emoji of a symbol is part of it.
+// A space other than the usual one, as French and Japanese have it, is seen
+// beside a letter or a digit, and nowhere else.
+func hiddenHere(before, r, after rune) bool {
+	switch {
+	case r == '\ufe0f' && after == '\u20e3': // a key: 1, #, *
+		return !strings.ContainsRune("0123456789#*", before)
+	case r == '\ufe0e', r == '\ufe0f':
+		return !(before > unicode.MaxLatin1 && unicode.IsSymbol(before)) && !strings.ContainsRune("©®‼⁉ℹ〰〽", before)
+	case r > ' ' && unicode.Is(unicode.Zs, r):
+		return !isWord(before) && !isWord(after)
+	}
+	return hidden(r)
+}
+
+func isWord(r rune) bool { return unicode.In(r, unicode.L, unicode.M, unicode.N) && !hidden(r) }
 
 // visible shows hidden characters by their code, as JSON writes it. Carriage
 // returns before a new line go.
 func visible(s string) string {
-	at := strings.IndexFunc(s, hidden)
+	at := strings.IndexFunc(s, func(r rune) bool { return hidden(r) || r > ' ' && unicode.Is(unicode.Zs, r) })
 	if at < 0 {
 		return strings.ToValidUTF8(s, "\ufffd")
 	}
 	var b strings.Builder
 	b.Grow(len(s) + 16)
+	var before rune
 	for i, r := range s {
+		_, size := utf8.DecodeRuneInString(s[i:])
+		after, n := utf8.DecodeRuneInString(s[i+size:])
+		if n == 0 {
+			after = 0
+		}
 		switch {
-		case r == '\r' && strings.HasPrefix(s[i+1:], "\n"):
-		case !hidden(r):
+		case r == '\r' && after == '\n':
+		case !hiddenHere(before, r, after):
 			b.WriteRune(r)
 		case r > 0xffff:
 			high, low := utf16.EncodeRune(r)
@@ -44,6 +78,7 @@ func visible(s string) string {
 		default:
 			fmt.Fprintf(&b, `\u%04x`, r)
 		}
+		before = r
 	}
 	return b.String()
 }

@@ -98,8 +98,10 @@ func (t *tree) place(rows []store.EventRow, children [][]int, placed, orphan []b
 		}
 		placed[s.row] = true
 		row := &rows[s.row]
-		n := node{EventRow: *row, Depth: s.depth, Orphan: orphan[s.row], parent: s.parent, SelfStart: startOf(row)}
+		n := node{EventRow: *row, Depth: s.depth, Orphan: orphan[s.row], parent: s.parent}
 		n.Open = !isKnown(row.End) && !isKnown(row.Duration)
+		n.Measures = sound(n.Measures)
+		n.SelfStart = startOf(&n.EventRow)
 		if n.Orphan {
 			t.orphans++
 		}
@@ -110,6 +112,23 @@ func (t *tree) place(rows []store.EventRow, children [][]int, placed, orphan []b
 			stack = append(stack, step{c, s.depth + 1, here})
 		}
 	}
+}
+
+// sound leaves out times that are none, so that one absurd record neither makes
+// the range of all others a point nor a sum that is no number.
+func sound(m store.Measures) store.Measures {
+	for _, t := range []*honeyhive.Optional[float64]{&m.Start, &m.End, &m.Duration, &m.FirstToken} {
+		if v := t.Or(0); !(math.Abs(v) <= farthest) {
+			*t = honeyhive.Optional[float64]{}
+		}
+	}
+	if m.FirstToken.Or(0) < 0 {
+		m.FirstToken = honeyhive.Optional[float64]{}
+	}
+	if !isFinite(m.Cost.Or(0)) {
+		m.Cost = honeyhive.Optional[float64]{}
+	}
+	return m
 }
 
 // sum adds up what is below each event, the range of time along with it.
@@ -130,7 +149,8 @@ func (t *tree) sum() {
 			p := &t.nodes[n.parent]
 			p.Below += n.Below + 1
 			p.Errors += n.Errors
-			p.SumIn, p.SumOut, p.SumCost = plus(p.SumIn, n.SumIn), plus(p.SumOut, n.SumOut), plus(p.SumCost, n.SumCost)
+			p.SumIn, p.SumOut = plus(p.SumIn, n.SumIn, addWhole), plus(p.SumOut, n.SumOut, addWhole)
+			p.SumCost = plus(p.SumCost, n.SumCost, addCost)
 		}
 	}
 }
@@ -142,13 +162,27 @@ func own[T any](own, below honeyhive.Optional[T]) honeyhive.Optional[T] {
 	return below
 }
 
-func plus[T int64 | float64](a, b honeyhive.Optional[T]) honeyhive.Optional[T] {
+func plus[T int64 | float64](a, b honeyhive.Optional[T], add func(a, b T) T) honeyhive.Optional[T] {
 	v, ok := b.Get()
 	if !ok {
 		return a
 	}
-	return honeyhive.Some(a.Or(0) + v)
+	return honeyhive.Some(add(a.Or(0), v))
 }
+
+// addWhole stays at the end of the range where a sum leaves it.
+func addWhole(a, b int64) int64 {
+	switch sum := a + b; {
+	case b > 0 && sum < a:
+		return math.MaxInt64
+	case b < 0 && sum > a:
+		return math.MinInt64
+	default:
+		return sum
+	}
+}
+
+func addCost(a, b float64) float64 { return min(max(a+b, -math.MaxFloat64), math.MaxFloat64) }
 
 func startOf(row *store.EventRow) float64 {
 	if s, ok := row.Start.Get(); ok {

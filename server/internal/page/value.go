@@ -231,8 +231,10 @@ func (s *shower) documents(list string, path ...string) ([]document, int) {
 		at := append(append([]string{}, path...), strconv.Itoa(len(docs)))
 		d := document{Rank: len(docs) + 1, ID: line(rawjson.Unquote(id), 200), Size: int64(len(rawjson.Unquote(content)))}
 		number, err := strconv.ParseFloat(rawjson.Unquote(score), 64)
-		if d.HasScore = err == nil; d.HasScore {
+		if d.HasScore = err == nil && isFinite(number); d.HasScore {
 			d.Score = strconv.FormatFloat(number, 'g', 4, 64)
+		} else {
+			number = 0
 		}
 		scores = append(scores, number)
 		if rawjson.KindOf(content) == rawjson.String {
@@ -252,7 +254,7 @@ func (s *shower) documents(list string, path ...string) ([]document, int) {
 	}
 	for i := range docs {
 		if highest > 0 {
-			docs[i].Bar = min(max(100*scores[i]/highest, 0), 100)
+			docs[i].Bar = min(max(scores[i]/highest*100, 0), 100)
 		}
 	}
 	return docs, more
