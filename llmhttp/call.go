@@ -14,6 +14,7 @@ import (
 
 	"github.com/sessionspan/sessionspan"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
+	"github.com/sessionspan/sessionspan/internal/secret"
 )
 
 // A call is an event while it runs. What passes is read under its lock, on the
@@ -26,30 +27,32 @@ type call struct {
 	started time.Time
 	space   *workspace
 
-	mu      sync.Mutex
-	x       exchange
-	sent    *capture // the request
-	sentAll bool     // all of it
-	asked   bool     // the request was read
-	exports bool     // attributes that hold content are worth writing, and may be
-	status  int
-	length  int64  // of the answer, where it is known
-	seen    int64  // bytes of the answer
-	head    []byte // of the answer, as long as its form is not known
-	streams bool   // the answer is a stream
-	split   parser
-	events  int      // that could be read
-	only    string   // JSON that may be the whole answer
-	again   *repeat  // what the last events of the stream look like
-	got     *capture // an answer that comes whole
-	body    answerBody
-	inflate *inflater
-	arrived time.Time // of the bytes that are being read
-	first   time.Time // of the first content
-	newest  time.Time // of the last content
-	unwatch func() bool
-	broken  bool // our reading failed: what passes is not read any more
-	ended   bool
+	mu       sync.Mutex
+	x        exchange
+	sent     *capture // the request
+	sentAll  bool     // all of it
+	asked    bool     // the request was read
+	exports  bool     // attributes that hold content are worth writing, and may be
+	status   int
+	length   int64  // of the answer, where it is known
+	seen     int64  // bytes of the answer
+	head     []byte // of the answer, as long as its form is not known
+	streams  bool   // the answer is a stream
+	split    parser
+	events   int      // that could be read
+	only     string   // JSON that may be the whole answer
+	again    *repeat  // what the last events of the stream look like
+	got      *capture // an answer that comes whole
+	body     answerBody
+	inflate  *inflater
+	arrived  time.Time // of the bytes that are being read
+	first    time.Time // of the first content
+	newest   time.Time // of the last content
+	unwatch  func() bool
+	answered *http.Request // what was sent in the end, where another transport changed it
+	matcher  *secret.Matcher
+	broken   bool // our reading failed: what passes is not read any more
+	ended    bool
 	// What the headers of the answer say of it.
 	contentType, encoding string
 	unterminated          bool   // see endUnterminated
@@ -70,7 +73,7 @@ type parser interface {
 func (c *call) guard() {
 	if r := recover(); r != nil {
 		c.broken = true
-		c.t.reports.Report("panic", fmt.Errorf("llmhttp: read a call of %s: panic: %v", c.x.provider, r))
+		c.t.reports.Report("panic", fmt.Errorf("llmhttp: read a call of %s: panic: %s", c.x.provider, c.hideError(fmt.Sprint(r))))
 	}
 }
 
@@ -84,6 +87,7 @@ func (c *call) readRequest() {
 	if !c.sent.cut && c.request.Header.Get("Content-Encoding") == "" {
 		if body, err := rawjson.Parse(c.sent.text()); err == nil && rawjson.KindOf(body) == rawjson.Object {
 			c.x.format.request(&c.x, body)
+			c.x.learnBody(body)
 		}
 	}
 	c.recordRequest()
@@ -327,6 +331,7 @@ func (c *call) end(err error, how string) {
 	}()
 	c.giveSpace()
 	c.asked, c.again = true, nil
+	c.answered, c.matcher = nil, nil
 	c.split, c.got, c.inflate, c.sent, c.request, c.head, c.only, c.x = nil, nil, nil, nil, nil, nil, "", exchange{}
 	if c.event != nil {
 		c.event.End()

@@ -22,6 +22,8 @@ type exchange struct {
 	inputs     fields // what is asked and is no message
 	tools      []string
 	streamed   bool // the answer is asked for as a stream
+	// credentials are what the body of the request holds of them.
+	credentials []string
 
 	// Of the answer.
 	id, model string
@@ -250,7 +252,7 @@ func (x *exchange) param(table []param, field, value string) {
 		if p.field != field {
 			continue
 		}
-		if x.blind && !plain(value) {
+		if x.blind && !plainValue(value) {
 			return
 		}
 		x.config.json(p.key, value)
@@ -275,8 +277,8 @@ func (x *exchange) param(table []param, field, value string) {
 	}
 }
 
-// plain reports whether a value is neither a list nor an object.
-func plain(json string) bool {
+// plainValue reports whether a value is neither a list nor an object.
+func plainValue(json string) bool {
 	kind := rawjson.KindOf(json)
 	return kind != rawjson.Array && kind != rawjson.Object
 }
@@ -289,7 +291,7 @@ func (x *exchange) tool(name, description, schema, raw string) {
 		return
 	}
 	if name == "" {
-		x.tools = append(x.tools, withoutSecrets(raw))
+		x.tools = append(x.tools, x.withoutSecrets(raw))
 		return
 	}
 	var o object
@@ -381,28 +383,4 @@ func withInput(block, input string) string {
 	}
 	o.json("input", input)
 	return string(o.bytes())
-}
-
-// withoutSecrets returns a value without the members that hold keys to servers of
-// others, such as those of remote tools.
-func withoutSecrets(json string) string {
-	switch rawjson.KindOf(json) {
-	case rawjson.Object:
-		var o object
-		for k, v := range rawjson.Members(json) {
-			switch strings.ToLower(k) {
-			case "authorization", "authorization_token", "headers", "api_key", "key", "authentication":
-			default:
-				o.json(k, withoutSecrets(v))
-			}
-		}
-		return string(o.bytes())
-	case rawjson.Array:
-		b := []byte{'['}
-		for v := range rawjson.Elements(json) {
-			b = append(comma(b), withoutSecrets(v)...)
-		}
-		return string(append(b, ']'))
-	}
-	return json
 }

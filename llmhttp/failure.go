@@ -15,10 +15,18 @@ import (
 
 // This file says what went wrong, without the keys that the request held.
 
+// mostRaw bounds in bytes what is kept of the body of an error that is no JSON.
+// It is cut when it holds no credentials any more: one that is cut is not found.
+const mostRaw = 1 << 10
+
 // failure returns what went wrong: a word for error.type, and a text.
 func (c *call) failure(err error, how string) (kind, text string) {
 	kind, text = c.problem(err, how)
-	return kind, c.withoutKeys(text)
+	kind, text = c.hideError(kind), c.hideError(text)
+	if p := c.x.problem; p != nil && p.raw && len(text) > mostRaw {
+		text = strings.ToValidUTF8(text[:mostRaw], "")
+	}
+	return kind, text
 }
 
 func (c *call) problem(err error, how string) (kind, text string) {
@@ -27,7 +35,7 @@ func (c *call) problem(err error, how string) (kind, text string) {
 	case c.status >= http.StatusBadRequest:
 		p := problem{kind: c.errorType}
 		if x.problem != nil {
-			p = problem{cmp.Or(x.problem.kind, c.errorType), x.problem.message}
+			p = problem{kind: cmp.Or(x.problem.kind, c.errorType), message: x.problem.message}
 		}
 		status := strconv.Itoa(c.status)
 		return cmp.Or(p.kind, status), strings.TrimSpace(status + " " + cmp.Or(x.problemText(p), http.StatusText(c.status)))
@@ -48,49 +56,6 @@ func (x *exchange) problemText(p problem) string {
 		return p.kind
 	}
 	return p.text()
-}
-
-// credentials are the headers and the parameters of a query that hold keys.
-var (
-	credentials      = [...]string{"Authorization", "Api-Key", "X-Api-Key", "X-Goog-Api-Key", "X-Amz-Security-Token", "Proxy-Authorization", "Cookie"}
-	queryCredentials = [...]string{"key", "api_key", "api-key", "access_token", "token"}
-)
-
-// shortestKey is how long a key is at least, so that no plain word is taken for
-// one.
-const shortestKey = 8
-
-// withoutKeys returns a text without the keys of the request: servers quote them
-// in errors, and clients the URL.
-func (c *call) withoutKeys(text string) string {
-	if text == "" || c.request == nil {
-		return text
-	}
-	remove := func(key string) {
-		if len(key) >= shortestKey {
-			text = strings.ReplaceAll(text, key, "[key]")
-		}
-	}
-	for _, name := range credentials {
-		for _, v := range c.request.Header[name] {
-			remove(v)
-			_, token, _ := strings.Cut(v, " ")
-			remove(token)
-		}
-	}
-	if c.request.URL.RawQuery != "" {
-		query := c.request.URL.Query()
-		for _, name := range queryCredentials {
-			for _, v := range query[name] {
-				remove(v)
-				remove(url.QueryEscape(v))
-			}
-		}
-	}
-	if password, ok := c.request.URL.User.Password(); ok {
-		remove(password)
-	}
-	return text
 }
 
 func errorKind(err error) string {

@@ -3,6 +3,7 @@ package llmhttp
 import (
 	"net/http"
 	"strings"
+	"sync/atomic"
 
 	"go.opentelemetry.io/otel"
 
@@ -27,6 +28,7 @@ type tracing struct {
 	askUsage bool
 	blind    bool
 	reports  report.Reporter
+	keys     atomic.Pointer[keyring]
 }
 
 // A Call is what is known of a call when its request was read.

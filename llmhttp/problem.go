@@ -19,6 +19,7 @@ import (
 type problem struct {
 	kind    string // its code, status or type: the first that is a word, or else a number
 	message string
+	raw     bool // the message is a body that is no JSON
 }
 
 func (p problem) text() string {

@@ -50,6 +50,11 @@ func (c *call) recordRequest() {
 		return
 	}
 	c.event.SetName(c.name())
+	for i := range x.config {
+		if f := &x.config[i]; !f.plain && !plainValue(f.value) {
+			f.value = x.withoutSecrets(f.value)
+		}
+	}
 	x.config.text("model", x.asked)
 	if len(x.tools) > 0 {
 		x.config.json("tools", x.definitions())
@@ -125,6 +130,7 @@ func (c *call) record(err error, how string) {
 			}
 		}
 	}
+	c.hideAnswer()
 	list := x.attributes
 	if x.id != "" {
 		list = append(list, genai.ResponseID.String(x.id))
@@ -158,7 +164,7 @@ func (c *call) record(err error, how string) {
 		x.metadata.count("chunks_skipped", int64(x.skipped))
 	}
 	if c.encoded() && !x.done {
-		x.metadata.text("content_encoding", c.encoding)
+		x.metadata.text("content_encoding", c.hideError(c.encoding[:min(len(c.encoding), mostKind)]))
 	}
 	var messages []message
 	if !x.blind {

@@ -95,6 +95,8 @@ func (t *tracing) do(r *http.Request, next func(*http.Request) (*http.Response, 
 	if resp != nil {
 		if resp.Request == sent {
 			resp.Request = r
+		} else {
+			c.answered = resp.Request
 		}
 		c.takeResponse(r.Context(), resp)
 	} else {

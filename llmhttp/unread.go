@@ -32,6 +32,7 @@ func (c *call) readAnswer(raw string) {
 	case failed:
 		if message := strings.ToValidUTF8(strings.TrimSpace(raw), ""); message != "" {
 			x.fail("", message)
+			x.problem.raw = true
 		}
 	case err == nil:
 		c.reason = "a JSON " + kind.String()

@@ -136,6 +136,12 @@ func (u *usage) counts() sessionspan.Usage {
 	if r := u.n[tokensReasoning]; r > 0 && u.said[tokensOutput] && c.TotalTokens == max(c.InputTokens, 0)+c.OutputTokens+r {
 		c.OutputTokens += r
 	}
+	if c.InputTokens >= 0 {
+		c.Known |= sessionspan.InputCount
+	}
+	if c.OutputTokens >= 0 {
+		c.Known |= sessionspan.OutputCount
+	}
 	// A total of zero is one that nobody filled in.
 	if c.TotalTokens == 0 {
 		c.TotalTokens = unknown

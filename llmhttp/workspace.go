@@ -15,7 +15,8 @@ type workspace struct {
 	choices          []*choice
 	config, metadata fields
 	sent, got        capture
-	body             []byte // of a request, and then of its answer
+	values           []string // credentials
+	body             []byte   // of a request, and then of its answer
 }
 
 var workspaces = sync.Pool{New: func() any { return new(workspace) }}
@@ -46,6 +47,7 @@ func (c *call) giveSpace() {
 	if cap(w.body) > mostAhead {
 		w.body = nil
 	}
+	w.values = emptied(w.values)
 	w.sent, w.got = capture{}, capture{}
 	c.space = nil
 	workspaces.Put(w)

@@ -1,0 +1,241 @@
+package llmhttp
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+
+	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/sessionspan/sessionspan/internal/rawjson"
+	"github.com/sessionspan/sessionspan/internal/secret"
+)
+
+// This file keeps credentials out of what is recorded. Those of a request are
+// known by the names of its headers, of the parameters of its URL, and of the
+// members of its body. Of the body they are left out; and every text of an answer
+// or of an error that is not content goes through hide, since servers, gateways
+// and clients quote what they were sent.
+
+// keyMark takes the place of a credential.
+const keyMark = "[key]"
+
+// A keyring finds the credentials of requests. Most requests of a client have the
+// same ones, so the last keyring is kept.
+type keyring struct {
+	values  []string
+	matcher *secret.Matcher
+}
+
+// secrets returns what finds the credentials of the request, also of one that
+// another transport changed on its way.
+func (c *call) secrets() *secret.Matcher {
+	if c.matcher != nil || c.request == nil {
+		return c.matcher
+	}
+	values := secret.Values(c.space.values[:0])
+	values.Header(c.request.Header)
+	values.URL(c.request.URL)
+	if r := c.answered; r != nil {
+		values.Header(r.Header)
+		values.URL(r.URL)
+	}
+	for _, v := range c.x.credentials {
+		values.Add(v)
+	}
+	slices.Sort(values) // headers are in no order
+	c.space.values = values
+	if last := c.t.keys.Load(); last != nil && slices.Equal(last.values, values) {
+		c.matcher = last.matcher
+		return c.matcher
+	}
+	kept := slices.Clone(values)
+	c.matcher = secret.NewMatcher(kept)
+	if len(c.x.credentials) == 0 {
+		c.t.keys.Store(&keyring{kept, c.matcher})
+	}
+	return c.matcher
+}
+
+// hide returns a text without the credentials of the request.
+func (c *call) hide(text string) string {
+	if text == "" {
+		return ""
+	}
+	return c.secrets().Hide(text, keyMark)
+}
+
+// hideError is hide for the text of an error, whose end may be missing.
+func (c *call) hideError(text string) string {
+	if text == "" {
+		return ""
+	}
+	return c.secrets().HideCut(text, keyMark)
+}
+
+// hideAnswer takes credentials out of what the answer says of itself: its id,
+// model, and why it ended, and what stands in the metadata.
+func (c *call) hideAnswer() {
+	x := &c.x
+	x.id, x.model = c.hide(x.id), c.hide(x.model)
+	for _, choice := range x.choices {
+		choice.finish, choice.ended = c.hide(choice.finish), c.hide(choice.ended)
+	}
+	for i := range x.metadata {
+		if m := &x.metadata[i]; m.plain || !isNumber(m.value) {
+			m.value = c.hide(m.value)
+		}
+	}
+	for i, kv := range x.attributes {
+		if kv.Value.Type() == attribute.STRING {
+			if text := kv.Value.AsString(); text != "" {
+				if hidden := c.hide(text); hidden != text {
+					x.attributes[i] = kv.Key.String(hidden)
+				}
+			}
+		}
+	}
+}
+
+// isNumber reports whether JSON is a number.
+func isNumber(json string) bool { return rawjson.KindOf(json) == rawjson.Number }
+
+// held are members that hold credentials whatever is in them.
+func held(name string) bool {
+	switch strings.ToLower(name) {
+	case "auth", "authentication", "authorization", "credentials", "cookies", "headers", "secrets":
+		return true
+	}
+	return false
+}
+
+// withoutSecrets returns a value of a request without its credentials: members
+// whose name says that they hold one, pairs of a name and a value, and what URLs
+// hold. They are kept to be found in errors.
+func (x *exchange) withoutSecrets(json string) string {
+	switch rawjson.KindOf(json) {
+	case rawjson.String:
+		clean := json
+		if strings.Contains(json, "://") {
+			s := text(json)
+			if without := secret.CleanURL(s, keyMark); without != s {
+				x.learnURL(s)
+				clean = quote(without)
+			}
+		}
+		return clean
+	case rawjson.Array:
+		b := []byte{'['}
+		for v := range rawjson.Elements(json) {
+			b = append(comma(b), x.withoutSecrets(v)...)
+		}
+		return string(append(b, ']'))
+	case rawjson.Object:
+		var o object
+		pair := pairName(json)
+		for k, v := range rawjson.Members(json) {
+			switch {
+			case pair != "" && (k == "key" || k == "name"):
+				o.json(k, v)
+			case pair != "" && k == "value" && secret.Named(pair), held(k), secret.Named(k) && holds(v):
+				x.learn(v)
+			default:
+				o.json(k, x.withoutSecrets(v))
+			}
+		}
+		return string(o.bytes())
+	default:
+		return json
+	}
+}
+
+// pairName returns the name of an object that is a pair of a name and a value.
+func pairName(json string) string {
+	if get(json, "value") == "" {
+		return ""
+	}
+	if name := text(get(json, "name")); name != "" {
+		return name
+	}
+	return text(get(json, "key"))
+}
+
+// holds reports whether a value can be a credential: an object of such a name
+// tells about one, and has it inside.
+func holds(json string) bool {
+	switch rawjson.KindOf(json) {
+	case rawjson.String, rawjson.Number, rawjson.Array:
+		return true
+	default:
+		return false
+	}
+}
+
+// learn keeps all texts of a value as credentials.
+func (x *exchange) learn(json string) {
+	switch rawjson.KindOf(json) {
+	case rawjson.String:
+		(*secret.Values)(&x.credentials).Field(word(json))
+	case rawjson.Number:
+		(*secret.Values)(&x.credentials).Add(strings.Clone(json))
+	case rawjson.Array:
+		for v := range rawjson.Elements(json) {
+			x.learn(v)
+		}
+	case rawjson.Object:
+		for _, v := range rawjson.Members(json) {
+			x.learn(v)
+		}
+	default:
+	}
+}
+
+// learnURL keeps the credentials of a URL.
+func (x *exchange) learnURL(text string) {
+	if u, err := url.Parse(text); err == nil {
+		(*secret.Values)(&x.credentials).URL(u)
+		fragment := url.URL{RawQuery: u.EscapedFragment()}
+		(*secret.Values)(&x.credentials).URL(&fragment)
+	}
+}
+
+// learnBody keeps the credentials that stand in a request beside what is said,
+// such as keys to the servers of remote tools, also where a format leaves them out.
+func (x *exchange) learnBody(body string) {
+	for k, v := range rawjson.Members(body) {
+		switch k {
+		case "messages", "input", "inputs", "contents", "prompt", "system", "instructions", "systemInstruction", "system_instruction",
+			"response_format", "text", "texts", "model", "generationConfig", "options":
+		default:
+			x.learnIn(k, v)
+		}
+	}
+}
+
+// learnIn looks for credentials in a member of a request. Functions that the
+// program offers itself, and schemas, hold none.
+func (x *exchange) learnIn(name, json string) {
+	switch name {
+	case "function", "functionDeclarations", "function_declarations", "toolSpec", "parameters", "input_schema", "inputSchema":
+		return
+	}
+	switch kind := rawjson.KindOf(json); {
+	case held(name), secret.Named(name) && holds(json):
+		x.learn(json)
+	case kind == rawjson.Array:
+		for v := range rawjson.Elements(json) {
+			x.learnIn("", v)
+		}
+	case kind == rawjson.Object:
+		if pair := pairName(json); pair != "" && secret.Named(pair) {
+			x.learn(get(json, "value"))
+		}
+		for k, v := range rawjson.Members(json) {
+			x.learnIn(k, v)
+		}
+	case kind == rawjson.String && strings.Contains(json, "://"):
+		if s := text(json); secret.CleanURL(s, keyMark) != s {
+			x.learnURL(s)
+		}
+	}
+}
