@@ -57,7 +57,10 @@
 // size and SHA-256, or as the address or the id that the request gave. Embeddings
 // are counted, not kept. No header is recorded and no address but host and port,
 // and the keys of a request are taken out of errors that quote them. The headers
-// traceparent, tracestate and baggage are taken off requests to providers.
+// traceparent, tracestate and baggage, and those of other tracers (B3, Jaeger,
+// Datadog, Sentry, X-Ray and so on), are taken off calls of models, recorded or not,
+// and off all other requests to hosts of providers; but not off a host that serves
+// other things as well, and not those that a signature of AWS covers.
 //
 // # The end of an event
 //

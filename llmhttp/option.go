@@ -81,7 +81,8 @@ func WithName(name func(Call) string) Option {
 }
 
 // WithFilter traces only the requests for which keep returns true; others pass
-// untouched. It is asked about calls of models alone. A nil filter keeps all.
+// without the headers of tracers. It is asked about calls of models alone. A nil
+// filter keeps all.
 func WithFilter(keep func(*http.Request) bool) Option {
 	return optionFunc(func(c *tracing) { c.filter = keep })
 }

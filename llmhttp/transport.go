@@ -20,8 +20,9 @@ import (
 
 // Transport returns a RoundTripper that traces calls of models on their way to
 // base. A nil base stands for http.DefaultTransport. Put it inside of transports
-// that write headers of their own, such as otelhttp's, so that it takes those off
-// which are no provider's business.
+// that write headers of their own, such as otelhttp's: the headers of tracers are
+// taken off calls of models, recorded or not, and off everything else that goes to
+// a host of a provider. What a base that it is given writes stays.
 func Transport(base http.RoundTripper, options ...Option) http.RoundTripper {
 	if base == nil {
 		base = http.DefaultTransport
@@ -68,8 +69,11 @@ type tracedKey struct{}
 
 func (t *tracing) do(r *http.Request, next func(*http.Request) (*http.Response, error)) (*http.Response, error) {
 	found, ok := t.recognise(r)
-	if !ok || t.filter != nil && !t.filter(r) {
-		return next(r)
+	if !ok {
+		return next(t.unrecorded(r))
+	}
+	if t.filter != nil && !t.filter(r) {
+		return next(outgoing(r, r.Context()))
 	}
 	if r.Context().Value(tracedKey{}) != nil {
 		return next(outgoing(r, r.Context())) // something between us may have added headers
@@ -103,22 +107,6 @@ func (t *tracing) do(r *http.Request, next func(*http.Request) (*http.Response, 
 		c.finish(nil)
 	}
 	return resp, nil
-}
-
-// outgoing returns a request of our own, without headers that are no provider's
-// business.
-func outgoing(r *http.Request, ctx context.Context) *http.Request { //nolint:revive // the request is what this is about
-	sent := r.WithContext(ctx)
-	for _, name := range [...]string{"Traceparent", "Tracestate", "Baggage"} {
-		if _, ok := r.Header[name]; ok {
-			sent.Header = r.Header.Clone()
-			sent.Header.Del("Traceparent")
-			sent.Header.Del("Tracestate")
-			sent.Header.Del("Baggage")
-			break
-		}
-	}
-	return sent
 }
 
 // start starts the event of a call, or takes the span that the client made for

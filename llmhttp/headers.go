@@ -1,0 +1,126 @@
+package llmhttp
+
+import (
+	"context"
+	"net/http"
+	"strings"
+)
+
+// This file takes the headers of tracers off requests to providers: they name the
+// traces, and by baggage the sessions and users, of whoever runs the program.
+
+// traceHeaders are headers of tracers, and beginnings of such, in lower case: W3C
+// Trace Context and Baggage, B3, Jaeger, OpenTracing, Datadog, Sentry, AWS X-Ray,
+// Google Cloud, Azure, New Relic, Elastic, Instana, Dynatrace, SkyWalking,
+// Honeycomb and OpenCensus.
+var traceHeaders = [...]struct {
+	name  string
+	start bool // a header may go on behind it
+}{
+	{"traceparent", false},
+	{"tracestate", false},
+	{"baggage", false},
+	{"correlation-context", false},
+	{"b3", false},
+	{"x-b3-", true},
+	{"uber-trace-id", false},
+	{"uberctx-", true},
+	{"jaeger-", true},
+	{"ot-tracer-", true},
+	{"ot-baggage-", true},
+	{"x-ot-span-context", false},
+	{"x-datadog-", true},
+	{"sentry-trace", false},
+	{"x-amzn-trace-id", false},
+	{"x-cloud-trace-context", false},
+	{"grpc-trace-bin", false},
+	{"newrelic", false},
+	{"x-newrelic-", true},
+	{"elastic-apm-traceparent", false},
+	{"x-instana-", true},
+	{"x-dynatrace", false},
+	{"sw8", false},
+	{"sw8-", true},
+	{"x-honeycomb-trace", false},
+}
+
+// traceHeader reports whether a header is a tracer's. Maps of headers may hold
+// names in any case.
+func traceHeader(name string) bool {
+	for i := range traceHeaders {
+		h := &traceHeaders[i]
+		n := len(h.name)
+		if (len(name) == n || h.start && len(name) > n) && strings.EqualFold(name[:n], h.name) {
+			return true
+		}
+	}
+	return false
+}
+
+// outgoing returns a request of our own with the context, without the headers of
+// tracers. One that AWS's signature covers stays: without it the request would be
+// refused.
+func outgoing(r *http.Request, ctx context.Context) *http.Request { //nolint:revive // the request is what this is about
+	sent := r.WithContext(ctx)
+	cloned := false
+	for name := range r.Header {
+		if !traceHeader(name) || covered(r.Header.Get("Authorization"), name) {
+			continue
+		}
+		if !cloned {
+			cloned = true
+			sent.Header = r.Header.Clone()
+		}
+		delete(sent.Header, name)
+	}
+	return sent
+}
+
+// covered reports whether AWS's signature covers a header.
+func covered(authorization, name string) bool {
+	if !strings.HasPrefix(authorization, "AWS4-") {
+		return false
+	}
+	_, list, _ := strings.Cut(authorization, "SignedHeaders=")
+	list, _, _ = strings.Cut(list, ",")
+	for signed := range strings.SplitSeq(list, ";") {
+		if strings.EqualFold(strings.TrimSpace(signed), name) {
+			return true
+		}
+	}
+	return false
+}
+
+// unrecorded returns a request that is no call of a model that is recorded as it
+// is to be sent: to a provider, without the headers of tracers.
+func (t *tracing) unrecorded(r *http.Request) *http.Request {
+	for name := range r.Header {
+		if traceHeader(name) {
+			if t.provider(r) {
+				return outgoing(r, r.Context())
+			}
+			return r
+		}
+	}
+	return r
+}
+
+// provider reports whether a request goes to a host that is a provider's alone.
+func (t *tracing) provider(r *http.Request) bool {
+	if r.URL == nil {
+		return false
+	}
+	for _, list := range [...][]host{t.hosts, hosts} {
+		for i := range list {
+			if h := &list[i]; h.is(r.URL.Host) && !shared(h.name) {
+				return true
+			}
+		}
+	}
+	name := strings.ToLower(r.URL.Hostname())
+	return name == "aiplatform.googleapis.com" || strings.HasSuffix(name, "-aiplatform.googleapis.com")
+}
+
+// shared reports whether hosts of such a name serve other things too: storage and
+// databases of Google Cloud, for example, which traces go on into.
+func shared(host string) bool { return host == "*.googleapis.com" }
