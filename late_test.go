@@ -233,6 +233,9 @@ func TestLateRoot(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := sessiontest.New(t, sessionspan.WithProject("p"))
+			if name == "an event of ours in between" {
+				p.ExpectReport("was started outside a session")
+			}
 			tc.spans(pipeline{p, p.Tracer.TracerProvider().Tracer("plain")})
 			got := p.Session("s")
 			got.AssertTree(tc.want)

@@ -20,6 +20,7 @@ func TestHelpers(t *testing.T) {
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(recorder))
 	defer func() { _ = provider.Shutdown(t.Context()) }()
 	p := sessiontest.New(t, sessionspan.WithTracerProvider(provider))
+	p.ExpectReport("NaN is no JSON number")
 	ctx, s := p.Tracer.StartSession(t.Context(), "s")
 	_, r := sessionspan.StartEvent(ctx, sessionspan.Retriever, "retrieve", sessionspan.WithQuery("q"))
 	r.SetDocuments(

@@ -191,6 +191,7 @@ func TestEndOnce(t *testing.T) {
 
 func TestEndedByTheSpan(t *testing.T) {
 	p := sessiontest.New(t)
+	p.ExpectReport("was ended by the End of its span")
 	ctx, s := p.Tracer.StartSession(t.Context(), "s", sessionspan.WithInputs("in"))
 	_, e := sessionspan.StartEvent(ctx, sessionspan.Tool, "e", sessionspan.WithInputs("in"))
 	e.Span().End()

@@ -222,6 +222,7 @@ func TestNilTracer(t *testing.T) {
 //nolint:staticcheck // nil contexts are what is tested
 func TestNilArguments(t *testing.T) {
 	p := sessiontest.New(t, sessionspan.WithTracerProvider((*sdktrace.TracerProvider)(nil)))
+	p.ExpectReport("was started outside a session")
 	tracer := p.Tracer
 	ctx, s := tracer.StartSession(nil, "s")
 	for name, call := range map[string]func() error{
@@ -708,6 +709,7 @@ func TestSpanFilter(t *testing.T) {
 		}
 		return strings.HasPrefix(name, "db")
 	}))
+	p.ExpectReport("span filter: panic")
 	plain := p.Tracer.TracerProvider().Tracer("plain")
 	ctx, s := p.Tracer.StartSession(t.Context(), "s")
 	for _, name := range []string{"db query", "panic", "http"} {

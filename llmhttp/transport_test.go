@@ -373,6 +373,7 @@ func BenchmarkNotRecognised(b *testing.B) {
 // pass.
 func TestNoSession(t *testing.T) {
 	p := sessiontest.New(t)
+	p.ExpectReport("was started outside a session")
 	tr := llmhttp.Transport(roundTrip(func(*http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(chatAnswer))}, nil
 	}), llmhttp.WithTracer(p.Tracer))

@@ -14,7 +14,9 @@
 //	s.Event("retrieve").AssertOutputs(`{"documents": [{"id": "a", "score": 1}]}`)
 //
 // Spans go the whole way: through the tracer, the conversion and the queue, into
-// JSON and out of it. A [Pipeline] is safe for concurrent use, and pipelines do
+// JSON and out of it. What the library reports in the background, such as an option
+// that a function cannot use, fails the test unless it expects that: see
+// [Pipeline.ExpectReport]. A [Pipeline] is safe for concurrent use, and pipelines do
 // not touch each other, so tests can run in parallel.
 package sessiontest
 
@@ -46,14 +48,18 @@ type Pipeline struct {
 	t     testing.TB
 	lines *exporter.Exporter
 
-	mu      sync.Mutex
-	out     bytes.Buffer
-	reports []error
+	mu       sync.Mutex
+	out      bytes.Buffer
+	reports  []error
+	seen     int      // how many of them the test has read
+	expected []string // texts of reports that the test expects
 }
 
 // New returns a pipeline that ends with the test. It ignores the environment.
 // The project is "test" and the source "test" unless options say otherwise;
-// options may add destinations.
+// options may add destinations. The test fails at its end for what the library
+// reported and the test neither expected nor read; an error handler among the
+// options takes the reports of the tracer instead.
 func New(t testing.TB, options ...sessionspan.Option) *Pipeline {
 	t.Helper()
 	p := &Pipeline{t: t}
@@ -77,6 +83,7 @@ func New(t testing.TB, options ...sessionspan.Option) *Pipeline {
 		if err := p.Tracer.Shutdown(ctx); err != nil {
 			t.Errorf("sessiontest: %v", err)
 		}
+		p.checkReports()
 	})
 	return p
 }
@@ -97,10 +104,45 @@ func (p *Pipeline) report(err error) {
 }
 
 // Reports returns the errors that the library reported in the background so far.
+// The test has read them then, and does not fail for them.
 func (p *Pipeline) Reports() []error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.seen = len(p.reports)
 	return slices.Clone(p.reports)
+}
+
+// ExpectReport lets the library report errors whose text contains text, before or
+// after the call. The test fails at its end if there was none.
+func (p *Pipeline) ExpectReport(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.expected = append(p.expected, text)
+}
+
+// checkReports fails the test for reports that it did not expect, and for those
+// that it expected and that did not come.
+func (p *Pipeline) checkReports() {
+	p.t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	came := make([]bool, len(p.expected))
+	for i, err := range p.reports {
+		known := i < p.seen
+		for j, text := range p.expected {
+			if strings.Contains(err.Error(), text) {
+				known, came[j] = true, true
+			}
+		}
+		if !known {
+			p.t.Errorf("sessiontest: the library reported, which the test did not expect: %v", err)
+		}
+	}
+	for j, text := range p.expected {
+		if !came[j] {
+			p.t.Errorf("sessiontest: the library reported nothing that contains %q; it reported %q", text, p.reports)
+		}
+	}
 }
 
 // Flush announces the sessions that run, as [sessionspan.Tracer.ForceFlush]

@@ -81,11 +81,67 @@ func TestReports(t *testing.T) {
 	}
 }
 
+// TestReportsFail ends tests with reports that they expected, read, or did not.
+func TestReportsFail(t *testing.T) {
+	chans := func(p *sessiontest.Pipeline) {
+		_, s := p.Tracer.StartSession(context.Background(), "s", sessionspan.WithInputs(make(chan int)))
+		s.End(sessionspan.WithSessionID("x"))
+	}
+	for name, tc := range map[string]struct {
+		f    func(*sessiontest.Pipeline)
+		want []string // parts of the failures
+	}{
+		"nothing":           {func(*sessiontest.Pipeline) {}, nil},
+		"unexpected":        {chans, []string{"chan int", "Session.End: WithSessionID"}},
+		"one is expected":   {func(p *sessiontest.Pipeline) { p.ExpectReport("chan int"); chans(p) }, []string{"Session.End: WithSessionID"}},
+		"both are expected": {func(p *sessiontest.Pipeline) { p.ExpectReport("chan int"); chans(p); p.ExpectReport("WithSessionID") }, nil},
+		"expected twice": {func(p *sessiontest.Pipeline) {
+			p.ExpectReport("chan")
+			p.ExpectReport("int")
+			p.ExpectReport("With")
+			chans(p)
+		}, nil},
+		"read":                 {func(p *sessiontest.Pipeline) { chans(p); _ = p.Reports() }, nil},
+		"read too early":       {func(p *sessiontest.Pipeline) { _ = p.Reports(); chans(p) }, []string{"chan int", "Session.End: WithSessionID"}},
+		"expected in vain":     {func(p *sessiontest.Pipeline) { p.ExpectReport("a storm") }, []string{`reported nothing that contains "a storm"`}},
+		"another was expected": {func(p *sessiontest.Pipeline) { p.ExpectReport("a storm"); chans(p); _ = p.Reports() }, []string{`"a storm"`}},
+		"of a destination": {func(p *sessiontest.Pipeline) {
+			_, s := p.Tracer.StartSession(context.Background(), "s")
+			s.End()
+			if err := p.Tracer.Shutdown(context.Background()); err != nil {
+				panic(err)
+			}
+			s.SetFeedback(1)
+		}, []string{"1 records were dropped", "did not expect: sessiontest: a record was dropped"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			apart := &failing{TB: t}
+			p := sessiontest.New(apart)
+			tc.f(p)
+			for _, f := range apart.cleanups {
+				f()
+			}
+			if len(apart.messages) != len(tc.want) {
+				t.Errorf("failed with %q", apart.messages)
+			}
+			all := strings.Join(apart.messages, "\n")
+			for _, want := range tc.want {
+				if !strings.Contains(all, want) {
+					t.Errorf("failed with %q, want %q", all, want)
+				}
+			}
+		})
+	}
+}
+
 // failing is a testing.TB that keeps what a test would fail with.
 type failing struct {
 	testing.TB
 	messages []string
+	cleanups []func()
 }
+
+func (f *failing) Cleanup(end func()) { f.cleanups = append(f.cleanups, end) }
 
 func (*failing) Helper() {}
 
@@ -112,6 +168,9 @@ func failure(t *testing.T, f func(p *sessiontest.Pipeline)) string {
 		f(p)
 	}()
 	<-done
+	for _, end := range apart.cleanups {
+		end()
+	}
 	return strings.Join(apart.messages, "\n")
 }
 

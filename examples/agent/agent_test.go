@@ -156,6 +156,9 @@ func TestTools(t *testing.T) {
 	} {
 		t.Run(tc.name+tc.arguments, func(t *testing.T) {
 			p := sessiontest.New(t)
+			if strings.Contains(tc.failed, "no JSON") {
+				p.ExpectReport("set inputs: invalid JSON")
+			}
 			ctx, session := p.Tracer.StartSession(t.Context(), "s")
 			if got := use(ctx, tc.name, tc.arguments); got != tc.want {
 				t.Errorf("the model is told %s, want %s", got, tc.want)
