@@ -39,7 +39,7 @@ var (
 	modelInfo     = kindInfo{kindStamps(honeyhive.TypeModel, genai.Chat), trace.SpanKindClient}
 	toolInfo      = kindInfo{kindStamps(honeyhive.TypeTool, genai.ExecuteTool), trace.SpanKindUnspecified}
 	chainInfo     = kindInfo{kindStamps(honeyhive.TypeChain, ""), trace.SpanKindUnspecified}
-	retrieverInfo = kindInfo{kindStamps(honeyhive.TypeTool, genai.Retrieval), trace.SpanKindClient}
+	retrieverInfo = kindInfo{kindStamps(honeyhive.TypeTool, genai.Retrieval), trace.SpanKindInternal}
 	embeddingInfo = kindInfo{kindStamps(honeyhive.TypeTool, genai.Embeddings), trace.SpanKindClient}
 	agentInfo     = kindInfo{kindStamps(honeyhive.TypeChain, genai.InvokeAgent), trace.SpanKindUnspecified}
 )

@@ -92,6 +92,10 @@ func WithMessages(messages ...Message) FieldOption {
 // WithQuery sets what is searched for: inputs.query.
 func WithQuery(query string) FieldOption { return FieldOption{field: fieldQuery, text: query} }
 
+// WithTopK sets how many documents are searched for: config.top_k, and
+// gen_ai.retrieval.top_k on the span. A number below one sets nothing.
+func WithTopK(k int) FieldOption { return FieldOption{field: fieldTopK, number: float64(k)} }
+
 // SetMessages sets the messages of the conversation so far: inputs.chat_history.
 func (s *Session) SetMessages(messages ...Message) {
 	if s != nil {
@@ -153,6 +157,13 @@ func (e *Event) SetUsage(u Usage) {
 func (e *Event) SetQuery(query string) {
 	if e != nil {
 		e.rec.setQuery(query)
+	}
+}
+
+// SetTopK sets how many documents are searched for; see [WithTopK].
+func (e *Event) SetTopK(k int) {
+	if e != nil {
+		e.rec.setTopK(k)
 	}
 }
 
@@ -324,6 +335,18 @@ func (r *recording) setQuery(query string) {
 	r.setBytes(convert.Inputs, o.bytes())
 	if r.viewers() {
 		r.attributes(genai.RetrievalQuery.String(query))
+	}
+}
+
+func (r *recording) setTopK(k int) {
+	if k < 1 || !r.active() {
+		return
+	}
+	o := objectWriter{}
+	o.count("top_k", int64(k), true)
+	r.setBytes(convert.Config, o.bytes())
+	if r.viewers() {
+		r.attributes(genai.RetrievalTopK.Int(k))
 	}
 }
 

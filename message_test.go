@@ -22,7 +22,7 @@ func TestHelpers(t *testing.T) {
 	p := sessiontest.New(t, sessionspan.WithTracerProvider(provider))
 	p.ExpectReport("NaN is no JSON number")
 	ctx, s := p.Tracer.StartSession(t.Context(), "s")
-	_, r := sessionspan.StartEvent(ctx, sessionspan.Retriever, "retrieve", sessionspan.WithQuery("q"))
+	_, r := sessionspan.StartEvent(ctx, sessionspan.Retriever, "retrieve", sessionspan.WithQuery("q"), sessionspan.WithTopK(0), sessionspan.WithTopK(3))
 	r.SetDocuments(
 		sessionspan.Document{ID: "a", Score: 0.5, Content: "text", Metadata: map[string]any{"page": 3}},
 		sessionspan.Document{Score: math.NaN()})
@@ -48,6 +48,9 @@ func TestHelpers(t *testing.T) {
 	retrieve, generate := got.Event("retrieve"), got.Event("generate")
 	retrieve.AssertInputs(`{"query":"q"}`)
 	retrieve.AssertOutputs(`{"documents":[{"id":"a","score":0.5,"content":"text","metadata":{"page":3}},{"score":"NaN"}]}`)
+	if diff := cmp.Diff(`{"top_k":3}`, retrieve.Config.String()); diff != "" {
+		t.Error(diff)
+	}
 	generate.AssertInputs(`{"chat_history":[
 		{"role":"system","content":"be \"brief\""},
 		{"role":"user","name":"ann","content":"hi"},
@@ -83,6 +86,7 @@ func TestHelpers(t *testing.T) {
 	for _, tc := range []struct{ span, key, want string }{
 		{"retrieve", "gen_ai.operation.name", "retrieval"},
 		{"retrieve", "gen_ai.retrieval.query.text", "q"},
+		{"retrieve", "gen_ai.retrieval.top_k", "3"},
 		{"retrieve", "gen_ai.retrieval.documents", `[{"id":"a","score":0.5,"content":"text","metadata":{"page":3}},{"score":"NaN"}]`},
 		{"generate", "gen_ai.operation.name", "chat"},
 		{"generate", "gen_ai.provider.name", "openai"},

@@ -240,6 +240,7 @@ const (
 	fieldModel
 	fieldMessages
 	fieldQuery
+	fieldTopK
 )
 
 // name returns the name of the function that made the option, for errors.
@@ -256,7 +257,7 @@ var (
 	fieldOptions = [...]string{
 		fieldNone: "FieldOption{}", fieldProject: "WithProject", fieldSource: "WithSource", fieldSessionID: "WithSessionID", fieldEventID: "WithEventID",
 		fieldStart: "WithStartTime", fieldEnd: "WithEndTime", fieldDuration: "WithDuration",
-		fieldError: "WithError", fieldModel: "WithModel", fieldMessages: "WithMessages", fieldQuery: "WithQuery",
+		fieldError: "WithError", fieldModel: "WithModel", fieldMessages: "WithMessages", fieldQuery: "WithQuery", fieldTopK: "WithTopK",
 	}
 	bucketOptions = [...]string{
 		convert.Inputs: "WithInputs", convert.Outputs: "WithOutputs", convert.Config: "WithConfig", convert.Metadata: "WithMetadata",

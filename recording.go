@@ -160,6 +160,8 @@ func (r *recording) apply(op string, options []FieldOption) {
 			r.setMessages(o.messages)
 		case fieldQuery:
 			r.setQuery(o.text)
+		case fieldTopK:
+			r.setTopK(int(o.number))
 		case fieldNone:
 		default:
 			r.misplaced(op, o)

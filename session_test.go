@@ -394,7 +394,7 @@ func TestWrongOptions(t *testing.T) {
 		"WithProject": sessionspan.WithProject("other"), "WithSource": sessionspan.WithSource("other"), "WithSessionID": sessionspan.WithSessionID(id),
 		"WithEventID": sessionspan.WithEventID(id), "WithStartTime": sessionspan.WithStartTime(time.UnixMilli(1)),
 		"WithEndTime": sessionspan.WithEndTime(time.Now()), "WithDuration": sessionspan.WithDuration(1), "WithError": sessionspan.WithError("e"),
-		"WithModel": sessionspan.WithModel("p", "m"), "WithMessages": sessionspan.WithMessages(sessionspan.Message{}), "WithQuery": sessionspan.WithQuery("q"),
+		"WithModel": sessionspan.WithModel("p", "m"), "WithMessages": sessionspan.WithMessages(sessionspan.Message{}), "WithQuery": sessionspan.WithQuery("q"), "WithTopK": sessionspan.WithTopK(1),
 		"WithInputs": sessionspan.WithInputs(1), "WithOutputs": sessionspan.WithOutputs(1), "WithConfig": sessionspan.WithConfig(1), "WithMetadata": sessionspan.WithMetadata(1),
 		"WithMetrics": sessionspan.WithMetrics(1), "WithFeedback": sessionspan.WithFeedback(1), "WithUserProperties": sessionspan.WithUserProperties(1),
 		"": {},
@@ -405,9 +405,9 @@ func TestWrongOptions(t *testing.T) {
 		"Session.End":   {"WithProject", "WithSource", "WithSessionID", "WithEventID", "WithStartTime"},
 		"Event.End":     {"WithProject", "WithSource", "WithSessionID", "WithEventID", "WithStartTime"},
 		"continued End": {"WithProject", "WithSource", "WithSessionID", "WithEventID", "WithStartTime"},
-		"Update":        {"WithProject", "WithSource", "WithSessionID", "WithEventID", "WithStartTime", "WithModel", "WithMessages", "WithQuery"},
+		"Update":        {"WithProject", "WithSource", "WithSessionID", "WithEventID", "WithStartTime", "WithModel", "WithMessages", "WithQuery", "WithTopK"},
 		"New": {
-			"WithSessionID", "WithEventID", "WithStartTime", "WithEndTime", "WithDuration", "WithError", "WithModel", "WithMessages", "WithQuery",
+			"WithSessionID", "WithEventID", "WithStartTime", "WithEndTime", "WithDuration", "WithError", "WithModel", "WithMessages", "WithQuery", "WithTopK",
 			"WithInputs", "WithOutputs", "WithConfig", "WithMetadata", "WithMetrics", "WithFeedback", "WithUserProperties",
 		},
 	}

@@ -12,7 +12,7 @@ import (
 // error its text, dialects read theirs, anything else is kept in the metadata.
 func (r *reader) events() {
 	for i := range r.span.Events {
-		if e := &r.span.Events[i]; e.Name == exceptionEvent {
+		if e := &r.span.Events[i]; isException(e.Name) {
 			r.exception = e
 		}
 	}
@@ -44,10 +44,15 @@ func (r *reader) events() {
 	}
 }
 
-const (
-	exceptionEvent  = "exception"
-	exceptionPrefix = "exception."
-)
+const exceptionPrefix = "exception."
+
+// isException reports whether an event is an exception: OpenTelemetry's own, or
+// one that the GenAI conventions name after what failed, such as
+// gen_ai.client.inference.exception (v0.1.0), gen_ai.client.operation.exception
+// (before) and gen_ai.execute_tool.exception.
+func isException(name string) bool {
+	return name == "exception" || strings.HasPrefix(name, "gen_ai.") && strings.HasSuffix(name, ".exception")
+}
 
 // exception is what is known of the exception that ended a span.
 type exception struct {

@@ -9,9 +9,9 @@ import (
 )
 
 // genAI is the dialect of the OpenTelemetry semantic conventions for generative
-// AI: version 1.41, the last one in the core repository, the names that the
-// repository of its own (semantic-conventions-genai) added since, and the
-// deprecated ones that instrumentations still write.
+// AI: version 1.41, the last one in the core repository, what the repository of
+// its own (semantic-conventions-genai, v0.1.0 and its main branch of November 2026)
+// added since, and the deprecated names that instrumentations still write.
 var genAI = dialect{
 	name:     "OpenTelemetry GenAI",
 	base:     rankGenAI,
@@ -39,6 +39,7 @@ var genAI = dialect{
 		to("gen_ai.openai.request.service_tier", Config, "service_tier"),
 		to("aws.bedrock.guardrail.id", Config, "guardrail_id"),
 		to("aws.bedrock.knowledge_base.id", Config, "knowledge_base_id"),
+		to("gen_ai.retrieval.top_k", Config, "top_k"),
 		each("gen_ai.request.", Config, ""),
 
 		set("gen_ai.input.messages", "inputs.chat_history", func(r *reader, v attribute.Value, _ rank) { r.genAI.input = v }),
@@ -85,7 +86,11 @@ var genAI = dialect{
 		to("openai.api.type", Metadata, "api_type"),
 		each("gen_ai.response.", Metadata, "response_"),
 		each("gen_ai.agent.", Metadata, "agent_"),
-		to("gen_ai.workflow.name", Metadata, "workflow_name"),
+		set("gen_ai.workflow.name", "metadata.agent_name, metadata.workflow_name", func(r *reader, v attribute.Value, from rank) {
+			r.buckets[Metadata].putValue("agent_name", v, from) // its name since v0.1.0
+			r.buckets[Metadata].putValue("workflow_name", v, from)
+		}),
+		each("gen_ai.main_agent.", Metadata, "main_agent_"),
 		to("gen_ai.conversation.compacted", Metadata, "conversation_compacted"),
 
 		setText("session.id", "session_id", func(r *reader) *ranked { return &r.sessionID }),

@@ -2,9 +2,10 @@
 // this library writes.
 //
 // The Go packages of OpenTelemetry stopped carrying them after semconv v1.41,
-// when they moved to a repository of their own that has no release yet, so they
-// stand here, in one place. Where a name changed since, the newer one is used
-// and the older one is named beside it.
+// when they moved to a repository of their own, semantic-conventions-genai. Its
+// first release is v0.1.0, and there is no Go package of it, so the names stand
+// here, in one place. Where a name changed since v1.41, the newer one is used and
+// the older one is named beside it.
 package genai
 
 import "go.opentelemetry.io/otel/attribute"
@@ -52,6 +53,7 @@ const (
 
 	RetrievalQuery     = attribute.Key("gen_ai.retrieval.query.text")
 	RetrievalDocuments = attribute.Key("gen_ai.retrieval.documents") // JSON: list of id, score and more
+	RetrievalTopK      = attribute.Key("gen_ai.retrieval.top_k")     // since v0.1.0; gen_ai.request.top_k is of sampling alone
 	ToolName           = attribute.Key("gen_ai.tool.name")
 	AgentName          = attribute.Key("gen_ai.agent.name")
 	ErrorType          = attribute.Key("error.type")
