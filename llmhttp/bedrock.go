@@ -258,7 +258,7 @@ func (bedrockConverse) chunk(x *exchange, event, data string) {
 	case "contentBlockStart":
 		if use := get(data, "start", "toolUse"); use != "" {
 			p := x.piece(x.choice(0), partCall, index)
-			p.id, p.name = word(get(use, "toolUseId")), word(get(use, "name"))
+			x.label(p, text(get(use, "toolUseId")), text(get(use, "name")))
 			x.content = true
 		}
 	case "contentBlockDelta":

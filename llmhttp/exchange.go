@@ -1,6 +1,7 @@
 package llmhttp
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -39,6 +40,12 @@ type exchange struct {
 	cut     bool // there was more
 	blind   bool // content is not wanted
 	skipped int  // chunks that could not be read
+	pieces  int  // of all choices
+	// steps counts what is looked at to find a piece of an answer.
+	steps int
+	// What there is no room for goes here, and nowhere.
+	spill       piece
+	spillChoice choice
 	// changes counts what the last chunk did that would do more if it were done
 	// once more; added and text are the last text that was added.
 	changes int
@@ -48,15 +55,25 @@ type exchange struct {
 
 // A choice is one of the answers, being put together.
 type choice struct {
-	index int
-	role  string
-	parts []*piece
+	number int
+	role   string
+	parts  []*piece
 	// finish is in the words of the provider, ended in those of the conventions.
 	finish, ended string
 	// only and first are where the first part is: most choices have one.
 	only  [1]*piece
 	first piece
+	// index finds a part by its kind and key, once there are many.
+	index map[pieceKey]*piece
 }
+
+type pieceKey struct {
+	kind partKind
+	key  int
+}
+
+// fewParts is how many parts are looked through without an index.
+const fewParts = 16
 
 // add adds a piece.
 func (c *choice) add(p piece) *piece {
@@ -68,7 +85,31 @@ func (c *choice) add(p piece) *piece {
 	}
 	*kept = p
 	c.parts = append(c.parts, kept)
+	switch {
+	case c.index != nil:
+		c.index[pieceKey{p.kind, p.key}] = kept
+	case len(c.parts) > fewParts:
+		c.index = make(map[pieceKey]*piece, 2*len(c.parts))
+		for _, p := range c.parts {
+			c.index[pieceKey{p.kind, p.key}] = p
+		}
+	}
 	return kept
+}
+
+// find returns the newest part of a kind with a key, or nil.
+func (x *exchange) find(c *choice, kind partKind, key int) *piece {
+	if c.index != nil {
+		x.steps++
+		return c.index[pieceKey{kind, key}]
+	}
+	for _, p := range slices.Backward(c.parts) {
+		x.steps++
+		if p.key == key && p.kind == kind {
+			return p
+		}
+	}
+	return nil
 }
 
 // A piece is a part of an answer that comes in pieces.
@@ -79,47 +120,76 @@ type piece struct {
 	blob *blob  // sound
 }
 
-// choice returns a choice by its index.
-func (x *exchange) choice(index int) *choice {
-	for _, c := range x.choices {
-		if c.index == index {
-			return c
-		}
+// choice returns a choice by its number. Those beyond the most are not kept.
+func (x *exchange) choice(number int) *choice {
+	x.steps++
+	at, found := slices.BinarySearchFunc(x.choices, number, func(c *choice, number int) int { return cmp.Compare(c.number, number) })
+	if found {
+		return x.choices[at]
 	}
 	if len(x.choices) >= mostChoices {
 		x.cut = true
-		return x.choices[len(x.choices)-1]
+		x.spillChoice = choice{}
+		return &x.spillChoice
 	}
 	x.changes++
-	c := &choice{index: index, role: "assistant"}
-	x.choices = append(x.choices, c)
-	slices.SortFunc(x.choices, func(a, b *choice) int { return a.index - b.index })
+	c := &choice{number: number, role: "assistant"}
+	x.choices = slices.Insert(x.choices, at, c)
 	return c
 }
 
 // Bounds of what a server can make us keep, whatever it numbers.
 const (
 	mostChoices = 1 << 10
-	mostParts   = 1 << 13
+	mostParts   = 1 << 13 // of all choices
 )
+
+// full reports whether no more parts are kept.
+func (x *exchange) full() bool {
+	if x.pieces < mostParts {
+		x.pieces++
+		return false
+	}
+	x.cut = true
+	return true
+}
 
 // piece returns a part of an answer by its key.
 func (x *exchange) piece(c *choice, kind partKind, key int) *piece {
-	for _, p := range slices.Backward(c.parts) {
-		if p.key == key && p.kind == kind {
-			return p
-		}
-	}
-	if len(c.parts) >= mostParts {
-		x.cut = true
-		return c.parts[len(c.parts)-1]
+	if p := x.find(c, kind, key); p != nil {
+		return p
 	}
 	return x.newPiece(c, kind, key)
 }
 
+// newPiece adds a part. One too many is given to write to and not kept.
 func (x *exchange) newPiece(c *choice, kind partKind, key int) *piece {
 	x.changes++
+	if c == &x.spillChoice || x.full() {
+		x.spill = piece{part: part{kind: kind}, key: key}
+		return &x.spill
+	}
 	return c.add(piece{part: part{kind: kind}, key: key})
+}
+
+// label names a call of a tool, as far as there is room: what is known of its id
+// and its name stays.
+func (x *exchange) label(p *piece, id, name string) {
+	for _, l := range [...]struct {
+		kept *string
+		text string
+	}{{&p.id, id}, {&p.name, name}} {
+		switch {
+		case l.text == "" || *l.kept != "":
+		case len(l.text) > x.room:
+			x.cut = true
+		default:
+			x.room -= len(l.text)
+			*l.kept = strings.Clone(l.text)
+			x.changes++
+			x.content = true
+		}
+	}
 }
 
 // add appends what came to a piece.
@@ -135,7 +205,7 @@ func (x *exchange) add(p *piece, text string) {
 // write appends a text to a piece, as far as there is room.
 func (x *exchange) write(p *piece, text string) {
 	x.content = true
-	if x.blind {
+	if x.blind || p == &x.spill {
 		return
 	}
 	if len(text) > x.room {
@@ -175,7 +245,7 @@ func (x *exchange) put(c *choice, p part, key int) {
 		size += len(*s)
 		*s = strings.Clone(*s)
 	}
-	if size > x.room || len(c.parts) >= mostParts {
+	if size > x.room || c == &x.spillChoice || x.full() {
 		x.cut = true
 		return
 	}
@@ -186,7 +256,7 @@ func (x *exchange) put(c *choice, p part, key int) {
 // whole sets the parts of a choice that came whole.
 func (x *exchange) whole(c *choice, parts []part) {
 	x.changes++
-	c.parts = c.parts[:0]
+	c.parts, c.index = c.parts[:0], nil
 	for i, p := range parts {
 		c.add(piece{part: p, key: i})
 	}

@@ -252,18 +252,12 @@ func (x *exchange) deltaCall(c *choice, call string) {
 		}
 	}
 	if p == nil {
-		if len(c.parts) >= mostParts {
-			x.cut = true
-			return
-		}
 		if index == "" {
 			key = len(c.parts)
 		}
 		p = x.newPiece(c, partCall, key)
 	}
-	if p.id == "" {
-		p.id = id
-	}
+	x.label(p, id, "")
 	f := get(call, "function")
 	if f == "" {
 		f = get(call, "custom")
@@ -275,11 +269,7 @@ func (x *exchange) deltaFunction(p *piece, f string) {
 	for k, v := range rawjson.Members(f) {
 		switch k {
 		case "name":
-			if s := word(v); s != "" && p.name != s {
-				p.name += s
-				x.content = true
-				x.changes++
-			}
+			x.label(p, "", text(v))
 		case "arguments", "input":
 			if rawjson.KindOf(v) == rawjson.Object { // whole, though it should be text
 				x.add(p, v)

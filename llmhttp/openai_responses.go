@@ -206,7 +206,7 @@ func (x *exchange) responsesDelta(kind, data string) {
 		switch text(get(item, "type")) {
 		case "function_call", "custom_tool_call":
 			p := x.piece(x.choice(0), partCall, key)
-			p.id, p.name = word(get(item, "call_id")), word(get(item, "name"))
+			x.label(p, text(get(item, "call_id")), text(get(item, "name")))
 			x.content = true
 		}
 	}

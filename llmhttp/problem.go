@@ -42,11 +42,20 @@ func (x *exchange) fail(kind, message string) {
 
 // errorIn reads the error that an answer or a chunk is, or holds, and reports
 // whether there is one.
-func (x *exchange) errorIn(body string) bool {
+func (x *exchange) errorIn(body string) bool { return x.errorAt(body, 0) }
+
+// deepestError is how deep errors are looked for inside of one another. Each level
+// is read once for each name that an error may have.
+const deepestError = 4
+
+func (x *exchange) errorAt(body string, depth int) bool {
+	if depth > deepestError {
+		return false
+	}
 	switch rawjson.KindOf(body) {
 	case rawjson.Array:
 		for e := range rawjson.Elements(body) {
-			if x.errorIn(e) {
+			if x.errorAt(e, depth+1) {
 				return true
 			}
 		}
@@ -58,32 +67,37 @@ func (x *exchange) errorIn(body string) bool {
 	for _, key := range [...]string{"error", "errors"} {
 		e := get(body, key)
 		if e == "true" || rawjson.KindOf(e) == rawjson.String && messageOf(body) != "" {
-			return x.failObject(body) // what it is stands beside it
+			return x.failObject(body, depth) // what it is stands beside it
 		}
-		if x.failWith(e) {
+		if x.failAt(e, depth+1) {
 			return true
 		}
 	}
 	if text(get(body, "type")) == "error" || text(get(body, "object")) == "error" {
-		return x.failObject(body)
+		return x.failObject(body, depth)
 	}
 	if messageOf(body) != "" {
-		return x.failObject(body)
+		return x.failObject(body, depth)
 	}
 	// FastAPI's lists of what is wrong with a request.
 	if v := get(body, "detail"); filled(v) != "" || rawjson.KindOf(v) == rawjson.Object {
-		return x.failObject(body)
+		return x.failObject(body, depth)
 	}
 	return false
 }
 
 // failWith keeps an error: a text, an object, or the first of a list. It reports
 // whether it is one.
-func (x *exchange) failWith(e string) bool {
+func (x *exchange) failWith(e string) bool { return x.failAt(e, 0) }
+
+func (x *exchange) failAt(e string, depth int) bool {
+	if depth > deepestError {
+		return false
+	}
 	switch rawjson.KindOf(e) {
 	case rawjson.String:
 		s := strings.TrimSpace(text(e))
-		if inner, err := rawjson.Parse(s); err == nil && rawjson.KindOf(inner) == rawjson.Object && x.errorIn(inner) {
+		if inner, err := rawjson.Parse(s); err == nil && rawjson.KindOf(inner) == rawjson.Object && x.errorAt(inner, depth+1) {
 			return true // JSON inside of a text
 		}
 		if s == "" {
@@ -92,10 +106,10 @@ func (x *exchange) failWith(e string) bool {
 		x.fail("", s)
 		return true
 	case rawjson.Object:
-		return x.failObject(e)
+		return x.failObject(e, depth)
 	case rawjson.Array:
 		for first := range rawjson.Elements(e) {
-			return x.failWith(first)
+			return x.failAt(first, depth+1)
 		}
 	case rawjson.Number:
 		if e != "0" {
@@ -123,7 +137,7 @@ func (x *exchange) failText(raw []byte, json string) bool {
 }
 
 // failObject keeps an error that is an object. Of an empty one nothing is known.
-func (x *exchange) failObject(e string) bool {
+func (x *exchange) failObject(e string, depth int) bool {
 	kind := ""
 	for _, key := range kindKeys {
 		if kind = errorWord(get(e, key)); kind != "" {
@@ -142,7 +156,7 @@ func (x *exchange) failObject(e string) bool {
 		}
 	}
 	if message == "" {
-		if inner := get(e, "error"); rawjson.KindOf(inner) == rawjson.Object && x.failObject(inner) {
+		if inner := get(e, "error"); rawjson.KindOf(inner) == rawjson.Object && x.failAt(inner, depth+1) {
 			return true
 		}
 		if kind == "" {
