@@ -75,8 +75,14 @@ func kindStamps(eventType, operation string) []attribute.KeyValue {
 // do nothing on a nil Event. What is set after End is delivered as an update.
 type Event struct{ rec recording }
 
-// StartEvent starts an event with the tracer of the context, or else the default
-// one; see [Tracer.StartEvent].
+// StartEvent starts an event of the session that the context is in, under the event
+// that the context is in, if any, with the tracer of the session. It returns the
+// event, which [Event.End] ends, and a context in which further events are its
+// children. An empty name stands for the kind. It never returns a nil event.
+//
+// Outside a session it starts an ordinary span of the context's tracer, or else the
+// default one, which goes to collectors alone; that is reported once.
+// [Tracer.StartEvent] says which options are of use.
 func StartEvent(ctx context.Context, kind Kind, name string, options ...FieldOption) (context.Context, *Event) {
 	return tracerOf(ctx).StartEvent(ctx, kind, name, options...)
 }

@@ -122,7 +122,8 @@ func (s *Session) SetUsage(u Usage) {
 	}
 }
 
-// SetModel names the model that the event calls; see [WithModel].
+// SetModel names the model that the event calls, and who provides it, in the
+// configuration. An empty one is left out; [WithModel] says how they are named.
 func (e *Event) SetModel(provider, model string) {
 	if e != nil {
 		e.rec.setModel(provider, model)
@@ -160,7 +161,8 @@ func (e *Event) SetQuery(query string) {
 	}
 }
 
-// SetTopK sets how many documents are searched for; see [WithTopK].
+// SetTopK sets how many documents are searched for: config.top_k, and
+// gen_ai.retrieval.top_k on the span. A number below one sets nothing.
 func (e *Event) SetTopK(k int) {
 	if e != nil {
 		e.rec.setTopK(k)

@@ -36,8 +36,14 @@ func (s *Session) recording() *recording {
 	return &s.rec
 }
 
-// StartSession starts a session with the tracer of the context, or else the
-// default one; see [Tracer.StartSession].
+// StartSession starts a session with the tracer of the context (that of the session
+// that it is in, or of [ContextWithTracer]), or else the default one. It returns the
+// session, which [Session.End] ends, and a context in which events belong to it. An
+// empty name stands for that of [WithSessionName]. It never returns a nil session;
+// where there is no tracer it records nothing, which is reported once.
+//
+// [Tracer.StartSession] says which options are of use, and how sessions stand in
+// traces and in one another.
 func StartSession(ctx context.Context, name string, options ...FieldOption) (context.Context, *Session) {
 	return tracerOf(ctx).StartSession(ctx, name, options...)
 }
@@ -129,8 +135,14 @@ func (t *Tracer) sessionStart(ctx context.Context, outer *node, start time.Time)
 	return o
 }
 
-// ContinueSession joins a session with the tracer of the context, or else the
-// default one; see [Tracer.ContinueSession].
+// ContinueSession joins the session that has the id, in this process or another,
+// with the tracer of the context, or else the default one: events in the returned
+// context are its children, and what is set on the returned session is delivered as
+// updates. It starts and ends nothing. An empty id is reported, and gives a nil
+// session and the context as it is.
+//
+// [Tracer.ContinueSession] says what ids there are, and what happens where this
+// process holds the session.
 func ContinueSession(ctx context.Context, id string) (context.Context, *Session) {
 	return tracerOf(ctx).ContinueSession(ctx, id)
 }

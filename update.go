@@ -10,8 +10,14 @@ import (
 	"github.com/sessionspan/sessionspan/honeyhive"
 )
 
-// Update changes a session or event with the tracer of the context, or else the
-// default one; see [Tracer.Update].
+// Update changes a session or an event long after its end, from any process, with
+// the tracer of the context, or else the default one: its feedback, metrics,
+// outputs, metadata, configuration, user properties, duration and end. id is its
+// UUID, or what [WithSessionID] was given. Maps are merged by top-level key.
+//
+// The change is queued, and delivered like everything else; the error says why it
+// cannot be. [Tracer.Update] says what becomes of inputs and errors, which the API
+// does not change, and which errors there are.
 func Update(ctx context.Context, id string, options ...FieldOption) error {
 	return tracerOf(ctx).Update(ctx, id, options...)
 }
@@ -25,7 +31,9 @@ func Update(ctx context.Context, id string, options ...FieldOption) error {
 // id is the UUID of the session or event, or the string that was given to
 // [WithSessionID] in the same project. The update is queued and delivered like
 // everything else; while the server does not know the id it is tried again, by
-// default for ten minutes.
+// default for ten minutes. Nothing waits for that, so the context is of no use here,
+// and one that has ended stops nothing; it is an argument for the sake of [Update],
+// which takes the tracer from it.
 //
 // It returns an error where the update can go nowhere: the id is empty, an
 // option is of no use here, nothing would change, no destination takes updates

@@ -2,7 +2,6 @@ package sessiontest_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -205,25 +204,5 @@ func TestAssertionsFail(t *testing.T) {
 	<-done
 	if len(apart.messages) != 1 || !strings.Contains(apart.messages[0], "the writer is nil") {
 		t.Errorf("said %q", apart.messages)
-	}
-}
-
-func ExampleNew() {
-	var t *testing.T // of the test function
-
-	p := sessiontest.New(t)
-	ctx, s := sessionspan.StartSession(p.Context(t.Context()), "answer")
-	_, e := sessionspan.StartEvent(ctx, sessionspan.Tool, "retrieve")
-	e.RecordError(errors.New("the index is away"))
-	e.End()
-	s.End()
-
-	got := p.Session("answer")
-	got.AssertTree(`
-		session answer
-		  tool retrieve
-	`)
-	if got.Event("retrieve").Error.Or("") != "the index is away" {
-		t.Error("the error is not recorded")
 	}
 }
