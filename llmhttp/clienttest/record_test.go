@@ -134,6 +134,7 @@ func (r *record) expectAnswer(w *wire, tc *testCase, o *outcome) {
 	if o.cut {
 		if w.early != nil { // it tells some tokens in advance
 			maps.Copy(r.Metadata, w.early)
+			r.expectNone(w)
 			r.Attributes["gen_ai.usage.input_tokens"], r.Attributes["gen_ai.usage.output_tokens"] = w.early["prompt_tokens"], w.early["completion_tokens"]
 		}
 		return
@@ -142,6 +143,14 @@ func (r *record) expectAnswer(w *wire, tc *testCase, o *outcome) {
 	r.Metadata["prompt_tokens"], r.Metadata["completion_tokens"], r.Metadata["total_tokens"] = inputTokens, outputTokens, inputTokens+outputTokens
 	if w.cached {
 		r.Metadata["cache_read_input_tokens"] = cachedTokens
+	}
+	r.expectNone(w)
+}
+
+// expectNone is for the count that the server says is zero, which is not unknown.
+func (r *record) expectNone(w *wire) {
+	if w.none != "" {
+		r.Metadata[w.none] = 0
 	}
 }
 

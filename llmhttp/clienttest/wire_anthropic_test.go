@@ -11,7 +11,7 @@ import (
 var anthropicWire = &wire{
 	name: "Anthropic messages", api: llmhttp.Anthropic, operation: "chat", provider: "anthropic",
 	streamType: "text/event-stream; charset=utf-8", finish: anthropicFinish,
-	cached: true, instructions: true,
+	cached: true, none: "cache_write_input_tokens", instructions: true,
 	early:  object{"prompt_tokens": inputTokens, "completion_tokens": 1, "total_tokens": inputTokens + 1, "cache_read_input_tokens": cachedTokens},
 	whole:  anthropicWhole,
 	stream: anthropicStream,

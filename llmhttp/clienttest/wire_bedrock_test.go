@@ -17,7 +17,7 @@ var bedrockWire = &wire{
 	name: "Bedrock Converse", api: llmhttp.Bedrock, operation: "chat", provider: "aws.bedrock",
 	streamType: "application/vnd.amazon.eventstream", finish: anthropicFinish,
 	isStream: func(r *http.Request, _ string) bool { return strings.HasSuffix(r.URL.Path, "/converse-stream") },
-	cached:   true, instructions: true, noID: true, noModel: true,
+	cached:   true, none: "cache_write_input_tokens", instructions: true, noID: true, noModel: true,
 	whole:         bedrockWhole,
 	stream:        bedrockStream,
 	failure:       bedrockFailure,

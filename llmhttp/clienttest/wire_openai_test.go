@@ -12,7 +12,7 @@ import (
 var openAIWire = &wire{
 	name: "OpenAI chat completions", api: llmhttp.OpenAI, operation: "chat", provider: "openai",
 	streamType: "text/event-stream; charset=utf-8", finish: chatFinish,
-	metadata: object{"api_type": "chat_completions"}, cached: true,
+	metadata: object{"api_type": "chat_completions"}, cached: true, none: "reasoning_tokens",
 	whole:         chatWhole,
 	stream:        chatStream,
 	failure:       openAIFailure,

@@ -11,7 +11,7 @@ import (
 var responsesWire = &wire{
 	name: "OpenAI responses", api: llmhttp.OpenAI, operation: "chat", provider: "openai",
 	streamType: "text/event-stream; charset=utf-8", finish: chatFinish,
-	metadata: object{"api_type": "responses"}, cached: true, instructions: true,
+	metadata: object{"api_type": "responses"}, cached: true, none: "reasoning_tokens", instructions: true,
 	whole:         func(a answer) string { return encode(response(a, "completed")) },
 	stream:        responsesStream,
 	failure:       openAIFailure,

@@ -31,6 +31,7 @@ type wire struct {
 	streamProblem       problem
 	metadata            object // that every answer and error has
 	early               object // tokens that a stream tells before its end
+	none                string // the count of tokens that the server says is zero
 	instructions        bool   // the system's part is no message
 	cached              bool   // it tells what came from a cache
 	noID                bool   // its answers have no id
