@@ -323,14 +323,18 @@ func WithSessionName(name string) Option {
 	return optionFunc(func(c *config) { c.sessionName = name })
 }
 
-// WithSessionID sets the id of a session that starts. A UUID is taken as it is. Any other
-// string, such as the id of a conversation, becomes the UUID that
+// WithSessionID sets the id of a session that starts. A UUID is taken as it is. Any
+// other string, such as the id of a conversation, becomes the UUID that
 // [honeyhive.SessionID] derives from it and the project, and is kept in the
 // metadata as original_session_id. The default is a random UUID.
+//
+// Whoever knows the id of a session can add to it by a service with [Handler], and
+// whoever knows the project and the string can work it out: where callers are
+// strangers, give it a string that they cannot guess, or none.
 func WithSessionID(id string) FieldOption { return FieldOption{field: fieldSessionID, text: id} }
 
-// WithEventID sets the id of an event that starts, which must be a UUID. The default is
-// derived from the trace and span id; see [honeyhive.EventID].
+// WithEventID sets the id of an event that starts, which must be a UUID. The default
+// is derived from the trace and span id; see [honeyhive.EventID].
 func WithEventID(id string) FieldOption { return FieldOption{field: fieldEventID, text: id} }
 
 // WithStartTime sets when a session or event started. The default is now.
