@@ -77,6 +77,9 @@ func (c *call) hideError(text string) string {
 // model, and why it ended, and what stands in the metadata.
 func (c *call) hideAnswer() {
 	x := &c.x
+	if !c.secrets().In(build(c.appendSaid)) { // nearly always
+		return
+	}
 	x.id, x.model = c.hide(x.id), c.hide(x.model)
 	for _, choice := range x.choices {
 		choice.finish, choice.ended = c.hide(choice.finish), c.hide(choice.ended)
@@ -95,6 +98,28 @@ func (c *call) hideAnswer() {
 			}
 		}
 	}
+}
+
+// appendSaid appends all that hideAnswer looks at.
+func (c *call) appendSaid(b []byte) []byte {
+	x := &c.x
+	add := func(text string) { b = append(append(b, text...), '|') }
+	add(x.id)
+	add(x.model)
+	for _, choice := range x.choices {
+		add(choice.finish)
+	}
+	for i := range x.metadata {
+		if m := &x.metadata[i]; m.plain || !isNumber(m.value) {
+			add(m.value)
+		}
+	}
+	for _, kv := range x.attributes {
+		if kv.Value.Type() == attribute.STRING {
+			add(kv.Value.AsString())
+		}
+	}
+	return b
 }
 
 // isNumber reports whether JSON is a number.

@@ -113,6 +113,8 @@ func read(ctx context.Context, transport http.RoundTripper, url, body string, si
 	if err != nil {
 		return err
 	}
+	// What clients send: llmhttp looks for the key in all that it records.
+	r.Header = http.Header{"Content-Type": {"application/json"}, "Accept": {"application/json"}, "User-Agent": {"bench/1"}, "Authorization": {"Bearer sk-bench-0123456789abcdefghijklmnop"}}
 	resp, err := transport.RoundTrip(r)
 	if err != nil {
 		return err

@@ -114,6 +114,9 @@ func lower(c byte) byte {
 	return c
 }
 
+// In reports whether a credential stands in the text.
+func (m *Matcher) In(text string) bool { return len(m.find(text, false)) > 0 }
+
 // Hide returns the text with mark in place of each credential.
 func (m *Matcher) Hide(text, mark string) string { return m.hide(text, mark, false) }
 
