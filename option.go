@@ -58,6 +58,7 @@ type destination struct {
 type httpDestination struct {
 	cfg     exporter.HTTPConfig
 	options []exporter.Option
+	from    []string // what of cfg is from which variable
 }
 
 type otlpDestination struct {
@@ -92,12 +93,13 @@ func WithHTTP(cfg exporter.HTTPConfig, options ...exporter.Option) Option {
 		if c.http != nil {
 			c.problems = append(c.problems, errors.New("WithHTTP is given twice: use WithDestination for a second server"))
 		}
-		c.http = &httpDestination{cfg, options}
+		c.http = &httpDestination{cfg: cfg, options: options}
 	})
 }
 
-// WithAPIKey delivers sessions to the HoneyHive API with this key, like [WithHTTP].
-// The default is HH_API_KEY.
+// WithAPIKey delivers sessions to the HoneyHive API with this key, like [WithHTTP]:
+// a project key or an ingestion key (hh_ingst_…). The default is
+// HH_INGESTION_API_KEY, or else HH_API_KEY or HH_PROJECT_API_KEY.
 func WithAPIKey(key string) Option {
 	return optionFunc(func(c *config) {
 		if c.http == nil {
@@ -108,7 +110,7 @@ func WithAPIKey(key string) Option {
 }
 
 // WithAPIURL delivers sessions to the server at this base URL, like [WithHTTP].
-// The default is HH_API_URL, or else https://api.honeyhive.ai. The scheme must be
+// The default is HH_API_URL or HH_DATA_PLANE_URL, or else https://api.honeyhive.ai. The scheme must be
 // https, or http for a loopback address.
 func WithAPIURL(url string) Option {
 	return optionFunc(func(c *config) {

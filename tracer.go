@@ -80,11 +80,17 @@ type registrar interface {
 //
 // Where to deliver to is taken from options or else from the environment:
 //
-//   - HH_API_KEY, HH_API_URL: a server of the HoneyHive HTTP API; see [WithHTTP].
-//     The key may be missing where the URL is a loopback address.
+//   - HH_INGESTION_API_KEY, or else HH_API_KEY or HH_PROJECT_API_KEY, and HH_API_URL,
+//     or else HH_DATA_PLANE_URL: a server of the HoneyHive HTTP API; see [WithHTTP].
+//     The key may be missing where the URL is a loopback address. An ingestion key
+//     goes to the routes under /v1; see [exporter.HTTPConfig]. HH_DATA_PLANE_API_KEY
+//     is not read: such a key writes no events.
 //   - OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, or
 //     OTEL_TRACES_EXPORTER=otlp: a collector; see [WithOTLP]. OTEL_TRACES_EXPORTER
-//     can be "none", and "console" for JSON lines on standard output.
+//     can be "none", and "console" for JSON lines on standard output. Where the
+//     collector is HoneyHive's own, at HH_API_URL (or its default) followed by
+//     /opentelemetry/v1/traces, and has no credentials of its own, it is sent the
+//     HoneyHive key; no other collector is.
 //
 // HH_PROJECT, HH_SOURCE and HH_SESSION_NAME are defaults of sessions.
 // OTEL_TRACES_SAMPLER decides for a session as a whole; see [SessionSampler].
@@ -147,7 +153,8 @@ func (c *config) exporters(t *Tracer) (made []*exporter.Exporter) {
 		fill(&cfg.Project, c.project)
 		fill(&cfg.Source, c.source)
 		all = append(all, destination{make: func(shared []exporter.Option) (*exporter.Exporter, error) {
-			return exporter.NewHTTP(cfg, slices.Concat(shared, c.spool, c.http.options)...)
+			e, err := exporter.NewHTTP(cfg, slices.Concat(shared, c.spool, c.http.options)...)
+			return e, c.http.named(err)
 		}})
 	}
 	if c.otlp != nil {

@@ -24,9 +24,24 @@ type HTTPConfig struct {
 	URL string
 	// Key is sent as a bearer token. It may be empty for a loopback address
 	// alone. It is never logged, printed or quoted in an error.
+	//
+	// It is a project key or an ingestion key, which begins with hh_ingst_ and is
+	// told by that. An ingestion key goes with V1 alone, which is then on. A data
+	// plane key (hh_fgdp_) writes no events, so it is an error; so is an ingestion
+	// key that is not whole. See [honeyhive.ParseKey].
 	Key string `json:"-"`
-	// V1 uses the routes /v1/sessions and /v1/events, which reject fields that
-	// they do not declare. The default is /session/start and /events.
+	// V1 uses the routes POST /v1/sessions, POST /v1/events/batch and PUT
+	// /v1/events/{id}. The default is POST /session/start, POST /events/batch and
+	// PUT /events. A spool keeps apart what was written for the one and the other.
+	//
+	// The routes of V1 reject or ignore fields that they do not declare, so those
+	// are not sent. The project, which the key decides there, and the error of a
+	// session go to its metadata, as does a field that the contract does not name;
+	// its metrics and feedback follow in an update. Events are sent without the
+	// name of the project. What that API cannot give: a session's error stands in
+	// its metadata alone, and a second session of the same id, as of a conversation
+	// that goes on, has its metadata and user properties merged into the first and
+	// nothing else.
 	V1 bool
 	// Gzip compresses requests; see also [WithCompression]. The default is off:
 	// that the public API takes compressed bodies is not documented.
@@ -61,22 +76,31 @@ func NewHTTP(cfg HTTPConfig, options ...Option) (*Exporter, error) {
 	cfg.Key = strings.TrimSpace(cfg.Key)
 	cfg.URL = cmp.Or(strings.TrimSpace(cfg.URL), DefaultURL)
 	c := newConfig("", options)
-	compression, wrong := c.compressed(map[bool]Compression{true: Gzip}[cfg.Gzip])
-	client, err := delivery.NewClient(delivery.ClientConfig{
-		URL: cfg.URL, Insecure: cfg.Insecure, Key: delivery.Secret(cfg.Key), Compression: compression,
-		UserAgent: "sessionspan-go/" + version.Version, Transport: cfg.Transport,
-	})
-	if err == nil && cfg.Key == "" && !client.Loopback() {
+	compression := c.compressed(map[bool]Compression{true: Gzip, false: NoCompression}[cfg.Gzip])
+	u, err := delivery.CheckURL(cfg.URL, cfg.Insecure)
+	c.check("HTTPConfig.URL", err)
+	kind, secret, err := writingKey(cfg.Key)
+	if cfg.Key == "" && u != nil && !delivery.Loopback(u) {
 		err = errors.New("a key is needed")
 	}
-	if err = errors.Join(err, wrong); err != nil {
+	c.check("HTTPConfig.Key", err)
+	cfg.V1 = cfg.V1 || kind == honeyhive.IngestionKey
+	dir := c.directory()
+	if len(c.problems) > 0 {
+		return nil, fmt.Errorf("export to HTTP: %w", errors.Join(c.problems...))
+	}
+	client, err := delivery.NewClient(delivery.ClientConfig{
+		URL: cfg.URL, Insecure: cfg.Insecure, Key: delivery.Secret(cfg.Key), Parts: []delivery.Secret{secret}, Compression: compression,
+		UserAgent: "sessionspan-go/" + version.Version, Transport: cfg.Transport,
+	})
+	if err != nil {
 		return nil, fmt.Errorf("export to HTTP: %w", err)
 	}
 	c.name = cmp.Or(c.name, "http "+client.Host())
 	t := &httpTransport{client: client, v1: cfg.V1}
 	e := newPayloads(c, c.engine(), t, cfg.Project, cfg.Source)
 	t.report, client.Report = e.engine.Report, e.engine.Report
-	if err := c.keep(e.engine, cfg.URL, fmt.Sprint("v1=", cfg.V1)); err != nil {
+	if err := c.keep(e.engine, dir, cfg.URL, fmt.Sprint("v1=", cfg.V1)); err != nil {
 		return nil, fmt.Errorf("export to HTTP: %w", err)
 	}
 	e.closing = closing{what: c.name, do: func(context.Context) error { client.CloseIdle(); return nil }}
@@ -100,14 +124,19 @@ func (t *httpTransport) appendSession(dst []byte, s *honeyhive.SessionStartReque
 	if !t.v1 {
 		return append(s.AppendJSON(append(dst, `{"session":`...)), '}'), nil
 	}
-	// The route does not declare project (which the key decides), error,
-	// metrics and feedback; the last two can be set by an update, and an error
-	// goes where it can be found.
+	// The route does not declare project, which the key decides, error, metrics and
+	// feedback. An update can set the last two; the others go where they can be found.
 	declared := *s
 	declared.Project, declared.Error = honeyhive.Optional[string]{}, honeyhive.Optional[string]{}
 	declared.Metrics, declared.Feedback, declared.Unknown = honeyhive.Object{}, honeyhive.Object{}, honeyhive.Object{}
+	if name, ok := s.Project.Get(); ok {
+		declared.Metadata = beside(declared.Metadata, "project", name)
+	}
 	if text, ok := s.Error.Get(); ok {
 		declared.Metadata, _ = declared.Metadata.With("error", text)
+	}
+	for key, value := range s.Unknown.All() {
+		declared.Metadata = beside(declared.Metadata, key, value)
 	}
 	var rest *honeyhive.Update
 	if !s.Metrics.IsEmpty() || !s.Feedback.IsEmpty() {
@@ -120,9 +149,20 @@ func (t *httpTransport) appendEvent(dst []byte, e *honeyhive.Event) []byte {
 	if t.v1 {
 		declared := *e
 		declared.Project, declared.Unknown = honeyhive.Optional[string]{}, honeyhive.Object{}
+		for key, value := range e.Unknown.All() {
+			declared.Metadata = beside(declared.Metadata, key, value)
+		}
 		e = &declared
 	}
 	return e.AppendJSON(dst)
+}
+
+// beside adds a member to metadata, unless the user set one of that name.
+func beside(metadata honeyhive.Object, key string, value any) honeyhive.Object {
+	if !metadata.Has(key) {
+		metadata, _ = metadata.With(key, value)
+	}
+	return metadata
 }
 
 // Send posts a batch.

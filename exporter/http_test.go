@@ -86,7 +86,7 @@ func TestRoutes(t *testing.T) {
 			if err := json.Unmarshal(reqs[0].body, &session); err != nil {
 				t.Fatal(err)
 			}
-			if !session.Project.IsZero() || !session.Error.IsZero() || !session.Metrics.IsZero() || !session.Feedback.IsZero() || session.Metadata.String() != `{"error":"failed"}` {
+			if !session.Project.IsZero() || !session.Error.IsZero() || !session.Metrics.IsZero() || !session.Feedback.IsZero() || session.Metadata.String() != `{"project":"p","error":"failed"}` {
 				t.Errorf("%s", reqs[0].body)
 			}
 			for _, r := range reqs {

@@ -18,14 +18,18 @@ import (
 // is tried again, as for a server that cannot be reached; the lines that a
 // short write left unfinished are then written again. The writer is not closed.
 func NewLines(w io.Writer, options ...Option) (*Exporter, error) {
-	if w == nil {
-		return nil, errors.New("export JSON lines: the writer is nil")
-	}
 	c := newConfig("lines", options)
+	if w == nil {
+		c.problems = append(c.problems, errors.New("the writer is nil"))
+	}
+	dir := c.directory()
+	if len(c.problems) > 0 {
+		return nil, fmt.Errorf("export JSON lines: %w", errors.Join(c.problems...))
+	}
 	limits := c.engine()
 	limits.InFlight = 1
 	e := newPayloads(c, limits, &lineTransport{w: w}, "", "")
-	if err := c.keep(e.engine); err != nil {
+	if err := c.keep(e.engine, dir); err != nil {
 		return nil, fmt.Errorf("export JSON lines: %w", err)
 	}
 	return e, nil

@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -40,10 +41,13 @@ type config struct {
 
 	compression *Compression // nil for that of the environment or the configuration
 
-	spoolDir     string
-	spoolOptions []SpoolOption
+	spool *spoolConfig // nil for none
+
+	problems []error // what is wrong with all that
 }
 
+// newConfig applies options, for an exporter whose compression is the given one
+// unless an option names another.
 func newConfig(name string, options []Option) config {
 	c := config{name: name, handle: otel.Handle}
 	for _, o := range options {
@@ -51,7 +55,39 @@ func newConfig(name string, options []Option) config {
 			o(&c)
 		}
 	}
+	c.check("WithLimits", c.limits.check())
 	return c
+}
+
+// check notes an error in what a name stands for.
+func (c *config) check(name string, err error) {
+	if err != nil {
+		c.problems = append(c.problems, fmt.Errorf("%s: %w", name, err))
+	}
+}
+
+// check returns an error that names the fields that are negative, for which that
+// means nothing.
+func (l *Limits) check() error {
+	var errs []error
+	for _, f := range []struct {
+		name  string
+		value int64
+	}{
+		{"QueueBytes", l.QueueBytes},
+		{"BatchRecords", int64(l.BatchRecords)},
+		{"BatchBytes", l.BatchBytes},
+		{"BatchWait", int64(l.BatchWait)},
+		{"InFlight", int64(l.InFlight)},
+		{"Timeout", int64(l.Timeout)},
+		{"AnnounceAfter", int64(l.AnnounceAfter)},
+		{"UpdateFor", int64(l.UpdateFor)},
+	} {
+		if f.value < 0 {
+			errs = append(errs, fmt.Errorf("Limits.%s is negative", f.name))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (c *config) cutter() cutter { return newCutter(c.limits.ValueBytes) }
@@ -77,7 +113,8 @@ func WithName(name string) Option {
 	}
 }
 
-// WithLimits sets the limits; zero fields keep their defaults.
+// WithLimits sets the limits; zero fields keep their defaults. Negative ones are an
+// error where that is not said to mean something.
 func WithLimits(l Limits) Option { return func(c *config) { c.limits = l } }
 
 // Compression says how an exporter compresses what it sends, at a fast level.
@@ -105,16 +142,22 @@ var compressions = map[Compression]delivery.Compression{
 	NoCompression: delivery.NoCompression, Gzip: delivery.Gzip, Zstd: delivery.Zstd,
 }
 
-// compressed returns the compression that was asked for, or else the given one.
-func (c *config) compressed(otherwise Compression) (delivery.Compression, error) {
+// compressed returns the compression that was asked for, or else the given one. It
+// notes one that an option names and that there is not.
+func (c *config) compressed(otherwise Compression) delivery.Compression {
 	if c.compression == nil {
-		return compressions[otherwise], nil
+		return compressions[otherwise]
 	}
-	chosen, ok := compressions[*c.compression]
-	if !ok {
-		return "", fmt.Errorf("the compression %q is none of none, gzip and zstd", *c.compression)
+	c.check("WithCompression", known(*c.compression))
+	return compressions[*c.compression]
+}
+
+// known returns an error for what is no compression.
+func known(name Compression) error {
+	if _, ok := compressions[name]; !ok {
+		return fmt.Errorf("the compression %q is none of none, gzip and zstd", name)
 	}
-	return chosen, nil
+	return nil
 }
 
 // WithLiveSessions announces each session when it starts, so that it can be
@@ -125,6 +168,11 @@ func WithLiveSessions() Option { return func(c *config) { c.live = true } }
 // WithErrorHandler sends errors of the background to handle: drops, refusals,
 // a server that cannot be reached, each kind at most once a minute. The default
 // is otel.Handle. A nil handler drops them.
+//
+// The handler must not block. A drop is reported by the goroutine that ends the
+// span, so a handler that waits holds up your program there; all else is reported
+// by the goroutine that delivers, which sends nothing in the meantime. It may be
+// called by several goroutines at once. A panic of the handler goes no further.
 func WithErrorHandler(handle func(error)) Option { return func(c *config) { c.handle = handle } }
 
 // WithoutContent keeps what users and models say out of this destination:

@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,6 +35,10 @@ type OTLPConfig struct {
 	Headers map[string]string `json:"-"`
 	// Key is sent as a bearer token if it is not empty. Neither it nor the
 	// headers are ever logged, printed or quoted in an error.
+	//
+	// HoneyHive's endpoint takes project keys and ingestion keys. A data plane key
+	// (hh_fgdp_), here or in a header, is an error, and so is an ingestion key
+	// (hh_ingst_) that is not whole. See [honeyhive.ParseKey].
 	Key string `json:"-"`
 	// BucketKeys writes each bucket (inputs, outputs and so on) as one attribute
 	// for each key, which is the form that HoneyHive's own endpoint reads. The
@@ -76,33 +81,33 @@ func NewOTLP(cfg OTLPConfig, options ...Option) (*Exporter, error) {
 }
 
 func newOTLP(cfg OTLPConfig, options []Option) (*Exporter, error) {
-	endpoint, err := otlpEndpoint(cfg.URL)
-	if err != nil {
-		return nil, err
-	}
-	if p := otlpEnv("PROTOCOL"); p == "grpc" {
-		return nil, errors.New("OTEL_EXPORTER_OTLP_PROTOCOL is grpc, which is not supported: use http/protobuf and the port of OTLP/HTTP, usually 4318")
+	c := newConfig("", options)
+	endpoint := c.otlpEndpoint(cfg.URL)
+	if p := otlpEnv("PROTOCOL"); p != "" && p != "http/protobuf" && p != "http/json" {
+		c.check("OTEL_EXPORTER_OTLP_PROTOCOL", fmt.Errorf("%q is not supported: use http/protobuf and the port of OTLP/HTTP, usually 4318", p))
 	}
 	transport := cfg.Transport
 	if transport == nil {
 		tlsConfig, err := otlpTLS()
-		if err != nil {
-			return nil, err
-		}
+		c.check("TLS", err)
 		transport = delivery.NewTransport(tlsConfig)
 	}
-	c := newConfig("otlp "+endpoint.Host, options)
 	limits := c.engine()
 	if limits.Timeout == 0 {
-		limits.Timeout = otlpTimeout()
+		limits.Timeout = c.otlpTimeout()
 	}
+	named := cmp.Or(Compression(strings.ToLower(otlpEnv("COMPRESSION"))), NoCompression)
+	compression := c.compressed(named)
+	headers, secrets := c.otlpHeaders(cfg)
+	dir := c.directory()
+	if len(c.problems) > 0 {
+		return nil, errors.Join(c.problems...)
+	}
+	c.name = cmp.Or(c.name, "otlp "+endpoint.Host)
+	limits.Name = c.name
 	bucketKeys := cfg.BucketKeys || strings.HasSuffix(endpoint.Path, "/opentelemetry/v1/traces")
-	compression, err := c.compressed(Compression(strings.ToLower(otlpEnv("COMPRESSION"))))
-	if err != nil {
-		return nil, err
-	}
 	client, err := delivery.NewClient(delivery.ClientConfig{
-		URL: endpoint.String(), Insecure: true, ContentType: "application/x-protobuf", Headers: otlpHeaders(cfg),
+		URL: endpoint.String(), Insecure: true, ContentType: "application/x-protobuf", Headers: headers, Parts: secrets,
 		Compression: compression,
 		UserAgent:   "sessionspan-go/" + version.Version, Transport: transport,
 	})
@@ -115,17 +120,22 @@ func newOTLP(cfg OTLPConfig, options []Option) (*Exporter, error) {
 		closing: closing{what: c.name, do: func(context.Context) error { client.CloseIdle(); return nil }},
 	}
 	client.Report = e.engine.Report
-	return e, c.keep(e.engine, endpoint.String(), "otlp")
+	if err := known(named); err != nil { // the specification wants it said, and no compression
+		e.engine.Report("environment", fmt.Errorf("OTEL_EXPORTER_OTLP_COMPRESSION: %w", err))
+	}
+	return e, c.keep(e.engine, dir, endpoint.String(), "otlp")
 }
 
-// otlpEndpoint returns the URL that requests go to.
-func otlpEndpoint(configured string) (*url.URL, error) {
-	raw, signal := configured, true
+// otlpEndpoint returns the URL that requests go to, if it can be told.
+func (c *config) otlpEndpoint(configured string) *url.URL {
+	name, raw, signal := "OTLPConfig.URL", configured, true
 	if raw == "" {
-		raw = os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+		name = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
+		raw = os.Getenv(name)
 	}
 	if raw == "" {
-		raw, signal = os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT"), false
+		name = "OTEL_EXPORTER_OTLP_ENDPOINT"
+		raw, signal = os.Getenv(name), false
 	}
 	if raw == "" {
 		raw = "https://localhost:4318"
@@ -133,41 +143,71 @@ func otlpEndpoint(configured string) (*url.URL, error) {
 	// A scheme of http is how OpenTelemetry says that plain text is meant.
 	u, err := delivery.CheckURL(strings.TrimSpace(raw), true)
 	if err != nil {
-		return nil, err
+		c.check(name, err)
+		return nil
 	}
 	if !signal || configured != "" && u.Path == "" {
 		u.Path += "/v1/traces"
 	}
-	return u, nil
+	return u
 }
 
-func otlpHeaders(cfg OTLPConfig) map[string]string {
+// otlpHeaders returns the headers to send, and which parts of the keys in them are
+// secret by themselves.
+func (c *config) otlpHeaders(cfg OTLPConfig) (map[string]string, []delivery.Secret) {
 	headers := make(map[string]string)
-	if cfg.Key != "" {
-		headers["Authorization"] = "Bearer " + strings.TrimSpace(cfg.Key)
+	if key := strings.TrimSpace(cfg.Key); key != "" {
+		headers["Authorization"] = "Bearer " + key
 	}
+	_, part, err := writingKey(strings.TrimSpace(cfg.Key))
+	c.check("OTLPConfig.Key", err)
 	maps.Copy(headers, cfg.Headers)
-	for name, value := range envHeaders() {
-		if _, ok := headers[name]; !ok {
+	parts, err := writingHeaders(cfg.Headers)
+	c.check("OTLPConfig.Headers", err)
+	fromEnv, err := envHeaders()
+	c.check("OTEL_EXPORTER_OTLP_HEADERS", err)
+	more, err := writingHeaders(fromEnv)
+	c.check("OTEL_EXPORTER_OTLP_HEADERS", err)
+	for name, value := range fromEnv {
+		if !hasHeader(headers, name) {
 			headers[name] = value
 		}
 	}
-	return headers
+	return headers, append(append(parts, more...), part)
+}
+
+// hasHeader reports whether there is a header, whose name is the same in any case.
+func hasHeader(headers map[string]string, name string) bool {
+	for n := range headers {
+		if strings.EqualFold(n, name) {
+			return true
+		}
+	}
+	return false
 }
 
 // envHeaders reads OTEL_EXPORTER_OTLP_HEADERS: key=value pairs, percent-encoded
-// and separated by commas.
-func envHeaders() map[string]string {
+// and separated by commas. The error counts what cannot be read, and quotes none of
+// it.
+func envHeaders() (map[string]string, error) {
 	headers := make(map[string]string)
+	var errs []error
+	at := 0
 	for pair := range strings.SplitSeq(otlpEnv("HEADERS"), ",") {
+		at++
+		if strings.TrimSpace(pair) == "" {
+			continue
+		}
 		name, value, ok := strings.Cut(pair, "=")
 		name = strings.TrimSpace(name)
 		decoded, err := url.PathUnescape(strings.TrimSpace(value))
-		if ok && err == nil && name != "" {
-			headers[name] = decoded
+		if !ok || err != nil || name == "" {
+			errs = append(errs, fmt.Errorf("header %d is no name=value, percent-encoded", at))
+			continue
 		}
+		headers[name] = decoded
 	}
-	return headers
+	return headers, errors.Join(errs...)
 }
 
 // otlpEnv returns the value of a variable for traces, or for all signals.
@@ -180,11 +220,16 @@ func otlpEnv(name string) string {
 
 // otlpTimeout returns the time of one request: in milliseconds in the variable,
 // and 10 s by the specification.
-func otlpTimeout() time.Duration {
-	if ms, err := strconv.Atoi(otlpEnv("TIMEOUT")); err == nil && ms > 0 {
-		return time.Duration(ms) * time.Millisecond
+func (c *config) otlpTimeout() time.Duration {
+	value := otlpEnv("TIMEOUT")
+	if value == "" {
+		return 10 * time.Second
 	}
-	return 10 * time.Second
+	ms, err := strconv.ParseInt(value, 10, 32)
+	if err != nil || ms <= 0 {
+		c.check("OTEL_EXPORTER_OTLP_TIMEOUT", fmt.Errorf("%q is no number of milliseconds", value))
+	}
+	return time.Duration(ms) * time.Millisecond
 }
 
 // collector is the destination of spans that go to a collector. From the queue

@@ -14,23 +14,31 @@ import (
 	"github.com/sessionspan/sessionspan/internal/spool"
 )
 
-// A SpoolOption changes a spool.
-type SpoolOption func(*spool.Options)
+// A SpoolOption changes the spool that [WithSpool] asks for: see [SpoolMaxBytes],
+// [SpoolMinFree] and [SpoolSyncEach]. A nil one is ignored.
+type SpoolOption func(*spoolConfig)
+
+// spoolConfig is what the options of a spool say; zero numbers stand for defaults.
+type spoolConfig struct {
+	dir               string
+	maxBytes, minFree int64
+	syncEach          bool
+}
 
 // SpoolMaxBytes bounds what this process keeps in the spool of a destination, in
 // bytes; 1 GiB by default. What it took over from ended processes counts too.
 // When it is full, records are kept in memory alone,
 // within Limits.QueueBytes.
-func SpoolMaxBytes(n int64) SpoolOption { return func(o *spool.Options) { o.MaxBytes = n } }
+func SpoolMaxBytes(n int64) SpoolOption { return func(c *spoolConfig) { c.maxBytes = n } }
 
 // SpoolMinFree is how many bytes stay free on the file system; 256 MiB by
 // default. Where fewer are, the spool counts as full.
-func SpoolMinFree(n int64) SpoolOption { return func(o *spool.Options) { o.MinFree = n } }
+func SpoolMinFree(n int64) SpoolOption { return func(c *spoolConfig) { c.minFree = n } }
 
 // SpoolSyncEach waits for the disk (fsync) at each write. By default that is
 // done once a second or megabyte, so that a crash of the machine, though not one
 // of the process, can lose as much.
-func SpoolSyncEach() SpoolOption { return func(o *spool.Options) { o.SyncAlways = true } }
+func SpoolSyncEach() SpoolOption { return func(c *spoolConfig) { c.syncEach = true } }
 
 // WithSpool keeps records in files under dir until they are delivered, so that
 // they survive the end of the process and long outages. A span is in the file
@@ -40,7 +48,7 @@ func SpoolSyncEach() SpoolOption { return func(o *spool.Options) { o.SyncAlways 
 //
 // The files hold what users and models said, as far as redaction lets it
 // through, and never a key. Directories are made with mode 0700, files with
-// 0600; dir must not be writable for others. Each destination has a directory
+// 0600; dir must not be empty, nor writable for others. Each destination has a directory
 // of its own there, named after its kind and address and its [WithName]; two
 // with the same address and different keys need names of their own.
 //
@@ -48,36 +56,50 @@ func SpoolSyncEach() SpoolOption { return func(o *spool.Options) { o.SyncAlways 
 // at most 64 MiB of them; damaged files in its folder "broken".
 func WithSpool(dir string, options ...SpoolOption) Option {
 	return func(c *config) {
-		c.spoolDir, c.spoolOptions = dir, nil
+		c.spool = &spoolConfig{dir: dir}
 		for _, o := range options {
 			if o != nil {
-				c.spoolOptions = append(c.spoolOptions, o)
+				o(c.spool)
 			}
 		}
 	}
 }
 
-// keep gives an engine its spool, if one is asked for. address tells apart what
-// must not be mixed up.
-func (c *config) keep(e *delivery.Engine, address ...string) error {
-	if c.spoolDir == "" {
-		return nil
+// directory returns where the spools are to be, if any, and notes what is wrong
+// with that.
+func (c *config) directory() string {
+	if c.spool == nil {
+		return ""
 	}
-	dir, err := filepath.Abs(c.spoolDir)
+	dir, err := c.spool.dir, error(nil)
+	if dir == "" {
+		err = errors.New("the directory is empty")
+	}
+	if err == nil {
+		dir, err = filepath.Abs(dir)
+	}
 	if err == nil {
 		dir, err = checkDir(dir)
 	}
-	if err != nil {
-		return fmt.Errorf("spool: %w", err)
+	c.check("WithSpool", err)
+	if c.spool.maxBytes < 0 {
+		c.check("SpoolMaxBytes", errors.New("the number is negative"))
 	}
-	var o spool.Options
-	for _, option := range c.spoolOptions {
-		option(&o)
+	if c.spool.minFree < 0 {
+		c.check("SpoolMinFree", errors.New("the number is negative"))
 	}
-	if o.MaxBytes < 0 || o.MinFree < 0 {
-		return errors.New("spool: a limit is negative")
+	return dir
+}
+
+// keep gives an engine its spool in a directory, if there is one. address tells
+// apart what must not be mixed up.
+func (c *config) keep(e *delivery.Engine, dir string, address ...string) error {
+	if dir == "" {
+		return nil
 	}
-	return e.Keep(filepath.Join(dir, spoolName(c.name, address)), o)
+	return e.Keep(filepath.Join(dir, spoolName(c.name, address)), spool.Options{
+		MaxBytes: c.spool.maxBytes, MinFree: c.spool.minFree, SyncAlways: c.spool.syncEach,
+	})
 }
 
 // checkDir returns where a directory really is, and an error where others could

@@ -23,12 +23,15 @@ const wrapTries = 8
 // seven times with back-off; after that the batch is halved until the span at
 // fault is alone, and that one is dropped and counted.
 func Wrap(exp sdktrace.SpanExporter, options ...Option) (*Exporter, error) {
-	if exp == nil {
-		return nil, errors.New("wrap exporter: it is nil")
-	}
 	c := newConfig(fmt.Sprintf("%T", exp), options)
-	if c.spoolDir != "" {
-		return nil, fmt.Errorf("wrap exporter: %T takes spans alone, which cannot be kept on disk: use NewOTLP for a spool", exp)
+	if exp == nil {
+		c.problems = append(c.problems, errors.New("it is nil"))
+	}
+	if c.spool != nil {
+		c.check("WithSpool", fmt.Errorf("%T takes spans alone, which cannot be kept on disk: use NewOTLP for a spool", exp))
+	}
+	if len(c.problems) > 0 {
+		return nil, fmt.Errorf("wrap exporter: %w", errors.Join(c.problems...))
 	}
 	limits := c.engine()
 	limits.InFlight = 1 // SpanExporter.ExportSpans is not called concurrently

@@ -57,11 +57,8 @@ type ClientConfig struct {
 // NewClient checks the configuration. It does no network.
 func NewClient(cfg ClientConfig) (*Client, error) {
 	u, err := CheckURL(cfg.URL, cfg.Insecure)
-	if err != nil {
+	if err := errors.Join(err, CheckKey(cfg.Key), CheckHeaders(cfg.Headers)); err != nil {
 		return nil, err
-	}
-	if strings.ContainsFunc(string(cfg.Key), func(r rune) bool { return r < 0x20 || r > 0x7e }) {
-		return nil, errors.New("the key holds characters that no header can carry")
 	}
 	u.Host = strings.TrimSuffix(u.Host, ":") // an empty port
 	c := &Client{base: *u, compressor: newCompressor(cfg.Compression), header: make(http.Header), hide: NewSecrets(string(cfg.Key), cfg.Parts, cfg.Headers)}
@@ -81,6 +78,34 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 	}
 	c.http = &http.Client{Transport: transport, CheckRedirect: NoRedirect}
 	return c, nil
+}
+
+// CheckKey returns an error where a key cannot be sent.
+func CheckKey(key Secret) error {
+	if strings.ContainsFunc(string(key), func(r rune) bool { return r < 0x20 || r > 0x7e }) {
+		return errors.New("the key holds characters that no header can carry")
+	}
+	return nil
+}
+
+// CheckHeaders returns an error where one of the headers cannot be sent. It does not
+// quote names: one may be a key in the wrong place.
+func CheckHeaders(headers map[string]string) error {
+	for name, value := range headers {
+		if name == "" || strings.ContainsFunc(name, notOfToken) {
+			return errors.New("a header has a name that no request can carry")
+		}
+		if strings.ContainsFunc(value, func(r rune) bool { return r < 0x20 && r != '\t' || r == 0x7f }) {
+			return fmt.Errorf("the header %.64s has a value that no request can carry", name)
+		}
+	}
+	return nil
+}
+
+// notOfToken reports whether names of headers cannot hold a character: RFC 9110,
+// section 5.6.2.
+func notOfToken(r rune) bool {
+	return r <= ' ' || r > '~' || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
 }
 
 // CheckURL reads the base URL of a server. Only https is taken, and http to a
@@ -337,5 +362,5 @@ func (a Answer) Error() error {
 // Host returns the host of the server, with its port.
 func (c *Client) Host() string { return c.base.Host }
 
-// Loopback reports whether the server is on this machine.
-func (c *Client) Loopback() bool { return loopback(c.base.Hostname()) }
+// Loopback reports whether a server is on this machine.
+func Loopback(u *url.URL) bool { return loopback(u.Hostname()) }
