@@ -18,6 +18,6 @@
 // name are kept, in their order, in the Unknown field of each payload.
 //
 // The sources of the format are the public OpenAPI documents of the API
-// (versions 1.0.21 and 1.1.0) and the SessionStartRequest of its TypeScript
-// client.
+// (versions 1.0.21 and 1.1.0), the SessionStartRequest of its TypeScript client,
+// and what the release notes of its clients say of version 1.17.0.
 package honeyhive

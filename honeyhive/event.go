@@ -57,6 +57,9 @@ type Event struct {
 	Feedback Object
 	// UserProperties are about the user.
 	UserProperties Object
+	// Evaluations are the latest scores of evaluators, by the slugs of those. The API
+	// knows them since version 1.17.0 of its data plane.
+	Evaluations Object
 
 	// Unknown holds the fields that the contract does not name.
 	Unknown Object
@@ -82,6 +85,7 @@ var eventFields = []field[Event]{
 	objectField("metrics", "metrics", func(e *Event) *Object { return &e.Metrics }),
 	objectField("feedback", "feedback", func(e *Event) *Object { return &e.Feedback }),
 	objectField("user_properties", "userProperties", func(e *Event) *Object { return &e.UserProperties }),
+	objectField("evaluations", "evaluations", func(e *Event) *Object { return &e.Evaluations }),
 }
 
 var eventTypeCodec = codec[string]{write: textCodec.write, read: textCodec.read, check: func(v string) string {

@@ -69,7 +69,7 @@ type payload interface {
 // those that must survive and those that must be refused by their type.
 func fieldCases(field string) (kept, refused []string) {
 	switch field {
-	case "config", "inputs", "outputs", "user_properties", "metrics", "feedback", "metadata":
+	case "config", "inputs", "outputs", "user_properties", "metrics", "feedback", "metadata", "evaluations":
 		return []string{`{}`, `{"b":9007199254740993,"A_b":{"aB":null},"a":[{"x":1.50}]}`}, []string{`[]`, `"{}"`, `1`, `true`}
 	case "children_ids":
 		return []string{`[]`, `["7f22137a-6911-4ed3-bc36-110f1dde6b66"]`}, []string{`{}`, `"7f22137a-6911-4ed3-bc36-110f1dde6b66"`, `[1]`, `[null]`}
@@ -82,11 +82,11 @@ func fieldCases(field string) (kept, refused []string) {
 var (
 	sessionKeys = []string{
 		"project", "session_name", "source", "session_id", "children_ids", "config", "inputs", "outputs", "error", "duration",
-		"user_properties", "metrics", "feedback", "metadata", "start_time", "end_time",
+		"user_properties", "metrics", "feedback", "metadata", "start_time", "end_time", "evaluations",
 	}
 	eventKeys = []string{
 		"event_id", "session_id", "parent_id", "event_name", "event_type", "children_ids", "project", "source", "config", "inputs", "outputs", "error",
-		"duration", "start_time", "end_time", "metadata", "metrics", "feedback", "user_properties",
+		"duration", "start_time", "end_time", "metadata", "metrics", "feedback", "user_properties", "evaluations",
 	}
 	updateKeys = []string{
 		"event_id", "children_ids", "config", "outputs", "duration", "end_time", "metadata", "metrics", "feedback", "user_properties",
@@ -200,7 +200,7 @@ func TestValidateNamesAll(t *testing.T) {
 		SessionID: honeyhive.Some("00f067aa0ba902b7"), ChildrenIDs: honeyhive.Some([]string{"7f22137a-6911-4ed3-bc36-110f1dde6b66", "x"}),
 		Config: honeyhive.NullObject(), Inputs: honeyhive.NullObject(), Outputs: honeyhive.NullObject(), Error: honeyhive.Null[string](),
 		Duration: honeyhive.Some(math.NaN()), UserProperties: honeyhive.NullObject(), Metrics: honeyhive.NullObject(), Feedback: honeyhive.NullObject(),
-		Metadata: honeyhive.NullObject(), StartTime: honeyhive.Some(math.Inf(1)), EndTime: honeyhive.Some(1.5),
+		Metadata: honeyhive.NullObject(), StartTime: honeyhive.Some(math.Inf(1)), EndTime: honeyhive.Some(1.5), Evaluations: honeyhive.NullObject(),
 	}
 	if got := namedFields(bad.Validate()); !slices.Equal(got, sessionKeys) {
 		t.Errorf("named %q, want all of %q", got, sessionKeys)

@@ -3,7 +3,7 @@ package honeyhive
 import "errors"
 
 // SessionStartRequest is the payload that starts a session: sixteen fields, of
-// which project, session_name and source are required.
+// which project, session_name and source are required, and evaluations.
 //
 // It is read and written by encoding/json; see the package documentation on
 // names, nulls and unknown fields. A value can be copied; it is safe for
@@ -42,6 +42,9 @@ type SessionStartRequest struct {
 	StartTime Optional[float64]
 	// EndTime in milliseconds since the Unix epoch, UTC, without a fraction.
 	EndTime Optional[float64]
+	// Evaluations are the latest scores of evaluators, by the slugs of those. The API
+	// knows them since version 1.17.0 of its data plane.
+	Evaluations Object
 
 	// Unknown holds the fields that the contract does not name.
 	Unknown Object
@@ -64,6 +67,7 @@ var sessionFields = []field[SessionStartRequest]{
 	objectField("metadata", "metadata", func(r *SessionStartRequest) *Object { return &r.Metadata }),
 	optionalField("start_time", "startTime", numberCodec, func(r *SessionStartRequest) *Optional[float64] { return &r.StartTime }),
 	optionalField("end_time", "endTime", instantCodec, func(r *SessionStartRequest) *Optional[float64] { return &r.EndTime }),
+	objectField("evaluations", "evaluations", func(r *SessionStartRequest) *Object { return &r.Evaluations }),
 }
 
 // Validate names every field that is missing or that the API would refuse, as

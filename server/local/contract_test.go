@@ -2,6 +2,7 @@ package local
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -55,6 +56,26 @@ func TestForms(t *testing.T) {
 		if got := line(t, s)[c.id]; strings.ReplaceAll(got, `": `, `":`) != strings.ReplaceAll(c.want, `": `, `":`) {
 			t.Errorf("%s:\n%s, want\n%s", name, got, c.want)
 		}
+	}
+}
+
+// TestEvaluations keeps the scores of evaluators of a session and of an event, the
+// latest of each, and gives them back.
+func TestEvaluations(t *testing.T) {
+	s := start(t)
+	post(t, s.URL()+"/v1/sessions", `{"session_name":"n","source":"s","session_id":"`+sessionID+`","evaluations":{"helpful":0.5,"safe":{"score":true}}}`)
+	post(t, s.URL()+"/events", `{"event":{"event_type":"session","event_name":"n","session_id":"`+sessionID+`","inputs":{},"evaluations":{"helpful":0.75}}}`)
+	post(t, s.URL()+"/v1/events/batch", `{"events":[{"event_id":"`+eventID+`","session_id":"`+sessionID+`","event_name":"e","event_type":"tool","inputs":{},"evaluations":{"exact":1}}]}`)
+	_, tree := send(t, http.MethodGet, s.URL()+"/v1/sessions/"+sessionID, "", nil)
+	var got struct {
+		Evaluations map[string]any
+		Children    []struct{ Evaluations map[string]any }
+	}
+	if err := json.Unmarshal([]byte(tree), &got); err != nil {
+		t.Fatal(err)
+	}
+	if text := fmt.Sprint(got.Evaluations, got.Children); text != "map[helpful:0.75 safe:map[score:true]] [{map[exact:1]}]" {
+		t.Errorf("%s of %s", text, tree)
 	}
 }
 

@@ -287,7 +287,7 @@ func drawWrite(rt *rapid.T, t testing.TB, first int) store.Write {
 		`"duration":5`, `"end_time":50`, `"end_time":60`, `"user_properties":{"user_id":"u"}`, `"children_ids":[]`,
 		`"config":{"model":"m"}`, `"config":{"model":"n","t":0.5}`,
 		`"start_time":10`, `"start_time":20`, `"error":"e"`, `"error":null`, `"inputs":{"question":"q"}`, `"inputs":{"x":1}`,
-		`"project":"a"`, `"project":"b"`, `"source":"s"`,
+		`"project":"a"`, `"project":"b"`, `"source":"s"`, `"evaluations":{"helpful":0.5,"safe":true}`, `"evaluations":{"helpful":0.75}`,
 	}), 0, 6, func(s string) string { return s[:strings.IndexByte(s, ':')] }).Draw(rt, "fields")
 	text := strings.Join(fields, ",")
 	w := store.Write{At: at(rapid.IntRange(0, 4).Draw(rt, "at")), Fill: rapid.IntRange(0, 5).Draw(rt, "fill") == 0}

@@ -47,7 +47,7 @@ func sessionEvent(s *store.Session) honeyhive.Event {
 		Config: p.Config, Inputs: p.Inputs, Outputs: p.Outputs, Error: p.Error,
 		Duration: s.Duration, StartTime: s.Start, EndTime: s.End,
 		Metadata: p.Metadata, Metrics: p.Metrics, Feedback: p.Feedback, UserProperties: p.UserProperties,
-		Unknown: p.Unknown,
+		Evaluations: p.Evaluations, Unknown: p.Unknown,
 	}
 	return e
 }
@@ -56,7 +56,7 @@ func sessionEvent(s *store.Session) honeyhive.Event {
 // take, and with the project under the name that they know.
 func node(e *honeyhive.Event) []byte {
 	c := *e
-	for _, o := range []*honeyhive.Object{&c.Config, &c.Inputs, &c.Outputs, &c.Metadata, &c.Metrics, &c.Feedback, &c.UserProperties} {
+	for _, o := range []*honeyhive.Object{&c.Config, &c.Inputs, &c.Outputs, &c.Metadata, &c.Metrics, &c.Feedback, &c.UserProperties, &c.Evaluations} {
 		if o.IsNull() {
 			*o = honeyhive.Object{}
 		}

@@ -119,7 +119,7 @@ func sessionOf(e *honeyhive.Event) honeyhive.SessionStartRequest {
 		Project: e.Project, SessionName: e.EventName, Source: e.Source, SessionID: id, ChildrenIDs: e.ChildrenIDs,
 		Config: e.Config, Inputs: e.Inputs, Outputs: e.Outputs, Error: e.Error, Duration: e.Duration,
 		UserProperties: e.UserProperties, Metrics: e.Metrics, Feedback: e.Feedback, Metadata: e.Metadata,
-		StartTime: e.StartTime, EndTime: e.EndTime, Unknown: e.Unknown,
+		StartTime: e.StartTime, EndTime: e.EndTime, Evaluations: e.Evaluations, Unknown: e.Unknown,
 	}
 }
 

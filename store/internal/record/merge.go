@@ -69,7 +69,7 @@ func NewLayer(rank Rank, at int64, text string) Layer {
 
 // mapFields are the fields that are merged by key.
 var mapFields = map[string]bool{
-	"config": true, "inputs": true, "outputs": true, "metadata": true, "metrics": true, "feedback": true, "user_properties": true,
+	"config": true, "inputs": true, "outputs": true, "metadata": true, "metrics": true, "feedback": true, "user_properties": true, "evaluations": true,
 }
 
 // place is where a cell stands: a field, or a key in a field.
