@@ -13,25 +13,6 @@ import (
 	"github.com/sessionspan/sessionspan/internal/delivery"
 )
 
-// Stats is the account of one destination: at any moment Created and Adopted
-// together are the sum of Delivered, Waiting, WaitingOnDisk, SetAside and all
-// that was Dropped.
-type Stats = delivery.Stats
-
-// Reason says why a record was dropped.
-type Reason = delivery.Reason
-
-// The reasons for which records are dropped.
-const (
-	QueueFull = delivery.QueueFull // the destination holds as many bytes as it may
-	TooLarge  = delivery.TooLarge  // one record is larger than the server takes
-	Refused   = delivery.Refused   // the server will not take this record
-	Broken    = delivery.Broken    // the record could not be encoded
-	Closed    = delivery.Closed    // it came after Shutdown, or was left when Shutdown had to end
-	// Unreadable records were in the spool, and could not be read back.
-	Unreadable = delivery.Unreadable
-)
-
 // Exporter delivers to one destination. Make one with [NewHTTP], [NewLines],
 // [NewOTLP] or [Wrap]. A nil Exporter does nothing.
 //
@@ -207,12 +188,4 @@ func orBackground(ctx context.Context) context.Context {
 // exporter can be printed that holds a key.
 func (e *Exporter) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "exporter to %q", e.Stats().Destination)
-}
-
-// Stats returns the account of the destination.
-func (e *Exporter) Stats() Stats {
-	if e == nil {
-		return Stats{}
-	}
-	return e.engine.Stats()
 }
