@@ -74,13 +74,19 @@ func (t *transport) allowed(u *url.URL) bool {
 // dialedHost returns the name or the address that net/http dials for the host of
 // a URL. net/http takes ASCII as it stands and passes anything else through IDNA,
 // so that "rag.İnternal" is another domain than "rag.internal", although the one
-// is the other in lower case, and "１２７.0.0.1" is an address.
+// is the other in lower case, and "１２７.0.0.1" is an address. A host that IDNA
+// spells in another way, but for the case, was written to be taken for what it is
+// not, and is none.
 func dialedHost(host string) (name string, addr netip.Addr, ok bool) {
 	if !isASCII(host) {
-		var err error
-		if host, err = idna.Lookup.ToASCII(host); err != nil {
+		ascii, err := idna.Lookup.ToASCII(host)
+		if err != nil {
 			return "", addr, false
 		}
+		if spelled, err := idna.Lookup.ToUnicode(ascii); err != nil || spelled != strings.ToLower(host) {
+			return "", addr, false
+		}
+		host = ascii
 	}
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return "", addr, true

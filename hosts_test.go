@@ -69,19 +69,21 @@ func TestTransportAllowsWhatIsDialed(t *testing.T) {
 		{"docs.corp", "docs%2Ecorp", "", false},
 		{"docs.corp", "docs.corp%00", "", false},
 		// Letters that are an allowed one in lower case, or look like it.
-		{"dialog.corp", "d\u0130alog.corp", "xn--dialog-qyd.corp:80", false}, // a dotted capital I becomes two letters
-		{"dialog.corp", "d%C4%B0alog.corp", "xn--dialog-qyd.corp:80", false}, // the same, escaped
-		{"dialog.corp", "d\u0131alog.corp", "xn--dalog-n4a.corp:80", false},  // without a dot
-		{"disk.corp", "dis\u212a.corp", "disk.corp:80", true},                // the sign of Kelvin is a k to net/http as well
-		{"docs.corp", "doc\u017f.corp", "docs.corp:80", true},                // so is the long s
-		{"docs.corp", "d\u043ecs.corp", "xn--dcs-sed.corp:80", false},        // Cyrillic
-		{"docs.corp", "\uff44\uff4f\uff43\uff53.corp", "docs.corp:80", true}, // full width
-		{"docs.corp", "docs\u3002corp", "docs.corp:80", true},                // an ideographic full stop
+		{"dialog.corp", "d\u0130alog.corp", "xn--dialog-qyd.corp:80", false},  // a dotted capital I becomes two letters
+		{"dialog.corp", "d%C4%B0alog.corp", "xn--dialog-qyd.corp:80", false},  // the same, escaped
+		{"dialog.corp", "d\u0131alog.corp", "xn--dalog-n4a.corp:80", false},   // without a dot
+		{"disk.corp", "dis\u212a.corp", "disk.corp:80", true},                 // the sign of Kelvin is a capital K
+		{"docs.corp", "doc\u017f.corp", "docs.corp:80", false},                // the long s, which IDNA replaces
+		{"docs.corp", "d\u043ecs.corp", "xn--dcs-sed.corp:80", false},         // Cyrillic
+		{"docs.corp", "\uff44\uff4f\uff43\uff53.corp", "docs.corp:80", false}, // full width
+		{"docs.corp", "docs\u3002corp", "docs.corp:80", false},                // an ideographic full stop
 		{"docs.corp", "docs\uff0ecorp\uff0eattacker.test", "docs.corp.attacker.test:80", false},
-		{"docs.corp", "do\u00adcs.corp", "docs.corp:80", true}, // a soft hyphen is nothing
+		{"docs.corp", "do\u00adcs.corp", "docs.corp:80", false}, // a soft hyphen, which IDNA drops
 		{"docs.corp", "attacker.test\uff0f.docs.corp", "attacker.test\uff0f.docs.corp:80", false},
 		{"*.docs.corp", "attacker.test\uff0f.docs.corp", "attacker.test\uff0f.docs.corp:80", false},
 		{"*.docs.corp", "attacker\u2024test.docs.corp", "attacker\u2024test.docs.corp:80", false}, // a leader of one dot
+		{"*.k\u00f6ln.corp", "a.K\u00d6LN.corp", "a.xn--kln-sna.corp:80", true},
+		{"\uff44ocs.corp", "docs.corp", "docs.corp:80", false}, // reported as no host
 		{"strasse.corp", "stra\u00dfe.corp", "xn--strae-oqa.corp:80", false},
 		{"stra\u00dfe.corp", "xn--strae-oqa.corp", "xn--strae-oqa.corp:80", true},
 		{"xn--strae-oqa.corp", "STRA\u00dfE.corp", "xn--strae-oqa.corp:80", true},
@@ -102,7 +104,7 @@ func TestTransportAllowsWhatIsDialed(t *testing.T) {
 		{"*.0.1", "\uff11\uff12\uff17.0.0.1", "127.0.0.1:80", false},
 		// Addresses.
 		{"127.0.0.1", "127.0.0.1:81", "127.0.0.1:81", true},
-		{"127.0.0.1", "\uff11\uff12\uff17.0.0.1", "127.0.0.1:80", true},
+		{"127.0.0.1", "\uff11\uff12\uff17.0.0.1", "127.0.0.1:80", false},
 		{"127.0.0.1", "127.1", "127.1:80", false},
 		{"127.0.0.1", "2130706433", "2130706433:80", false},
 		{"127.0.0.1", "127.0.0.1.attacker.test", "127.0.0.1.attacker.test:80", false},

@@ -62,7 +62,8 @@ func Handler(next http.Handler, options ...ExtractOption) http.Handler {
 // A host is a name or an address, with a port or for every port: "rag.internal",
 // "localhost:8080", "[::1]:80". A leading "*." stands for any sub-domain:
 // "*.svc.local". Names are compared as they are dialed: without regard to the case
-// of ASCII letters, other letters after IDNA. An address is allowed by itself
+// of letters, other alphabets after IDNA; one that is written in full-width or other
+// letters which IDNA replaces is allowed nowhere. An address is allowed by itself
 // alone, with the zone that it has. An empty host is ignored; what is no host is
 // passed to [otel.Handle] at once, and nothing is sent there. Without hosts nothing
 // is sent at all. A nil base stands for http.DefaultTransport.
