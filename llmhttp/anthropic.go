@@ -212,7 +212,7 @@ func (x *exchange) anthropicStart(index int, block string) {
 		x.add(x.piece(c, b.kind, index), b.text)
 	case partCall:
 		p := x.piece(c, partCall, index)
-		x.label(p, b.id, b.name)
+		x.label(c, p, b.id, b.name)
 		x.content = true
 		if b.json != "{}" {
 			x.add(p, b.json)

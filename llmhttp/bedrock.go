@@ -257,8 +257,8 @@ func (bedrockConverse) chunk(x *exchange, event, data string) {
 	switch event {
 	case "contentBlockStart":
 		if use := get(data, "start", "toolUse"); use != "" {
-			p := x.piece(x.choice(0), partCall, index)
-			x.label(p, text(get(use, "toolUseId")), text(get(use, "name")))
+			c := x.choice(0)
+			x.label(c, x.piece(c, partCall, index), text(get(use, "toolUseId")), text(get(use, "name")))
 			x.content = true
 		}
 	case "contentBlockDelta":

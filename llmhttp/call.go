@@ -236,7 +236,10 @@ func (c *call) chunk(event string, data []byte) {
 	c.flushOnly()
 	c.x.content = false
 	if text, ok := c.again.match(event, data); ok {
-		c.x.write(c.again.piece, string(text))
+		write(&c.x, c.again.piece, text)
+		if !c.again.framed {
+			c.again.frame(event)
+		}
 	} else if !c.parse(event, data) {
 		return
 	}
@@ -246,6 +249,29 @@ func (c *call) chunk(event string, data []byte) {
 		}
 		c.newest = c.arrived
 	}
+}
+
+// repeats reads events of a stream that follow one another and are all as the last
+// one was.
+func (c *call) repeats(p []byte) int {
+	r := c.again
+	if r == nil || !r.framed || c.x.done {
+		return 0
+	}
+	most := min(c.t.limit, blobFrom) // longer ones are read another way
+	read := 0
+	for {
+		text, n := r.next(p[read:])
+		if n == 0 || n >= most {
+			break
+		}
+		write(&c.x, r.piece, text)
+		read += n
+	}
+	if read > 0 {
+		c.newest = c.arrived
+	}
+	return read
 }
 
 // parse reads an event of the stream that is not like the one before. It reports

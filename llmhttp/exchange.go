@@ -63,8 +63,10 @@ type choice struct {
 	// only and first are where the first part is: most choices have one.
 	only  [1]*piece
 	first piece
-	// index finds a part by its kind and key, once there are many.
+	// index finds a part by its kind and key, and calls one by its id, once there
+	// are many.
 	index map[pieceKey]*piece
+	calls map[string]*piece
 }
 
 type pieceKey struct {
@@ -118,6 +120,8 @@ type piece struct {
 	key  int
 	more []byte // text, or the arguments of a tool
 	blob *blob  // sound
+	// cites are the citations of a text that came one by one, each behind a comma.
+	cites []byte
 }
 
 // choice returns a choice by its number. Those beyond the most are not kept.
@@ -172,9 +176,32 @@ func (x *exchange) newPiece(c *choice, kind partKind, key int) *piece {
 	return c.add(piece{part: part{kind: kind}, key: key})
 }
 
+// call returns the newest call of a tool with an id, or nil.
+func (x *exchange) call(c *choice, id string) *piece {
+	if c.index == nil {
+		for _, p := range slices.Backward(c.parts) {
+			x.steps++
+			if p.kind == partCall && p.id == id {
+				return p
+			}
+		}
+		return nil
+	}
+	x.steps++
+	if c.calls == nil {
+		c.calls = make(map[string]*piece)
+		for _, p := range c.parts {
+			if x.steps++; p.kind == partCall && p.id != "" {
+				c.calls[p.id] = p
+			}
+		}
+	}
+	return c.calls[id]
+}
+
 // label names a call of a tool, as far as there is room: what is known of its id
 // and its name stays.
-func (x *exchange) label(p *piece, id, name string) {
+func (x *exchange) label(c *choice, p *piece, id, name string) {
 	for _, l := range [...]struct {
 		kept *string
 		text string
@@ -190,6 +217,9 @@ func (x *exchange) label(p *piece, id, name string) {
 			x.content = true
 		}
 	}
+	if c.calls != nil && p.id != "" && p != &x.spill {
+		c.calls[p.id] = p
+	}
 }
 
 // add appends what came to a piece.
@@ -199,20 +229,26 @@ func (x *exchange) add(p *piece, text string) {
 	}
 	x.changes++
 	x.added, x.text = p, text
-	x.write(p, text)
+	write(x, p, text)
 }
 
+// longText is the length in bytes from which a text that grows gets twice the room.
+const longText = 1 << 10
+
 // write appends a text to a piece, as far as there is room.
-func (x *exchange) write(p *piece, text string) {
+func write[T string | []byte](x *exchange, p *piece, text T) {
 	x.content = true
 	if x.blind || p == &x.spill {
 		return
 	}
 	if len(text) > x.room {
 		x.cut = true
-		text = strings.ToValidUTF8(text[:max(0, x.room)], "")
+		text = T(strings.ToValidUTF8(string(text[:max(0, x.room)]), ""))
 	}
 	x.room -= len(text)
+	if n := len(p.more); n >= longText && n+len(text) > cap(p.more) {
+		p.more = slices.Grow(p.more, n) // append grows by a quarter, and copies as often
+	}
 	p.more = append(p.more, text...)
 }
 
@@ -256,7 +292,7 @@ func (x *exchange) put(c *choice, p part, key int) {
 // whole sets the parts of a choice that came whole.
 func (x *exchange) whole(c *choice, parts []part) {
 	x.changes++
-	c.parts, c.index = c.parts[:0], nil
+	c.parts, c.index, c.calls = c.parts[:0], nil, nil
 	for i, p := range parts {
 		c.add(piece{part: p, key: i})
 	}
@@ -280,6 +316,9 @@ func (x *exchange) message(c *choice) message {
 			default:
 				q.text += string(p.more)
 			}
+		}
+		if len(p.cites) > 0 {
+			q.annotations = "[" + string(p.cites[1:]) + "]"
 		}
 		x.arena = append(x.arena, q)
 	}
@@ -396,14 +435,13 @@ func (x *exchange) attribute(name attribute.Key, value string) {
 // cite adds a citation to the ones of a text.
 func (x *exchange) cite(p *piece, citation string) {
 	x.changes++
-	if citation == "" || x.blind || len(citation) > x.room {
-		return
-	}
-	x.room -= len(citation)
-	if p.annotations == "" {
-		p.annotations = "[" + citation + "]"
-	} else {
-		p.annotations = p.annotations[:len(p.annotations)-1] + "," + citation + "]"
+	switch {
+	case citation == "" || x.blind || p == &x.spill:
+	case len(citation) > x.room:
+		x.cut = true
+	default:
+		x.room -= len(citation)
+		p.cites = append(append(p.cites, ','), citation...)
 	}
 }
 

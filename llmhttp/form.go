@@ -90,7 +90,9 @@ func (c *call) take(p []byte) {
 	case c.split != nil:
 		c.split.write(p)
 	case c.got != nil:
-		c.got.write(p)
+		if c.got.write(p); c.got.cut && c.inflate != nil {
+			c.inflate.over = true // what is not kept need not be decompressed
+		}
 	default:
 		c.begin(p, false)
 	}
@@ -137,7 +139,9 @@ func typeJSON(kind string) bool {
 func (c *call) choose(f form) {
 	kind := mediaType(c.contentType)
 	asked := c.streamAsked()
-	events := func() { c.split = &splitter{line: c.line(), emit: c.chunk, document: c.document} }
+	events := func() {
+		c.split = &splitter{line: c.line(), emit: c.chunk, document: c.document, repeats: c.repeats}
+	}
 	switch {
 	case c.status >= http.StatusBadRequest:
 	case f == formFrames, f == formText && kind == typeFrames:

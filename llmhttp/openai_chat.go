@@ -206,7 +206,7 @@ func (x *exchange) openAIDelta(json string) {
 			}
 		case "function_call":
 			if rawjson.KindOf(v) == rawjson.Object {
-				x.deltaFunction(x.piece(c, partCall, 0), v)
+				x.deltaFunction(c, x.piece(c, partCall, 0), v)
 			}
 		case "audio":
 			x.deltaAudio(c, v)
@@ -241,15 +241,17 @@ func (x *exchange) deltaCall(c *choice, call string) {
 	id := word(get(call, "id"))
 	index := get(call, "index")
 	key := int(number(index))
-	var p *piece
-	for _, q := range slices.Backward(c.parts) {
-		if q.kind != partCall || index != "" && q.key != key {
-			continue
+	p := x.find(c, partCall, key)
+	switch named := x.call(c, id); {
+	case index != "" && p != nil && (id == "" || p.id == "" || p.id == id):
+	case index != "":
+		if p = nil; named != nil && named.key == key {
+			p = named
 		}
-		if id == "" || q.id == "" || q.id == id {
-			p = q
-			break
-		}
+	case id != "":
+		p = named
+	default:
+		p = c.lastCall()
 	}
 	if p == nil {
 		if index == "" {
@@ -257,19 +259,29 @@ func (x *exchange) deltaCall(c *choice, call string) {
 		}
 		p = x.newPiece(c, partCall, key)
 	}
-	x.label(p, id, "")
+	x.label(c, p, id, "")
 	f := get(call, "function")
 	if f == "" {
 		f = get(call, "custom")
 	}
-	x.deltaFunction(p, f)
+	x.deltaFunction(c, p, f)
 }
 
-func (x *exchange) deltaFunction(p *piece, f string) {
+// lastCall returns the newest call of a tool, or nil.
+func (c *choice) lastCall() *piece {
+	for _, p := range slices.Backward(c.parts) {
+		if p.kind == partCall {
+			return p
+		}
+	}
+	return nil
+}
+
+func (x *exchange) deltaFunction(c *choice, p *piece, f string) {
 	for k, v := range rawjson.Members(f) {
 		switch k {
 		case "name":
-			x.label(p, "", text(v))
+			x.label(c, p, "", text(v))
 		case "arguments", "input":
 			if rawjson.KindOf(v) == rawjson.Object { // whole, though it should be text
 				x.add(p, v)

@@ -205,8 +205,8 @@ func (x *exchange) responsesDelta(kind, data string) {
 		item := get(data, "item")
 		switch text(get(item, "type")) {
 		case "function_call", "custom_tool_call":
-			p := x.piece(x.choice(0), partCall, key)
-			x.label(p, text(get(item, "call_id")), text(get(item, "name")))
+			c := x.choice(0)
+			x.label(c, x.piece(c, partCall, key), text(get(item, "call_id")), text(get(item, "name")))
 			x.content = true
 		}
 	}

@@ -21,6 +21,10 @@ type repeat struct {
 	between []string
 	// digits says of each hole whether it holds a number; the others hold text.
 	digits []bool
+	// framed says that first and last are set: what such an event starts and ends
+	// with as nearly all servers send it.
+	framed      bool
+	first, last string
 }
 
 // padding are the members of events that nobody reads and that differ.
@@ -105,6 +109,48 @@ func (r *repeat) match(event string, data []byte) (text []byte, ok bool) {
 		data = data[n:]
 	}
 	return text, string(data) == r.between[len(r.digits)]
+}
+
+// frame sets how an event that matched is sent.
+func (r *repeat) frame(event string) {
+	r.framed = true
+	r.first, r.last = "data: "+r.between[0], r.between[len(r.digits)]+"\n\n"
+	if event != "" {
+		r.first = "event: " + event + "\n" + r.first
+	}
+}
+
+// next returns the text of an event that has the pattern, as it is sent, and how
+// long the event is; 0 if p does not start with one.
+func (r *repeat) next(p []byte) (text []byte, length int) {
+	rest, ok := bytes.CutPrefix(p, []byte(r.first))
+	if !ok {
+		return nil, 0
+	}
+	for i, digits := range r.digits {
+		if i > 0 {
+			if !hasPrefix(rest, r.between[i]) {
+				return nil, 0
+			}
+			rest = rest[len(r.between[i]):]
+		}
+		n := bytes.IndexByte(rest, '"')
+		if digits {
+			if n = leadingDigits(rest); n == 0 {
+				return nil, 0
+			}
+		} else if n < 0 || !plainText(rest[:n]) {
+			return nil, 0
+		}
+		if i == r.text {
+			text = rest[:n]
+		}
+		rest = rest[n:]
+	}
+	if !hasPrefix(rest, r.last) {
+		return nil, 0
+	}
+	return text, len(p) - len(rest) + len(r.last)
 }
 
 func hasPrefix(data []byte, prefix string) bool {

@@ -153,3 +153,53 @@ func TestLongLines(t *testing.T) {
 		}
 	}
 }
+
+// TestRepeatsAsSent reads streams at once and event by event: what is skipped over
+// as a repeat is read as it would have been, however the events are written.
+func TestRepeatsAsSent(t *testing.T) {
+	ends := []string{"\n\n", "\r\n\r\n", "\r\r", "\n: no\n\n", "\nid: 4\n\n"}
+	starts := []string{"data: ", "data:", "data:  ", "event: message\ndata: ", "id: 1\ndata: ", ": no\ndata: ", "\n\ndata: "}
+	total := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		var b strings.Builder
+		start, end := "data: ", "\n\n"
+		for range rapid.IntRange(1, 30).Draw(rt, "events") {
+			if rapid.IntRange(0, 5).Draw(rt, "other") == 0 {
+				start, end = rapid.SampledFrom(starts).Draw(rt, "start"), rapid.SampledFrom(ends).Draw(rt, "end")
+			}
+			text := rapid.SampledFrom([]string{"a", "some words", "\u00e9", `\n`, `\"`, "", "index", "\x01"}).Draw(rt, "text")
+			index := rapid.SampledFrom([]string{"0", "0", "0", "1"}).Draw(rt, "index")
+			b.WriteString(start + `{"choices":[{"index":` + index + `,"delta":{"content":"` + text + `"}}],"created_at":` + rapid.SampledFrom([]string{"1", "22"}).Draw(rt, "time") + "}" + end)
+		}
+		read := func(size int, patterns bool) string {
+			c := &call{t: newTracing(nil), contentType: typeEvents}
+			c.x.route, c.x.room = route{format: chatCompletions{}}, 1<<20
+			c.choose(formEvents)
+			s := c.split.(*splitter)
+			s.repeats = func(p []byte) int {
+				if !patterns {
+					return 0
+				}
+				n := c.repeats(p)
+				total += n
+				return n
+			}
+			for rest := []byte(b.String()); len(rest) > 0; {
+				n := min(size, len(rest))
+				s.write(rest[:n])
+				rest = rest[n:]
+			}
+			s.end()
+			return seen(c)
+		}
+		want := read(b.Len(), false)
+		for _, size := range []int{b.Len(), 100, 1} {
+			if diff := cmp.Diff(want, read(size, true)); diff != "" {
+				rt.Fatalf("%q in pieces of %d: %s", b.String(), size, diff)
+			}
+		}
+	})
+	if total == 0 {
+		t.Error("nothing was read as a repeat")
+	}
+}

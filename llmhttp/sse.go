@@ -15,6 +15,9 @@ type splitter struct {
 	emit func(event string, data []byte)
 	// document is given JSON that is no event. The bytes are good until it returns.
 	document func(data []byte)
+	// repeats reads events that are as the last one was, from the beginning of an
+	// event on, and returns how long they are together. It may be nil.
+	repeats func(p []byte) int
 
 	held    bool // line holds something
 	event   string
@@ -41,6 +44,11 @@ func (s *splitter) write(p []byte) {
 			if p[0] == '\n' {
 				p = p[1:]
 				continue
+			}
+		}
+		if s.repeats != nil && !s.held && !s.hasData && s.event == "" && !s.skip && s.nest.depth == 0 {
+			if p = p[s.repeats(p):]; len(p) == 0 {
+				return
 			}
 		}
 		i := lineEnd(p)
@@ -90,7 +98,7 @@ func (s *splitter) endLine(line []byte) {
 		s.bare(line)
 	case len(line) == 0:
 		s.dispatch()
-	case jsonStart(line):
+	case line[0] != 'd' && line[0] != 'e' && jsonStart(line):
 		s.bare(line)
 	default:
 		s.field(line)
