@@ -56,6 +56,7 @@ type call struct {
 	// What the headers of the answer say of it.
 	contentType, encoding string
 	unterminated          bool   // see endUnterminated
+	usageAsked            bool   // of a stream
 	reason, excerpt       string // why the answer cannot be read
 	// errorType is what the headers call an error.
 	errorType string
@@ -88,6 +89,7 @@ func (c *call) readRequest() {
 		if body, err := rawjson.Parse(c.sent.text()); err == nil && rawjson.KindOf(body) == rawjson.Object {
 			c.x.format.request(&c.x, body)
 			c.x.learnBody(body)
+			c.usageAsked = c.streamAsked() && get(body, "stream_options", "include_usage") == "true"
 		}
 	}
 	c.recordRequest()
@@ -318,6 +320,8 @@ const (
 	// endUnterminated is how a stream ended in which all choices had: without what
 	// should have come behind them.
 	endUnterminated = "unterminated"
+	// endNoUsage is how a stream ended whose usage was asked for and did not come.
+	endNoUsage = "no_usage"
 )
 
 func (c *call) close() {

@@ -1,6 +1,7 @@
 package llmhttp
 
 import (
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -21,9 +22,9 @@ import (
 const keyMark = "[key]"
 
 // A keyring finds the credentials of requests. Most requests of a client have the
-// same ones, so the last keyring is kept.
+// same ones, so the last keyring is kept, with what it was made from.
 type keyring struct {
-	values  []string
+	raw     []string
 	matcher *secret.Matcher
 }
 
@@ -33,27 +34,41 @@ func (c *call) secrets() *secret.Matcher {
 	if c.matcher != nil || c.request == nil {
 		return c.matcher
 	}
-	values := secret.Values(c.space.values[:0])
-	values.Header(c.request.Header)
-	values.URL(c.request.URL)
-	if r := c.answered; r != nil {
-		values.Header(r.Header)
-		values.URL(r.URL)
+	raw := c.space.raw[:0]
+	for _, r := range [...]*http.Request{c.request, c.answered} {
+		if r == nil {
+			continue
+		}
+		start := len(raw)
+		for name, values := range r.Header {
+			if secret.Named(name) {
+				raw = append(raw, values...)
+			}
+		}
+		slices.Sort(raw[start:]) // they are in no order
+		if r.URL.User != nil {
+			raw = append(raw, r.URL.User.String())
+		}
+		raw = append(raw, r.URL.RawQuery)
+	}
+	raw = append(raw, c.x.credentials...)
+	c.space.raw = raw
+	if last := c.t.keys.Load(); last != nil && slices.Equal(last.raw, raw) {
+		c.matcher = last.matcher
+		return c.matcher
+	}
+	var values secret.Values
+	for _, r := range [...]*http.Request{c.request, c.answered} {
+		if r != nil {
+			values.Header(r.Header)
+			values.URL(r.URL)
+		}
 	}
 	for _, v := range c.x.credentials {
 		values.Add(v)
 	}
-	slices.Sort(values) // headers are in no order
-	c.space.values = values
-	if last := c.t.keys.Load(); last != nil && slices.Equal(last.values, values) {
-		c.matcher = last.matcher
-		return c.matcher
-	}
-	kept := slices.Clone(values)
-	c.matcher = secret.NewMatcher(kept)
-	if len(c.x.credentials) == 0 {
-		c.t.keys.Store(&keyring{kept, c.matcher})
-	}
+	c.matcher = secret.NewMatcher(values)
+	c.t.keys.Store(&keyring{slices.Clone(raw), c.matcher})
 	return c.matcher
 }
 

@@ -9,48 +9,34 @@ import (
 // This file takes the headers of tracers off requests to providers: they name the
 // traces, and by baggage the sessions and users, of whoever runs the program.
 
-// traceHeaders are headers of tracers, and beginnings of such, in lower case: W3C
-// Trace Context and Baggage, B3, Jaeger, OpenTracing, Datadog, Sentry, AWS X-Ray,
-// Google Cloud, Azure, New Relic, Elastic, Instana, Dynatrace, SkyWalking,
-// Honeycomb and OpenCensus.
-var traceHeaders = [...]struct {
-	name  string
-	start bool // a header may go on behind it
-}{
-	{"traceparent", false},
-	{"tracestate", false},
-	{"baggage", false},
-	{"correlation-context", false},
-	{"b3", false},
-	{"x-b3-", true},
-	{"uber-trace-id", false},
-	{"uberctx-", true},
-	{"jaeger-", true},
-	{"ot-tracer-", true},
-	{"ot-baggage-", true},
-	{"x-ot-span-context", false},
-	{"x-datadog-", true},
-	{"sentry-trace", false},
-	{"x-amzn-trace-id", false},
-	{"x-cloud-trace-context", false},
-	{"grpc-trace-bin", false},
-	{"newrelic", false},
-	{"x-newrelic-", true},
-	{"elastic-apm-traceparent", false},
-	{"x-instana-", true},
-	{"x-dynatrace", false},
-	{"sw8", false},
-	{"sw8-", true},
-	{"x-honeycomb-trace", false},
+// traceHeaders are headers of tracers, in lower case, by their first letter; "*"
+// stands for what follows. They are those of W3C Trace Context and Baggage, B3,
+// Jaeger, OpenTracing, Datadog, Sentry, AWS X-Ray, Google Cloud, Azure, New Relic,
+// Elastic, Instana, Dynatrace, SkyWalking, Honeycomb and OpenCensus.
+var traceHeaders = ['z' + 1][]string{
+	'b': {"baggage", "b3"},
+	'c': {"correlation-context"},
+	'e': {"elastic-apm-traceparent"},
+	'g': {"grpc-trace-bin"},
+	'j': {"jaeger-*"},
+	'n': {"newrelic"},
+	'o': {"ot-tracer-*", "ot-baggage-*"},
+	's': {"sentry-trace", "sw8", "sw8-*"},
+	't': {"traceparent", "tracestate"},
+	'u': {"uber-trace-id", "uberctx-*"},
+	'x': {"x-b3-*", "x-ot-span-context", "x-datadog-*", "x-amzn-trace-id", "x-cloud-trace-context", "x-newrelic-*", "x-instana-*", "x-dynatrace", "x-honeycomb-trace"},
 }
 
 // traceHeader reports whether a header is a tracer's. Maps of headers may hold
 // names in any case.
 func traceHeader(name string) bool {
-	for i := range traceHeaders {
-		h := &traceHeaders[i]
-		n := len(h.name)
-		if (len(name) == n || h.start && len(name) > n) && strings.EqualFold(name[:n], h.name) {
+	if name == "" || name[0]|' ' >= byte(len(traceHeaders)) {
+		return false
+	}
+	for _, h := range traceHeaders[name[0]|' '] {
+		start, more := strings.CutSuffix(h, "*")
+		n := len(start)
+		if (len(name) == n && !more || len(name) > n && more) && strings.EqualFold(name[:n], start) {
 			return true
 		}
 	}

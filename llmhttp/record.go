@@ -154,8 +154,11 @@ func (c *call) record(err error, how string) {
 	if x.done && x.problem == nil && !x.answered() && x.id == "" && x.model == "" {
 		x.metadata.json("answer_unrecognized", "true")
 	}
-	if c.unterminated {
+	switch {
+	case c.unterminated:
 		x.metadata.text("stream_end", endUnterminated)
+	case c.streams && x.done && c.usageAsked && x.problem == nil && !x.usage.known():
+		x.metadata.text("stream_end", endNoUsage)
 	}
 	if x.cut {
 		x.metadata.json("answer_truncated", "true")

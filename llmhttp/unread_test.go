@@ -240,3 +240,27 @@ func TestCancelledWhenComplete(t *testing.T) {
 		})
 	}
 }
+
+// TestNoUsage holds that a stream is marked whose usage was asked for and did not
+// come.
+func TestNoUsage(t *testing.T) {
+	const chunk = `data: {"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}]}` + "\n\n"
+	const counts = `data: {"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}` + "\n\n"
+	const done = "data: [DONE]\n\n"
+	for name, c := range map[string]struct{ options, body, want string }{
+		"asked":               {`,"stream_options":{"include_usage":true}`, chunk + done, `"no_usage"`},
+		"asked, empty":        {`,"stream_options":{"include_usage":true}`, chunk + `data: {"choices":[],"usage":{}}` + "\n\n" + done, `"no_usage"`},
+		"asked and came":      {`,"stream_options":{"include_usage":true}`, chunk + counts + done, ""},
+		"asked, cut":          {`,"stream_options":{"include_usage":true}`, chunk, `"unterminated"`},
+		"not asked":           {"", chunk + done, ""},
+		"said not to be sent": {`,"stream_options":{"include_usage":false}`, chunk + done, ""},
+	} {
+		s := newStage(t)
+		s.send(s.request("https://api.openai.com/v1/chat/completions", `{"model":"m","stream":true`+c.options+`}`), answer{kind: "text/event-stream", body: c.body})
+		e := s.end()[0]
+		metadata(t, e, map[string]string{"stream_end": c.want})
+		if e.Error.Or("") != "" {
+			t.Errorf("%s: %v", name, e.Error)
+		}
+	}
+}

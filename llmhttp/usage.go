@@ -61,13 +61,11 @@ func (u *usage) readAt(counts, path string, table []tokenField) {
 	for k, v := range rawjson.Members(counts) {
 		inner := false
 		for i := range table {
-			rest, ok := strings.CutPrefix(table[i].path, path)
-			if !ok {
+			rest := table[i].path
+			if len(rest) < len(path)+len(k) || rest[len(path):len(path)+len(k)] != k || rest[:len(path)] != path {
 				continue
 			}
-			if rest, ok = strings.CutPrefix(rest, k); !ok {
-				continue
-			}
+			rest = rest[len(path)+len(k):]
 			if rest == "" {
 				u.say(table[i].kind, v)
 			}

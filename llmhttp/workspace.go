@@ -15,7 +15,7 @@ type workspace struct {
 	choices          []*choice
 	config, metadata fields
 	sent, got        capture
-	values           []string // credentials
+	raw              []string // what holds credentials
 	body             []byte   // of a request, and then of its answer
 }
 
@@ -47,7 +47,7 @@ func (c *call) giveSpace() {
 	if cap(w.body) > mostAhead {
 		w.body = nil
 	}
-	w.values = emptied(w.values)
+	w.raw = emptied(w.raw)
 	w.sent, w.got = capture{}, capture{}
 	c.space = nil
 	workspaces.Put(w)

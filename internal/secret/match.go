@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -55,7 +56,8 @@ func NewMatcher(values []string) *Matcher {
 		m.plain(v)
 		m.encoded(v)
 		// A server may have decoded it.
-		for d := start(v); d.decode(); {
+		d := new(decoded)
+		for d.start(v); d.decode(); {
 			m.plain(string(d.b))
 		}
 		if strings.Contains(v, "+") { // read as a space by a server
@@ -151,7 +153,9 @@ func (m *Matcher) find(text string, cut bool) (spans []span) {
 	if m == nil || len(m.needles) == 0 || len(text) < cutBytes {
 		return nil
 	}
-	d := start(text)
+	d := texts.Get().(*decoded)
+	defer d.put()
+	d.start(text)
 	for range mostDecoded {
 		for i := range m.needles {
 			spans = d.search(&m.needles[i], spans)
@@ -175,27 +179,54 @@ type decoded struct {
 	at     []span
 }
 
-// start returns a text without its white space.
-func start(text string) *decoded {
-	d := &decoded{text: text, b: []byte(text)}
-	if slices.ContainsFunc(d.b, space) {
+// texts are decoded texts that are used again.
+var texts = sync.Pool{New: func() any { return new(decoded) }}
+
+// mostReused is how many bytes a text may have whose memory is used again.
+const mostReused = 4 << 10
+
+// put gives the text up.
+func (d *decoded) put() {
+	if cap(d.b) <= mostReused {
+		*d = decoded{b: d.b[:0], low: d.low[:0]}
+		texts.Put(d)
+	}
+}
+
+// start takes a text, without its white space.
+func (d *decoded) start(text string) {
+	*d = decoded{text: text, b: append(d.b[:0], text...), low: d.low}
+	if d.lower() {
 		d.b, d.at = d.b[:0], make([]span, 0, len(d.text))
 		for i := range len(d.text) {
 			if !space(d.text[i]) {
 				d.b, d.at = append(d.b, d.text[i]), append(d.at, span{i, i + 1})
 			}
 		}
+		d.lower()
 	}
-	d.lower()
-	return d
 }
 
-func (d *decoded) lower() {
-	d.low = append(d.low[:0], d.b...)
-	for i, c := range d.low {
-		d.low[i] = lower(c)
+// lower sets low, and reports whether there is white space.
+func (d *decoded) lower() (spaces bool) {
+	d.low = slices.Grow(d.low[:0], len(d.b))[:len(d.b)]
+	for i, c := range d.b {
+		l := lowered[c]
+		d.low[i] = l
+		spaces = spaces || l == ' '
 	}
+	return spaces
 }
+
+// lowered are the bytes in lower case, and white space as a space.
+var lowered = func() (table [256]byte) {
+	for i := range table {
+		if table[i] = lower(byte(i)); space(byte(i)) {
+			table[i] = ' '
+		}
+	}
+	return table
+}()
 
 // span returns the part of the text that bytes stand for.
 func (d *decoded) span(from, to int) span {

@@ -6,7 +6,10 @@
 // they are escaped or encoded ([Matcher]).
 package secret
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Named reports whether a header, a parameter of a query or a member of an object
 // holds a credential, by the shape of its name: lists of names lag behind the
@@ -28,59 +31,51 @@ func Named(name string) bool {
 	return named(b)
 }
 
-// Names of credentials, without case and separators.
+// A part is a part of names of credentials, unless what follows it makes another
+// word.
+type part struct {
+	text string
+	not  []string
+}
+
 var (
-	whole  = []string{"pass", "pw", "pat"}
-	within = []string{"secret", "password", "passwd", "passphrase", "credential", "signature", "cookie", "bearer", "jwt", "connectionstring"}
-	// before are parts of names that count unless what follows makes another word.
-	before = []struct {
-		part string
-		not  []string
-	}{
-		{"auth", []string{"or"}}, // author, authority; authorization is below
-		{"authori", []string{"t"}},
-		{"key", []string{"word", "board", "frame", "note"}},
-		{"token", []string{"s", "iz", "is", "count", "limit", "budget"}},
+	// parts are those of names without case and separators, by their first letter.
+	parts = ['z' + 1][]part{
+		'a': {{"auth", []string{"or"}}, {"authori", []string{"t"}}}, // not author, authority
+		'b': {{"bearer", nil}},
+		'c': {{"credential", nil}, {"cookie", nil}, {"connectionstring", nil}},
+		'j': {{"jwt", nil}},
+		'k': {{"key", []string{"word", "board", "frame", "note"}}},
+		'p': {{"password", nil}, {"passwd", nil}, {"passphrase", nil}},
+		's': {{"secret", nil}, {"signature", nil}},
+		't': {{"token", []string{"s", "iz", "is", "count", "limit", "budget"}}},
 	}
-	ends = []string{"sig", "pwd"}
+	whole = []string{"pass", "pw", "pat"}
+	ends  = []string{"sig", "pwd"}
 	// about are ends of names that say something about a credential.
 	about = []string{"type", "scheme", "method", "mode", "url", "uri", "endpoint", "name", "location", "cachekey"}
 )
 
+// named is Named for a name without case and separators.
 func named(name []byte) bool {
-	for _, end := range about {
-		if hasSuffix(name, end) {
-			return false
+	return (within(name) || slices.ContainsFunc(whole, func(w string) bool { return string(name) == w }) ||
+		slices.ContainsFunc(ends, func(end string) bool { return hasSuffix(name, end) })) &&
+		!slices.ContainsFunc(about, func(end string) bool { return hasSuffix(name, end) })
+}
+
+func within(name []byte) bool {
+	for i, c := range name {
+		if int(c) >= len(parts) {
+			continue
 		}
-	}
-	for _, w := range whole {
-		if string(name) == w {
-			return true
-		}
-	}
-	for _, end := range ends {
-		if hasSuffix(name, end) {
-			return true
-		}
-	}
-	for i := range name {
-		rest := name[i:]
-		for _, part := range within {
-			if hasPrefix(rest, part) {
-				return true
-			}
-		}
-	next:
-		for _, b := range before {
-			if !hasPrefix(rest, b.part) {
+		for _, p := range parts[c] {
+			if !hasPrefix(name[i:], p.text) {
 				continue
 			}
-			for _, not := range b.not {
-				if hasPrefix(rest[len(b.part):], not) {
-					continue next
-				}
+			rest := name[i+len(p.text):]
+			if !slices.ContainsFunc(p.not, func(not string) bool { return hasPrefix(rest, not) }) {
+				return true
 			}
-			return true
 		}
 	}
 	return false

@@ -26,11 +26,10 @@ func (v *Values) Add(value string) {
 // Header adds the credentials of headers, known by their names.
 func (v *Values) Header(h http.Header) {
 	for name, values := range h {
-		if !Named(name) {
-			continue
-		}
-		for _, value := range values {
-			v.Field(value)
+		if Named(name) {
+			for _, value := range values {
+				v.Field(value)
+			}
 		}
 	}
 }
