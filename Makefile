@@ -8,7 +8,7 @@ MODULES := . store server examples
 # Those that stand on a database or an index. To compile that takes minutes, so it
 # is done once: with the race detector, for the linter as for the tests.
 HEAVY   := store server examples
-LIGHT   := . tools bench llmhttp/clienttest server/interop e2e
+LIGHT   := . tools bench exporter/collectortest llmhttp/clienttest server/interop e2e
 # All, to be checked and formatted.
 CHECKED := $(LIGHT) $(HEAVY)
 # Modules that users get name their neighbours by version alone, so that they can
@@ -41,8 +41,9 @@ test-long: $(NEIGHBOURS) ## run the same tests in their whole length
 	$(GO) test ./...
 	@set -e; for m in $(HEAVY); do (cd $$m && $(WITH_NEIGHBOURS) && echo "test $$m" && $(GO) test $(RACE) ./...); done
 
-test-all: test test-long e2e ## also run what takes minutes to build or needs Node or a browser: clients of models, of the server, the page
+test-all: test test-long e2e ## also run what takes minutes to build or needs Node or a browser: clients of models, of the server, a collector, the page
 	cd bench && $(GO) test ./...
+	cd exporter/collectortest && $(GO) test ./...
 	cd llmhttp/clienttest && $(GO) test ./...
 	cd server/interop && npm ci --ignore-scripts --no-audit --no-fund && $(GO) test ./...
 

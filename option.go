@@ -143,9 +143,13 @@ func WithWriter(w io.Writer, options ...exporter.Option) Option {
 	})
 }
 
-// WithSpanExporter gives the spans of the provider to any SpanExporter, behind a
-// queue of its own; see [exporter.Wrap]. Shutdown shuts it down. A nil exporter is
-// an error of New.
+// WithSpanExporter gives the spans of the provider to any SpanExporter, such as
+// OpenTelemetry's otlptracehttp or otlptracegrpc, behind a queue of its own; see
+// [exporter.Wrap]. Shutdown shuts it down, once. A nil exporter is an error of New.
+//
+// A collector that takes OTLP over HTTP is better served by [WithOTLP], which can
+// keep records in a spool, holds encoded bytes rather than spans, and finds a span
+// at fault by what the collector answers.
 func WithSpanExporter(e sdktrace.SpanExporter, options ...exporter.Option) Option {
 	return optionFunc(func(c *config) {
 		c.destinations = append(c.destinations, destination{callers: true, make: func(shared []exporter.Option) (*exporter.Exporter, error) {

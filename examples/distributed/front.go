@@ -19,7 +19,7 @@ import (
 // front is the process that holds the session.
 func front(ctx context.Context, stdout, stderr io.Writer) (err error) {
 	var received *receiver
-	if os.Getenv("HH_API_KEY")+os.Getenv("HH_API_URL")+os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT")+os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") == "" {
+	if os.Getenv("HH_INGESTION_API_KEY")+os.Getenv("HH_API_KEY")+os.Getenv("HH_API_URL")+os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT")+os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") == "" {
 		if received, err = startReceiver(ctx); err != nil {
 			return err
 		}

@@ -25,7 +25,7 @@ type target struct {
 // server.
 func destination(ctx context.Context, o options) (*target, error) {
 	t := &target{once: o.once}
-	for _, name := range []string{"HH_API_KEY", "HH_API_URL", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_TRACES_EXPORTER"} {
+	for _, name := range []string{"HH_INGESTION_API_KEY", "HH_API_KEY", "HH_PROJECT_API_KEY", "HH_API_URL", "HH_DATA_PLANE_URL", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_TRACES_EXPORTER"} {
 		if strings.TrimSpace(os.Getenv(name)) != "" {
 			return t, nil
 		}
