@@ -2,6 +2,7 @@ package llmhttp
 
 import (
 	"cmp"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -34,13 +35,15 @@ type exchange struct {
 	problem   *problem
 	metadata  fields
 	// Of the stream.
-	content bool // the last chunk brought content
-	done    bool // the protocol says that this is all
-	room    int  // bytes of content that may still be kept
-	cut     bool // there was more
-	blind   bool // content is not wanted
-	skipped int  // chunks that could not be read
-	pieces  int  // of all choices
+	content bool        // the last chunk brought content
+	done    bool        // the protocol says that this is all
+	ends    uint8       // where it says so by several events: which of them have come
+	header  http.Header // of the answer
+	room    int         // bytes of content that may still be kept
+	cut     bool        // there was more
+	blind   bool        // content is not wanted
+	skipped int         // chunks that could not be read
+	pieces  int         // of all choices
 	// steps counts what is looked at to find a piece of an answer.
 	steps int
 	// What there is no room for goes here, and nowhere.
@@ -60,6 +63,7 @@ type choice struct {
 	parts  []*piece
 	// finish is in the words of the provider, ended in those of the conventions.
 	finish, ended string
+	sources       [sourceKinds][]byte // lists, of the whole answer; see [message.place]
 	// only and first are where the first part is: most choices have one.
 	only  [1]*piece
 	first piece
@@ -119,9 +123,13 @@ type piece struct {
 	part
 	key  int
 	more []byte // text, or the arguments of a tool
-	blob *blob  // sound
+	blob *blob  // media
 	// cites are the citations of a text that came one by one, each behind a comma.
 	cites []byte
+	// fold puts what came in pieces into a part of another kind, whose input of a
+	// tool it is where there is no fold.
+	fold func(json, more string) string
+	args *argTree // of a call whose arguments come by their paths
 }
 
 // choice returns a choice by its number. Those beyond the most are not kept.
@@ -162,6 +170,15 @@ func (x *exchange) full() bool {
 func (x *exchange) piece(c *choice, kind partKind, key int) *piece {
 	if p := x.find(c, kind, key); p != nil {
 		return p
+	}
+	return x.newPiece(c, kind, key)
+}
+
+// follow returns the last part of an answer, if it is of a kind and has a key, or
+// else a new one.
+func (x *exchange) follow(c *choice, kind partKind, key int) *piece {
+	if n := len(c.parts); n > 0 && c.parts[n-1].kind == kind && c.parts[n-1].key == key {
+		return c.parts[n-1]
 	}
 	return x.newPiece(c, kind, key)
 }
@@ -252,21 +269,50 @@ func write[T string | []byte](x *exchange, p *piece, text T) {
 	p.more = append(p.more, text...)
 }
 
+// append adds to a piece that is folded a text that is of use only whole, and a
+// comma.
+func (x *exchange) append(p *piece, text string) {
+	x.changes++
+	x.content = true
+	if len(text) >= x.room && !x.blind {
+		x.cut = true
+		return
+	}
+	write(x, p, text)
+	write(x, p, ",")
+}
+
 // sound digests a piece of sound, in base64.
 func (x *exchange) sound(p *piece, data string) {
+	p.modality = "audio"
+	x.digest(p, data)
+}
+
+// digest digests a piece of media, in base64.
+func (x *exchange) digest(p *piece, data string) {
 	if data == "" {
 		return
 	}
 	x.changes++
 	x.content = true
-	if x.blind {
+	if x.blind || p == &x.spill {
 		return
 	}
 	if p.blob == nil {
-		p.modality, p.blob = "audio", newBlob()
+		p.blob = newBlob()
 	}
 	p.blob.write([]byte(data))
 	p.blob.flush()
+}
+
+// kept returns a value of a stream that is kept, as far as there is room.
+func (x *exchange) kept(json string) string {
+	if x.blind || len(json) > x.room {
+		x.cut = x.cut || !x.blind
+		return ""
+	}
+	x.room -= len(json)
+	return strings.Clone(json)
 }
 
 // put adds a part of a stream that came whole. It keeps nothing of the chunk.
@@ -277,7 +323,7 @@ func (x *exchange) put(c *choice, p part, key int) {
 		p = part{kind: p.kind, json: "{}"}
 	}
 	size := 0
-	for _, s := range [...]*string{&p.text, &p.id, &p.name, &p.json, &p.annotations, &p.mime, &p.uri, &p.fileID} {
+	for _, s := range [...]*string{&p.text, &p.id, &p.name, &p.json, &p.annotations, &p.mime, &p.uri, &p.fileID, &p.sha256} {
 		size += len(*s)
 		*s = strings.Clone(*s)
 	}
@@ -308,14 +354,19 @@ func (x *exchange) message(c *choice) message {
 			q.size, q.sha256 = p.blob.sum()
 		}
 		if len(p.more) > 0 {
-			switch q.kind {
-			case partCall:
+			switch {
+			case p.fold != nil:
+				q.json = p.fold(q.json, string(p.more))
+			case q.kind == partCall:
 				q.json = arguments(string(p.more))
-			case partOther: // a tool that runs at the provider: its input comes in pieces
-				q.json = withInput(q.json, arguments(string(p.more)))
+			case q.kind == partOther: // a tool that runs at the provider: its input comes in pieces
+				q.json = withMember(q.json, "input", arguments(string(p.more)))
 			default:
 				q.text += string(p.more)
 			}
+		}
+		if p.args != nil {
+			q.json = p.args.json()
 		}
 		if len(p.cites) > 0 {
 			q.annotations = "[" + string(p.cites[1:]) + "]"
@@ -323,6 +374,7 @@ func (x *exchange) message(c *choice) message {
 		x.arena = append(x.arena, q)
 	}
 	end := len(x.arena)
+	x.place(joinLists(string(c.sources[sourceQuotes]), string(c.sources[sourceSearch]), string(c.sources[sourcePages])), x.arena[start:end])
 	return message{role: c.role, finish: c.finish, ended: c.ended, parts: x.arena[start:end:end]}
 }
 
@@ -445,6 +497,59 @@ func (x *exchange) cite(p *piece, citation string) {
 	}
 }
 
+// appendElement adds an element to a list in JSON.
+func appendElement(list []byte, element string) []byte {
+	if len(list) == 0 {
+		list = append(list, '[')
+	} else {
+		list[len(list)-1] = ','
+	}
+	return append(append(list, element...), ']')
+}
+
+// Kinds of sources of a whole answer, each of which comes as a list of its own.
+const (
+	sourceQuotes = iota // what the answer quotes
+	sourceSearch        // what was found
+	sourcePages         // what was read
+	sourceKinds
+)
+
+// cited adds a source to those of a whole answer.
+func (x *exchange) cited(c *choice, kind int, citation string) {
+	x.changes++
+	if citation == "" || x.blind || len(citation) > x.room {
+		return
+	}
+	x.room -= len(citation)
+	c.sources[kind] = appendElement(c.sources[kind], citation)
+}
+
+// source takes sources of a whole answer. Streams send them in pieces, or again
+// and again with more of them each time.
+func (x *exchange) source(c *choice, kind int, list string) {
+	if list = filled(list); list != "" && !x.blind {
+		c.sources[kind] = x.grow(c.sources[kind], list)
+	}
+}
+
+// place puts sources of a whole answer to its last text, or else to its last
+// part. An answer without parts has them beside its message.
+func (x *exchange) place(sources string, parts []part) {
+	switch last := len(parts) - 1; {
+	case sources == "":
+	case last < 0:
+		x.outputs.json("annotations", sources)
+	default:
+		for i := range parts {
+			if parts[i].kind == partText {
+				last = i
+			}
+		}
+		parts[last].annotations = joinLists(parts[last].annotations, sources)
+	}
+}
+
 // annotate sets the citations of a text to a list that came whole.
 func (x *exchange) annotate(p *piece, list string) {
 	if list = filled(list); list == "" || x.blind || len(list) > x.room {
@@ -481,14 +586,14 @@ func (x *exchange) note(key string, name attribute.Key, value string) {
 	}
 }
 
-// withInput replaces the input of a block.
-func withInput(block, input string) string {
+// withMember returns an object with another value of a member.
+func withMember(json, key, value string) string {
 	var o object
-	for k, v := range rawjson.Members(block) {
-		if k != "input" {
+	for k, v := range rawjson.Members(json) {
+		if k != key {
 			o.json(k, v)
 		}
 	}
-	o.json("input", input)
+	o.json(key, value)
 	return string(o.bytes())
 }

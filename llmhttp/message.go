@@ -24,6 +24,7 @@ type part struct {
 	id, name    string // of a tool's call or result
 	json        string // arguments, a result, or all of a part of another kind
 	annotations string // citations, as JSON
+	failed      bool   // the result of a tool is an error
 
 	modality, mime string // of media
 	uri            string // where the media are; or
@@ -99,6 +100,7 @@ func (p *part) append(dst []byte, textKey string) []byte {
 		o.text("id", p.id)
 		o.text("name", p.name)
 		o.json("response", p.json)
+		o.flag("is_error", p.failed)
 	case partMedia:
 		switch {
 		case p.fileID != "":
@@ -119,15 +121,32 @@ func (p *part) append(dst []byte, textKey string) []byte {
 			}
 		}
 		o.text("name", p.name)
+		o.json("citations", p.annotations)
 	default:
+		if p.annotations != "" {
+			return append(dst, withMember(p.json, "citations", p.annotations)...)
+		}
 		return append(dst, p.json...)
 	}
 	return o.bytes()
 }
 
+// typed returns a part of another kind that has no type of its own: an object
+// with a member that says what it is.
+func typed(kind, json string) part {
+	var o object
+	o.text("type", kind)
+	for k, v := range rawjson.Members(json) {
+		if k != "type" {
+			o.json(k, v)
+		}
+	}
+	return part{kind: partOther, json: string(o.bytes())}
+}
+
 // appendChat writes messages as OpenAI's chat API has them, as the other buckets
 // of this library do: text alone is a string, results of tools are messages of
-// their own.
+// their own, but those that stand in an answer, of tools that ran at the provider.
 func appendChat(dst []byte, system []part, messages []message) []byte {
 	dst = append(dst, '[')
 	if len(system) > 0 {
@@ -138,7 +157,7 @@ func appendChat(dst []byte, system []part, messages []message) []byte {
 		rest := 0
 		for j := range m.parts {
 			p := &m.parts[j]
-			if p.kind != partResult {
+			if p.kind != partResult || m.role == "assistant" {
 				rest++
 				continue
 			}
@@ -148,6 +167,7 @@ func appendChat(dst []byte, system []part, messages []message) []byte {
 			o.text("name", p.name)
 			o.text("tool_call_id", p.id)
 			o.json("content", p.json)
+			o.flag("is_error", p.failed)
 			dst = o.bytes()
 		}
 		if rest > 0 || len(m.parts) == 0 {
@@ -200,15 +220,18 @@ func (m *message) appendChat(dst []byte) []byte {
 	o.text("name", m.name)
 	content, calls := 0, 0
 	rich := false
-	var reasoning, refusal, text []string
-	var annotations string
+	answer := m.role == "assistant"
+	var reasoning, refusal, text, annotations []string
 	for i := range m.parts {
 		switch p := &m.parts[i]; p.kind {
 		case partText:
 			content++
+			if len(text) > 0 && (!answer || m.parts[i-1].kind != partText) { // else one text, cut where its citations change
+				text = append(text, "\n")
+			}
 			text = append(text, p.text)
 			if p.annotations != "" {
-				annotations = p.annotations
+				annotations = append(annotations, p.annotations)
 			}
 		case partReasoning:
 			reasoning = append(reasoning, p.text)
@@ -220,6 +243,10 @@ func (m *message) appendChat(dst []byte) []byte {
 			content++
 			rich = true
 		case partResult:
+			if answer {
+				content++
+				rich = true
+			}
 		}
 	}
 	switch {
@@ -227,16 +254,15 @@ func (m *message) appendChat(dst []byte) []byte {
 		o.key("content")
 		o.b = append(o.b, '[')
 		for i := range m.parts {
-			switch p := &m.parts[i]; p.kind {
-			case partText, partMedia, partOther:
+			switch p := &m.parts[i]; {
+			case p.kind == partText, p.kind == partMedia, p.kind == partOther, p.kind == partResult && answer:
 				o.b = p.append(comma(o.b), "text")
-			default:
 			}
 		}
 		o.b = append(o.b, ']')
 	case content > 0 || calls+len(reasoning)+len(refusal) == 0:
-		o.always("content", strings.Join(text, "\n"))
-		o.json("annotations", annotations)
+		o.always("content", strings.Join(text, ""))
+		o.json("annotations", joinLists(annotations...))
 	}
 	if calls > 0 {
 		o.key("tool_calls")
@@ -264,6 +290,20 @@ func (p *part) appendCall(dst []byte) []byte {
 	f.json("arguments", p.json)
 	c.b = f.bytes()
 	return c.bytes()
+}
+
+// joinLists returns lists as one, and "" for none.
+func joinLists(lists ...string) string {
+	var inner []string
+	for _, list := range lists {
+		if list = filled(list); list != "" {
+			inner = append(inner, list[1:len(list)-1])
+		}
+	}
+	if len(inner) == 0 {
+		return ""
+	}
+	return "[" + strings.Join(inner, ",") + "]"
 }
 
 // media returns a part for data in base64, which is not kept.
@@ -331,6 +371,13 @@ func (o *object) json(key, value string) {
 	if value != "" {
 		o.key(key)
 		o.b = append(o.b, value...)
+	}
+}
+
+// flag writes what is so.
+func (o *object) flag(key string, is bool) {
+	if is {
+		o.json(key, "true")
 	}
 }
 
