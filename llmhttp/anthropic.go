@@ -88,8 +88,16 @@ func anthropicContent(content string) []part {
 	return parts
 }
 
+// anthropicBlock reads a block. Those of tools that run at the provider, and their
+// results, are kept as they are.
 func anthropicBlock(block string) part {
-	switch kind := text(get(block, "type")); kind {
+	kind := text(get(block, "type"))
+	if kind == "" && get(block, "text") != "" {
+		kind = "text"
+	}
+	switch kind {
+	case "":
+		return typed("unknown", block)
 	case "text":
 		return part{kind: partText, text: text(get(block, "text")), annotations: filled(get(block, "citations"))}
 	case "thinking":
@@ -97,7 +105,7 @@ func anthropicBlock(block string) part {
 	case "tool_use":
 		return part{kind: partCall, id: text(get(block, "id")), name: text(get(block, "name")), json: get(block, "input")}
 	case "tool_result":
-		return part{kind: partResult, id: text(get(block, "tool_use_id")), json: anthropicResult(get(block, "content"))}
+		return part{kind: partResult, id: text(get(block, "tool_use_id")), json: anthropicResult(get(block, "content")), failed: get(block, "is_error") == "true"}
 	case "image", "document", "video", "audio":
 		modality := kind
 		source := get(block, "source")
@@ -126,7 +134,7 @@ func anthropicResult(content string) string {
 }
 
 func (anthropicMessages) answer(x *exchange, body string) {
-	if text(get(body, "type")) == "error" || get(body, "error") != "" {
+	if text(get(body, "type")) == "error" || get(body, "content") == "" {
 		x.errorIn(body)
 		return
 	}
@@ -160,25 +168,43 @@ func (c *choice) anthropicFinish(reason string) {
 	}
 }
 
-// anthropicTokens say where counts of tokens stand: the input is without what came
-// from the cache or went into it.
+// anthropicTokens are the counts of https://docs.anthropic.com/en/api/messages,
+// cumulative in a stream: the input without what came from the cache or went into
+// it, the output with what was thought.
 var anthropicTokens = []tokenField{
 	{"input_tokens", tokensUncached},
 	{"cache_read_input_tokens", tokensCacheRead},
-	{"cache_creation_input_tokens", tokensCacheWrite},
+	{"cache_creation_input_tokens", tokensCacheWrite}, // or the sum of those in cache_creation
 	{"output_tokens", tokensOutput},
+	{"output_tokens_details.thinking_tokens", tokensReasoning},
 }
 
-// anthropicUsage reads counts.
+// anthropicUsage reads counts. Those of compactions and of advisors are in none
+// of the sums, so what they cost is kept beside.
 func (x *exchange) anthropicUsage(counts string) {
 	x.usage.read(counts, anthropicTokens)
+	written := int64(0)
+	for k, v := range rawjson.Members(get(counts, "cache_creation")) {
+		if strings.HasSuffix(k, "_input_tokens") {
+			written += number(v)
+		}
+	}
+	if written > 0 {
+		x.usage.add(tokensCacheWrite, written)
+	}
 	x.note("response_service_tier", "", get(counts, "service_tier"))
+	if list := filled(get(counts, "iterations")); list != "" {
+		x.metadata.json("usage_iterations", strings.Clone(list))
+	}
 }
 
 func (anthropicMessages) chunk(x *exchange, event, data string) {
 	kind := text(get(data, "type"))
-	if kind == "" {
+	if kind == "" || event == "error" {
 		kind = event
+	}
+	if kind == "" && get(data, "error") != "" {
+		kind = "error"
 	}
 	switch kind {
 	case "message_start":
@@ -194,7 +220,9 @@ func (anthropicMessages) chunk(x *exchange, event, data string) {
 			x.choice(0).anthropicFinish(reason)
 		}
 		x.anthropicUsage(get(data, "usage"))
+		x.anthropicUsage(get(data, "delta", "usage"))
 	case "message_stop":
+		x.anthropicUsage(get(data, "usage"))
 		x.done = true
 	case "error":
 		x.errorIn(data)
@@ -209,14 +237,16 @@ func (x *exchange) anthropicStart(index int, block string) {
 	c := x.choice(0)
 	switch b.kind {
 	case partText, partReasoning:
-		x.add(x.piece(c, b.kind, index), b.text)
+		p := x.piece(c, b.kind, index)
+		x.add(p, b.text)
+		for citation := range rawjson.Elements(b.annotations) {
+			x.cite(p, citation)
+		}
 	case partCall:
 		p := x.piece(c, partCall, index)
 		x.label(c, p, b.id, b.name)
+		p.json = x.kept(b.json) // which deltas replace
 		x.content = true
-		if b.json != "{}" {
-			x.add(p, b.json)
-		}
 	default:
 		x.put(c, b, index)
 	}
@@ -230,20 +260,17 @@ func (x *exchange) anthropicDelta(index int, delta string) {
 	case "thinking_delta":
 		x.add(x.piece(c, partReasoning, index), text(get(delta, "thinking")))
 	case "input_json_delta":
-		x.anthropicInput(c, index, text(get(delta, "partial_json")))
+		p := x.find(c, partOther, index)
+		if p == nil {
+			p = x.piece(c, partCall, index)
+		}
+		x.add(p, text(get(delta, "partial_json")))
 	case "citations_delta":
 		x.cite(x.piece(c, partText, index), get(delta, "citation"))
-	}
-}
-
-// anthropicInput adds to the input of a tool: of the caller's, or of one that
-// runs at the provider.
-func (x *exchange) anthropicInput(c *choice, index int, text string) {
-	for _, p := range c.parts {
-		if p.key == index && p.kind == partOther {
-			x.add(p, text)
-			return
+	case "compaction_delta":
+		if p := x.find(c, partOther, index); p != nil {
+			p.fold = func(json, more string) string { return withMember(json, "content", quote(more)) }
+			x.add(p, text(get(delta, "content")))
 		}
 	}
-	x.add(x.piece(c, partCall, index), text)
 }
