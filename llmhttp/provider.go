@@ -53,9 +53,10 @@ type API uint8
 const (
 	OpenAI    API = iota + 1 // chat completions, responses, embeddings; and all that is compatible
 	Anthropic                // messages
-	Gemini                   // generateContent and embeddings, of AI Studio and Vertex AI
+	Gemini                   // generateContent, interactions and embeddings, of AI Studio and Vertex AI
 	Ollama                   // chat, generate and embed of Ollama itself
-	Bedrock                  // Converse, and InvokeModel of some models, of Amazon Bedrock
+	Bedrock                  // Converse and InvokeModel of Amazon Bedrock
+	Cohere                   // chat and embed, versions 1 and 2
 )
 
 // apis recognise a request by its path. The last element of the path is given
@@ -67,6 +68,7 @@ var apis = [...]func(r *http.Request, last string, known bool) (route, bool){
 	Gemini:    geminiRoute,
 	Ollama:    ollamaRoute,
 	Bedrock:   bedrockRoute,
+	Cohere:    cohereRoute,
 }
 
 // A host is a server whose API is known.
@@ -98,9 +100,14 @@ var hosts = []host{
 	{"api.together.xyz", OpenAI, "together_ai"},
 	{"api.fireworks.ai", OpenAI, "fireworks_ai"},
 	{"api.cerebras.ai", OpenAI, "cerebras"},
+	{"api.cohere.com", Cohere, "cohere"},
+	{"api.cohere.com", OpenAI, "cohere"},
+	{"api.cohere.ai", Cohere, "cohere"},
 	{"api.cohere.ai", OpenAI, "cohere"},
 	{"generativelanguage.googleapis.com", OpenAI, "gcp.gemini"},
+	{"generativelanguage.googleapis.com", Gemini, "gcp.gemini"},
 	{"*.googleapis.com", OpenAI, "gcp.vertex_ai"},
+	{"*.googleapis.com", Gemini, ""},
 	{"ollama.com", Ollama, "ollama"},
 	{"bedrock-runtime.*.amazonaws.com", OpenAI, "aws.bedrock"},
 	{"bedrock-mantle.*.api.aws", OpenAI, "aws.bedrock"},
@@ -110,7 +117,7 @@ var hosts = []host{
 // maybeCall reports whether calls of models have such an end of their path.
 func maybeCall(last string) bool {
 	switch last {
-	case "completions", "responses", "embeddings", "messages", "chat", "generate", "embed",
+	case "completions", "responses", "embeddings", "messages", "chat", "generate", "embed", "interactions",
 		"converse", "converse-stream", "invoke", "invoke-with-response-stream":
 		return true
 	}
