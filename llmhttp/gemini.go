@@ -2,7 +2,6 @@ package llmhttp
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/sessionspan/sessionspan/internal/genai"
@@ -11,10 +10,14 @@ import (
 
 // Gemini, of AI Studio and of Vertex AI. The reference is
 // https://ai.google.dev/api/generate-content. The model and the method stand in
-// the path: …/models/MODEL:generateContent. A stream ends without a word.
+// the path: …/models/MODEL:generateContent. A stream ends without a word. The
+// Interactions API is in gemini_interactions.go.
 
 // geminiRoute recognises the methods of Gemini below any prefix.
-func geminiRoute(r *http.Request, last string, _ bool) (route, bool) {
+func geminiRoute(r *http.Request, last string, known bool) (route, bool) {
+	if last == "interactions" {
+		return interactionsRoute(r, known)
+	}
 	model, method, ok := strings.Cut(last, ":")
 	if !ok || model == "" {
 		return route{}, false
@@ -91,10 +94,10 @@ func (geminiContent) request(x *exchange, body string) {
 					x.attributes = append(x.attributes, genai.RequestChoiceCount.Int64(number(v)))
 					x.config.json("n", v)
 				}
-				x.param(geminiParams, k, v)
+				x.param(geminiParams, k, geminiNamed(x.provider, k, v))
 			}
 		default:
-			x.param(geminiParams, k, v)
+			x.param(geminiParams, k, geminiNamed(x.provider, k, v))
 		}
 	}
 }
@@ -111,7 +114,7 @@ func (x *exchange) geminiTools(tools string) {
 			if schema == "" {
 				schema = member(f, "parametersJsonSchema", "parameters_json_schema")
 			}
-			x.tool(get(f, "name"), get(f, "description"), schema, f)
+			x.tool(get(f, "name"), get(f, "description"), geminiNamed(x.provider, "parameters", schema), f)
 		}
 	}
 }
@@ -127,12 +130,17 @@ func geminiMessage(content, role string) message {
 		m.role = r
 	}
 	for p := range rawjson.Elements(get(content, "parts")) {
-		m.parts = append(m.parts, geminiPart(p))
+		if q, ok := geminiPart(p); ok {
+			m.parts = append(m.parts, q)
+		}
 	}
 	return m
 }
 
-func geminiPart(p string) part {
+// geminiPart reads a part: an object with one member that says what it is, and
+// others beside it. One that is but a signature of what was thought is none.
+func geminiPart(p string) (part, bool) {
+	kind := ""
 	for k, v := range rawjson.Members(p) {
 		switch k {
 		case "text":
@@ -140,20 +148,46 @@ func geminiPart(p string) part {
 			if get(p, "thought") == "true" {
 				kind = partReasoning
 			}
-			return part{kind: kind, text: text(v)}
+			return part{kind: kind, text: text(v)}, true
 		case "functionCall", "function_call":
-			return part{kind: partCall, id: text(get(v, "id")), name: text(get(v, "name")), json: get(v, "args")}
+			return part{kind: partCall, id: text(get(v, "id")), name: text(get(v, "name")), json: get(v, "args")}, true
 		case "functionResponse", "function_response":
-			return part{kind: partResult, id: text(get(v, "id")), name: text(get(v, "name")), json: get(v, "response")}
+			return part{kind: partResult, id: text(get(v, "id")), name: text(get(v, "name")), json: geminiResult(v)}, true
 		case "inlineData", "inline_data":
 			mime := text(member(v, "mimeType", "mime_type"))
-			return media(modalityOf(mime), mime, text(get(v, "data")))
+			return media(modalityOf(mime), mime, text(get(v, "data"))), true
 		case "fileData", "file_data":
 			mime := text(member(v, "mimeType", "mime_type"))
-			return part{kind: partMedia, modality: modalityOf(mime), mime: mime, uri: text(member(v, "fileUri", "file_uri"))}
+			return part{kind: partMedia, modality: modalityOf(mime), mime: mime, uri: text(member(v, "fileUri", "file_uri"))}, true
+		case "executableCode", "codeExecutionResult":
+			return typed(k, withMember(p, k, geminiNamed("", k, v))), true
+		case "thought", "thoughtSignature", "thought_signature", "partMetadata", "part_metadata":
+		default:
+			if kind == "" {
+				kind = k
+			}
 		}
 	}
-	return part{kind: partOther, json: p}
+	if kind == "" {
+		return part{}, false
+	}
+	return typed(kind, p), true
+}
+
+// geminiResult returns what a function gave back, with the media that stand
+// beside it.
+func geminiResult(response string) string {
+	value := get(response, "response")
+	var parts []part
+	for p := range rawjson.Elements(get(response, "parts")) {
+		if q, ok := geminiPart(p); ok {
+			parts = append(parts, q)
+		}
+	}
+	if len(parts) == 0 {
+		return value
+	}
+	return withMember(value, "parts", string(appendParts(nil, parts)))
 }
 
 // modalityOf returns the modality of a media type.
@@ -179,6 +213,7 @@ func (f geminiContent) answer(x *exchange, body string) {
 }
 
 func (geminiContent) chunk(x *exchange, _, data string) {
+	failed := false
 	for k, v := range rawjson.Members(data) {
 		switch k {
 		case "candidates":
@@ -192,31 +227,59 @@ func (geminiContent) chunk(x *exchange, _, data string) {
 		case "responseId":
 			x.id = keep(x.id, v)
 		case "promptFeedback":
-			if reason := get(v, "blockReason"); reason != "" {
+			if reason := geminiWord(x.provider, "blockReason", get(v, "blockReason")); reason != "" {
 				c := x.choice(0)
-				c.finish, c.ended = word(reason), "content_filter"
+				c.finish, c.ended = reason, "content_filter"
+				x.fail(reason, text(get(v, "blockReasonMessage")))
 			}
 		case "error":
-			x.done = x.failWith(v) || x.done
+			failed = true
 		}
+	}
+	if (failed || len(x.choices) == 0) && x.errorIn(data) {
+		x.done = true
 	}
 }
 
 func (x *exchange) geminiCandidate(json string) {
-	c := x.choice(int(number(get(json, "index"))))
-	for p := range rawjson.Elements(get(json, "content", "parts")) {
-		x.geminiAdd(c, geminiPart(p))
-	}
-	for _, p := range slices.Backward(c.parts) {
-		if p.kind == partText {
-			x.annotate(p, geminiCitations(json))
-			break
+	var index, content, finish, message string
+	var sources [sourceKinds][2]string // what is quoted has a name for each of the services
+	for k, v := range rawjson.Members(json) {
+		switch k {
+		case "index":
+			index = v
+		case "content":
+			content = v
+		case "finishReason":
+			finish = v
+		case "finishMessage":
+			message = text(v)
+		case "citationMetadata":
+			sources[sourceQuotes] = [2]string{get(v, "citationSources"), get(v, "citations")}
+		case "groundingMetadata":
+			sources[sourceSearch][0] = get(v, "groundingChunks")
+		case "urlContextMetadata":
+			sources[sourcePages][0] = get(v, "urlMetadata")
 		}
 	}
-	reason := word(get(json, "finishReason"))
+	c := x.choice(int(number(index)))
+	for p := range rawjson.Elements(get(content, "parts")) {
+		if f := member(p, "functionCall", "function_call"); f != "" && x.geminiCall(c, f) {
+			continue
+		}
+		if q, ok := geminiPart(p); ok {
+			x.geminiAdd(c, q)
+		}
+	}
+	for kind, lists := range sources {
+		x.source(c, kind, lists[0])
+		x.source(c, kind, lists[1])
+	}
+	reason := geminiWord(x.provider, "finishReason", finish)
 	if reason == "" {
 		return
 	}
+	x.changes++
 	c.finish = reason
 	switch reason {
 	case "STOP":
@@ -228,52 +291,42 @@ func (x *exchange) geminiCandidate(json string) {
 		}
 	case "MAX_TOKENS":
 		c.ended = "length"
-	case "SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "IMAGE_SAFETY", "LANGUAGE":
+	case "SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "LANGUAGE", "MODEL_ARMOR",
+		"IMAGE_SAFETY", "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION":
 		c.ended = "content_filter"
-	case "MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL":
+	case "MALFORMED_FUNCTION_CALL", "MALFORMED_RESPONSE", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS", "MISSING_THOUGHT_SIGNATURE", "NO_IMAGE", "IMAGE_OTHER":
 		c.ended = "error"
+		x.fail(reason, message)
 	default:
 		c.ended = strings.ToLower(reason)
 	}
-}
-
-// geminiCitations returns the sources of an answer: of what it quotes, under the
-// names of either service, or of a search.
-func geminiCitations(candidate string) string {
-	for _, path := range [...][2]string{{"citationMetadata", "citationSources"}, {"citationMetadata", "citations"}, {"groundingMetadata", "groundingChunks"}} {
-		if list := filled(get(candidate, path[0], path[1])); list != "" {
-			return list
-		}
+	if message = x.kept(message); message != "" {
+		x.metadata.text("finish_message", message)
 	}
-	return ""
 }
 
 // geminiAdd adds a part of a chunk: text goes on where text of its kind was the
 // last, everything else comes whole.
 func (x *exchange) geminiAdd(c *choice, p part) {
 	if p.kind == partText || p.kind == partReasoning {
-		if p.text == "" {
-			return
+		if p.text != "" {
+			x.add(x.follow(c, p.kind, 0), p.text)
 		}
-		if n := len(c.parts); n > 0 && c.parts[n-1].kind == p.kind {
-			x.add(c.parts[n-1], p.text)
-			return
-		}
-		x.add(x.piece(c, p.kind, len(c.parts)), p.text)
 		return
 	}
 	x.put(c, p, len(c.parts))
 }
 
-// geminiTokens say where counts of tokens stand. What the model thought comes on
-// top of what it said, and what its tools gave it on top of the prompt; the prompt
-// holds what came from the cache.
+// geminiTokens are the counts of usageMetadata, which grow in a stream: see
+// https://ai.google.dev/api/generate-content#UsageMetadata. What the model thought
+// comes on top of what it said, and what its tools gave it on top of the prompt;
+// the prompt holds what came from the cache.
 var geminiTokens = []tokenField{
 	{"promptTokenCount", tokensInput},
 	{"toolUsePromptTokenCount", tokensToolInput},
-	{"cachedContentTokenCount", tokensCacheRead},
 	{"candidatesTokenCount", tokensOutput},
 	{"thoughtsTokenCount", tokensThoughts},
+	{"cachedContentTokenCount", tokensCacheRead},
 	{"totalTokenCount", tokensTotal},
 }
 
@@ -313,20 +366,23 @@ func (geminiEmbeddings) answer(x *exchange, body string) {
 		x.vectors("["+get(body, "embedding", "values")+"]", "")
 	case get(body, "embeddings") != "":
 		x.vectors(get(body, "embeddings"), "values")
+	case get(body, "predictions") == "":
+		x.errorIn(body)
+		return
 	}
-	var tokens int64
+	tokens := int64(0)
 	list := []byte{'['}
 	for p := range rawjson.Elements(get(body, "predictions")) {
 		e := get(p, "embeddings")
-		tokens += number(get(e, "statistics", "token_count"))
+		if n := get(e, "statistics", "token_count"); n != "" {
+			tokens += number(n)
+			x.usage.add(tokensInput, tokens)
+		}
 		if v := get(e, "values"); v != "" {
 			list = append(comma(list), v...)
 		}
 	}
 	x.vectors(string(append(list, ']')), "")
-	if tokens > 0 {
-		x.usage.add(tokensInput, tokens)
-	}
 	x.usage.read(get(body, "usageMetadata"), geminiTokens)
 }
 

@@ -1,8 +1,15 @@
 package llmhttp_test
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/sessionspan/sessionspan/llmhttp"
 )
 
 const geminiRequest = `{"systemInstruction":{"parts":[{"text":"be brief"}]},"contents":[
@@ -122,4 +129,116 @@ func TestGeminiEmbeddings(t *testing.T) {
 			metadata(t, e, map[string]string{"prompt_tokens": c.tokens})
 		})
 	}
+}
+
+// TestGeminiEnums sends a request whose enumerations are numbers, to either
+// service.
+func TestGeminiEnums(t *testing.T) {
+	const request = `{"contents":[{"role":"user","parts":[{"functionResponse":{"name":"f","response":{"type":3,"mode":1}}}]}],"safetySettings":[{"category":10,"threshold":3}],"toolConfig":{"functionCallingConfig":{"mode":2}},
+		"tools":[{"functionDeclarations":[{"name":"f","parameters":{"type":6,"properties":{"type":{"type":1,"maxLength":3},"n":{"type":5,"items":{"type":3}}}}}]}],"generationConfig":{"responseModalities":[1,2],"maxOutputTokens":3}}`
+	for name, c := range map[string]struct{ path, answer, category, finish, ended string }{
+		"studio": {"/v1beta/models/m:generateContent?%24alt=json%3Benum-encoding%3Dint", `{"candidates":[{"content":{"role":"model","parts":[{"text":"a"}]},"finishReason":8}]}`, "HARM_CATEGORY_DANGEROUS_CONTENT", "PROHIBITED_CONTENT", "content_filter"},
+		"vertex": {"/v1/projects/p/locations/l/publishers/google/models/m:generateContent", `{"candidates":[{"content":{"role":"model","parts":[{"text":"a"}]},"finishReason":7}]}`, `10`, "PROHIBITED_CONTENT", "content_filter"},
+		"later":  {"/v1beta/models/m:generateContent", `{"candidates":[{"content":{"role":"model","parts":[{"text":"a"}]},"finishReason":77}]}`, "HARM_CATEGORY_DANGEROUS_CONTENT", "77", "77"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t, whole(200, c.answer), llmhttp.WithName(func(llmhttp.Call) string { return "call" }))
+			_, _ = l.post(c.path, request)
+			e := l.only()
+			config := e.Config.String()
+			category := `"` + c.category + `"`
+			if c.category == "10" { // which is none of this service
+				category = "10"
+			}
+			for _, want := range []string{`"safety_settings":[{"category":` + category + `,"threshold":"BLOCK_ONLY_HIGH"}]`, `"mode":"ANY"`, `"modalities":["TEXT","IMAGE"]`, `"max_tokens":3`,
+				`"parameters":{"type":"OBJECT","properties":{"type":{"type":"STRING","maxLength":3},"n":{"type":"ARRAY","items":{"type":"INTEGER"}}}}`} {
+				if !strings.Contains(config, want) {
+					t.Errorf("%s is not in %s", want, config)
+				}
+			}
+			if v, _ := e.Inputs.Get("chat_history"); !strings.Contains(string(v), `{"type":3,"mode":1}`) {
+				t.Errorf("what a function gave back was changed: %s", v)
+			}
+			check(t, l.attributes("call"), map[string]any{"gen_ai.response.finish_reasons": []string{c.finish}, "gen_ai.output.messages": `[{"role":"assistant","parts":[{"type":"text","content":"a"}],"finish_reason":"` + c.ended + `"}]`})
+		})
+	}
+}
+
+// TestGeminiSources reads sources that come with every chunk, again and again with
+// more of them, or in pieces.
+func TestGeminiSources(t *testing.T) {
+	chunk := func(text, sources string) string {
+		return `{"candidates":[{"content":{"parts":[{"text":"` + text + `"}]},"groundingMetadata":{"groundingChunks":[` + sources + `]},"citationMetadata":{"citations":[{"uri":"c"}]}}]}`
+	}
+	const end = `{"candidates":[{"finishReason":"STOP","urlContextMetadata":{"urlMetadata":[{"retrievedUrl":"p"}]}}]}`
+	for name, chunks := range map[string][]string{
+		"again": {chunk("a", `{"n":1}`), chunk("b", `{"n":1},{"n":2}`), chunk("c", `{"n":1},{"n":2}`), end},
+		"more":  {chunk("a", `{"n":1}`), chunk("b", `{"n":2}`), chunk("c", ``), end},
+		"once":  {chunk("a", ``), chunk("b", ``), chunk("c", `{"n":1},{"n":2}`), end},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t, stream(data(chunks...)...))
+			_, _ = l.post("/v1beta/models/m:streamGenerateContent?alt=sse", `{}`)
+			l.only().AssertOutputs(`{"role":"assistant","content":"abc","finish_reason":"STOP","annotations":[{"uri":"c"},{"n":1},{"n":2},{"retrievedUrl":"p"}]}`)
+		})
+	}
+	l := newLab(t, whole(200, `{"candidates":[{"finishReason":"STOP","groundingMetadata":{"groundingChunks":[{"n":1}]}}]}`))
+	_, _ = l.post("/v1beta/models/m:generateContent", `{}`)
+	l.only().AssertOutputs(`{"role":"assistant","content":"","finish_reason":"STOP","annotations":[{"n":1}]}`)
+}
+
+// TestGeminiPartialArgs puts arguments together that come by their paths.
+func TestGeminiPartialArgs(t *testing.T) {
+	call := func(inner string) string {
+		return `{"candidates":[{"content":{"role":"model","parts":[{"functionCall":{` + inner + `}}]}}]}`
+	}
+	args := func(list string) string { return call(`"partialArgs":[` + list + `],"willContinue":true`) }
+	const start, end, stop = `"name":"f","willContinue":true`, ``, `{"candidates":[{"finishReason":"STOP"}]}`
+	for name, c := range map[string]struct {
+		chunks []string
+		calls  string
+	}{
+		"names in quotes":    {[]string{call(start), args(`{"jsonPath":"$['a.b'][\"c\\\"d\"]","numberValue":1.5},{"jsonPath":"$.e['f[0]']","boolValue":false}`), call(end), stop}, `[["f",{"a.b":{"c\"d":1.5},"e":{"f[0]":false}}]]`},
+		"lists of lists":     {[]string{call(start), args(`{"jsonPath":"$.a[0][0]","numberValue":1},{"jsonPath":"$.a[0][1]","numberValue":2},{"jsonPath":"$.a[1][0].b","stringValue":"x"}`), call(end), stop}, `[["f",{"a":[[1,2],[{"b":"x"}]]}]]`},
+		"out of order":       {[]string{call(start), args(`{"jsonPath":"$.a[1]","numberValue":2},{"jsonPath":"$.a[0]","numberValue":1}`), call(end), stop}, `[["f",{"a":[1,2]}]]`},
+		"an empty text":      {[]string{call(start), args(`{"jsonPath":"$.a","stringValue":""}`), args(`{"jsonPath":"$.b","stringValue":"","willContinue":true}`), args(`{"jsonPath":"$.b","stringValue":""}`), call(end), stop}, `[["f",{"a":"","b":""}]]`},
+		"texts in turn":      {[]string{call(start), args(`{"jsonPath":"$.a","stringValue":"x","willContinue":true}`), args(`{"jsonPath":"$.a","stringValue":"y","willContinue":true}`), args(`{"jsonPath":"$.a","stringValue":"z"},{"jsonPath":"$.b","stringValue":"w"}`), call(end), stop}, `[["f",{"a":"xyz","b":"w"}]]`},
+		"in the first call":  {[]string{call(`"name":"f","id":"i","partialArgs":[{"jsonPath":"$.a","numberValue":1}]`), stop}, `[["f",{"a":1}]]`},
+		"no end":             {[]string{call(start), args(`{"jsonPath":"$.a","stringValue":"x","willContinue":true}`), stop}, `[["f",{"a":"x"}]]`},
+		"the next one":       {[]string{call(start), args(`{"jsonPath":"$.a","numberValue":1}`), call(`"name":"g","willContinue":true`), args(`{"jsonPath":"$.b","numberValue":2}`), call(end), stop}, `[["f",{"a":1}],["g",{"b":2}]]`},
+		"whole ones between": {[]string{call(start), call(end), call(`"name":"g","args":{"b":2}`), call(`"name":"h","args":{}`), stop}, `[["f",{}],["g",{"b":2}],["h",{}]]`},
+		"many": {append(append([]string{call(start)}, slices.Collect(func(yield func(string) bool) {
+			for i := range 40 {
+				if !yield(args(fmt.Sprintf(`{"jsonPath":"$.k%d","numberValue":%d}`, i%20, i))) {
+					return
+				}
+			}
+		})...), call(end), stop), `[["f",{"k0":20,"k1":21,"k2":22,"k3":23,"k4":24,"k5":25,"k6":26,"k7":27,"k8":28,"k9":29,"k10":30,"k11":31,"k12":32,"k13":33,"k14":34,"k15":35,"k16":36,"k17":37,"k18":38,"k19":39}]]`},
+		"an end without a beginning": {[]string{call(end), stop}, `[]`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t, stream(data(c.chunks...)...))
+			_, _ = l.post("/v1/projects/p/locations/l/publishers/google/models/m:streamGenerateContent?alt=sse", `{}`)
+			e := l.only()
+			var calls []any
+			v, _ := e.Outputs.Get("tool_calls")
+			if len(v) > 0 {
+				for _, c := range parsed(t, string(v)).([]any) {
+					f := c.(map[string]any)["function"].(map[string]any)
+					calls = append(calls, []any{f["name"], f["arguments"]})
+				}
+			}
+			want, _ := parsed(t, c.calls).([]any)
+			if diff := cmp.Diff(want, calls, cmpopts.EquateEmpty()); diff != "" || e.Error.Or("") != "" {
+				t.Error(diff, e.Error)
+			}
+		})
+	}
+}
+
+// TestGeminiResultMedia keeps the media that a function gave back.
+func TestGeminiResultMedia(t *testing.T) {
+	l := newLab(t, whole(200, `{}`))
+	_, _ = l.post("/v1beta/models/m:generateContent", `{"contents":[{"role":"user","parts":[{"functionResponse":{"name":"f","response":{"r":1},"parts":[{"inlineData":{"mimeType":"image/png","data":"aGVsbG8="}}]}}]}]}`)
+	l.only().AssertInputs(`{"chat_history":[{"role":"tool","name":"f","content":{"r":1,"parts":[{"type":"uri","modality":"image","mime_type":"image/png",` + helloRef + `}]}}]}`)
 }
