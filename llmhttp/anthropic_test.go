@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/sessionspan/sessionspan/llmhttp"
 )
 
 const messagesRequest = `{"model":"claude-x","max_tokens":1024,"system":[{"type":"text","text":"be brief","cache_control":{"type":"ephemeral"}}],"temperature":1,"top_k":5,"stop_sequences":["x"],
@@ -119,5 +121,98 @@ func TestMessagesErrors(t *testing.T) {
 	_, _ = l.post("/v1/messages", `{"model":"claude-x"}`, "Anthropic-Version", "2023-06-01")
 	if e := l.only(); e.Error.Or("") != "529 overloaded_error: Overloaded" {
 		t.Error(e.Error)
+	}
+}
+
+// TestMessagesUsage reads counts that are nested, late, zero or gone.
+func TestMessagesUsage(t *testing.T) {
+	for name, c := range map[string]struct {
+		start, delta string
+		metadata     map[string]string
+	}{
+		"zeros at the end": {
+			`{"input_tokens":21,"cache_read_input_tokens":300,"cache_creation_input_tokens":40,"output_tokens":1}`, `{"input_tokens":0,"cache_read_input_tokens":0,"cache_creation_input_tokens":0,"output_tokens":9}`,
+			map[string]string{"prompt_tokens": "361", "completion_tokens": "9", "cache_read_input_tokens": "300", "cache_write_input_tokens": "40", "total_tokens": "370"},
+		},
+		"null at the end": {
+			`{"input_tokens":21,"output_tokens":1}`, `{"input_tokens":null,"output_tokens":9}`,
+			map[string]string{"prompt_tokens": "21", "completion_tokens": "9"},
+		},
+		"at the end alone": {
+			`{"input_tokens":0,"output_tokens":0}`, `{"input_tokens":17,"output_tokens":9}`,
+			map[string]string{"prompt_tokens": "17", "completion_tokens": "9"},
+		},
+		"written for two times": {
+			`{"input_tokens":21,"cache_creation":{"ephemeral_5m_input_tokens":7,"ephemeral_1h_input_tokens":8},"output_tokens":1}`, `{"output_tokens":9}`,
+			map[string]string{"prompt_tokens": "36", "cache_write_input_tokens": "15"},
+		},
+		"written, said twice": {
+			`{"input_tokens":21,"cache_creation_input_tokens":15,"cache_creation":{"ephemeral_5m_input_tokens":7,"ephemeral_1h_input_tokens":8},"output_tokens":1}`, `{"output_tokens":9}`,
+			map[string]string{"prompt_tokens": "36", "cache_write_input_tokens": "15"},
+		},
+		"thinking": {
+			`{"input_tokens":21,"output_tokens":1}`, `{"output_tokens":90,"output_tokens_details":{"thinking_tokens":80}}`,
+			map[string]string{"completion_tokens": "90", "reasoning_tokens": "80"},
+		},
+		"none": {`null`, `{}`, map[string]string{"prompt_tokens": "", "completion_tokens": "", "total_tokens": ""}},
+		"only at the start": {
+			`{"input_tokens":21,"output_tokens":1}`, `{"output_tokens":0}`, map[string]string{"prompt_tokens": "21", "completion_tokens": "1"},
+		},
+		"iterations": {
+			`{"input_tokens":21,"output_tokens":1}`, `{"output_tokens":9,"iterations":[{"type":"advisor_message","model":"o","input_tokens":5,"output_tokens":6}]}`,
+			map[string]string{"prompt_tokens": "21", "completion_tokens": "9", "usage_iterations": `[{"type":"advisor_message","model":"o","input_tokens":5,"output_tokens":6}]`},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t, stream(
+				event("message_start", `{"type":"message_start","message":{"id":"m","model":"c","content":[],"usage":`+c.start+`}}`),
+				event("content_block_delta", `{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"ho"}}`),
+				event("message_delta", `{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":`+c.delta+`}`),
+				event("message_stop", `{"type":"message_stop"}`)))
+			_, _ = l.post("/v1/messages", `{"model":"c","stream":true}`, "Anthropic-Version", "2023-06-01")
+			metadata(t, l.only(), c.metadata)
+		})
+	}
+}
+
+// TestToolErrors checks that the result of a tool that failed says so.
+func TestToolErrors(t *testing.T) {
+	for name, c := range map[string][2]string{
+		"messages": {"/v1/messages", `{"messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"t1","is_error":true,"content":"no way"},{"type":"tool_result","tool_use_id":"t2","is_error":false,"content":"42"}]}]}`},
+		"converse": {"/model/m/converse", `{"messages":[{"role":"user","content":[{"toolResult":{"toolUseId":"t1","status":"error","content":[{"text":"no way"}]}},{"toolResult":{"toolUseId":"t2","status":"success","content":[{"text":"42"}]}}]}]}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t, whole(200, `{}`), llmhttp.WithName(func(llmhttp.Call) string { return "call" }))
+			_, _ = l.post(c[0], c[1], "Anthropic-Version", "2023-06-01")
+			l.only().AssertInputs(`{"chat_history":[{"role":"tool","tool_call_id":"t1","content":"no way","is_error":true},{"role":"tool","tool_call_id":"t2","content":"42"}]}`)
+			check(t, l.attributes("call"), map[string]any{"gen_ai.input.messages": `[{"role":"user","parts":[{"type":"tool_call_response","id":"t1","response":"no way","is_error":true},{"type":"tool_call_response","id":"t2","response":"42"}]}]`})
+		})
+	}
+}
+
+// TestPartTypes checks that each part of a message has a type, as the conventions
+// want it.
+func TestPartTypes(t *testing.T) {
+	for name, c := range map[string]struct{ path, answer, parts string }{
+		"messages, no type": {"/v1/messages", `{"content":[{"text":"ho"},{"new":1}],"stop_reason":"end_turn"}`, `[{"type":"text","content":"ho"},{"type":"unknown","new":1}]`},
+		"gemini": {
+			"/v1beta/models/m:generateContent", `{"candidates":[{"content":{"parts":[{"executableCode":{"language":"PYTHON","code":"1"},"thoughtSignature":"AAEC"},{"toolCall":{"id":"t","toolType":"GOOGLE_SEARCH"}},{"toolResponse":{"id":"t","response":{}}},{"thoughtSignature":"AAEC"}]},"finishReason":"STOP"}]}`,
+			`[{"type":"executableCode","executableCode":{"language":"PYTHON","code":"1"},"thoughtSignature":"AAEC"},{"type":"toolCall","toolCall":{"id":"t","toolType":"GOOGLE_SEARCH"}},{"type":"toolResponse","toolResponse":{"id":"t","response":{}}}]`,
+		},
+		"converse": {
+			"/model/m/converse", `{"output":{"message":{"role":"assistant","content":[{"reasoningContent":{"redactedContent":"AAEC"}},{"searchResult":{"title":"t"}},{"image":{"format":"png","error":{"message":"no"}}}]}},"stopReason":"end_turn"}`,
+			`[{"type":"reasoningContent","reasoningContent":{"redactedContent":"AAEC"}},{"type":"searchResult","searchResult":{"title":"t"}},{"type":"image","image":{"format":"png","error":{"message":"no"}}}]`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t, whole(200, c.answer), llmhttp.WithName(func(llmhttp.Call) string { return "call" }))
+			_, _ = l.post(c.path, `{}`, "Anthropic-Version", "2023-06-01")
+			l.only()
+			messages, _ := l.attributes("call")["gen_ai.output.messages"].(string)
+			list := parsed(t, messages).([]any)
+			if diff := cmp.Diff(parsed(t, c.parts), list[0].(map[string]any)["parts"]); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
 }

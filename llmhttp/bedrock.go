@@ -1,6 +1,7 @@
 package llmhttp
 
 import (
+	"cmp"
 	"encoding/base64"
 	"net/http"
 	"strings"
@@ -14,8 +15,8 @@ import (
 // the path, as an id or an ARN: /model/MODEL/converse. Streams are binary; see
 // eventstream.go. Requests are signed: nothing of them is ever changed.
 
-// bedrockRoute recognises Converse and ConverseStream, and InvokeModel of models
-// whose format is that of another provider, or of embeddings.
+// bedrockRoute recognises Converse and ConverseStream, and InvokeModel, whose
+// format is that of the model; see bedrock_invoke.go.
 func bedrockRoute(r *http.Request, last string, _ bool) (route, bool) {
 	_, model, ok := strings.Cut(strings.TrimSuffix(r.URL.Path, "/"+last), "/model/")
 	if !ok || model == "" {
@@ -28,15 +29,8 @@ func bedrockRoute(r *http.Request, last string, _ bool) (route, bool) {
 	case "converse-stream":
 		found.format, found.stream = bedrockConverse{}, true
 	case "invoke", "invoke-with-response-stream":
-		switch {
-		case strings.Contains(model, "anthropic."):
-			found.format = bedrockAnthropic{}
-		case strings.Contains(model, "embed"):
-			found.format, found.operation = bedrockEmbeddings{}, genai.Embeddings
-		default:
-			return route{}, false
-		}
 		found.stream = last != "invoke"
+		return found, found.invoke()
 	default:
 		return route{}, false
 	}
@@ -115,6 +109,7 @@ func bedrockContent(blocks string) []part {
 
 // bedrockBlock reads a block: an object with one member, whose name is its kind.
 func bedrockBlock(block string) part {
+	kind := ""
 	for k, v := range rawjson.Members(block) {
 		switch k {
 		case "text":
@@ -122,12 +117,14 @@ func bedrockBlock(block string) part {
 		case "toolUse":
 			return part{kind: partCall, id: text(get(v, "toolUseId")), name: text(get(v, "name")), json: get(v, "input")}
 		case "toolResult":
-			return part{kind: partResult, id: text(get(v, "toolUseId")), json: bedrockResult(get(v, "content"))}
+			return part{kind: partResult, id: text(get(v, "toolUseId")), json: bedrockResult(get(v, "content")), failed: text(get(v, "status")) == "error"}
 		case "reasoningContent":
+			kind = k
 			if s := get(v, "reasoningText", "text"); s != "" {
 				return part{kind: partReasoning, text: text(s)}
 			}
 		case "guardContent":
+			kind = k
 			if s := get(v, "text", "text"); s != "" {
 				return part{kind: partText, text: text(s)}
 			}
@@ -138,12 +135,15 @@ func bedrockBlock(block string) part {
 			}
 			return part{kind: partText, text: b.String(), annotations: filled(get(v, "citations"))}
 		case "image", "video", "audio", "document":
+			kind = k
 			if m, ok := bedrockMedia(k, v); ok {
 				return m
 			}
+		default:
+			kind = cmp.Or(kind, k)
 		}
 	}
-	return part{kind: partOther, json: block}
+	return typed(cmp.Or(kind, "unknown"), block)
 }
 
 // bedrockMedia reads media that are given by their bytes or by where they are.
@@ -193,7 +193,7 @@ func (bedrockConverse) answer(x *exchange, body string) {
 			c := x.choice(0)
 			x.whole(c, bedrockContent(get(v, "message", "content")))
 		case "stopReason":
-			x.choice(0).bedrockFinish(v)
+			x.bedrockFinish(v)
 		default:
 			x.bedrockRest(k, v)
 		}
@@ -222,7 +222,9 @@ func awsErrorType(h http.Header) string {
 }
 
 // bedrockFinish reads why the model stopped.
-func (c *choice) bedrockFinish(reason string) {
+func (x *exchange) bedrockFinish(reason string) {
+	c := x.choice(0)
+	x.changes++
 	switch c.finish = word(reason); c.finish {
 	case "end_turn", "stop_sequence":
 		c.ended = "stop"
@@ -234,45 +236,74 @@ func (c *choice) bedrockFinish(reason string) {
 		c.ended = "content_filter"
 	case "malformed_model_output", "malformed_tool_use":
 		c.ended = "error"
+		x.fail(c.finish, "")
 	default:
 		c.ended = c.finish
 	}
 }
 
-// bedrockTokens say where counts of tokens stand. The input is without what came
-// from the cache or went into it; the total is with both.
+// bedrockTokens are the counts of
+// https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.html,
+// and under other names those of InvokeModel of Nova. The input is without what
+// came from the cache or went into it; the total is with both.
 var bedrockTokens = []tokenField{
 	{"inputTokens", tokensUncached},
 	{"outputTokens", tokensOutput},
 	{"cacheReadInputTokens", tokensCacheRead},
 	{"cacheWriteInputTokens", tokensCacheWrite},
+	{"cacheReadInputTokenCount", tokensCacheRead},
+	{"cacheWriteInputTokenCount", tokensCacheWrite},
 	{"totalTokens", tokensTotal},
-	{"inputTextTokenCount", tokensInput}, // of embeddings
 }
 
-// chunk reads an event of ConverseStream. The usage comes after the stop, and
-// ends the stream.
+// The two events that end ConverseStream. The usage comes after the stop, as is
+// documented, but not always.
+const (
+	bedrockStopped = 1 << iota
+	bedrockCounted
+)
+
+// chunk reads an event of ConverseStream.
 func (bedrockConverse) chunk(x *exchange, event, data string) {
 	index := int(number(get(data, "contentBlockIndex")))
 	switch event {
 	case "contentBlockStart":
-		if use := get(data, "start", "toolUse"); use != "" {
-			c := x.choice(0)
-			x.label(c, x.piece(c, partCall, index), text(get(use, "toolUseId")), text(get(use, "name")))
-			x.content = true
+		for k, v := range rawjson.Members(get(data, "start")) {
+			x.bedrockStart(x.choice(0), index, k, v)
 		}
 	case "contentBlockDelta":
 		for k, v := range rawjson.Members(get(data, "delta")) {
 			x.bedrockDelta(x.choice(0), index, k, v)
 		}
 	case "messageStop":
-		x.choice(0).bedrockFinish(get(data, "stopReason"))
+		x.bedrockFinish(get(data, "stopReason"))
+		x.ends |= bedrockStopped
 	case "metadata":
 		for k, v := range rawjson.Members(data) {
 			x.bedrockRest(k, v)
 		}
-		x.done = true
+		x.ends |= bedrockCounted
 	}
+	x.done = x.done || x.ends == bedrockStopped|bedrockCounted
+}
+
+func (x *exchange) bedrockStart(c *choice, index int, kind, start string) {
+	switch kind {
+	case "toolUse":
+		p := x.piece(c, partCall, index)
+		x.label(c, p, text(get(start, "toolUseId")), text(get(start, "name")))
+		p.json = "{}" // which deltas replace
+	case "toolResult": // of a tool that ran at the provider
+		p := x.piece(c, partResult, index)
+		x.label(c, p, text(get(start, "toolUseId")), "")
+		p.failed, p.json = text(get(start, "status")) == "error", "[]"
+	case "image":
+		p := x.piece(c, partMedia, index)
+		p.modality, p.mime = "image", "image/"+word(get(start, "format"))
+	default:
+		return
+	}
+	x.content = true
 }
 
 func (x *exchange) bedrockDelta(c *choice, index int, kind, delta string) {
@@ -281,73 +312,87 @@ func (x *exchange) bedrockDelta(c *choice, index int, kind, delta string) {
 		x.add(x.piece(c, partText, index), text(delta))
 	case "toolUse":
 		x.add(x.piece(c, partCall, index), text(get(delta, "input")))
-	case "reasoningContent":
-		if s := text(get(delta, "text")); s != "" {
-			x.add(x.piece(c, partReasoning, index), s)
+	case "toolResult":
+		p := x.piece(c, partResult, index)
+		p.fold = func(_, more string) string {
+			return bedrockResult(joinedTexts("[" + strings.TrimSuffix(more, ",") + "]"))
 		}
+		for block := range rawjson.Elements(delta) {
+			x.append(p, block)
+		}
+	case "reasoningContent":
+		if data := text(get(delta, "redactedContent")); data != "" {
+			x.bedrockRedacted(c, index, data)
+			return
+		}
+		x.add(x.piece(c, partReasoning, index), text(get(delta, "text")))
 	case "citation":
 		x.cite(x.piece(c, partText, index), delta)
 	case "image":
-		if data := get(delta, "source", "bytes"); data != "" {
-			x.put(c, media("image", "", text(data)), index)
+		x.bedrockImage(x.piece(c, partMedia, index), delta)
+	}
+}
+
+// bedrockRedacted adds to what was thought and is encrypted.
+func (x *exchange) bedrockRedacted(c *choice, index int, data string) {
+	p := x.find(c, partOther, index)
+	if p == nil {
+		x.put(c, typed("reasoningContent", `{"reasoningContent":{"redactedContent":""}}`), index)
+		if p = x.find(c, partOther, index); p == nil {
+			return
+		}
+		p.fold = func(json, more string) string {
+			return withMember(json, "reasoningContent", `{"redactedContent":`+quote(joinedBase64(more))+`}`)
 		}
 	}
+	x.append(p, data)
 }
 
-// bedrockAnthropic are calls of InvokeModel of Anthropic's models, whose bodies
-// are those of Anthropic's API.
-type bedrockAnthropic struct{ anthropicMessages }
-
-func (f bedrockAnthropic) answer(x *exchange, body string) {
-	if get(body, "content") == "" && get(body, "error") == "" {
-		x.errorIn(body)
-		return
+// joinedBase64 returns as one what pieces of base64 stand for.
+func joinedBase64(pieces string) string {
+	var all []byte
+	for s := range strings.SplitSeq(pieces, ",") {
+		all, _ = base64.StdEncoding.AppendDecode(all, []byte(s))
 	}
-	f.anthropicMessages.answer(x, body)
+	return base64.StdEncoding.EncodeToString(all)
 }
 
-// chunk reads an event of a stream, which holds one of Anthropic's in base64.
-func (f bedrockAnthropic) chunk(x *exchange, _, data string) {
-	inner, err := base64.StdEncoding.DecodeString(text(get(data, "bytes")))
-	if err != nil {
-		x.skipped++
-		return
-	}
-	body, err := rawjson.Parse(string(inner))
-	if err != nil {
-		x.skipped++
-		return
-	}
-	f.anthropicMessages.chunk(x, "", body)
-}
-
-// bedrockEmbeddings are calls of InvokeModel of Amazon's and Cohere's embedding
-// models.
-type bedrockEmbeddings struct{}
-
-func (bedrockEmbeddings) request(x *exchange, body string) {
-	for k, v := range rawjson.Members(body) {
-		switch k {
-		case "inputText", "texts":
-			x.texts(v)
-		case "dimensions":
-			x.param(openAIParams, k, v)
-		case "output_dimension":
-			x.param(openAIParams, "dimensions", v)
+// bedrockImage takes a piece of an image that the model made, or why there is none.
+func (x *exchange) bedrockImage(p *piece, delta string) {
+	if e := get(delta, "error"); e != "" {
+		image := withMember(`{"format":`+quote(strings.TrimPrefix(p.mime, "image/"))+`}`, "error", e)
+		if image = x.kept(image); image != "" {
+			p.part = typed("image", `{"image":`+image+`}`)
 		}
+		x.changes++
+		return
+	}
+	x.digest(p, text(get(delta, "source", "bytes")))
+	if uri := word(get(delta, "source", "s3Location", "uri")); uri != "" && !x.blind {
+		x.changes++
+		p.uri = uri
 	}
 }
 
-func (bedrockEmbeddings) answer(x *exchange, body string) {
-	vectors := get(body, "embeddings")
-	if rawjson.KindOf(vectors) == rawjson.Object { // by type of numbers
-		vectors = get(vectors, "float")
+// joinedTexts returns blocks of content with neighbouring texts as one.
+func joinedTexts(blocks string) string {
+	dst := []byte{'['}
+	var texts []string
+	flush := func() {
+		if texts != nil {
+			dst = append(append(comma(dst), `{"text":`...), quote(strings.Join(texts, ""))...)
+			dst = append(dst, '}')
+		}
+		texts = nil
 	}
-	if one := get(body, "embedding"); one != "" {
-		vectors = "[" + one + "]"
+	for block := range rawjson.Elements(blocks) {
+		if t := get(block, "text"); t != "" {
+			texts = append(texts, text(t))
+			continue
+		}
+		flush()
+		dst = append(comma(dst), block...)
 	}
-	x.vectors(vectors, "")
-	x.usage.read(body, bedrockTokens)
+	flush()
+	return string(append(dst, ']'))
 }
-
-func (bedrockEmbeddings) chunk(*exchange, string, string) {}

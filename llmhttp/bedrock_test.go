@@ -102,7 +102,7 @@ var converseStream = []string{
 }
 
 const converseStreamOutputs = `{"role":"assistant","content":"Hällo","annotations":[{"title":"c"}],"reasoning":"let me see","finish_reason":"tool_use","tool_calls":[
-	{"id":"t1","type":"function","function":{"name":"f","arguments":{"a":1}}},{"id":"t2","type":"function","function":{"name":"g"}}]}`
+	{"id":"t1","type":"function","function":{"name":"f","arguments":{"a":1}}},{"id":"t2","type":"function","function":{"name":"g","arguments":{}}}]}`
 
 func TestConverseStream(t *testing.T) {
 	l := newLab(t, frames(converseStream...))

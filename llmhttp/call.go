@@ -101,7 +101,7 @@ func (c *call) takeResponse(ctx context.Context, resp *http.Response) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.status, c.length = resp.StatusCode, resp.ContentLength
-	c.errorType = awsErrorType(resp.Header)
+	c.errorType, c.x.header = awsErrorType(resp.Header), resp.Header
 	c.contentType, c.encoding = resp.Header.Get("Content-Type"), resp.Header.Get("Content-Encoding")
 	if resp.Body == nil || resp.Body == http.NoBody || resp.StatusCode == http.StatusSwitchingProtocols {
 		c.end(nil, endEOF)

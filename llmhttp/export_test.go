@@ -20,6 +20,9 @@ func Read(r *http.Request, request, kind string, body []byte, limit int) Cost {
 	if !ok {
 		panic("not a call: " + r.URL.String())
 	}
+	if found.format == nil {
+		found.format = bedrockInvoke{}
+	}
 	c.x.route, c.x.room = found, limit
 	found.format.request(&c.x, request)
 	var before, after runtime.MemStats

@@ -78,6 +78,16 @@ func (t *tracing) do(r *http.Request, next func(*http.Request) (*http.Response, 
 	if r.Context().Value(tracedKey{}) != nil {
 		return next(outgoing(r, r.Context())) // something between us may have added headers
 	}
+	given := r
+	if found.format == nil { // which call it is its body says
+		if r, found, ok = t.peek(r, found); !ok {
+			resp, err := next(r)
+			if resp != nil && resp.Request == r {
+				resp.Request = given
+			}
+			return resp, err
+		}
+	}
 	ctx, c := t.start(r, found)
 	if c == nil {
 		return next(outgoing(r, r.Context()))
@@ -98,7 +108,7 @@ func (t *tracing) do(r *http.Request, next func(*http.Request) (*http.Response, 
 	}
 	if resp != nil {
 		if resp.Request == sent {
-			resp.Request = r
+			resp.Request = given
 		} else {
 			c.answered = resp.Request
 		}
