@@ -33,4 +33,30 @@ var ollamaFixtures = []fixture{
 		outputs:  `{"embeddings":{"count":1,"dimensions":3}}`,
 		metadata: map[string]string{"prompt_tokens": "2"},
 	},
+	{
+		name: "ollama",
+		url:  "http://127.0.0.1:11434/api/chat", request: `{"stream":false,"model":"q"}`,
+		whole:     `{"model":"q","message":{"role":"assistant","content":"Wren","thinking":"hm"},"done":true,"done_reason":"stop","prompt_eval_count":26,"prompt_eval_cached_count":20,"eval_count":3}`,
+		streamURL: "http://127.0.0.1:11434/api/chat", streamRequest: `{"model":"q"}`,
+		wire: jsonLines, kind: "application/x-ndjson",
+		chunks: chunked(
+			`{"model":"q","message":{"role":"assistant","thinking":"hm"},"done":false}`,
+			`{"model":"q","message":{"role":"assistant","content":"Wren"},"done":false}`,
+			`{"model":"q","message":{"role":"assistant","content":""},"done":true,"done_reason":"stop","prompt_eval_count":26,"prompt_eval_cached_count":20,"eval_count":3}`,
+		),
+		outputs: `{"role":"assistant","content":"Wren","reasoning":"hm","finish_reason":"stop"}`, metadata: map[string]string{"prompt_tokens": "26", "completion_tokens": "3", "cache_read_input_tokens": "20"},
+	},
+	{
+		name: "ollama, a prompt that was not counted",
+		url:  "http://127.0.0.1:11434/api/generate", request: `{"stream":false,"model":"q"}`,
+		whole:     `{"model":"q","response":"Wren","done":true,"done_reason":"stop","eval_count":3}`,
+		streamURL: "http://127.0.0.1:11434/api/generate", streamRequest: `{"model":"q"}`,
+		wire: jsonLines, kind: "application/x-ndjson",
+		chunks: chunked(
+			`{"model":"q","response":"Wr","done":false}`,
+			`{"model":"q","response":"en","done":false}`,
+			`{"model":"q","response":"","done":true,"done_reason":"stop","eval_count":3}`,
+		),
+		outputs: `{"role":"assistant","content":"Wren","finish_reason":"stop"}`, metadata: map[string]string{"completion_tokens": "3"},
+	},
 }

@@ -130,20 +130,13 @@ func (ollamaChat) terminated() {}
 func (ollamaChat) chunk(x *exchange, _, data string) {
 	var done bool
 	reason := ""
+	x.ollamaText(get(data, "thinking"), get(data, "response"))
 	for k, v := range rawjson.Members(data) {
 		switch k {
 		case "model":
 			x.model = keep(x.model, v)
 		case "message":
 			x.ollamaDelta(v)
-		case "response", "thinking":
-			kind := partText
-			if k == "thinking" {
-				kind = partReasoning
-			}
-			if s := text(v); s != "" {
-				x.add(x.piece(x.choice(0), kind, 0), s)
-			}
 		case "error":
 			x.done = x.failWith(v)
 			return
@@ -173,31 +166,34 @@ func (ollamaChat) chunk(x *exchange, _, data string) {
 	x.usage.read(data, ollamaTokens)
 }
 
-// ollamaTokens say where counts of tokens stand. A prompt that was cached whole is
-// not counted.
+// ollamaTokens are the counts of https://docs.ollama.com/api/usage. The prompt is
+// with what came from the cache; older servers leave it out where all of it did.
 var ollamaTokens = []tokenField{
 	{"prompt_eval_count", tokensInput},
+	{"prompt_eval_cached_count", tokensCacheRead},
 	{"eval_count", tokensOutput},
 }
 
 // ollamaDelta adds what a line brought of a message. Calls of tools come whole.
 func (x *exchange) ollamaDelta(m string) {
-	c := x.choice(0)
-	for k, v := range rawjson.Members(m) {
-		switch k {
-		case "thinking", "content":
-			kind := partText
-			if k == "thinking" {
-				kind = partReasoning
-			}
-			if s := text(v); s != "" {
-				x.add(x.piece(c, kind, 0), s)
-			}
-		case "tool_calls":
-			for call := range rawjson.Elements(v) {
-				x.put(c, openAICall(call), len(c.parts))
-			}
-		}
+	x.ollamaText(get(m, "thinking"), get(m, "content"))
+	for call := range rawjson.Elements(get(m, "tool_calls")) {
+		c := x.choice(0)
+		x.put(c, openAICall(call), len(c.parts))
+	}
+	for _, image := range ollamaImages(m) {
+		c := x.choice(0)
+		x.put(c, image, len(c.parts))
+	}
+}
+
+// ollamaText adds what was thought, and after it what was said.
+func (x *exchange) ollamaText(thought, said string) {
+	if s := text(thought); s != "" {
+		x.add(x.piece(x.choice(0), partReasoning, 0), s)
+	}
+	if s := text(said); s != "" {
+		x.add(x.piece(x.choice(0), partText, 0), s)
 	}
 }
 

@@ -76,3 +76,22 @@ func TestOllamaOthers(t *testing.T) {
 		}
 	}
 }
+
+// TestOllamaTokens checks that a count which the server does not say is not zero.
+func TestOllamaTokens(t *testing.T) {
+	for name, c := range map[string]struct {
+		counts   string
+		metadata map[string]string
+	}{
+		"all":         {`"prompt_eval_count":30,"prompt_eval_cached_count":28,"eval_count":4`, map[string]string{"prompt_tokens": "30", "completion_tokens": "4", "total_tokens": "34", "cache_read_input_tokens": "28"}},
+		"no prompt":   {`"eval_count":4`, map[string]string{"prompt_tokens": "", "completion_tokens": "4", "total_tokens": ""}},
+		"cached none": {`"prompt_eval_count":30,"prompt_eval_cached_count":0,"eval_count":4`, map[string]string{"prompt_tokens": "30", "cache_read_input_tokens": "0"}},
+		"none":        {`"total_duration":3`, map[string]string{"prompt_tokens": "", "completion_tokens": "", "total_tokens": ""}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t, lines(`{"model":"q","message":{"role":"assistant","content":"ho"},"done":false}`+"\n", `{"model":"q","message":{"role":"assistant","content":""},"done":true,"done_reason":"stop",`+c.counts+"}\n"), atOllama)
+			_, _ = l.post("/api/chat", `{"model":"q"}`)
+			metadata(t, l.only(), c.metadata)
+		})
+	}
+}
