@@ -106,7 +106,7 @@ func binaryChunks(chunks []piece) string {
 
 // fixtures are those of all formats.
 func fixtures() []fixture {
-	return slices.Concat(openAIFixtures, anthropicFixtures, geminiFixtures, ollamaFixtures, bedrockFixtures)
+	return slices.Concat(openAIFixtures, anthropicFixtures, geminiFixtures, ollamaFixtures, bedrockFixtures, invokeFixtures, cohereFixtures, interactionsFixtures)
 }
 
 // An answer is what a server sends.

@@ -93,8 +93,9 @@ func fuzz(f *testing.F, provider string) {
 var fuzzed = map[string][]string{
 	"openai":    {"https://api.openai.com/v1/chat/completions", "https://api.openai.com/v1/responses", "https://api.openai.com/v1/embeddings", "https://api.openai.com/v1/completions"},
 	"anthropic": {"https://api.anthropic.com/v1/messages"},
-	"google":    {"https://generativelanguage.googleapis.com/v1beta/models/m:streamGenerateContent?alt=sse", "https://generativelanguage.googleapis.com/v1beta/models/m:embedContent", "https://x-aiplatform.googleapis.com/v1/projects/p/locations/l/publishers/google/models/text-embedding-1:predict"},
-	"amazonaws": {"https://bedrock-runtime.us-east-1.amazonaws.com/model/m/converse-stream", "https://bedrock-runtime.us-east-1.amazonaws.com/model/anthropic.m/invoke-with-response-stream", "https://bedrock-runtime.us-east-1.amazonaws.com/model/embed/invoke"},
+	"cohere":    {"https://api.cohere.com/v2/chat", "https://api.cohere.com/v1/chat", "https://api.cohere.com/v2/embed"},
+	"google":    {interactionsURL, "https://generativelanguage.googleapis.com/v1beta/models/m:streamGenerateContent?alt=sse", "https://generativelanguage.googleapis.com/v1beta/models/m:embedContent", "https://x-aiplatform.googleapis.com/v1/projects/p/locations/l/publishers/google/models/text-embedding-1:predict"},
+	"amazonaws": {bedrockHost + "x/invoke", bedrockHost + "amazon.nova-x/invoke-with-response-stream", "https://bedrock-runtime.us-east-1.amazonaws.com/model/m/converse-stream", "https://bedrock-runtime.us-east-1.amazonaws.com/model/anthropic.m/invoke-with-response-stream", "https://bedrock-runtime.us-east-1.amazonaws.com/model/embed/invoke"},
 	"ollama":    {"http://127.0.0.1:11434/api/chat", "http://127.0.0.1:11434/api/generate", "http://127.0.0.1:11434/api/embed"},
 }
 
@@ -102,4 +103,5 @@ func FuzzOpenAI(f *testing.F)    { fuzz(f, "openai") }
 func FuzzAnthropic(f *testing.F) { fuzz(f, "anthropic") }
 func FuzzGemini(f *testing.F)    { fuzz(f, "google") }
 func FuzzBedrock(f *testing.F)   { fuzz(f, "amazonaws") }
+func FuzzCohere(f *testing.F)    { fuzz(f, "cohere") }
 func FuzzOllama(f *testing.F)    { fuzz(f, "ollama") }
