@@ -59,7 +59,7 @@ func silent(cases ...string) map[string]limit {
 // stops where that returns false; where each is nil the answer comes whole.
 type ask func(ctx context.Context, q question, each func(piece string) bool) (answer, error)
 
-var clients = []*client{openAIMiddleware, openAITransport, openAIResponses, goOpenAI, langchain, eino, anthropicMiddleware, anthropicTransport, genAI, ollama, bedrock}
+var clients = []*client{openAIMiddleware, openAITransport, openAIResponses, goOpenAI, langchain, eino, anthropicMiddleware, anthropicTransport, genAI, ollama, bedrock, cohereGo}
 
 // TestClients asks every question with every client.
 func TestClients(t *testing.T) {

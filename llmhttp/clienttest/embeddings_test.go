@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 
+	cohere "github.com/cohere-ai/cohere-go/v2"
 	"github.com/google/go-cmp/cmp"
 	ollamaapi "github.com/ollama/ollama/api"
 	"github.com/openai/openai-go/v3"
@@ -49,6 +50,13 @@ var embeddings = []struct {
 			return 0, err
 		}
 		return len(r.Embeddings), nil
+	}},
+	{cohereGo, encode(object{"id": answerID, "embeddings": object{"float": list{list{0.1, 0.2, 0.3}, list{1, 2, 3}}}, "meta": object{"billed_units": object{"input_tokens": inputTokens}}}), true, func(ctx context.Context, _ testing.TB, l *lab) (int, error) {
+		r, err := newCohere(l).V2.Embed(ctx, &cohere.V2EmbedRequest{Model: model, Texts: texts, InputType: cohere.EmbedInputTypeSearchQuery, EmbeddingTypes: []cohere.EmbeddingType{cohere.EmbeddingTypeFloat}})
+		if err != nil {
+			return 0, err
+		}
+		return len(r.Embeddings.Float), nil
 	}},
 }
 
