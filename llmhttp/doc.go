@@ -26,11 +26,20 @@
 //	           of Vertex AI
 //	Gemini     :generateContent, :streamGenerateContent,          server-sent events,
 //	           :embedContent, :batchEmbedContents, :predict       or a list
-//	           of embedding models
+//	           of embedding models; /interactions
 //	Ollama     /api/chat, /api/generate, /api/embed,              lines of JSON
 //	           /api/embeddings
 //	Bedrock    /model/ID/converse and /converse-stream; /invoke   binary, checksums
-//	           of Anthropic's and of embedding models             verified
+//	           and /invoke-with-response-stream of the models     verified
+//	           below
+//	Cohere     /v1/chat, /v2/chat, /v1/embed, /v2/embed           lines of JSON (v1),
+//	                                                              server-sent events
+//
+// InvokeModel of Bedrock has the bodies of the model: Claude's, Nova's, Llama's,
+// Mistral's, Cohere's, those of chat completions (Jamba, gpt-oss, Qwen, DeepSeek
+// and others), and embeddings of Titan, Nova and Cohere. Where the id does not tell
+// the model, as that of an inference profile, the body does: up to the limit of
+// [WithLimit] of it is then read before it is sent.
 //
 // OpenAI's API is that of Azure, Groq, Mistral, OpenRouter, DeepSeek, vLLM and
 // many others too. Public hosts are known, and give the name of the provider; on
