@@ -64,8 +64,14 @@
 //
 // Content is kept up to a limit, see [WithLimit]; images, sound and files as their
 // size and SHA-256, or as the address or the id that the request gave. Embeddings
-// are counted, not kept. No header is recorded and no address but host and port,
-// and the keys of a request are taken out of errors that quote them. The headers
+// are counted, not kept. Counts of tokens that nobody told are left out.
+//
+// No header is recorded, and no address but host and port. What a request holds of
+// credentials is known by the names of headers, of parameters of the query, and of
+// members of the body (everything with key, token, secret, password, auth,
+// signature, cookie, and so on): of the configuration it is left out, and from all
+// that an answer or an error says beside content it is taken, however it is escaped
+// or encoded there. Content is recorded as it is. The headers
 // traceparent, tracestate and baggage, and those of other tracers (B3, Jaeger,
 // Datadog, Sentry, X-Ray and so on), are taken off calls of models, recorded or not,
 // and off all other requests to hosts of providers; but not off a host that serves
@@ -73,13 +79,24 @@
 //
 // # The end of an event
 //
+// An answer is read by what its bytes are; the content type counts where they
+// leave it open. One with a status of 200 that cannot be read is an error of the
+// type unreadable_answer with its content type, its size and the reason: a page of
+// HTML, an empty body, JSON that ends too soon, an encoding other than gzip. Where
+// it is JSON in which nothing is known, the metadata says answer_unrecognized.
+// Errors that come with a status of 200 are errors too, wherever in an answer or
+// among the events of a stream they stand.
+//
 // An event ends when the protocol says that the answer is over, or else at the
 // end of the body, at its Close, at a read error, or when the context of the
 // request ends, whichever comes first: some clients neither read to the end nor
 // close. A stream that breaks is an error, with what had arrived; so are an error
 // that the provider reports in the middle of a stream, and a status of 400 and
 // above, with the provider's code and message. One that the client closes early is
-// none; its metadata says stream_end: closed. The time to the first token is that
+// none; its metadata says stream_end: closed. Neither is one in which all choices
+// had ended, whose context is cancelled then or whose terminator does not come
+// (stream_end: unterminated), or whose usage was asked for and does not come
+// (no_usage). Chunks that cannot be read are counted, as chunks_skipped. The time to the first token is that
 // of the first content.
 //
 // # Attempts, and clients that trace themselves

@@ -46,9 +46,7 @@ type exchange struct {
 	pieces  int         // of all choices
 	// steps counts what is looked at to find a piece of an answer.
 	steps int
-	// What there is no room for goes here, and nowhere.
-	spill       piece
-	spillChoice choice
+	spill *spill
 	// changes counts what the last chunk did that would do more if it were done
 	// once more; added and text are the last text that was added.
 	changes int
@@ -72,6 +70,24 @@ type choice struct {
 	index map[pieceKey]*piece
 	calls map[string]*piece
 }
+
+// A spill takes what there is no room for, and is not kept.
+type spill struct {
+	piece  piece
+	choice choice
+}
+
+func (x *exchange) spilled() *spill {
+	x.cut = true
+	if x.spill == nil {
+		x.spill = new(spill)
+	}
+	return x.spill
+}
+
+func (x *exchange) spills(p *piece) bool { return x.spill != nil && p == &x.spill.piece }
+
+func (x *exchange) spillsChoice(c *choice) bool { return x.spill != nil && c == &x.spill.choice }
 
 type pieceKey struct {
 	kind partKind
@@ -140,9 +156,9 @@ func (x *exchange) choice(number int) *choice {
 		return x.choices[at]
 	}
 	if len(x.choices) >= mostChoices {
-		x.cut = true
-		x.spillChoice = choice{}
-		return &x.spillChoice
+		s := x.spilled()
+		s.choice = choice{}
+		return &s.choice
 	}
 	x.changes++
 	c := &choice{number: number, role: "assistant"}
@@ -186,9 +202,10 @@ func (x *exchange) follow(c *choice, kind partKind, key int) *piece {
 // newPiece adds a part. One too many is given to write to and not kept.
 func (x *exchange) newPiece(c *choice, kind partKind, key int) *piece {
 	x.changes++
-	if c == &x.spillChoice || x.full() {
-		x.spill = piece{part: part{kind: kind}, key: key}
-		return &x.spill
+	if x.spillsChoice(c) || x.full() {
+		s := x.spilled()
+		s.piece = piece{part: part{kind: kind}, key: key}
+		return &s.piece
 	}
 	return c.add(piece{part: part{kind: kind}, key: key})
 }
@@ -234,7 +251,7 @@ func (x *exchange) label(c *choice, p *piece, id, name string) {
 			x.content = true
 		}
 	}
-	if c.calls != nil && p.id != "" && p != &x.spill {
+	if c.calls != nil && p.id != "" && !x.spills(p) {
 		c.calls[p.id] = p
 	}
 }
@@ -255,7 +272,7 @@ const longText = 1 << 10
 // write appends a text to a piece, as far as there is room.
 func write[T string | []byte](x *exchange, p *piece, text T) {
 	x.content = true
-	if x.blind || p == &x.spill {
+	if x.blind || x.spills(p) {
 		return
 	}
 	if len(text) > x.room {
@@ -327,7 +344,7 @@ func (x *exchange) put(c *choice, p part, key int) {
 		size += len(*s)
 		*s = strings.Clone(*s)
 	}
-	if size > x.room || c == &x.spillChoice || x.full() {
+	if size > x.room || x.spillsChoice(c) || x.full() {
 		x.cut = true
 		return
 	}
@@ -488,7 +505,7 @@ func (x *exchange) attribute(name attribute.Key, value string) {
 func (x *exchange) cite(p *piece, citation string) {
 	x.changes++
 	switch {
-	case citation == "" || x.blind || p == &x.spill:
+	case citation == "" || x.blind || x.spills(p):
 	case len(citation) > x.room:
 		x.cut = true
 	default:
