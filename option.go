@@ -211,6 +211,10 @@ func WithNewTraces() Option { return optionFunc(func(c *config) { c.newTraces = 
 
 // WithErrorHandler passes errors of the background to handle instead of
 // otel.Handle, each kind at most once a minute. A nil handler drops them.
+//
+// The handler must not block: a drop is reported by the goroutine that ends the
+// span, so a handler that waits holds up your program there; see
+// [exporter.WithErrorHandler]. A panic of the handler goes no further.
 func WithErrorHandler(handle func(error)) Option {
 	return optionFunc(func(c *config) { c.handle = handle })
 }
