@@ -312,7 +312,7 @@ func (x *exchange) digest(p *piece, data string) {
 	}
 	x.changes++
 	x.content = true
-	if x.blind || p == &x.spill {
+	if x.blind || x.spills(p) {
 		return
 	}
 	if p.blob == nil {
