@@ -113,6 +113,7 @@ type encoding struct {
 	inbox  []any
 	n      int // messages that are done
 	bytes  int
+	until  time.Time
 	over   bool
 	failed map[*Record]error // records that could not be encoded
 
@@ -121,10 +122,14 @@ type encoding struct {
 	left    bool
 }
 
-// encodeSome encodes records of the inbox, up to the first flush and to about
-// acceptBytes. It returns how many messages it took.
+// encodeFor is how long records are encoded before those that are go on their way,
+// so that a slow redactor does not hold up what it is done with.
+const encodeFor = 50 * time.Millisecond
+
+// encodeSome encodes records of the inbox, up to the first flush, to about
+// acceptBytes or for encodeFor. It returns how many messages it took.
 func (w *worker) encodeSome(inbox []any) (n int, failed map[*Record]error) {
-	e := &encoding{worker: w, inbox: inbox}
+	e := &encoding{worker: w, inbox: inbox, until: time.Now().Add(encodeFor)}
 	for !e.over {
 		switch _, err := guarded(&w.calls, e.run); err {
 		case nil:
@@ -151,7 +156,7 @@ func (e *encoding) run() (struct{}, error) {
 func (e *encoding) next() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for !e.left && e.n < len(e.inbox) && e.bytes < acceptBytes && !e.gaveUp() {
+	for !e.left && e.n < len(e.inbox) && e.bytes < acceptBytes && (e.n == 0 || time.Now().Before(e.until)) && !e.gaveUp() {
 		switch m := e.inbox[e.n].(type) {
 		case *Record:
 			e.current = m

@@ -194,6 +194,9 @@ func TestSlowEncoding(t *testing.T) {
 				if took := time.Since(start); took > 2*time.Second {
 					t.Errorf("Flush took %s", took)
 				}
+				if n := e.Stats().Delivered; n < 10 {
+					t.Errorf("%d records were delivered while the others were encoded", n)
+				}
 				ctx, cancel = context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
 				start = time.Now()
