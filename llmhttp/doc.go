@@ -13,7 +13,7 @@
 // Requests and answers pass byte for byte as they are, and streams without
 // delay: they are read as they pass, on the goroutine of whoever reads the body.
 // Only [WithIncludeUsage] changes a request. What is not recognised passes
-// untouched, without an allocation.
+// untouched, without an allocation but for calls of Bedrock's InvokeModel.
 //
 // # What is recognised
 //
