@@ -514,59 +514,6 @@ func (x *exchange) cite(p *piece, citation string) {
 	}
 }
 
-// appendElement adds an element to a list in JSON.
-func appendElement(list []byte, element string) []byte {
-	if len(list) == 0 {
-		list = append(list, '[')
-	} else {
-		list[len(list)-1] = ','
-	}
-	return append(append(list, element...), ']')
-}
-
-// Kinds of sources of a whole answer, each of which comes as a list of its own.
-const (
-	sourceQuotes = iota // what the answer quotes
-	sourceSearch        // what was found
-	sourcePages         // what was read
-	sourceKinds
-)
-
-// cited adds a source to those of a whole answer.
-func (x *exchange) cited(c *choice, kind int, citation string) {
-	x.changes++
-	if citation == "" || x.blind || len(citation) > x.room {
-		return
-	}
-	x.room -= len(citation)
-	c.sources[kind] = appendElement(c.sources[kind], citation)
-}
-
-// source takes sources of a whole answer. Streams send them in pieces, or again
-// and again with more of them each time.
-func (x *exchange) source(c *choice, kind int, list string) {
-	if list = filled(list); list != "" && !x.blind {
-		c.sources[kind] = x.grow(c.sources[kind], list)
-	}
-}
-
-// place puts sources of a whole answer to its last text, or else to its last
-// part. An answer without parts has them beside its message.
-func (x *exchange) place(sources string, parts []part) {
-	switch last := len(parts) - 1; {
-	case sources == "":
-	case last < 0:
-		x.outputs.json("annotations", sources)
-	default:
-		for i := range parts {
-			if parts[i].kind == partText {
-				last = i
-			}
-		}
-		parts[last].annotations = joinLists(parts[last].annotations, sources)
-	}
-}
-
 // annotate sets the citations of a text to a list that came whole.
 func (x *exchange) annotate(p *piece, list string) {
 	if list = filled(list); list == "" || x.blind || len(list) > x.room {
