@@ -315,10 +315,14 @@ func (w *worker) announceDue(now time.Time) {
 }
 
 // full reports whether an announcement, for which nobody asks the queue, must
-// wait for room: the queue is full, and something is on its way that makes room
-// when it is delivered.
+// wait for room: the queue is full, or would leave records to the spool, and
+// something is on its way that makes room when it is delivered.
 func (w *worker) full() bool {
-	return !w.ending && w.inUse() >= w.cfg.MaxBytes &&
+	most := w.cfg.MaxBytes
+	if w.spool != nil {
+		most = w.refillBelow() // the rest is for those who call, whom the spool makes no room
+	}
+	return !w.ending && w.inUse() >= most &&
 		w.inFlight+len(w.retries)+len(w.openers)+len(w.updates)+len(w.members) > 0
 }
 
