@@ -40,6 +40,19 @@
 // sequence number. Numbers grow with every change of anything in the store,
 // never repeat, and survive restarts, so that one number is a cursor: [Store.Changes]
 // tells which sessions changed after it, [EventQuery.After] which events.
+//
+// # Bounds
+//
+// What was sent is kept as it was sent. What is computed from it, such as the
+// rows of lists, sums and percentiles, takes numbers within bounds alone, and
+// holds others to be unknown: times and durations of up to 1e15 milliseconds on
+// either side of zero, times to first token from 0 to that, tokens from 0 to 1e12,
+// costs from 0 to 1e9, ratings from -1e9 to 1e9. So are sums of a session's events
+// that are above 1e18 tokens, or 1e9 of cost; sums over sessions end at the largest
+// number. Of the models of a session's events its row lists up to 256.
+//
+// One record has up to [MaxRecordBytes] bytes and [MaxRecordKeys] keys. The search
+// sees its first 256 KiB of words, up to the 16,384th that is different.
 package store
 
 import (
@@ -57,10 +70,17 @@ import (
 // [ErrClosed] after Close, and the error of ctx when it ends first; what a Write
 // whose ctx ended was doing may still be done.
 type Store interface {
-	// Write takes a batch: all of it or nothing. When it returns nil the batch is
-	// durable: no kill of the process and no loss of power takes it back. Where
-	// writes of the batch are at fault it returns a [BatchError] that names
-	// them, and nothing is written. An empty batch does nothing.
+	// Write takes a batch. When it returns nil the batch is durable: no kill of the
+	// process and no loss of power takes it back. Where writes of the batch are at
+	// fault it returns a [BatchError] that names them, and nothing is written. An
+	// empty batch does nothing.
+	//
+	// A batch of up to 100 writes and 1 MiB, together with the records that it
+	// changes, is written as a whole or not at all. A larger one is written in parts
+	// of that size, one after the other, so that other writes go between: when the
+	// process is killed meanwhile, when ctx ends, or when another write of the same
+	// time is at odds with one of this batch, the parts before are stored. To write
+	// the batch again, with the same times, does no harm.
 	//
 	// The payloads must not change until Write returns.
 	Write(ctx context.Context, batch []Write) error
@@ -102,16 +122,21 @@ type Store interface {
 	// is taken as if it were new. A session goes as a whole: writes wait while
 	// one with very many events does.
 	Delete(ctx context.Context, sessions ...honeyhive.UUID) error
-	// Prune deletes the oldest sessions until what a [Retention] allows is left.
+	// Prune deletes the oldest sessions until what a [Retention] allows is left, in
+	// steps that let other writes between. What others write meanwhile may be too
+	// much again when it returns.
 	Prune(ctx context.Context, r Retention) (Pruned, error)
 
 	// Seq returns the number of the last change, zero where there was none. It
 	// takes no time to speak of, however much the store holds.
 	Seq(ctx context.Context) (int64, error)
+	// Size returns how many bytes the store takes on disk, with what was freed and
+	// is yet to be used again or given back. It takes no time to speak of.
+	Size(ctx context.Context) (int64, error)
 	// Info says how much the store holds, which it counts.
 	Info(ctx context.Context) (Info, error)
-	// Close ends what runs in the background, after the writes that were
-	// accepted. A second call does nothing.
+	// Close ends reads that run, which return ErrClosed, and what runs in the
+	// background, after the writes that were accepted. A second call does nothing.
 	Close() error
 }
 
@@ -157,11 +182,35 @@ var (
 	ErrCorrupt = errors.New("it is damaged or no such store")
 )
 
+// Bounds of one record: of what is written, and of what a write would make of a
+// record that is there.
+const (
+	// MaxRecordBytes is the length of its JSON.
+	MaxRecordBytes = 32 << 20
+	// MaxRecordKeys is how many keys its maps (config, inputs, outputs, metadata,
+	// metrics, feedback, user_properties) have together, those inside of their
+	// values left out.
+	MaxRecordKeys = 100_000
+)
+
+// A TooLargeError says that a record is larger than one may be.
+type TooLargeError struct {
+	Bytes int  // the length of its JSON
+	Keys  bool // it has too many keys, not too many bytes
+}
+
+func (e *TooLargeError) Error() string {
+	if e.Keys {
+		return fmt.Sprintf("the record has more than the %d keys that its maps may have together", MaxRecordKeys)
+	}
+	return fmt.Sprintf("the record has %d bytes, more than the %d that one may have", e.Bytes, MaxRecordBytes)
+}
+
 // A BatchError names the writes that a batch was refused for.
 type BatchError struct{ Writes []WriteError }
 
 // A WriteError is what is wrong with one write of a batch: an ErrNotFound, a
-// [ConflictError], or [honeyhive.FieldError] values joined.
+// [ConflictError], a [TooLargeError], or [honeyhive.FieldError] values joined.
 type WriteError struct {
 	Index int // in the batch
 	Err   error
@@ -209,8 +258,9 @@ type Retention struct {
 	// one of its events, whichever is last; when it was received where none is
 	// known. Updates that have waited as long for their target go too.
 	MaxAge time.Duration
-	// MaxBytes bounds [Info.Bytes]. The sessions with the oldest last sign go
-	// first.
+	// MaxBytes bounds [Store.Size]: the sessions with the oldest last sign go until
+	// [Info.Bytes] is no larger, and what was freed is given back as far as the size
+	// is larger.
 	MaxBytes int64
 }
 
@@ -226,7 +276,7 @@ type Info struct {
 	Orphans  int64 // sessions of which only events are known
 	Events   int64
 	Waiting  int64 // targets of updates that are not known
-	Bytes    int64 // on disk, with indexes, without what was freed
+	Bytes    int64 // on disk, with indexes and logs, without what was freed
 	// Unindexed is how many records the full-text search does not see yet. They
 	// are indexed in the background, also after a restart.
 	Unindexed int64

@@ -62,14 +62,16 @@ func (s *Store) Aggregate(ctx context.Context, f store.Filter, g store.Grouping)
 
 // samples returns what is to be summed up, and the series of each.
 func (s *Store) samples(ctx context.Context, f store.Filter, by store.By) ([]sample, []string, error) {
-	if err := s.usable(ctx); err != nil {
+	ctx, done, err := s.reading(ctx)
+	if err != nil {
 		return nil, nil, err
 	}
+	defer done()
 	var c condition
 	c.filter(f)
 	var query string
 	if by == store.ByModel {
-		query = `SELECT model, sample FROM event INDEXED BY event_model WHERE type = 'model'`
+		query = `SELECT model, sample FROM event INDEXED BY event_model WHERE type = 'model' AND session NOT IN (SELECT session FROM doomed)`
 		if len(c.terms) > 0 {
 			query += ` AND session IN (SELECT pk FROM session` + c.index(store.SortStart) + c.where() + `)`
 		}
@@ -161,10 +163,10 @@ func (s *sum) add(v *sample) {
 	case store.StatusOrphan:
 		s.Orphans++
 	}
-	s.Events += v.events
-	s.TokensIn += v.in.Or(0)
-	s.TokensOut += v.out.Or(0)
-	s.cost += v.cost.Or(0)
+	s.Events = record.AddCapped(s.Events, v.events)
+	s.TokensIn = record.AddCapped(s.TokensIn, v.in.Or(0))
+	s.TokensOut = record.AddCapped(s.TokensOut, v.out.Or(0))
+	s.cost = record.AddCapped(s.cost, v.cost.Or(0))
 	if d, ok := v.duration.Get(); ok {
 		s.durations = append(s.durations, d)
 	}

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -19,10 +20,16 @@ type entry struct {
 	session  int64 // where the row of an event is, as the database has it
 	seq      int64
 	layers   []record.Layer
+	more     []record.Layer // that are yet to be merged with them
 	received int64
 
 	was     record.Kind // as the database has it
-	payload string      // the same
+	columns [2][]byte   // layers and payload, as the database has them: texts or bodies
+	payload string      // the same, as a text
+	large   bool        // too large to be read here: layers and payload are not known
+	known   bool        // there are layers
+	size    int         // bytes of what was read and of what came
+	ready   *ready      // what comes of it was made out elsewhere
 	changed bool
 	first   *record.Incoming // the only write of a new entry
 
@@ -41,72 +48,189 @@ type state struct {
 	entries map[honeyhive.UUID]*entry
 	changed []*entry
 	touched []*entry // sessions
+	read    int      // bytes of what is there
 }
 
-// apply writes what requests ask for. It returns the errors of those that were
-// refused; these leave no trace.
-func (w *writer) apply(group []*request) (map[*request]error, error) {
+// largeBytes is how much is read of one record in the writer, to merge a write
+// with it. What a larger one comes to is made out by whoever writes (large.go).
+const largeBytes = 256 << 10
+
+// errStep says that a request is too much for one transaction.
+var errStep = errors.New("it is too much for one step")
+
+// apply writes what the first requests of a group ask for, as many as a
+// transaction may, and returns how many these are. It returns the errors of those
+// that were refused; these leave no trace.
+func (w *writer) apply(group []*request) (n int, refused map[*request]error, err error) {
 	st := &state{w: w, entries: make(map[honeyhive.UUID]*entry)}
-	refused := make(map[*request]error)
-	for _, r := range group {
-		problems, err := st.check(r.writes)
+	refused = make(map[*request]error)
+	for n < len(group) && (n == 0 || st.read < stepBytes) {
+		r := group[n]
+		n++
+		before := st.read
+		problems, err := check(r.writes, func(id honeyhive.UUID) (record.Kind, error) {
+			e, err := st.entry(id)
+			if err != nil {
+				return 0, err
+			}
+			return e.kind, nil
+		})
 		if err != nil {
-			return nil, err
+			return n, nil, err
 		}
-		if len(problems) > 0 {
+		switch {
+		case len(problems) > 0:
 			refused[r] = &store.BatchError{Writes: problems}
-			continue
-		}
-		for i := range r.writes {
-			st.take(&r.writes[i])
+		case len(r.writes) > 1 && st.read-before > stepBytes || !st.prepared(r):
+			refused[r] = errStep
+		default:
+			for i := range r.writes {
+				st.take(&r.writes[i])
+			}
 		}
 	}
-	return refused, st.flush()
+	return n, refused, st.flush()
 }
+
+// prepared reports whether what the records of a request come to is known, or can
+// be made out here: of those that are written, and of updates that waited for the
+// session of an event.
+func (st *state) prepared(r *request) bool {
+	bytes := make(map[*entry]int)
+	for i := range r.writes {
+		in := &r.writes[i]
+		e, one := st.entries[in.ID], r.ready[in.ID]
+		bytes[e] += len(in.Layer.Text)
+		merged := e.size > 0 || bytes[e] > len(in.Layer.Text)
+		if one == nil && (e.large || merged && e.size+bytes[e] > largeBytes) || one != nil && !one.fits(e) {
+			return false
+		}
+		if in.Kind != record.Event {
+			continue
+		}
+		above, one := st.entries[in.SessionID], r.ready[in.SessionID]
+		if above.kind == record.Unknown && above.large && (one == nil || !one.fits(above)) {
+			return false
+		}
+	}
+	for id, one := range r.ready {
+		if e := st.entries[id]; one.fits(e) {
+			e.ready = one
+		}
+	}
+	return true
+}
+
+// fits reports whether a record is as it was when it was prepared, and nothing else
+// of this transaction is about it.
+func (r *ready) fits(e *entry) bool {
+	return r.pk == e.pk && r.was == e.was && e.kind == e.was && !e.changed && !e.touched
+}
+
+const entryQuery = `SELECT pk, kind, session, seq, rank >= 0, max(rank, 0), at, received,
+	CASE WHEN ifnull(length(layers), 0) + ifnull(length(payload), 0) <= ?2 THEN layers END,
+	CASE WHEN ifnull(length(layers), 0) + ifnull(length(payload), 0) <= ?2 THEN payload END,
+	ifnull(length(layers), 0) + ifnull(length(payload), 0), kind = 2 AND session IN (SELECT session FROM doomed)
+	FROM record WHERE id = ?1`
 
 // entry finds what is known of an id.
 func (st *state) entry(id honeyhive.UUID) (*entry, error) {
 	if e := st.entries[id]; e != nil {
 		return e, nil
 	}
-	e := &entry{id: id}
-	var rank record.Rank
-	var at int64
-	var layers, payload []byte
-	var known bool
-	err := st.w.scan(`SELECT pk, kind, session, seq, rank >= 0, max(rank, 0), at, received, layers, payload FROM record WHERE id = ?`, []any{id[:]},
-		&e.pk, &e.was, &e.session, &e.seq, &known, &rank, &at, &e.received, &layers, &payload)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-	case err != nil:
+	e, doomed, err := st.w.find(id, largeBytes)
+	if err != nil {
 		return nil, err
-	case layers != nil:
-		var whole bool
-		if e.layers, whole = record.DecodeLayers(layers); !whole {
-			return nil, fmt.Errorf("layers of %s: %w", id, store.ErrCorrupt)
-		}
-	case known:
-		e.layers = []record.Layer{record.NewLayer(rank, at, string(payload))}
 	}
-	e.stored = e.pk != 0
-	e.kind, e.payload = e.was, string(payload)
+	if doomed {
+		if err := st.w.deleteEvent(e); err != nil {
+			return nil, err
+		}
+		e = &entry{id: id}
+	}
+	st.read += e.size
 	st.entries[id] = e
 	return e, nil
 }
 
-// check finds the writes of a batch that cannot be done, and changes nothing.
-func (st *state) check(writes []record.Incoming) ([]store.WriteError, error) {
+// find reads what is known of an id, with its texts where they are not longer than
+// most. An event may be doomed: its session was deleted.
+func (w *writer) find(id honeyhive.UUID, most int64) (e *entry, doomed bool, err error) {
+	e = &entry{id: id}
+	var rank record.Rank
+	var at, size int64
+	var layers, payload []byte
+	err = w.scan(entryQuery, []any{id[:], most},
+		&e.pk, &e.was, &e.session, &e.seq, &e.known, &rank, &at, &e.received, &layers, &payload, &size, &doomed)
+	if errors.Is(err, sql.ErrNoRows) {
+		return e, false, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	e.stored, e.kind = true, e.was
+	e.columns, e.size = [2][]byte{layers, payload}, len(layers)+len(payload)
+	_, far1 := bodyOf(layers)
+	_, far2 := bodyOf(payload)
+	if e.large = far1 || far2 || size > most; e.large {
+		return e, doomed, nil
+	}
+	return e, doomed, e.decode(rank, at, layers, payload)
+}
+
+// decode reads the texts of an entry.
+func (e *entry) decode(rank record.Rank, at int64, layers, payload []byte) error {
+	e.payload = string(payload)
+	switch {
+	case layers != nil:
+		var whole bool
+		if e.layers, whole = record.DecodeLayers(layers); !whole {
+			return fmt.Errorf("layers of %s: %w", e.id, store.ErrCorrupt)
+		}
+	case e.known:
+		e.layers = []record.Layer{record.NewLayer(rank, at, e.payload)}
+	}
+	return nil
+}
+
+// settle reads the texts of a large entry after all, where that cannot be helped,
+// and merges what came.
+func (st *state) settle(e *entry) error {
+	if e.large && e.ready == nil {
+		var rank record.Rank
+		var at int64
+		var columns [2][]byte
+		err := st.w.scan(`SELECT max(rank, 0), at, layers, payload FROM record WHERE pk = ?`, []any{e.pk}, &rank, &at, &columns[0], &columns[1])
+		for i, c := range columns {
+			if err == nil {
+				columns[i], err = text(context.Background(), st.w.conn, c)
+			}
+		}
+		if err == nil {
+			err = e.decode(rank, at, columns[0], columns[1])
+		}
+		if err != nil {
+			return err
+		}
+		e.large = false
+	}
+	if len(e.more) > 0 && e.ready == nil {
+		e.layers = record.Merge(e.layers, e.more...)
+	}
+	e.more = nil
+	return nil
+}
+
+// check finds the writes of a batch that cannot be done. It asks which kind ids
+// are of before the batch.
+func check(writes []record.Incoming, before func(honeyhive.UUID) (record.Kind, error)) ([]store.WriteError, error) {
 	var problems []store.WriteError
 	kinds := make(map[honeyhive.UUID]record.Kind) // after the writes before
 	kind := func(id honeyhive.UUID) (record.Kind, error) {
 		if k, ok := kinds[id]; ok {
 			return k, nil
 		}
-		e, err := st.entry(id)
-		if err != nil {
-			return 0, err
-		}
-		return e.kind, nil
+		return before(id)
 	}
 	for i := range writes {
 		in := &writes[i]
@@ -162,10 +286,10 @@ func (st *state) take(in *record.Incoming) {
 		e.received = at
 	}
 	e.first = nil
-	if e.pk == 0 && len(e.layers) == 0 {
+	if e.pk == 0 && len(e.layers) == 0 && len(e.more) == 0 {
 		e.first = in
 	}
-	e.layers = record.Merge(e.layers, in.Layer)
+	e.more, e.size = append(e.more, in.Layer), e.size+len(in.Layer.Text)
 	if !e.changed {
 		e.changed = true
 		st.changed = append(st.changed, e)

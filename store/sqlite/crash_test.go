@@ -136,9 +136,8 @@ func parse(t *testing.T, id honeyhive.Optional[string]) honeyhive.UUID {
 	return u
 }
 
-// checkConsistent sees that the tables agree with each other, and SQLite with
-// the file; then that the index catches up.
-func checkConsistent(t *testing.T, s *Store) {
+// checkTables sees that the tables agree with each other, and SQLite with the file.
+func checkTables(t *testing.T, s *Store) {
 	t.Helper()
 	for query, want := range map[string]string{
 		`PRAGMA integrity_check`: "ok",
@@ -146,12 +145,19 @@ func checkConsistent(t *testing.T, s *Store) {
 		`SELECT count(*) FROM event e WHERE NOT EXISTS (SELECT 1 FROM record r WHERE r.pk = e.pk AND r.session = e.session AND r.seq = e.seq)`: "0",
 		`SELECT (SELECT count(*) FROM record WHERE kind = 2) - (SELECT count(*) FROM event)`:                                                   "0",
 		`SELECT (SELECT count(*) FROM record WHERE kind = 1) - (SELECT count(*) FROM session)`:                                                 "0",
+		`SELECT count(*) FROM event e WHERE session NOT IN (SELECT pk FROM session UNION ALL SELECT session FROM doomed)`:                      "0",
 	} {
 		var got string
 		if err := s.read.QueryRowContext(t.Context(), query).Scan(&got); err != nil || got != want {
 			t.Errorf("%s gives %s, %v", query, got, err)
 		}
 	}
+}
+
+// checkConsistent sees that the tables agree; then that the index catches up.
+func checkConsistent(t *testing.T, s *Store) {
+	t.Helper()
+	checkTables(t, s)
 	for {
 		info, err := s.Info(t.Context())
 		if err != nil {

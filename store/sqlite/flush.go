@@ -22,7 +22,9 @@ func (st *state) flush() error {
 		case record.Session:
 			st.touch(e)
 		case record.Unknown:
-			err = st.w.save(e, e.layers, nil)
+			if err = st.settle(e); err == nil {
+				err = st.w.save(e, nil)
+			}
 		}
 		if err != nil {
 			return fmt.Errorf("record %s: %w", e.id, err)
@@ -38,37 +40,38 @@ func (st *state) flush() error {
 	return nil
 }
 
-// counted is an event as the totals of its session see it, and its payload.
-type counted struct {
-	record.Counted
-	payload string
-}
-
-// read returns what the layers of an event come to.
-func (e *entry) read() (counted, error) {
-	if e.first != nil {
-		c := counted{payload: e.first.Layer.Text}
-		c.EventRow, c.Project, c.Source = e.first.Row, e.first.Project, e.first.Source
-		c.Received, c.Bytes = e.received, int64(len(c.payload))
-		return c, nil
+// event returns what the layers of an event come to: as the totals of its session
+// see it, and its payload, where that is not staged.
+func (e *entry) event() (now record.Counted, payload string, same bool, err error) {
+	switch {
+	case e.ready != nil:
+		return e.ready.event, "", e.ready.same, nil
+	case e.first != nil:
+		payload = e.first.Layer.Text
+		now.EventRow, now.Project, now.Source = e.first.Row, e.first.Project, e.first.Source
+		now.Received, now.Bytes = e.received, int64(len(payload))
+		return now, payload, false, nil
 	}
 	p, err := record.FoldEvent(e.layers)
 	if err != nil {
-		return counted{}, err
+		return now, "", false, err
 	}
-	return count(&p, string(p.AppendJSON(nil)), e.received), nil
+	payload = string(p.AppendJSON(nil))
+	return count(&p, len(payload), e.received), payload, payload == e.payload, nil
 }
 
-func count(p *honeyhive.Event, payload string, received int64) counted {
-	c := counted{payload: payload}
-	c.EventRow, c.Project, c.Source = record.EventRow(p), p.Project.Or(""), p.Source.Or("")
-	c.Received, c.Bytes = received, int64(len(payload))
+func count(p *honeyhive.Event, size int, received int64) record.Counted {
+	c := record.Counted{EventRow: record.EventRow(p), Project: p.Project.Or(""), Source: p.Source.Or(""), Received: received}
+	c.Bytes = int64(size)
 	return c
 }
 
 func (st *state) flushEvent(e *entry) error {
 	w := st.w
-	now, err := e.read()
+	if err := st.settle(e); err != nil {
+		return err
+	}
+	now, payload, same, err := e.event()
 	if err != nil {
 		return err
 	}
@@ -77,37 +80,63 @@ func (st *state) flushEvent(e *entry) error {
 		return err
 	}
 	if e.was == record.Event {
-		var p honeyhive.Event
-		if err := p.UnmarshalJSON([]byte(e.payload)); err != nil {
-			return err
-		}
-		var received int64
-		if err := w.scan(`SELECT received FROM event WHERE session = ? AND seq = ?`, []any{e.session, e.seq}, &received); err != nil {
-			return err
-		}
-		if now.payload == e.payload && received == e.received {
-			return w.save(e, e.layers, []byte(now.payload)) // no more than the time of a layer
-		}
-		old := count(&p, e.payload, received)
-		from, err := st.session(old.Session)
+		old, from, err := w.counted(e)
 		if err != nil {
 			return err
 		}
-		if from.totals.Remove(&old.Counted) {
-			from.anew = true
+		if same && old.Received == now.Received {
+			return w.save(e, []byte(payload)) // no more than the time of a layer
 		}
 		if err := w.exec(`DELETE FROM event WHERE session = ? AND seq = ?`, e.session, e.seq); err != nil {
 			return err
 		}
+		if from == now.Session {
+			above.anew = above.totals.Replace(&old, &now) || above.anew
+		} else {
+			if err := st.leave(from, &old); err != nil {
+				return err
+			}
+			above.totals.Add(&now)
+		}
+	} else {
+		above.totals.Add(&now)
 	}
-	above.totals.Add(&now.Counted)
 	e.session, e.seq = above.pk, w.nextSeq()
-	if err := w.save(e, e.layers, []byte(now.payload)); err != nil {
+	if err := w.save(e, []byte(payload)); err != nil {
 		return err
 	}
 	if err := w.unindex(e.pk); err != nil {
 		return err
 	}
+	return w.saveEvent(e, &now)
+}
+
+// leave takes an event from the session that it was of.
+func (st *state) leave(session honeyhive.UUID, old *record.Counted) error {
+	from, err := st.session(session)
+	if err != nil {
+		return err
+	}
+	if from.totals.Remove(old) {
+		from.anew = true
+	}
+	return nil
+}
+
+// counted returns an event as the totals of its session have it, and the session.
+func (w *writer) counted(e *entry) (c record.Counted, session honeyhive.UUID, err error) {
+	var row, id []byte
+	err = w.scan(`SELECT e.received, e.project, e.source, e.row, s.id FROM event e JOIN session s ON s.pk = e.session WHERE e.session = ? AND e.seq = ?`,
+		[]any{e.session, e.seq}, &c.Received, &c.Project, &c.Source, &row, &id)
+	if err == nil {
+		c.EventRow, err = unpackRow(row, names{})
+	}
+	copy(session[:], id)
+	return c, session, err
+}
+
+// saveEvent writes the row of an event.
+func (w *writer) saveEvent(e *entry, now *record.Counted) error {
 	m := &now.Measures
 	sample := sample{
 		moment: m.Start.Or(float64(now.Received) / 1e6), status: store.StatusOK, duration: m.Duration, firstToken: m.FirstToken,
@@ -159,7 +188,13 @@ func (st *state) flushSession(e *entry) error {
 	if err := st.load(e); err != nil {
 		return err
 	}
-	if !record.Has(e.layers) && e.totals.Events == 0 {
+	changed := e.was != record.Session
+	if e.changed || changed {
+		if err := st.settle(e); err != nil {
+			return err
+		}
+	}
+	if e.totals.Events == 0 && !e.isKnown() {
 		return st.forget(e)
 	}
 	if e.anew {
@@ -167,20 +202,13 @@ func (st *state) flushSession(e *entry) error {
 			return err
 		}
 	}
-	changed := e.was != record.Session
 	if e.changed || changed {
-		p, err := record.FoldSession(e.id, e.layers)
+		payload, same, err := e.fold()
 		if err != nil {
 			return err
 		}
-		payload := string(p.AppendJSON(nil))
-		e.own = record.SessionOwn(&p, record.Has(e.layers))
-		e.own.Bytes = int64(len(payload))
-		if len(e.layers) > 0 {
-			e.own.Received = e.received
-		}
-		changed = changed || payload != e.payload
-		if err := w.save(e, e.layers, []byte(payload)); err != nil {
+		changed = changed || !same
+		if err := w.save(e, []byte(payload)); err != nil {
 			return err
 		}
 	}
@@ -190,6 +218,40 @@ func (st *state) flushSession(e *entry) error {
 		}
 	}
 	return w.saveSession(e)
+}
+
+// isKnown reports whether there is a record of a session, not only updates or
+// events.
+func (e *entry) isKnown() bool {
+	switch {
+	case e.ready != nil:
+		return e.ready.isKnown
+	case e.large:
+		return e.own.Known
+	}
+	return record.Has(e.layers)
+}
+
+// fold makes what a session says of itself from its layers, and returns its payload,
+// where that is not staged.
+func (e *entry) fold() (payload string, same bool, err error) {
+	if e.ready != nil {
+		e.own = e.ready.own
+		same = e.ready.same
+	} else {
+		p, err := record.FoldSession(e.id, e.layers)
+		if err != nil {
+			return "", false, err
+		}
+		payload = string(p.AppendJSON(nil))
+		e.own = record.SessionOwn(&p, record.Has(e.layers))
+		e.own.Bytes = int64(len(payload))
+		same = payload == e.payload
+	}
+	if e.ready != nil || len(e.layers) > 0 {
+		e.own.Received = e.received
+	}
+	return payload, same, nil
 }
 
 // forget takes back a session of which nothing is known but updates, or nothing
@@ -204,20 +266,27 @@ func (st *state) forget(e *entry) error {
 			return err
 		}
 	}
+	e.ready = nil
+	if err := st.settle(e); err != nil {
+		return err
+	}
 	e.kind = record.Unknown
 	if len(e.layers) > 0 {
-		return w.save(e, e.layers, nil)
+		return w.save(e, nil)
 	}
 	return w.exec(`DELETE FROM record WHERE pk = ?`, e.pk)
 }
 
-// extremes makes those of a session from its events.
+// extremes makes those of a session from its events, each by an index.
 func (w *writer) extremes(e *entry) error {
 	x := &e.totals.Extremes
 	*x = record.Extremes{}
 	var start, end sql.NullFloat64
-	err := w.scan(`SELECT min(start_time), max(coalesce(end_time, start_time + ifnull(duration, 0))), ifnull(min(received), 0),
-		ifnull(min(nullif(project, '')), ''), ifnull(min(nullif(source, '')), '') FROM event WHERE session = ?`,
+	err := w.scan(`SELECT (SELECT min(start_time) FROM event WHERE session = ?1),
+		(SELECT max(coalesce(end_time, start_time + ifnull(duration, 0))) FROM event WHERE session = ?1),
+		(SELECT ifnull(min(received), 0) FROM event WHERE session = ?1),
+		(SELECT ifnull(min(project), '') FROM event WHERE session = ?1 AND project > ''),
+		(SELECT ifnull(min(source), '') FROM event WHERE session = ?1 AND source > '')`,
 		[]any{e.pk}, &start, &end, &x.Received, &x.Project, &x.Source)
 	if err != nil {
 		return err
@@ -230,8 +299,8 @@ func (w *writer) extremes(e *entry) error {
 	}
 	var f record.FirstToken
 	var id []byte
-	err = w.scan(`SELECT ifnull(start_time, ?), id, first_token FROM event WHERE session = ? AND type = 'model' AND first_token IS NOT NULL
-		ORDER BY 1, 2 LIMIT 1`, []any{record.NoStart, e.pk}, &f.Start, &id, &f.Value)
+	err = w.scan(`SELECT ifnull(start_time, 1.7976931348623157e308), id, first_token FROM event INDEXED BY event_first_token
+		WHERE session = ? AND type = 'model' AND first_token IS NOT NULL ORDER BY 1, 2 LIMIT 1`, []any{e.pk}, &f.Start, &id, &f.Value)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
@@ -240,12 +309,21 @@ func (w *writer) extremes(e *entry) error {
 	return err
 }
 
+// last returns the rank and the time of the last layer.
+func last(layers []record.Layer) (rank, at int64) {
+	if len(layers) == 0 {
+		return -1, 0
+	}
+	l := layers[len(layers)-1]
+	return int64(l.Rank), l.At
+}
+
 // save writes what is known of an id.
-func (w *writer) save(e *entry, layers []record.Layer, payload []byte) error {
-	rank, at := int64(-1), int64(0)
-	if len(layers) > 0 {
-		last := layers[len(layers)-1]
-		rank, at = int64(last.Rank), last.At
+func (w *writer) save(e *entry, payload []byte) error {
+	rank, at := last(e.layers)
+	columns := [2][]byte{record.EncodeLayers(e.layers), payload}
+	if e.ready != nil {
+		rank, at, columns, e.received = e.ready.rank, e.ready.at, e.ready.columns, e.ready.received
 	}
 	if e.pk == 0 {
 		e.pk = w.nextKey()
@@ -253,13 +331,23 @@ func (w *writer) save(e *entry, layers []record.Layer, payload []byte) error {
 	if e.kind == record.Session {
 		e.session = e.pk
 	}
-	encoded := record.EncodeLayers(layers)
-	if !e.stored {
-		return w.exec(`INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			e.pk, e.id[:], e.kind, e.session, e.seq, rank, at, e.received, encoded, payload)
+	var err error
+	if e.stored {
+		err = w.exec(`UPDATE record SET kind = ?, session = ?, seq = ?, rank = ?, at = ?, received = ?, layers = ?, payload = ? WHERE pk = ?`,
+			e.kind, e.session, e.seq, rank, at, e.received, columns[0], columns[1], e.pk)
+	} else {
+		err = w.exec(`INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			e.pk, e.id[:], e.kind, e.session, e.seq, rank, at, e.received, columns[0], columns[1])
 	}
-	return w.exec(`UPDATE record SET kind = ?, session = ?, seq = ?, rank = ?, at = ?, received = ?, layers = ?, payload = ? WHERE pk = ?`,
-		e.kind, e.session, e.seq, rank, at, e.received, encoded, payload, e.pk)
+	for _, c := range columns {
+		if err == nil {
+			err = w.adopt(c)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return w.release(e.columns[:]...)
 }
 
 func (w *writer) saveSession(e *entry) error {
@@ -278,7 +366,7 @@ func (w *writer) saveSession(e *entry) error {
 	in, ok1 := m.TokensIn.Get()
 	out, ok2 := m.TokensOut.Get()
 	if ok1 || ok2 {
-		tokens = in + out
+		tokens = in + out // both are bounded
 	}
 	sample := sample{
 		moment: moment, status: row.Status, duration: m.Duration, firstToken: m.FirstToken,

@@ -124,9 +124,11 @@ func (s *Store) Sessions(ctx context.Context, q store.SessionQuery) (store.Sessi
 }
 
 func (s *Store) sessions(ctx context.Context, q store.SessionQuery) (store.SessionPage, error) {
-	if err := s.usable(ctx); err != nil {
+	ctx, done, err := s.reading(ctx)
+	if err != nil {
 		return store.SessionPage{}, err
 	}
+	defer done()
 	if q.Sort == "" {
 		q.Sort = store.SortStart
 	}

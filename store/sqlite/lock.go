@@ -51,6 +51,9 @@ func takeLock(ctx context.Context, path string) (*lock, error) {
 	if err := create(path, os.O_EXCL); err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, err
 	}
+	if err := secureFile(path, false); err != nil {
+		return nil, err
+	}
 	db, err := sql.Open("sqlite", dsn(path))
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -92,18 +93,25 @@ func (s *Store) Session(ctx context.Context, id honeyhive.UUID) (store.Session, 
 	return out, s.failed(ctx, "read session "+id.String(), err)
 }
 
-func (s *Store) session(ctx context.Context, id honeyhive.UUID) (store.Session, error) {
-	if err := s.usable(ctx); err != nil {
-		return store.Session{}, err
-	}
-	var payload []byte
-	row := s.read.QueryRowContext(ctx, `SELECT `+sessionRowColumns+`, r.payload FROM record r JOIN session s ON s.pk = r.pk WHERE r.id = ?`, id[:])
-	r, err := scanSession(row, &payload)
+func (s *Store) session(ctx context.Context, id honeyhive.UUID) (out store.Session, err error) {
+	err = s.view(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		var payload []byte
+		row := tx.QueryRowContext(ctx, `SELECT `+sessionRowColumns+`, r.payload FROM record r JOIN session s ON s.pk = r.pk WHERE r.id = ?`, id[:])
+		if out.SessionRow, err = scanSession(row, &payload); err != nil {
+			return err
+		}
+		return unmarshal(ctx, tx, payload, &out.Payload)
+	})
+	return out, err
+}
+
+// unmarshal reads the payload of a column, wherever it stands.
+func unmarshal(ctx context.Context, q querier, column []byte, into json.Unmarshaler) error {
+	payload, err := text(ctx, q, column)
 	if err != nil {
-		return store.Session{}, err
+		return err
 	}
-	out := store.Session{SessionRow: r}
-	return out, out.Payload.UnmarshalJSON(payload)
+	return into.UnmarshalJSON(payload)
 }
 
 // Event implements [store.Store].
@@ -112,81 +120,81 @@ func (s *Store) Event(ctx context.Context, id honeyhive.UUID) (store.Event, erro
 	return out, s.failed(ctx, "read event "+id.String(), err)
 }
 
-func (s *Store) event(ctx context.Context, id honeyhive.UUID) (store.Event, error) {
-	if err := s.usable(ctx); err != nil {
-		return store.Event{}, err
-	}
-	var row, payload, session []byte
-	var seq int64
-	err := s.read.QueryRowContext(ctx, `SELECT e.seq, e.row, s.id, r.payload FROM record r
-		JOIN event e ON e.session = r.session AND e.seq = r.seq JOIN session s ON s.pk = r.session WHERE r.id = ? AND r.kind = 2`, id[:]).
-		Scan(&seq, &row, &session, &payload)
-	if err != nil {
-		return store.Event{}, err
-	}
-	var out store.Event
-	if out.EventRow, err = unpackRow(row, names{}); err != nil {
-		return out, err
-	}
-	out.Seq, out.Session = seq, honeyhive.UUID(session)
-	return out, out.Payload.UnmarshalJSON(payload)
+func (s *Store) event(ctx context.Context, id honeyhive.UUID) (out store.Event, err error) {
+	err = s.view(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		var row, payload, session []byte
+		var seq int64
+		err := tx.QueryRowContext(ctx, `SELECT e.seq, e.row, s.id, r.payload FROM record r
+			JOIN event e ON e.session = r.session AND e.seq = r.seq JOIN session s ON s.pk = r.session WHERE r.id = ? AND r.kind = 2`, id[:]).
+			Scan(&seq, &row, &session, &payload)
+		if err != nil {
+			return err
+		}
+		if out.EventRow, err = unpackRow(row, names{}); err != nil {
+			return err
+		}
+		out.Seq, out.Session = seq, honeyhive.UUID(session)
+		return unmarshal(ctx, tx, payload, &out.Payload)
+	})
+	return out, err
 }
 
-// Bounds of what a walk reads at once.
+// Bounds of what a walk reads at once. One body may be larger.
 const (
 	rowsAtOnce   = 4000
 	bodiesAtOnce = 100
+	bytesAtOnce  = 4 << 20
 )
 
 // Events implements [store.Store].
 func (s *Store) Events(ctx context.Context, session honeyhive.UUID, q store.EventQuery) iter.Seq2[store.EventRow, error] {
 	n := make(names)
-	return walk(ctx, s, session, q, rowsAtOnce, func(limit int, q store.EventQuery) ([]store.EventRow, error) {
-		rows := make([]store.EventRow, 0, limit)
-		err := s.events(ctx, session, q, `SELECT e.seq, e.row FROM event e`, limit, func(scan func(...any) error) error {
+	return walk(ctx, s, session, q, rowsAtOnce, func(limit int, q store.EventQuery) (rows []store.EventRow, end bool, err error) {
+		rows = make([]store.EventRow, 0, limit)
+		end, err = s.events(ctx, session, q, `SELECT e.seq, e.row FROM event e`, limit, func(_ context.Context, _ querier, found *sql.Rows) (int, error) {
 			var row sql.RawBytes
 			var seq int64
-			if err := scan(&seq, &row); err != nil {
-				return err
+			if err := found.Scan(&seq, &row); err != nil {
+				return 0, err
 			}
 			r, err := unpackRow(row, n)
 			r.Seq, r.Session = seq, session
 			rows = append(rows, r)
-			return err
+			return 0, err
 		})
-		return rows, err
+		return rows, end, err
 	}, func(r *store.EventRow) int64 { return r.Seq })
 }
 
 // EventBodies implements [store.Store].
 func (s *Store) EventBodies(ctx context.Context, session honeyhive.UUID, q store.EventQuery) iter.Seq2[store.Event, error] {
 	n := make(names)
-	return walk(ctx, s, session, q, bodiesAtOnce, func(limit int, q store.EventQuery) ([]store.Event, error) {
-		events := make([]store.Event, 0, limit)
-		err := s.events(ctx, session, q, `SELECT e.seq, e.row, r.payload FROM event e JOIN record r ON r.pk = e.pk`, limit, func(scan func(...any) error) error {
+	return walk(ctx, s, session, q, bodiesAtOnce, func(limit int, q store.EventQuery) (events []store.Event, end bool, err error) {
+		events = make([]store.Event, 0, limit)
+		end, err = s.events(ctx, session, q, `SELECT e.seq, e.row, r.payload FROM event e JOIN record r ON r.pk = e.pk`, limit, func(ctx context.Context, q querier, found *sql.Rows) (int, error) {
 			var row, payload sql.RawBytes
 			var seq int64
-			if err := scan(&seq, &row, &payload); err != nil {
-				return err
+			if err := found.Scan(&seq, &row, &payload); err != nil {
+				return 0, err
 			}
 			var e store.Event
 			var err error
 			if e.EventRow, err = unpackRow(row, n); err != nil {
-				return err
+				return 0, err
 			}
 			e.Seq, e.Session = seq, session
-			err = e.Payload.UnmarshalJSON(payload)
+			err = unmarshal(ctx, q, payload, &e.Payload)
 			events = append(events, e)
-			return err
+			return int(e.Bytes), err
 		})
-		return events, err
+		return events, end, err
 	}, func(e *store.Event) int64 { return e.Seq })
 }
 
 // walk reads events piece by piece, so that a slow reader holds nothing. Each
-// piece is what read returns for a limit.
+// piece is what read returns for a limit, and whether it is the last.
 func walk[E any](ctx context.Context, s *Store, session honeyhive.UUID, q store.EventQuery, atOnce int,
-	read func(limit int, q store.EventQuery) ([]E, error), seq func(*E) int64) iter.Seq2[E, error] {
+	read func(limit int, q store.EventQuery) ([]E, bool, error), seq func(*E) int64) iter.Seq2[E, error] {
 	return func(yield func(E, error) bool) {
 		q, left := q, q.Limit
 		for {
@@ -194,7 +202,7 @@ func walk[E any](ctx context.Context, s *Store, session honeyhive.UUID, q store.
 			if q.Limit > 0 {
 				n = min(n, left)
 			}
-			list, err := read(n, q)
+			list, end, err := read(n, q)
 			if err != nil {
 				var none E
 				yield(none, s.failed(ctx, "read events of "+session.String(), err))
@@ -206,7 +214,7 @@ func walk[E any](ctx context.Context, s *Store, session honeyhive.UUID, q store.
 				}
 			}
 			left -= len(list)
-			if len(list) < n || q.Limit > 0 && left == 0 {
+			if end || q.Limit > 0 && left == 0 {
 				return
 			}
 			q.After = seq(&list[len(list)-1])
@@ -214,29 +222,38 @@ func walk[E any](ctx context.Context, s *Store, session honeyhive.UUID, q store.
 	}
 }
 
-// events runs a query for events of a session, and calls each with the Scan of
-// every row.
-func (s *Store) events(ctx context.Context, session honeyhive.UUID, q store.EventQuery, query string, limit int, each func(scan func(...any) error) error) error {
-	if err := s.usable(ctx); err != nil {
-		return err
-	}
+// events runs a query for events of a session, and calls each with every row, which
+// returns how many bytes it took. It stops at the limit or when these are enough,
+// and reports whether there was no more.
+func (s *Store) events(ctx context.Context, session honeyhive.UUID, q store.EventQuery, query string, limit int,
+	each func(context.Context, querier, *sql.Rows) (int, error)) (end bool, err error) {
 	query += ` WHERE e.session = (SELECT pk FROM record WHERE id = ?) AND e.seq > ?`
 	args := []any{session[:], q.After}
 	if words := match(q.Text); words != "" {
 		query += ` AND e.pk IN (SELECT rowid FROM search WHERE search MATCH ?)`
 		args = append(args, words)
 	}
-	rows, err := s.read.QueryContext(ctx, query+` ORDER BY e.seq LIMIT ?`, append(args, limit)...)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		if err := each(rows.Scan); err != nil {
+	err = s.view(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		rows, err := tx.QueryContext(ctx, query+` ORDER BY e.seq LIMIT ?`, append(args, limit)...)
+		if err != nil {
 			return err
 		}
-	}
-	return rows.Err()
+		defer func() { _ = rows.Close() }()
+		n := 0
+		for bytes := 0; bytes < bytesAtOnce; n++ {
+			if !rows.Next() {
+				end = n < limit
+				return rows.Err()
+			}
+			size, err := each(ctx, tx, rows)
+			if err != nil {
+				return err
+			}
+			bytes += size
+		}
+		return nil
+	})
+	return end, err
 }
 
 // Waiting implements [store.Store].
@@ -254,7 +271,7 @@ func (s *Store) Waiting(ctx context.Context) iter.Seq2[honeyhive.Update, error] 
 					return
 				}
 			}
-			if len(list) < bodiesAtOnce {
+			if len(list) == 0 {
 				return
 			}
 			after = last
@@ -263,30 +280,35 @@ func (s *Store) Waiting(ctx context.Context) iter.Seq2[honeyhive.Update, error] 
 }
 
 func (s *Store) waiting(ctx context.Context, after []byte) (list []honeyhive.Update, last []byte, err error) {
-	if err := s.usable(ctx); err != nil {
-		return nil, nil, err
-	}
-	rows, err := s.read.QueryContext(ctx, `SELECT id, layers FROM record WHERE kind = 0 AND id > ? ORDER BY id LIMIT ?`, after, bodiesAtOnce)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var encoded []byte
-		var id honeyhive.UUID
-		if err := rows.Scan(&last, &encoded); err != nil {
-			return nil, nil, err
-		}
-		copy(id[:], last)
-		layers, whole := record.DecodeLayers(encoded)
-		if !whole {
-			return nil, nil, fmt.Errorf("layers of %s: %w", id, store.ErrCorrupt)
-		}
-		u, err := record.FoldUpdate(id, layers)
+	err = s.view(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		rows, err := tx.QueryContext(ctx, `SELECT id, layers FROM record WHERE kind = 0 AND id > ? ORDER BY id LIMIT ?`, after, bodiesAtOnce)
 		if err != nil {
-			return nil, nil, err
+			return err
 		}
-		list = append(list, u)
-	}
-	return list, last, rows.Err()
+		defer func() { _ = rows.Close() }()
+		for bytes := 0; bytes < bytesAtOnce && rows.Next(); {
+			var column []byte
+			var id honeyhive.UUID
+			if err := rows.Scan(&last, &column); err != nil {
+				return err
+			}
+			copy(id[:], last)
+			encoded, err := text(ctx, tx, column)
+			if err != nil {
+				return err
+			}
+			bytes += len(encoded)
+			layers, whole := record.DecodeLayers(encoded)
+			if !whole {
+				return fmt.Errorf("layers of %s: %w", id, store.ErrCorrupt)
+			}
+			u, err := record.FoldUpdate(id, layers)
+			if err != nil {
+				return err
+			}
+			list = append(list, u)
+		}
+		return rows.Err()
+	})
+	return list, last, err
 }

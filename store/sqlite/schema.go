@@ -11,9 +11,17 @@ import (
 // applicationID marks the file as ours in its header: "sspn".
 const applicationID = 0x7373706e
 
+// A migration brings a file from one version to the next.
+type migration struct {
+	// rows changes what is stored, in transactions of its own. Where it is
+	// interrupted it is done anew.
+	rows       func(w *writer, ctx context.Context) error
+	statements string // these are carried out as a whole
+}
+
 // migrations make the schema, step by step. The version of a file is how many
 // it has seen. A step that was released is never changed.
-var migrations = []string{schema1}
+var migrations = []migration{{statements: schema1}, {statements: schema2}, {rows: (*writer).boundAll}}
 
 // Ids are UUIDs of 16 bytes. Times of payloads are Unix milliseconds, of writes
 // Unix nanoseconds (those of sessions: milliseconds); durations are milliseconds, costs units of 1e-9.
@@ -125,8 +133,34 @@ CREATE VIRTUAL TABLE search USING fts5 (words, content='', contentless_delete=1,
 CREATE TABLE unindexed (pk INTEGER PRIMARY KEY);
 `
 
+// Texts of more than a step are kept in parts, so that no transaction is long:
+// the column of such a text has the key of a body (body.go). The indexes find the
+// extremes of a session without a walk through its events.
+const schema2 = `
+-- The key is that of the body, and in its lowest 12 bits the number of the part.
+CREATE TABLE body (key INTEGER PRIMARY KEY, part BLOB NOT NULL);
+-- Bodies that no record has: not yet, or no longer.
+CREATE TABLE loose (body INTEGER PRIMARY KEY);
+-- Sessions that were deleted, whose events are yet to be.
+CREATE TABLE doomed (session INTEGER PRIMARY KEY);
+
+-- The index does not merge its segments in the midst of a write: the writer has it
+-- do so in steps (search.go). One is written anew when so many percent of it are
+-- deleted: what is deleted is read, but not counted as part of a step.
+INSERT INTO search (search, rank) VALUES ('automerge', 0);
+INSERT INTO search (search, rank) VALUES ('deletemerge', 60);
+
+CREATE INDEX event_start ON event (session, start_time);
+CREATE INDEX event_end ON event (session, coalesce(end_time, start_time + ifnull(duration, 0)));
+CREATE INDEX event_received ON event (session, received);
+CREATE INDEX event_project ON event (session, project);
+CREATE INDEX event_source ON event (session, source);
+CREATE INDEX event_first_token ON event (session, ifnull(start_time, 1.7976931348623157e308), id, first_token) WHERE type = 'model' AND first_token IS NOT NULL;
+`
+
 // migrate brings the schema of a file to the present version.
-func migrate(ctx context.Context, conn *sql.Conn) error {
+func (w *writer) migrate(ctx context.Context) error {
+	conn := w.conn
 	var id, version, tables int
 	row := conn.QueryRowContext(ctx, `SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_schema)`)
 	if err := row.Scan(&id, &version, &tables); err != nil {
@@ -148,11 +182,20 @@ func migrate(ctx context.Context, conn *sql.Conn) error {
 		return err
 	}
 	for v := version; v < len(migrations); v++ {
-		if err := execAll(ctx, conn, `BEGIN IMMEDIATE`, migrations[v], fmt.Sprintf(`PRAGMA user_version = %d`, v+1), `COMMIT`); err != nil {
+		if err := w.step(ctx, migrations[v], v+1); err != nil {
 			return fmt.Errorf("migrate to version %d: %w", v+1, err)
 		}
 	}
 	return nil
+}
+
+func (w *writer) step(ctx context.Context, m migration, version int) error {
+	if m.rows != nil {
+		if err := m.rows(w, ctx); err != nil {
+			return err
+		}
+	}
+	return execAll(ctx, w.conn, `BEGIN IMMEDIATE`, m.statements+fmt.Sprintf(`PRAGMA user_version = %d`, version), `COMMIT`)
 }
 
 func execAll(ctx context.Context, conn *sql.Conn, statements ...string) error {

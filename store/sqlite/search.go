@@ -9,11 +9,14 @@ import (
 )
 
 // Bounds of what is indexed in one transaction. The larger it is the cheaper is
-// a record; a write that comes ends it after a few more.
+// a record; a write that comes ends it after a few more. One record may have more
+// words: record.MaxText.
 const (
 	indexRecords = 500
-	indexBytes   = 1 << 20
+	indexBytes   = 96 << 10 // of words
+	indexRead    = 4 << 20  // of payloads
 	indexStep    = 8
+	indexWords   = 32 << 10 // that make a record be the last before a write
 )
 
 // index puts the words of some records into the full-text index. Which ones are
@@ -24,16 +27,19 @@ func (w *writer) index() (waiting *request) {
 	err := w.transaction(func(w *writer) error {
 		keys, words, err := w.unindexed()
 		left = len(keys) > 0
+		since := 0
 		for i := 0; i < len(keys) && err == nil; i++ {
-			if i%indexStep == indexStep-1 && waiting == nil {
+			if (i%indexStep == indexStep-1 || since >= indexWords) && waiting == nil {
+				since = 0
 				select {
 				case waiting = <-w.requests:
 				default:
 				}
 			}
-			if waiting != nil && i >= indexStep {
+			if waiting != nil && i >= indexStep || waiting != nil && i > 0 && len(words[i]) >= indexWords {
 				break
 			}
+			since += len(words[i])
 			if err = w.exec(`INSERT OR REPLACE INTO search (rowid, words) VALUES (?, ?)`, keys[i], words[i]); err == nil {
 				err = w.exec(`DELETE FROM unindexed WHERE pk = ?`, keys[i])
 			}
@@ -43,24 +49,54 @@ func (w *writer) index() (waiting *request) {
 	// A disk that is full or damaged fails writes too, which tell of it; this is
 	// tried again after the next one.
 	w.backlog.Store(left && err == nil)
+	w.unmerged = w.unmerged || left && err == nil
 	return waiting
+}
+
+// mergePages is how many pages of the index, of 4 KB, one step of a merge writes.
+const mergePages = 16
+
+// merge merges some of the segments of the index, of which each step of indexing
+// makes one. Without it a search would look into all of them.
+func (w *writer) merge() error {
+	var before, after int64
+	err := w.scan(`SELECT total_changes()`, nil, &before)
+	if err == nil {
+		err = w.exec(`INSERT INTO search (search, rank) VALUES ('merge', ?)`, mergePages)
+	}
+	if err == nil {
+		err = w.scan(`SELECT total_changes()`, nil, &after)
+	}
+	const none = 2 // changes where there was nothing to merge are fewer
+	w.unmerged = after-before >= none
+	return err
 }
 
 // unindexed returns the keys and words of some records that are not indexed.
 func (w *writer) unindexed() (keys []int64, words []string, err error) {
-	rows, err := w.conn.QueryContext(context.Background(), `SELECT u.pk, r.payload FROM unindexed u LEFT JOIN record r ON r.pk = u.pk ORDER BY u.pk LIMIT ?`, indexRecords)
+	ctx := context.Background()
+	rows, err := w.conn.QueryContext(ctx, `SELECT u.pk, r.payload FROM unindexed u LEFT JOIN record r ON r.pk = u.pk ORDER BY u.pk LIMIT ?`, indexRecords)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer func() { _ = rows.Close() }() // before the tables are changed
-	for bytes := 0; bytes < indexBytes && rows.Next(); {
+	for read, bytes := 0, 0; read < indexRead && bytes < indexBytes && rows.Next(); {
 		var pk int64
 		var payload []byte
 		if err := rows.Scan(&pk, &payload); err != nil {
 			return nil, nil, err
 		}
-		keys, words = append(keys, pk), append(words, string(record.AppendText(nil, string(payload))))
-		bytes += len(payload)
+		var text []byte
+		if b, ok := bodyOf(payload); ok {
+			text, err = b.words(ctx, w.conn)
+		} else {
+			text = record.AppendText(nil, string(payload))
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		keys, words = append(keys, pk), append(words, string(text))
+		read, bytes = read+len(payload), bytes+len(text)
 	}
 	return keys, words, rows.Err()
 }

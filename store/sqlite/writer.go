@@ -9,19 +9,25 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/sessionspan/sessionspan/store"
+	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/store/internal/record"
 )
 
-// Bounds of the writes that share a transaction, beyond the first one.
+// Bounds of what one transaction does, since all others wait for it: writes, and
+// bytes of what is written and of what is there already and must be merged with
+// it. Parts of a batch and groups of requests are as large; a single write may be
+// larger, as far as stepBytes goes into partBytes and largeBytes.
 const (
-	groupWrites = 4096
-	groupBytes  = 8 << 20
+	stepWrites = 100
+	stepBytes  = 1 << 20
 )
 
-// indexPause is how long the index may stand still while writes wait for the
-// writer all the time.
-const indexPause = time.Second
+// While writes wait for the writer all the time, the index may stand still for so
+// long, and what was deleted.
+const (
+	indexPause = time.Second
+	sweepPause = 100 * time.Millisecond
+)
 
 // writer owns the one connection that writes. Its goroutine takes requests as
 // they come, puts those that wait at the same time into one transaction, and
@@ -34,31 +40,39 @@ type writer struct {
 	requests chan *request
 	done     chan struct{} // closed when the goroutine has ended
 
-	pk, seq int64 // the last ones that were given out
+	pk, seq int64        // the last ones that were given out
+	body    atomic.Int64 // the same
 
 	mu      sync.Mutex
-	seen    int64         // the sequence number that readers can see
-	changed chan struct{} // closed at the next change
+	seen    int64          // the sequence number that readers can see
+	changed chan struct{}  // closed at the next change
+	staged  map[int64]bool // bodies that are being written
 
-	backlog atomic.Bool // there may be something to index
+	backlog   atomic.Bool // there may be something to index
+	garbage   atomic.Bool // there may be something to sweep
+	unmerged  bool        // the index may have something to merge
+	log       walFile
+	committed func() // called after each transaction; nil in tests of the writer alone
 }
 
 // request is something to do in a transaction: writes, which share it with
-// others, or a function, which has it alone.
+// others, or a function, which has it alone, or does without one.
 type request struct {
 	writes []record.Incoming
+	ready  map[honeyhive.UUID]*ready // what large records come to with the writes
 	bytes  int
 	run    func(*writer) error
+	bare   bool // run is in no transaction
 	result chan error
 }
 
 func openWriter(ctx context.Context, path string) (*writer, error) {
-	db, err := sql.Open("sqlite", dsn(path, "cache_size(-65536)", "wal_autocheckpoint(4000)"))
+	db, err := sql.Open("sqlite", dsn(path, "cache_size(-65536)", "wal_autocheckpoint(0)"))
 	if err != nil {
 		return nil, err
 	}
 	w := &writer{
-		db: db, prepared: make(map[string]*sql.Stmt),
+		db: db, prepared: make(map[string]*sql.Stmt), staged: make(map[int64]bool), log: walFile(path + "-wal"),
 		requests: make(chan *request), done: make(chan struct{}), changed: make(chan struct{}),
 	}
 	if err := w.prepare(ctx); err != nil {
@@ -72,14 +86,25 @@ func (w *writer) prepare(ctx context.Context) error {
 	if w.conn, err = w.db.Conn(ctx); err != nil {
 		return err
 	}
-	if err := migrate(ctx, w.conn); err != nil {
+	if err := w.migrate(ctx); err != nil {
 		return err
 	}
-	err = w.conn.QueryRowContext(ctx, `SELECT
-		(SELECT ifnull(max(pk), 0) FROM record),
-		max((SELECT ifnull(max(seq), 0) FROM session), (SELECT ifnull(max(seq), 0) FROM deleted))`).Scan(&w.pk, &w.seq)
+	err = w.number(ctx)
 	w.seen = w.seq
 	w.backlog.Store(true)
+	w.garbage.Store(true)
+	w.unmerged = true
+	return err
+}
+
+// number finds out which numbers were given out last. Those of deleted sessions
+// whose events are still there are in use too.
+func (w *writer) number(ctx context.Context) error {
+	var body int64
+	err := w.conn.QueryRowContext(ctx, `SELECT
+		max((SELECT ifnull(max(pk), 0) FROM record), (SELECT ifnull(max(session), 0) FROM doomed)),
+		max((SELECT ifnull(max(key), 0) FROM body) >> ?, (SELECT ifnull(max(body), 0) FROM loose)), `+lastSeq, partBits).Scan(&w.pk, &body, &w.seq)
+	w.body.Store(body)
 	return err
 }
 
@@ -99,7 +124,7 @@ func (w *writer) close() error {
 func (w *writer) start(closing <-chan struct{}) {
 	go func() {
 		defer close(w.done)
-		indexed := time.Now()
+		indexed, swept := time.Now(), time.Now()
 		var waiting *request
 		for {
 			if waiting == nil {
@@ -117,8 +142,12 @@ func (w *writer) start(closing <-chan struct{}) {
 			if !quiet {
 				waiting = w.serve(waiting)
 			}
-			// A request that cannot wait any longer goes first.
-			if w.backlog.Load() && waiting == nil && (quiet || time.Since(indexed) > indexPause) {
+			switch {
+			case waiting != nil: // a request that cannot wait any longer goes first
+			case w.untidy() && (quiet || time.Since(swept) > sweepPause):
+				w.tidy()
+				swept = time.Now()
+			case w.backlog.Load() && (quiet || time.Since(indexed) > indexPause):
 				waiting = w.index()
 				indexed = time.Now()
 			}
@@ -126,10 +155,10 @@ func (w *writer) start(closing <-chan struct{}) {
 	}()
 }
 
-// next returns the next request. While there is something to index it does not
-// wait for one.
+// next returns the next request. While there is something to sweep or to index it
+// does not wait for one.
 func (w *writer) next(closing <-chan struct{}) *request {
-	if w.backlog.Load() {
+	if w.backlog.Load() || w.untidy() {
 		select {
 		case r := <-w.requests:
 			return r
@@ -145,19 +174,26 @@ func (w *writer) next(closing <-chan struct{}) *request {
 	}
 }
 
+// untidy reports whether there is something to sweep or to merge.
+func (w *writer) untidy() bool { return w.garbage.Load() || w.unmerged }
+
 // serve does a request, and those that wait behind it as far as they can share
 // its transaction. It returns the one that cannot.
 func (w *writer) serve(first *request) (next *request) {
 	if first.run != nil {
-		first.result <- w.transaction(first.run)
+		if first.bare {
+			first.result <- explain(first.run(w))
+		} else {
+			first.result <- w.transaction(first.run)
+		}
 		return nil
 	}
 	group := []*request{first}
 	writes, bytes := len(first.writes), first.bytes
-	for next == nil && writes < groupWrites && bytes < groupBytes {
+	for next == nil && writes < stepWrites && bytes < stepBytes {
 		select {
 		case r := <-w.requests:
-			if r.run != nil {
+			if r.run != nil || writes+len(r.writes) > stepWrites || bytes+r.bytes > stepBytes {
 				next = r
 				continue
 			}
@@ -168,20 +204,36 @@ func (w *writer) serve(first *request) (next *request) {
 		}
 		break
 	}
-	var refused map[*request]error
-	err := w.transaction(func(w *writer) error {
-		var err error
-		refused, err = w.apply(group)
-		return err
-	})
-	for _, r := range group {
-		if err == nil {
-			r.result <- refused[r]
-		} else {
-			r.result <- err
-		}
-	}
+	w.write(group)
 	return next
+}
+
+// write does the writes of a group. Where one of several makes it fail, the others
+// are not to suffer from it.
+func (w *writer) write(group []*request) {
+	for len(group) > 0 {
+		var refused map[*request]error
+		n := 0
+		err := w.transaction(func(w *writer) error {
+			var err error
+			n, refused, err = w.apply(group)
+			return err
+		})
+		if err != nil && len(group) > 1 {
+			for _, r := range group {
+				w.write([]*request{r})
+			}
+			return
+		}
+		if err != nil {
+			group[0].result <- err
+			return
+		}
+		for _, r := range group[:n] {
+			r.result <- refused[r]
+		}
+		group = group[n:]
+	}
 }
 
 // transaction runs f in a transaction, and tells readers of what changed.
@@ -200,6 +252,9 @@ func (w *writer) transaction(f func(*writer) error) error {
 	if err != nil {
 		w.pk, w.seq = pk, seq
 		return explain(err)
+	}
+	if w.committed != nil {
+		w.committed()
 	}
 	if w.seq != seq {
 		w.backlog.Store(true)
@@ -235,19 +290,6 @@ func (w *writer) exec(query string, args ...any) error {
 	return err
 }
 
-// drain runs a statement until it is through, whatever rows it gives.
-func (w *writer) drain(query string) error {
-	rows, err := w.conn.QueryContext(context.Background(), query)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		continue // there is nothing in them
-	}
-	return rows.Err()
-}
-
 // scan runs a query that gives one row.
 func (w *writer) scan(query string, args []any, into ...any) error {
 	s, err := w.stmt(query) //nolint:sqlclosecheck // close does
@@ -255,73 +297,4 @@ func (w *writer) scan(query string, args []any, into ...any) error {
 		return err
 	}
 	return s.QueryRowContext(context.Background(), args...).Scan(into...)
-}
-
-// submit hands a request over and waits for its result.
-func (s *Store) submit(ctx context.Context, r *request) error {
-	r.result = make(chan error, 1)
-	if err := s.usable(ctx); err != nil {
-		return err
-	}
-	select {
-	case s.w.requests <- r:
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-s.closed:
-		return store.ErrClosed
-	}
-	select {
-	case err := <-r.result:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// usable says why nothing can be asked any more.
-func (s *Store) usable(ctx context.Context) error {
-	select {
-	case <-s.closed:
-		return store.ErrClosed
-	default:
-		return ctx.Err()
-	}
-}
-
-// Write implements [store.Store].
-func (s *Store) Write(ctx context.Context, batch []store.Write) error {
-	r := &request{writes: make([]record.Incoming, len(batch))}
-	var refused []store.WriteError
-	now := s.now()
-	for i := range batch {
-		in, err := record.Read(&batch[i], now)
-		if err != nil {
-			refused = append(refused, store.WriteError{Index: i, Err: err})
-		}
-		r.writes[i] = in
-		r.bytes += len(in.Layer.Text)
-	}
-	if len(refused) > 0 {
-		return fmt.Errorf("write: %w", &store.BatchError{Writes: refused})
-	}
-	if len(batch) == 0 {
-		return s.usable(ctx)
-	}
-	if err := s.submit(ctx, r); err != nil {
-		return fmt.Errorf("write: %w", err)
-	}
-	return nil
-}
-
-// Close implements [store.Store].
-func (s *Store) Close() error {
-	s.closing.Do(func() {
-		close(s.closed)
-		<-s.w.done
-		s.err = errors.Join(s.read.Close(), s.w.close(), s.lock.release())
-		if s.err != nil {
-			s.err = fmt.Errorf("close store: %w", s.err)
-		}
-	})
-	return s.err
 }

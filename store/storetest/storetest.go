@@ -44,6 +44,11 @@ func Run(t *testing.T, open Opener) {
 		"Lines":       testLines,
 		"BrokenLines": testBrokenLines,
 		"Closed":      testClosed,
+		"Bounds":      testBounds,
+		"TooLarge":    testTooLarge,
+		"Large":       testLarge,
+		"Parts":       testParts,
+		"Steps":       testSteps,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open) })
 	}

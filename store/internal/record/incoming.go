@@ -36,6 +36,26 @@ type Incoming struct {
 // Read checks a write and returns it in canonical form. The write is not
 // changed.
 func Read(w *store.Write, now time.Time) (Incoming, error) {
+	in, err := read(w, now)
+	if err == nil {
+		err = CheckSize(in.Layer.Text)
+	}
+	return in, err
+}
+
+// CheckSize refuses a payload that is larger than a record may be.
+func CheckSize(text string) error {
+	const leastKey = len(`"":0,`)
+	switch {
+	case len(text) > store.MaxRecordBytes:
+		return &store.TooLargeError{Bytes: len(text)}
+	case len(text) > leastKey*store.MaxRecordKeys && Keys(text, store.MaxRecordKeys) > store.MaxRecordKeys:
+		return &store.TooLargeError{Bytes: len(text), Keys: true}
+	}
+	return nil
+}
+
+func read(w *store.Write, now time.Time) (Incoming, error) {
 	at := w.At
 	if at.IsZero() {
 		at = now

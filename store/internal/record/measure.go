@@ -19,12 +19,6 @@ var (
 	userKeys       = []string{"user_id", "id", "user", "email", "user_email", "name", "user_name"}
 )
 
-// Bounds of what is added up, so that a single absurd value cannot spoil sums.
-const (
-	maxTokens = 1e12
-	maxCost   = 1e9
-)
-
 // CostUnit is the part of a currency in which cost is counted, so that sums do
 // not depend on the order of what is added.
 const CostUnit = 1e-9
@@ -38,27 +32,19 @@ type buckets struct {
 func (b buckets) measures() store.Measures {
 	m := store.Measures{
 		TokensIn: b.count(tokensInKeys), TokensOut: b.count(tokensOutKeys), Cost: b.cost(),
-		FirstToken: b.number(firstTokenKeys, func(v float64) bool { return v >= 0 }),
+		FirstToken: b.number(firstTokenKeys, func(v float64) bool { return v >= 0 && v <= maxMilliseconds }),
 		Feedback:   !b.feedback.IsEmpty(), Rating: rating(b.feedback),
 	}
-	m.Start, m.End, m.Duration = present(b.start), present(b.end), present(b.duration)
+	m.Start, m.End, m.Duration = milliseconds(b.start), milliseconds(b.end), milliseconds(b.duration)
 	fillDuration(&m)
 	return m
-}
-
-// present makes a null absent.
-func present(v honeyhive.Optional[float64]) honeyhive.Optional[float64] {
-	if n, ok := v.Get(); ok {
-		return honeyhive.Some(n)
-	}
-	return honeyhive.Optional[float64]{}
 }
 
 func fillDuration(m *store.Measures) {
 	start, ok1 := m.Start.Get()
 	end, ok2 := m.End.Get()
 	if m.Duration.IsZero() && ok1 && ok2 {
-		m.Duration = honeyhive.Some(max(0, end-start))
+		m.Duration = milliseconds(honeyhive.Some(max(0, end-start)))
 	}
 }
 
@@ -144,7 +130,7 @@ func rating(feedback honeyhive.Object) honeyhive.Optional[float64] {
 		return honeyhive.Some(-1.0)
 	case rawjson.Number:
 		if v, err := strconv.ParseFloat(raw, 64); err == nil {
-			return honeyhive.Some(v)
+			return within(honeyhive.Some(v), -maxRating, maxRating)
 		}
 	}
 	return honeyhive.Optional[float64]{}

@@ -108,28 +108,24 @@ func cells(text string, layer int) func(yield func(cell) bool) {
 	}
 }
 
-// Merge adds a layer to others, which are in order, and returns them in order.
-// It does not change its argument.
-func Merge(layers []Layer, l Layer) []Layer {
-	if len(layers) == 0 {
-		return []Layer{l}
-	}
-	for i := range layers {
-		if layers[i].Stamp == l.Stamp {
-			return layers
+// Merge adds layers to others, and returns them in order. It changes none of its
+// arguments.
+func Merge(layers []Layer, more ...Layer) []Layer {
+	all := append(make([]Layer, 0, len(layers)+len(more)), layers...)
+	for i := range more {
+		if !slices.ContainsFunc(all, func(known Layer) bool { return known.Stamp == more[i].Stamp }) {
+			all = append(all, more[i])
 		}
 	}
-	all := append(slices.Clone(layers), l)
+	if len(all) == len(layers) || len(all) == 1 {
+		return all // nothing is new, or there is nothing else
+	}
 	slices.SortFunc(all, func(a, b Layer) int { return a.Compare(b.Stamp) })
 
-	var order []place
 	winners := make(map[place]cell)
 	for i := range all {
 		for c := range cells(all[i].Text, i) {
 			old, known := winners[c.place]
-			if !known {
-				order = append(order, c.place)
-			}
 			if !known || old.isNull() || !c.isNull() {
 				winners[c.place] = c
 			}
@@ -163,6 +159,20 @@ func remaining(text string, layer int, winners map[place]cell) string {
 		}
 	}
 	return w.object()
+}
+
+// Keys returns how many keys the maps of a payload have, or one more than most.
+func Keys(text string, most int) int {
+	n := 0
+	for c := range cells(text, 0) {
+		if c.inside {
+			n++
+		}
+		if n > most {
+			break
+		}
+	}
+	return n
 }
 
 // Fold returns the payload that layers come to, its fields in the order in which

@@ -41,11 +41,11 @@ func DecodeParts(b []byte) (Own, Totals, error) {
 		return Own{}, Totals{}, fmt.Errorf("parts of a session: %w", err)
 	}
 	m := p.Measures
-	p.Own.Measures = store.Measures{
+	p.Own.Measures = Bounded(store.Measures{
 		Start: optional(m.Start), End: optional(m.End), Duration: optional(m.Duration),
 		TokensIn: optional(m.TokensIn), TokensOut: optional(m.TokensOut),
 		Cost: optional(m.Cost), FirstToken: optional(m.FirstToken), Rating: optional(m.Rating), Feedback: m.Feedback,
-	}
+	})
 	return p.Own, p.Totals, nil
 }
 

@@ -1,8 +1,10 @@
 package record
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -57,6 +59,18 @@ func TestAppendText(t *testing.T) {
 	want := []string{"name", "é", "1.50", "漢", "字", "か", "な"}
 	if got := strings.Fields(string(AppendText(nil, payload))); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+	var numbers strings.Builder
+	for i := range 2 * MaxWords {
+		fmt.Fprintf(&numbers, "%d,", i)
+	}
+	got := AppendText(nil, `{"event_name":"name","inputs":{"list":[`+numbers.String()+`0],"last":"x"}}`)
+	if words := strings.Fields(string(got)); len(words) != MaxWords || words[MaxWords-1] != strconv.Itoa(MaxWords-2) {
+		t.Errorf("of many different words %d are left, the last is %s", len(words), words[len(words)-1])
+	}
+	same := `{"inputs":{"a":"` + strings.Repeat("the same words. ", 10_000) + `end"}}`
+	if got := AppendText(nil, same); !strings.HasSuffix(string(got), "end\n") {
+		t.Errorf("of the same words there are %d bytes", len(got))
 	}
 	long := `{"inputs":{"a":"` + strings.Repeat("é", MaxText) + `","b":"x"}}`
 	if got := AppendText(nil, long); len(got) > MaxText+8 || !utf8.Valid(got) {

@@ -8,22 +8,54 @@ import (
 	"github.com/sessionspan/sessionspan/internal/rawjson"
 )
 
-// MaxText bounds the bytes of one payload that the search sees.
-const MaxText = 1 << 20
+// Bounds of the words of one payload that the search sees. To index different words
+// takes much longer than the same ones, and writes wait meanwhile: so many take some
+// hundredths of a second. A text in a language has fewer in as many bytes; numbers
+// and ids have not.
+const (
+	MaxText  = 256 << 10 // bytes
+	MaxWords = 16_384    // different words
+)
 
 // AppendText adds the words of a payload to b, for a full-text index: the
 // strings and numbers in it, whatever map they are in, but no keys and none of
 // the fields that hold ids and times.
 func AppendText(b []byte, payload string) []byte {
-	limit := len(b) + MaxText
+	start, limit := len(b), len(b)+MaxText
 	for field, value := range rawjson.Members(payload) {
 		switch field {
 		case "session_id", "event_id", "parent_id", "children_ids", "event_type", "start_time", "end_time", "duration":
 			continue
 		}
-		b = appendWords(b, value, limit)
+		if b = appendWords(b, value, limit); len(b) >= limit {
+			break
+		}
 	}
-	return b
+	return b[:start+firstWords(b[start:])]
+}
+
+// firstWords returns the length of the beginning of a text that has no more than
+// MaxWords different words.
+func firstWords(text []byte) int {
+	const least = len("a ")
+	if len(text) <= least*MaxWords {
+		return len(text)
+	}
+	different := make(map[string]struct{}, MaxWords)
+	word := 0 // where the present one starts
+	for at, r := range string(text) {
+		if unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.IsMark(r) {
+			continue
+		}
+		if at > word {
+			different[string(text[word:at])] = struct{}{}
+			if len(different) > MaxWords {
+				return word
+			}
+		}
+		word = at + utf8.RuneLen(r)
+	}
+	return len(text)
 }
 
 func appendWords(b []byte, value string, limit int) []byte {
@@ -41,11 +73,15 @@ func appendWords(b []byte, value string, limit int) []byte {
 		b = append(append(b, value...), '\n')
 	case rawjson.Object:
 		for _, v := range rawjson.Members(value) {
-			b = appendWords(b, v, limit)
+			if b = appendWords(b, v, limit); len(b) >= limit {
+				break
+			}
 		}
 	case rawjson.Array:
 		for v := range rawjson.Elements(value) {
-			b = appendWords(b, v, limit)
+			if b = appendWords(b, v, limit); len(b) >= limit {
+				break
+			}
 		}
 	}
 	return b

@@ -42,23 +42,6 @@ type FirstToken struct {
 	Value float64
 }
 
-// Sum is of those that have a value.
-type Sum struct{ Count, Sum int64 }
-
-func (s *Sum) add(v honeyhive.Optional[int64], sign int64) {
-	if n, ok := v.Get(); ok {
-		s.Count += sign
-		s.Sum += sign * n
-	}
-}
-
-func (s Sum) get() honeyhive.Optional[int64] {
-	if s.Count == 0 {
-		return honeyhive.Optional[int64]{}
-	}
-	return honeyhive.Some(s.Sum)
-}
-
 // Counted is an event as the totals of its session see it.
 type Counted struct {
 	store.EventRow
@@ -87,10 +70,11 @@ func (f *FirstToken) before(g *FirstToken) bool {
 	return cmp.Or(cmp.Compare(f.Start, g.Start), bytes.Compare(f.ID[:], g.ID[:])) < 0
 }
 
-const (
-	ratingUnits = 1e6
-	maxRating   = 1e9
-)
+const ratingUnits = 1e6
+
+// maxModels is how many models of a session are told apart: they stand in its
+// row, which is written with each event.
+const maxModels = 256
 
 func (t *Totals) count(c *Counted, sign int64) {
 	t.Events += sign
@@ -112,17 +96,25 @@ func (t *Totals) count(c *Counted, sign int64) {
 	t.TokensOut.add(c.TokensOut, sign)
 	t.Cost.add(CostUnits(c.Cost), sign)
 	if v, ok := c.Rating.Get(); ok {
-		t.Ratings.add(honeyhive.Some(int64(math.Round(max(-maxRating, min(v, maxRating))*ratingUnits))), sign)
+		t.Ratings.add(honeyhive.Some(int64(math.Round(v*ratingUnits))), sign)
 	}
 	t.Bytes += sign * c.Bytes
-	if c.Model != "" {
-		if t.Models == nil {
-			t.Models = make(map[string]int64)
-		}
-		if t.Models[c.Model] += sign; t.Models[c.Model] == 0 {
-			delete(t.Models, c.Model)
-		}
+	t.countModel(c.Model, sign)
+}
+
+func (t *Totals) countModel(model string, sign int64) {
+	n, listed := t.Models[model]
+	if model == "" || !listed && (sign < 0 || len(t.Models) >= maxModels) {
+		return
 	}
+	if t.Models == nil {
+		t.Models = make(map[string]int64)
+	}
+	if n += sign; n == 0 {
+		delete(t.Models, model)
+		return
+	}
+	t.Models[model] = n
 }
 
 // Add counts an event.
@@ -135,14 +127,35 @@ func (t *Totals) Add(c *Counted) {
 // the extremes must be made anew.
 func (t *Totals) Remove(c *Counted) bool {
 	t.count(c, -1)
-	start, hasStart := c.Start.Get()
-	end, hasEnd := c.lastSign()
-	first := c.firstToken()
-	return hasStart && t.Start != nil && start <= *t.Start ||
-		hasEnd && t.End != nil && end >= *t.End ||
-		c.Received <= t.Received ||
-		c.Project != "" && c.Project == t.Project || c.Source != "" && c.Source == t.Source ||
-		first != nil && t.First != nil && first.ID == t.First.ID
+	return t.loses(c, &Counted{Received: math.MaxInt64})
+}
+
+// Replace puts an event in the place of what it was before, and reports whether
+// an extreme went with that.
+func (t *Totals) Replace(was, is *Counted) bool {
+	t.count(was, -1)
+	t.count(is, 1)
+	lost := t.loses(was, is)
+	if first := is.firstToken(); first != nil && t.First != nil && first.ID == t.First.ID {
+		t.First = first
+	}
+	t.Extremes.Add(is)
+	return lost
+}
+
+// loses reports whether an event was an extreme and, as it is now, is none.
+func (x *Extremes) loses(was, is *Counted) bool {
+	start, hadStart := was.Start.Get()
+	end, hadEnd := was.lastSign()
+	isStart, hasStart := is.Start.Get()
+	isEnd, hasEnd := is.lastSign()
+	first, isFirst := was.firstToken(), is.firstToken()
+	return hadStart && x.Start != nil && start <= *x.Start && !(hasStart && isStart <= *x.Start) ||
+		hadEnd && x.End != nil && end >= *x.End && !(hasEnd && isEnd >= *x.End) ||
+		was.Received <= x.Received && is.Received > x.Received ||
+		was.Project != "" && was.Project == x.Project && (is.Project == "" || is.Project > x.Project) ||
+		was.Source != "" && was.Source == x.Source && (is.Source == "" || is.Source > x.Source) ||
+		first != nil && x.First != nil && first.ID == x.First.ID && (isFirst == nil || x.First.before(isFirst))
 }
 
 // Add widens the extremes.
@@ -194,15 +207,13 @@ func SessionRow(own *Own, t *Totals) (row store.SessionRow, lastSign float64) {
 	if n, ok := t.Cost.get().Get(); ok {
 		fill(&m.Cost, honeyhive.Some(FromCostUnits(n)))
 	}
-	if n, ok := t.Ratings.get().Get(); ok {
-		fill(&m.Rating, honeyhive.Some(float64(n)/ratingUnits/float64(t.Ratings.Count)))
-	}
+	fill(&m.Rating, t.Ratings.mean(ratingUnits))
 	if t.First != nil {
 		fill(&m.FirstToken, honeyhive.Some(t.First.Value))
 	}
 	m.Feedback = m.Feedback || t.Feedback > 0
 	fill(&m.Start, optional(t.Start))
-	fill(&m.End, optional(t.End))
+	fill(&m.End, milliseconds(optional(t.End)))
 	fillDuration(m)
 
 	received := own.Received

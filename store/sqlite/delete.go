@@ -1,0 +1,408 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/store"
+	"github.com/sessionspan/sessionspan/store/internal/record"
+)
+
+// A session is deleted in two stages. It is doomed: its row and its record go, and
+// its key is noted, in one transaction; nobody sees it or its events from then on,
+// and what comes for their ids is new. Then its events are swept, and the texts of
+// it all, some in each transaction. The sweep goes on where it was after a restart,
+// since what is left to do stands in the database.
+
+// keptDeletions is how many deleted sessions a store tells of.
+const keptDeletions = 100_000
+
+// A budget is what a transaction may delete. Words are those that the index has: it
+// reads what is deleted when it merges the rest, so that must not be much.
+type budget struct{ rows, bytes, words int64 }
+
+const (
+	sweepRows  = 100
+	sweepBytes = 8 << 20
+	sweepWords = 512 << 10
+)
+
+func newBudget() *budget { return &budget{sweepRows, sweepBytes, sweepWords} }
+
+func (b *budget) spend(rows, bytes int64) { b.rows, b.bytes = b.rows-rows, b.bytes-bytes }
+
+func (b *budget) left() bool { return b.rows > 0 && b.bytes > 0 && b.words > 0 }
+
+// sweepTime is how long the writer goes on with transactions that delete, when
+// others wait.
+const sweepTime = 25 * time.Millisecond
+
+// Delete implements [store.Store].
+func (s *Store) Delete(ctx context.Context, sessions ...honeyhive.UUID) error {
+	var err error
+	for done := false; !done && err == nil; {
+		err = s.submit(ctx, &request{run: func(w *writer) error {
+			left := sessions
+			for b := newBudget(); len(left) > 0 && b.left(); left = left[1:] {
+				if _, err := w.doom(left[0], b); err != nil {
+					return err
+				}
+			}
+			sessions, done = left, len(left) == 0
+			return w.trimDeletions()
+		}})
+	}
+	return s.failed(ctx, "delete sessions", err)
+}
+
+// doom deletes a session but for its events, or an update that waits for it, and
+// returns how many events it had. What is not known is no error.
+func (w *writer) doom(id honeyhive.UUID, b *budget) (events int64, err error) {
+	e, _, err := w.find(id, 0)
+	if err != nil || !e.stored || e.kind == record.Event {
+		return 0, err
+	}
+	b.spend(1, 0)
+	if e.kind == record.Session {
+		if err := w.scan(`SELECT events FROM session WHERE pk = ?`, []any{e.pk}, &events); err != nil {
+			return 0, err
+		}
+		if err := w.execAll([]any{e.pk}, `DELETE FROM search WHERE rowid = ?`, `DELETE FROM unindexed WHERE pk = ?`, `DELETE FROM session WHERE pk = ?`); err != nil {
+			return 0, err
+		}
+		w.unmerged = true
+		if err := w.exec(`INSERT INTO deleted VALUES (?, ?)`, w.nextSeq(), id[:]); err != nil {
+			return 0, err
+		}
+		if events > 0 {
+			w.garbage.Store(true)
+			if err := w.exec(`INSERT INTO doomed VALUES (?)`, e.pk); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return events, w.deleteRecord(e.pk, b)
+}
+
+// deleteRecord deletes what is known of an id.
+func (w *writer) deleteRecord(pk int64, b *budget) error {
+	var columns [2][]byte
+	var size int64
+	err := w.scan(`SELECT CASE WHEN length(layers) = ?2 THEN layers END, CASE WHEN length(payload) = ?2 THEN payload END,
+		ifnull(length(layers), 0) + ifnull(length(payload), 0) FROM record WHERE pk = ?1`, []any{pk, columnBytes}, &columns[0], &columns[1], &size)
+	if err != nil {
+		return err
+	}
+	b.spend(0, size)
+	if b.words -= min(size, record.MaxText); len(columns[1]) > 0 { // the text is elsewhere
+		b.words -= record.MaxText
+	}
+	if err := w.exec(`DELETE FROM record WHERE pk = ?`, pk); err != nil {
+		return err
+	}
+	return w.release(columns[:]...)
+}
+
+// deleteEvent deletes a doomed event before its turn.
+func (w *writer) deleteEvent(e *entry) error {
+	if err := w.execAll([]any{e.pk}, `DELETE FROM search WHERE rowid = ?`, `DELETE FROM unindexed WHERE pk = ?`); err != nil {
+		return err
+	}
+	if err := w.exec(`DELETE FROM event WHERE session = ? AND seq = ?`, e.session, e.seq); err != nil {
+		return err
+	}
+	return w.deleteRecord(e.pk, newBudget())
+}
+
+// tidy deletes some of what is left to delete, and merges what that makes the index
+// merge.
+func (w *writer) tidy() {
+	err := w.forAWhile(func(w *writer) (bool, error) {
+		if !w.garbage.Swap(false) { // whoever adds to it meanwhile says so
+			return true, nil
+		}
+		more, err := w.sweep(newBudget())
+		if more {
+			w.garbage.Store(true)
+		}
+		return !more, err
+	})
+	// A disk that is full or damaged fails writes too, which tell of it; this is
+	// tried again after the next deletion.
+	if err != nil {
+		w.garbage.Store(false)
+		w.unmerged = false
+	}
+}
+
+// forAWhile runs transactions until one is the last, or others have waited for long
+// enough. What the index is to merge goes first: the more of a segment is deleted,
+// the longer it takes to merge as much of it.
+func (w *writer) forAWhile(step func(w *writer) (done bool, err error)) error {
+	for start := time.Now(); time.Since(start) < sweepTime; {
+		done := false
+		err := w.transaction(func(w *writer) (err error) {
+			if w.unmerged {
+				return w.merge()
+			}
+			done, err = step(w)
+			return err
+		})
+		if done && !w.unmerged || err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sweep deletes loose texts and doomed events, as many as the budget has room for,
+// and reports whether more may be left.
+func (w *writer) sweep(b *budget) (more bool, err error) {
+	for b.left() {
+		id, err := w.loose()
+		if err != nil {
+			return true, err
+		}
+		if id != 0 {
+			err = w.sweepBody(id, b)
+		} else {
+			var session int64
+			if err := w.scan(`SELECT ifnull(min(session), 0) FROM doomed`, nil, &session); err != nil || session == 0 {
+				return false, err
+			}
+			err = w.sweepEvents(session, b)
+		}
+		if err != nil {
+			return true, err
+		}
+	}
+	return true, nil
+}
+
+// loose returns a text that no record has and nobody is writing, or 0.
+func (w *writer) loose() (int64, error) {
+	rows, err := w.conn.QueryContext(context.Background(), `SELECT body FROM loose ORDER BY body`)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return 0, err
+		}
+		if !w.isStaged(id) {
+			return id, nil
+		}
+	}
+	return 0, rows.Err()
+}
+
+func (w *writer) sweepBody(id int64, b *budget) error {
+	at := body{id: id}
+	for b.left() {
+		var key, size int64
+		err := w.scan(`SELECT key, length(part) FROM body WHERE key BETWEEN ? AND ? LIMIT 1`, []any{at.key(0), at.key(1<<partBits - 1)}, &key, &size)
+		if errors.Is(err, sql.ErrNoRows) {
+			b.spend(1, 0)
+			return w.exec(`DELETE FROM loose WHERE body = ?`, id)
+		}
+		if err == nil {
+			err = w.exec(`DELETE FROM body WHERE key = ?`, key)
+		}
+		if err != nil {
+			return err
+		}
+		b.spend(1, size)
+	}
+	return nil
+}
+
+// sweepEvents deletes events of a session, from the first one on.
+func (w *writer) sweepEvents(session int64, b *budget) error {
+	for b.left() {
+		e := entry{session: session}
+		err := w.scan(`SELECT seq, pk FROM event WHERE session = ? ORDER BY seq LIMIT 1`, []any{session}, &e.seq, &e.pk)
+		if errors.Is(err, sql.ErrNoRows) {
+			return w.exec(`DELETE FROM doomed WHERE session = ?`, session)
+		}
+		if err != nil {
+			return err
+		}
+		b.spend(1, 0)
+		w.unmerged = true
+		if err := w.execAll([]any{e.pk}, `DELETE FROM search WHERE rowid = ?`, `DELETE FROM unindexed WHERE pk = ?`); err != nil {
+			return err
+		}
+		if err := w.exec(`DELETE FROM event WHERE session = ? AND seq = ?`, e.session, e.seq); err != nil {
+			return err
+		}
+		if err := w.deleteRecord(e.pk, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// trimDeletions forgets the oldest deletions, and remembers up to where.
+func (w *writer) trimDeletions() error {
+	err := w.exec(`UPDATE meta SET value = max(value, ifnull((SELECT seq FROM deleted ORDER BY seq DESC LIMIT 1 OFFSET ?), 0)) WHERE key = 'expired'`, keptDeletions)
+	if err != nil {
+		return err
+	}
+	return w.exec(`DELETE FROM deleted WHERE seq <= (SELECT value FROM meta WHERE key = 'expired')`)
+}
+
+// pagesAtOnce is how many pages one transaction gives back to the system.
+const pagesAtOnce = 100
+
+// Prune implements [store.Store].
+func (s *Store) Prune(ctx context.Context, r store.Retention) (store.Pruned, error) {
+	total, err := s.prune(ctx, r)
+	return total, s.failed(ctx, "prune", err)
+}
+
+func (s *Store) prune(ctx context.Context, r store.Retention) (total store.Pruned, err error) {
+	if err := s.restartLog(ctx); err != nil {
+		return total, err
+	}
+	if r.MaxAge > 0 {
+		if err := s.pruneWaiting(ctx, s.now().Add(-r.MaxAge)); err != nil {
+			return total, err
+		}
+	}
+	for done := false; !done; {
+		var steps store.Pruned
+		err := s.submit(ctx, &request{bare: true, run: func(w *writer) error {
+			return w.forAWhile(func(w *writer) (bool, error) {
+				step, last, err := w.prune(s.now(), r, newBudget())
+				steps.Sessions, steps.Events = steps.Sessions+step.Sessions, steps.Events+step.Events
+				done = last
+				return last, err
+			})
+		}})
+		if err != nil {
+			return total, err
+		}
+		total.Sessions += steps.Sessions
+		total.Events += steps.Events
+	}
+	return total, s.vacuum(ctx, r.MaxBytes)
+}
+
+// pruneWaiting deletes updates that have waited since a moment.
+func (s *Store) pruneWaiting(ctx context.Context, since time.Time) error {
+	for {
+		var ids [][]byte
+		err := s.view(ctx, func(ctx context.Context, tx *sql.Tx) error {
+			ids = nil
+			rows, err := tx.QueryContext(ctx, `SELECT id FROM record WHERE kind = 0 AND received < ? LIMIT ?`, since.UnixNano(), newBudget().rows)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = rows.Close() }()
+			for rows.Next() {
+				var id []byte
+				if err := rows.Scan(&id); err != nil {
+					return err
+				}
+				ids = append(ids, id)
+			}
+			return rows.Err()
+		})
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		err = s.submit(ctx, &request{run: func(w *writer) error {
+			for b := newBudget(); len(ids) > 0 && b.left(); ids = ids[1:] {
+				e, _, err := w.find(honeyhive.UUID(ids[0]), 0)
+				if err == nil && e.stored && e.kind == record.Unknown && e.received < since.UnixNano() {
+					err = w.deleteRecord(e.pk, b)
+				}
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		}})
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// prune deletes some of the oldest sessions that are too many, or sweeps some of
+// what is deleted already: without that nobody knows what is left.
+func (w *writer) prune(now time.Time, r store.Retention, b *budget) (p store.Pruned, done bool, err error) {
+	oldest := milliseconds(now.Add(-r.MaxAge))
+	for b.left() {
+		if more, err := w.sweep(b); more || err != nil {
+			return p, false, err
+		}
+		used, err := w.used()
+		if err != nil {
+			return p, false, err
+		}
+		var id []byte
+		var last float64
+		err = w.scan(`SELECT id, last_sign FROM session ORDER BY last_sign, id LIMIT 1`, nil, &id, &last)
+		if errors.Is(err, sql.ErrNoRows) {
+			return p, true, nil
+		}
+		if err != nil {
+			return p, false, err
+		}
+		if !(r.MaxAge > 0 && last < oldest) && (r.MaxBytes <= 0 || used <= r.MaxBytes) {
+			return p, true, w.trimDeletions()
+		}
+		n, err := w.doom(honeyhive.UUID(id), b)
+		if err != nil {
+			return p, false, err
+		}
+		p.Sessions++
+		p.Events += n
+	}
+	return p, false, w.trimDeletions()
+}
+
+// used returns the bytes of the file that are in use.
+func (w *writer) used() (int64, error) {
+	var n int64
+	err := w.scan(usedQuery, nil, &n)
+	return n, err
+}
+
+const usedQuery = `SELECT (SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size) - (SELECT freelist_count FROM pragma_freelist_count) * (SELECT page_size FROM pragma_page_size)`
+
+// vacuum gives what was freed back to the system, piece by piece, until the file is
+// no larger than most, or all of it where that is 0. What is left is used again.
+func (s *Store) vacuum(ctx context.Context, most int64) error {
+	for changed := false; ; changed = true {
+		var file, free int64
+		err := s.submit(ctx, &request{run: func(w *writer) error {
+			if err := w.scan(`SELECT (SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size), (SELECT freelist_count FROM pragma_freelist_count)`, nil, &file, &free); err != nil {
+				return err
+			}
+			if file <= most {
+				free = 0
+			}
+			if free == 0 {
+				return nil
+			}
+			return w.drain(fmt.Sprintf(`PRAGMA incremental_vacuum(%d)`, pagesAtOnce))
+		}})
+		if err != nil {
+			return err
+		}
+		if free == 0 {
+			if changed {
+				return s.restartLog(ctx) // which makes the file as short as that
+			}
+			return nil
+		}
+	}
+}

@@ -1,0 +1,157 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/store"
+	"github.com/sessionspan/sessionspan/store/internal/record"
+)
+
+// To merge a write with a large record takes longer than the writer may be held:
+// the record is read, parsed and written anew. So whoever writes makes out what
+// the record comes to, stages its texts, and hands the writer what is left to do.
+// One does so at a time. As all writes of a large record go this way, and keys are
+// given out once, the record is still what it was if it has the same key and kind;
+// if not, since it was deleted meanwhile, all is done again.
+
+// ready is what a record comes to with a write.
+type ready struct {
+	pk       int64 // of the record as it was; 0 where there was none
+	was      record.Kind
+	columns  [2][]byte // layers and payload, staged
+	rank, at int64
+	isKnown  bool // there is a record, not only updates
+	same     bool // the payload is as it was
+	received int64
+	event    record.Counted
+	own      record.Own
+}
+
+// writeLarge writes a record that is large, or one whose record is, or one whose
+// session an update waits for that is.
+func (s *Store) writeLarge(ctx context.Context, in *record.Incoming) error {
+	select {
+	case s.large <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.closed:
+		return store.ErrClosed
+	}
+	defer func() { <-s.large }()
+	for {
+		r := &request{writes: []record.Incoming{*in}, ready: make(map[honeyhive.UUID]*ready), bytes: stepBytes}
+		err := s.prepare(ctx, in, r.ready)
+		if err == nil {
+			err = s.submit(ctx, r)
+		}
+		for _, one := range r.ready {
+			s.abandon(one.columns[0], one.columns[1])
+		}
+		if !errors.Is(err, errStep) {
+			return err
+		}
+	}
+}
+
+// prepare makes out what the records that a write is about come to.
+func (s *Store) prepare(ctx context.Context, in *record.Incoming, all map[honeyhive.UUID]*ready) error {
+	base, err := s.base(ctx, in.ID)
+	if err != nil {
+		return err
+	}
+	kind := base.was
+	if in.Kind != record.Unknown {
+		kind = in.Kind
+	}
+	if base.received == 0 || in.Layer.At < base.received {
+		base.received = in.Layer.At
+	}
+	base.layers = record.Merge(base.layers, in.Layer)
+	if all[in.ID], err = s.ready(ctx, base, kind); err != nil {
+		return err
+	}
+	if in.Kind != record.Event {
+		return nil
+	}
+	above, err := s.base(ctx, in.SessionID)
+	if err != nil || !above.large || above.was != record.Unknown {
+		return err
+	}
+	all[in.SessionID], err = s.ready(ctx, above, record.Session)
+	return err
+}
+
+// base reads what is known of an id, whatever its size. It says so of what the
+// writer would find to be large.
+func (s *Store) base(ctx context.Context, id honeyhive.UUID) (*entry, error) {
+	e := &entry{id: id}
+	err := s.view(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		var rank record.Rank
+		var at int64
+		var columns [2][]byte
+		var doomed bool
+		err := tx.QueryRowContext(ctx, `SELECT pk, kind, rank >= 0, max(rank, 0), at, received, layers, payload,
+			kind = 2 AND session IN (SELECT session FROM doomed) FROM record WHERE id = ?`, id[:]).
+			Scan(&e.pk, &e.was, &e.known, &rank, &at, &e.received, &columns[0], &columns[1], &doomed)
+		if errors.Is(err, sql.ErrNoRows) || err == nil && doomed {
+			*e = entry{id: id}
+			return nil
+		}
+		size := 0
+		for i, c := range columns {
+			if err == nil {
+				_, far := bodyOf(c)
+				size += len(c)
+				e.large = e.large || far || size > largeBytes
+				columns[i], err = text(ctx, tx, c)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		return e.decode(rank, at, columns[0], columns[1])
+	})
+	return e, err
+}
+
+// ready makes out what the layers of a record of a kind come to, and stages it.
+func (s *Store) ready(ctx context.Context, e *entry, kind record.Kind) (*ready, error) {
+	r := &ready{pk: e.pk, was: e.was, received: e.received, isKnown: record.Has(e.layers)}
+	r.rank, r.at = last(e.layers)
+	payload := ""
+	switch kind {
+	case record.Event:
+		p, err := record.FoldEvent(e.layers)
+		if err != nil {
+			return r, err
+		}
+		payload = string(p.AppendJSON(nil))
+		r.event = count(&p, len(payload), e.received)
+	case record.Session:
+		p, err := record.FoldSession(e.id, e.layers)
+		if err != nil {
+			return r, err
+		}
+		payload = string(p.AppendJSON(nil))
+		r.own = record.SessionOwn(&p, r.isKnown)
+		r.own.Bytes = int64(len(payload))
+	}
+	whole := payload
+	if kind == record.Unknown {
+		whole = record.Fold(e.layers)
+	}
+	if len(whole) > len(e.payload) { // one from before the bounds may be out of them
+		if err := record.CheckSize(whole); err != nil {
+			return r, &store.BatchError{Writes: []store.WriteError{{Err: err}}}
+		}
+	}
+	r.same = payload == e.payload
+	var err error
+	if r.columns[0], err = s.stage(ctx, record.EncodeLayers(e.layers), false); err == nil && kind != record.Unknown {
+		r.columns[1], err = s.stage(ctx, []byte(payload), true)
+	}
+	return r, err
+}

@@ -1,0 +1,113 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+)
+
+// SQLite writes to its log (-wal) first, and copies what stands there into the file
+// at a checkpoint. By itself it does so in the midst of a commit, for which all
+// writes then wait. Here another connection copies while writes go on; what they
+// add meanwhile is little, which the writer copies itself before it begins the log
+// anew. A read that runs meanwhile still needs the log: then it grows on, and the
+// next try is made when it has grown by as much again.
+const (
+	logBytes = 8 << 20
+	// logPatience is how long the writer waits for reads, in milliseconds.
+	logPatience = 20
+)
+
+// walFile is the name of a log.
+type walFile string
+
+// size returns the length of the log, which a store may have none of.
+func (f walFile) size() (int64, error) { return sizeOf(string(f)) }
+
+func sizeOf(path string) (int64, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+// startCheckpoints starts what makes checkpoints until the store is closed.
+func (s *Store) startCheckpoints() error {
+	db, err := sql.Open("sqlite", dsn(s.path, "wal_autocheckpoint(0)"))
+	if err != nil {
+		return err
+	}
+	db.SetMaxOpenConns(1)
+	grown := make(chan struct{}, 1)
+	limit := int64(logBytes) // of the writer's goroutine
+	s.w.committed = func() {
+		size, err := s.w.log.size()
+		if size < limit {
+			limit = max(logBytes, min(limit, size+logBytes))
+			return
+		}
+		limit = size + logBytes
+		if err == nil {
+			select {
+			case grown <- struct{}{}:
+			default:
+			}
+		}
+	}
+	s.work.Go(func() {
+		defer func() { _ = db.Close() }()
+		for {
+			select {
+			case <-grown:
+			case <-s.closed:
+				return
+			}
+			// A disk that is full or damaged fails writes too, which tell of it.
+			if _, err := db.ExecContext(s.open, `PRAGMA wal_checkpoint(PASSIVE)`); err == nil {
+				_ = s.restartLog(s.open)
+			}
+		}
+	})
+	return nil
+}
+
+// restartLog copies what is left of the log, and empties it.
+func (s *Store) restartLog(ctx context.Context) error {
+	return s.submit(ctx, &request{bare: true, run: func(w *writer) error {
+		if err := w.drain(fmt.Sprintf(`PRAGMA busy_timeout = %d`, logPatience)); err != nil {
+			return err
+		}
+		err := w.drain(`PRAGMA wal_checkpoint(TRUNCATE)`)
+		return errors.Join(err, w.drain(fmt.Sprintf(`PRAGMA busy_timeout = %d`, busyTimeout)))
+	}})
+}
+
+// drain runs a statement until it is through, whatever rows it gives.
+func (w *writer) drain(query string) error {
+	rows, err := w.conn.QueryContext(context.Background(), query)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		continue // there is nothing in them
+	}
+	return rows.Err()
+}
+
+// Size implements [store.Store].
+func (s *Store) Size(ctx context.Context) (int64, error) {
+	if err := s.usable(ctx); err != nil {
+		return 0, s.failed(ctx, "read the size", err)
+	}
+	file, err := sizeOf(s.path)
+	log, err2 := s.w.log.size()
+	return file + log, s.failed(ctx, "read the size", errors.Join(err, err2))
+}
