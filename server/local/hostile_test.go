@@ -12,7 +12,18 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/sessionspan/sessionspan/store"
 )
+
+// manyKeys returns members of an object, each behind a comma.
+func manyKeys(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `,"k%d":0`, i)
+	}
+	return b.String()
+}
 
 // TestHostile sends what nobody should: each gets a clear 4xx, nothing of it is
 // stored, and the server goes on.
@@ -57,6 +68,7 @@ func TestHostile(t *testing.T) {
 		"foreign page":          {"PUT", "/events", js, `{}`, []string{"Origin", "http://localhost:3000", "Sec-Fetch-Site", "same-site"}, 403, "origin"},
 		"session id":            {"POST", "/session/start", js, session(`"session_id":"7"`), nil, 400, "session_id: "},
 		"nil session id":        {"POST", "/session/start", js, session(`"session_id":"00000000-0000-0000-0000-000000000000"`), nil, 400, "session_id: "},
+		"too many keys":         {"POST", "/session/start", js, session(`"inputs":{"k":0` + manyKeys(store.MaxRecordKeys+1) + `}`), nil, 413, "100000 keys"},
 		"child id":              {"POST", "/session/start", js, session(`"children_ids":["x"]`), nil, 400, "children_ids: "},
 		"event id":              {"POST", "/events", js, event(`"event_id":"00f067aa0ba902b7"`), nil, 400, "event_id: "},
 		"parent id":             {"POST", "/events", js, event(`"parent_id":"{caf77ace-3417-4da4-944d-f4a0688f3c23}"`), nil, 400, "parent_id: "},

@@ -52,7 +52,6 @@ const (
 	headerTime = 5 * time.Second
 	bodyTime   = 30 * time.Second
 	idleTime   = 2 * time.Minute
-	pruneEvery = 10 * time.Minute
 	// closeTime is how long requests may take to end when the server is closed.
 	closeTime = 5 * time.Second
 )
@@ -83,7 +82,7 @@ func Start(ctx context.Context, options ...Option) (*Server, error) {
 		s.work.Go(func() { _ = s.http.Serve(l) }) // its error is that the server is closed
 	}
 	if c.maxAge > 0 || c.maxBytes > 0 {
-		s.work.Go(func() { s.prune(store.Retention{MaxAge: c.maxAge, MaxBytes: c.maxBytes}) })
+		s.work.Go(func() { s.retain(store.Retention{MaxAge: c.maxAge, MaxBytes: c.maxBytes}) })
 	}
 	return s, nil
 }
@@ -204,32 +203,4 @@ func (s *Server) shutdown() error {
 		err = errors.Join(err, fmt.Errorf("close store: %w", closing))
 	}
 	return err
-}
-
-// prune deletes what is too old or too much.
-func (s *Server) prune(r store.Retention) {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	s.work.Go(func() {
-		<-s.stop
-		cancel()
-	})
-	tick := time.NewTicker(pruneEvery)
-	defer tick.Stop()
-	for {
-		pruned, err := s.store.Prune(ctx, r)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil:
-			s.log.Error("delete old sessions", "error", err)
-		case pruned.Sessions > 0:
-			s.log.Info("deleted old sessions", "sessions", pruned.Sessions, "events", pruned.Events)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
 }

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/sessionspan/sessionspan/store"
@@ -206,43 +205,6 @@ func TestCloseEndsStreams(t *testing.T) {
 	if took := time.Since(begin); took > closeTime {
 		t.Errorf("it took %v", took)
 	}
-}
-
-// pruner counts how often the server cleans up.
-type pruner struct {
-	store.Store
-
-	calls chan store.Retention
-}
-
-func (p *pruner) Prune(_ context.Context, r store.Retention) (store.Pruned, error) {
-	p.calls <- r
-	return store.Pruned{Sessions: 1}, nil
-}
-
-// TestRetention cleans up at once and every ten minutes.
-func TestRetention(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := &pruner{calls: make(chan store.Retention)}
-		c, err := newConfig(nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s := &Server{log: c.log, store: p, stop: make(chan struct{})}
-		want := store.Retention{MaxAge: time.Hour, MaxBytes: 1 << 20}
-		s.work.Go(func() { s.prune(want) })
-		begin := time.Now()
-		for range 3 {
-			if got := <-p.calls; got != want {
-				t.Errorf("%+v", got)
-			}
-		}
-		if took := time.Since(begin); took != 2*pruneEvery {
-			t.Errorf("three times in %v", took)
-		}
-		close(s.stop)
-		s.work.Wait()
-	})
 }
 
 // BenchmarkStart is from nothing to the first answer.

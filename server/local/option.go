@@ -62,9 +62,14 @@ func WithHosts(names ...string) Option {
 	return optionFunc(func(c *config) { c.hosts = append(c.hosts, names...) })
 }
 
-// WithRetention deletes sessions whose last sign of life is older than maxAge, and
-// the oldest ones when the file would be larger than maxBytes, when the server
-// starts and every ten minutes. Zero values, the default, keep all.
+// WithRetention deletes sessions whose last sign of life is older than maxAge, when
+// the server starts and every ten minutes, and the oldest ones whenever what the
+// sessions take on disk is more than maxBytes, until a sixteenth less is left. That
+// is the file and the log beside it (-wal). What was freed is used again, and given
+// back to the system where the file is larger than that. What is written while old
+// sessions are deleted comes on top: under load some ten megabytes, and as much as
+// the log grows while a read of very many sessions needs it. Zero values, the
+// default, keep all.
 func WithRetention(maxAge time.Duration, maxBytes int64) Option {
 	return optionFunc(func(c *config) {
 		if maxAge < 0 || maxBytes < 0 {

@@ -97,7 +97,7 @@ func parse(args []string, stderr io.Writer) (options []local.Option, quiet bool,
 		return err
 	})
 	var size int64
-	flags.Func("max-size", "`size` of the file at which the oldest sessions are deleted, such as 2GiB (default: never)", func(s string) (err error) {
+	flags.Func("max-size", "`size` on disk, of the file with its -wal, at which the oldest sessions are deleted, such as 2GiB (default: never)", func(s string) (err error) {
 		size, err = parseSize(s)
 		return err
 	})
