@@ -220,6 +220,7 @@ func unavailable(ctx context.Context, err error) error {
 func stored(ctx context.Context, err error) error {
 	var batch *store.BatchError
 	var conflict *store.ConflictError
+	var large *store.TooLargeError
 	switch {
 	case err == nil:
 		return nil
@@ -227,6 +228,8 @@ func stored(ctx context.Context, err error) error {
 		return reject.Errorf(http.StatusBadRequest, "no session or event has this event_id: send it before it is updated")
 	case errors.As(err, &conflict):
 		return reject.Errorf(http.StatusBadRequest, "%v", conflict)
+	case errors.As(err, &large):
+		return reject.Errorf(http.StatusRequestEntityTooLarge, "%v", large)
 	case errors.As(err, &batch):
 		return reject.Errorf(http.StatusBadRequest, "%v", err)
 	}
