@@ -84,6 +84,10 @@ func KindOf(text string) Kind {
 // numbers stay as they are.
 func Parse(text string) (string, error) { return parse(text, 0) }
 
+// ParseWithin is Parse with another limit than [MaxDepth], for formats that open
+// several arrays and objects for each level of a value.
+func ParseWithin(text string, maxDepth int) (string, error) { return parse(text, MaxDepth-maxDepth) }
+
 // parse is Parse for a text inside of so many open arrays and objects.
 func parse(text string, depth int) (string, error) {
 	s := scanner[string]{text: text}
@@ -237,10 +241,11 @@ func Deeper(text string, most int) bool {
 
 // scanner checks the grammar and counts white space.
 type scanner[T string | []byte] struct {
-	text   T
-	pos    int
-	spaces int
-	seen   uint64 // bytes in strings, all in one
+	text    T
+	pos     int
+	spaces  int
+	seen    uint64 // bytes in strings, all in one
+	outside int    // open arrays and objects around the text; negative to allow for more
 }
 
 // wide reports whether a string may hold bytes that are no ASCII.
@@ -249,6 +254,7 @@ func (s *scanner[T]) wide() bool { return s.seen&highBits != 0 }
 // document checks that the text is one value, inside of so many open arrays and
 // objects.
 func (s *scanner[T]) document(depth int) error {
+	s.outside = depth
 	s.space()
 	if err := s.value(depth); err != nil {
 		return err
@@ -293,7 +299,7 @@ func (s *scanner[T]) value(depth int) error {
 	switch c := s.peek(); c {
 	case '{', '[':
 		if depth == MaxDepth {
-			return s.fail(fmt.Sprintf("nested deeper than %d levels", MaxDepth))
+			return s.fail(fmt.Sprintf("nested deeper than %d levels", MaxDepth-min(s.outside, 0)))
 		}
 		if c == '{' {
 			return s.object(depth + 1)

@@ -24,6 +24,7 @@ import (
 	"github.com/sessionspan/sessionspan/server/internal/ingest"
 	"github.com/sessionspan/sessionspan/server/internal/live"
 	"github.com/sessionspan/sessionspan/server/internal/page"
+	"github.com/sessionspan/sessionspan/server/internal/patience"
 	"github.com/sessionspan/sessionspan/server/internal/reject"
 	"github.com/sessionspan/sessionspan/store"
 )
@@ -37,6 +38,8 @@ type Server struct {
 	store store.Store
 	http  *http.Server
 
+	closing time.Duration // that requests have to end
+
 	stop  chan struct{} // ends what runs in the background
 	work  sync.WaitGroup
 	close func() error
@@ -45,7 +48,7 @@ type Server struct {
 // Limits of requests.
 const (
 	maxBody    = 32 << 20  // one body, after decompression
-	maxBodies  = 128 << 20 // all that are worked on
+	maxBodies  = 128 << 20 // all that have come; what they become takes three times as much
 	maxHeaders = 64 << 10
 	maxForm    = 1 << 20 // a form of the page
 	formTime   = 10 * time.Second
@@ -75,7 +78,7 @@ func Start(ctx context.Context, options ...Option) (*Server, error) {
 		}
 		return nil, fmt.Errorf("start server: %w", err)
 	}
-	s := &Server{url: "http://" + reachable(listeners[0].Addr()), file: file, log: c.log, store: kept, stop: make(chan struct{})}
+	s := &Server{url: "http://" + reachable(listeners[0].Addr()), file: file, log: c.log, store: kept, closing: c.closing, stop: make(chan struct{})}
 	s.http = s.newHTTP(c)
 	s.close = sync.OnceValue(s.shutdown)
 	for _, l := range listeners {
@@ -124,11 +127,12 @@ func reachable(a net.Addr) string {
 
 func (s *Server) newHTTP(c *config) *http.Server {
 	rejected := new(reject.Record)
-	routes := &api.API{Store: s.store, Spans: ingest.New(s.store), Bodies: &body.Reader{Max: maxBody, Total: maxBodies}, Rejected: rejected, ReadTime: bodyTime}
+	routes := &api.API{Store: s.store, Spans: ingest.New(s.store), Bodies: body.NewReader(maxBody, maxBodies), Rejected: rejected, ReadTime: bodyTime}
 	mux := http.NewServeMux()
 	routes.Register(mux)
 	mux.HandleFunc("GET "+healthPath, health)
-	mux.Handle("GET /api/stream", &live.Stream{Store: s.store, Done: s.stop, Reject: routes.Reject})
+	stopping, stop := context.WithCancel(context.Background())
+	mux.Handle("GET /api/stream", &live.Stream{Store: s.store, Done: stopping.Done(), Reject: routes.Reject})
 	mux.HandleFunc("POST /v1/metrics", tracesAlone)
 	mux.HandleFunc("POST /v1/logs", tracesAlone)
 	shown := page.New(page.Config{Store: s.store, URL: s.url, Token: c.token != "", Rejected: rejected})
@@ -143,10 +147,12 @@ func (s *Server) newHTTP(c *config) *http.Server {
 	g := &guard.Guard{
 		Token: c.token, Hosts: c.hosts, AnyAddress: !loopback(host), Open: []string{healthPath}, Rejected: rejected, Answer: api.Answer,
 	}
-	return &http.Server{
-		Handler: g.Wrap(mux), ReadHeaderTimeout: c.headers, IdleTimeout: idleTime, MaxHeaderBytes: maxHeaders,
+	server := &http.Server{
+		Handler: patience.Wrap(g.Wrap(mux), stopping), ReadHeaderTimeout: c.headers, IdleTimeout: idleTime, MaxHeaderBytes: maxHeaders,
 		ErrorLog: log.New(slogWriter{c.log}, "", 0),
 	}
+	server.RegisterOnShutdown(stop)
+	return server
 }
 
 // bounded bounds the forms of the page.
@@ -192,7 +198,7 @@ func (s *Server) Close() error { return s.close() }
 
 func (s *Server) shutdown() error {
 	close(s.stop)
-	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+	ctx, cancel := context.WithTimeout(context.Background(), s.closing)
 	defer cancel()
 	err := s.http.Shutdown(ctx)
 	if err != nil {

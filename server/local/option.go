@@ -29,6 +29,7 @@ type config struct {
 	maxAge   time.Duration
 	maxBytes int64
 	headers  time.Duration // that those of a request may take
+	closing  time.Duration // that requests may take to end when the server is closed
 	log      *slog.Logger
 	problems []error
 }
@@ -84,7 +85,7 @@ func WithRetention(maxAge time.Duration, maxBytes int64) Option {
 func WithLog(log *slog.Logger) Option { return optionFunc(func(c *config) { c.log = log }) }
 
 func newConfig(options []Option) (*config, error) {
-	c := &config{address: DefaultAddress, headers: headerTime}
+	c := &config{address: DefaultAddress, headers: headerTime, closing: closeTime}
 	for _, o := range options {
 		o.apply(c)
 	}

@@ -27,13 +27,16 @@ type API struct {
 	Rejected *reject.Record
 	// ReadTime bounds how long a request may take to come.
 	ReadTime time.Duration
+
+	reads chan struct{} // the answers that are made of many records
 }
 
-// writeTime bounds how long the work on a request, and its answer, may take.
-const writeTime = time.Minute
+// manyReads is how many answers that are made of many records are made at once.
+const manyReads = 8
 
 // Register adds the routes.
 func (a *API) Register(mux *http.ServeMux) {
+	a.reads = make(chan struct{}, manyReads)
 	for pattern, handler := range map[string]handler{
 		"POST /v1/traces":               a.traces,
 		"POST /opentelemetry/v1/traces": a.traces,
@@ -68,9 +71,7 @@ type handler func(w http.ResponseWriter, r *http.Request) error
 
 func (a *API) serve(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		control := http.NewResponseController(w)
-		_ = control.SetReadDeadline(time.Now().Add(a.ReadTime))
-		_ = control.SetWriteDeadline(time.Now().Add(a.ReadTime + writeTime))
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(a.ReadTime))
 		if err := h(w, r); err != nil {
 			a.Reject(w, r, err)
 		}
@@ -148,7 +149,7 @@ func unsupported(r *http.Request, want string) error {
 }
 
 // json reads the body of a request that must be JSON.
-func (a *API) json(h func(w http.ResponseWriter, r *http.Request, body []byte) error) handler {
+func (a *API) json(h func(w http.ResponseWriter, r *http.Request, body string) error) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if contentType(r) != jsonType {
 			return unsupported(r, jsonType)
@@ -158,7 +159,9 @@ func (a *API) json(h func(w http.ResponseWriter, r *http.Request, body []byte) e
 			return err
 		}
 		defer b.Release()
-		return h(w, r, b.Bytes)
+		text := b.Text()
+		b.Bytes = nil // what is made of it does not need it any more
+		return h(w, r, text)
 	}
 }
 
@@ -178,12 +181,14 @@ func (a *API) traces(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer b.Release()
-	req, err := read(b.Bytes)
-	if err != nil {
-		return reject.Errorf(http.StatusBadRequest, "%v", err)
-	}
+	req := read(b.Bytes)
 	result, err := a.Spans.Spans(r.Context(), req.Spans)
-	if err != nil {
+	switch {
+	case is[*traces.TooLargeError](err), errors.Is(err, ingest.ErrTooMany):
+		return reject.Errorf(http.StatusRequestEntityTooLarge, "%v", err)
+	case is[*traces.FormatError](err):
+		return reject.Errorf(http.StatusBadRequest, "%v", err)
+	case err != nil:
 		return unavailable(r.Context(), err)
 	}
 	rejected, problem := req.Invalid+result.Rejected, req.Problem
@@ -204,6 +209,11 @@ func (a *API) traces(w http.ResponseWriter, r *http.Request) error {
 		write(w, http.StatusOK, protoType, traces.ProtoResponse(rejected, problem))
 	}
 	return nil
+}
+
+func is[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
 }
 
 // unavailable is what a store that does not work comes to: its client should

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
+	"github.com/sessionspan/sessionspan/server/internal/bodies"
 	"github.com/sessionspan/sessionspan/server/internal/reject"
 	"github.com/sessionspan/sessionspan/store"
 )
@@ -58,41 +59,57 @@ func (a *API) query(w http.ResponseWriter, r *http.Request) error {
 			o, _ = o.With(name, json.RawMessage(parsed))
 		}
 	}
-	return a.export(w, r, []byte(honeyhive.EmptyObject().Merge(o).JSONText()))
+	return a.export(w, r, honeyhive.EmptyObject().Merge(o).JSONText())
 }
 
 // export answers with a page of events, newest sessions first.
-func (a *API) export(w http.ResponseWriter, r *http.Request, body []byte) error {
+func (a *API) export(w http.ResponseWriter, r *http.Request, body string) error {
 	q, err := readExport(body)
 	if err != nil {
 		return err
 	}
-	out := []byte(`{"events":[`)
-	total, first := 0, int(q.Limit)*(int(q.Page)-1)
-	err = a.eachEvent(r.Context(), q, func(e *honeyhive.Event) {
-		text := string(node(e))
-		if !q.matches(text) {
-			return
-		}
-		if total >= first && total < first+int(q.Limit) {
-			if total > first {
-				out = append(out, ',')
-			}
-			out = append(out, q.project(text)...)
-		}
-		total++
-	})
+	done, err := a.begin()
 	if err != nil {
 		return err
 	}
-	out = strconv.AppendInt(append(out, `],"totalEvents":`...), int64(total), 10)
-	write(w, http.StatusOK, jsonType, append(out, '}'))
-	return nil
+	defer done()
+	out := stream{w: w}
+	out.write(`{"events":[`)
+	total, first := 0, int(q.Limit)*(int(q.Page)-1)
+	err = a.eachEvent(r.Context(), q, func(e *honeyhive.Event) error {
+		text := string(node(e))
+		if !q.matches(text) {
+			return nil
+		}
+		if total >= first && total < first+int(q.Limit) {
+			if total > first {
+				out.write(",")
+			}
+			out.write(q.project(text))
+		}
+		total++
+		return out.err
+	})
+	if err != nil {
+		return out.failed(err)
+	}
+	out.write(`],"totalEvents":` + strconv.Itoa(total) + "}")
+	return out.end()
 }
 
-func readExport(body []byte) (*exportQuery, error) {
+// Bounds of a query: its length in bytes, its filters, its projections.
+const (
+	maxQuery       = 64 << 10
+	maxFilters     = 50
+	maxProjections = 100
+)
+
+func readExport(body string) (*exportQuery, error) {
+	if len(body) > maxQuery {
+		return nil, reject.Errorf(http.StatusRequestEntityTooLarge, "the query is larger than %d KiB", maxQuery>>10)
+	}
 	q := &exportQuery{Limit: defaultEvents, Page: 1}
-	if err := json.Unmarshal(body, q); err != nil {
+	if err := json.Unmarshal([]byte(body), q); err != nil {
 		return nil, reject.Errorf(http.StatusBadRequest, "read the query: %v", err)
 	}
 	return q, q.check()
@@ -104,6 +121,12 @@ func (q *exportQuery) check() error {
 	}
 	if !(q.Page >= 1 && q.Page <= 1e6) {
 		return reject.Errorf(http.StatusBadRequest, "page: is not at least 1")
+	}
+	if len(q.Filters) > maxFilters {
+		return reject.Errorf(http.StatusBadRequest, "filters: there are more than %d", maxFilters)
+	}
+	if len(q.Projections) > maxProjections {
+		return reject.Errorf(http.StatusBadRequest, "projections: there are more than %d", maxProjections)
 	}
 	for _, f := range q.Filters {
 		switch f.Operator {
@@ -131,7 +154,7 @@ func date(field, text string) (time.Time, error) {
 }
 
 // eachEvent visits the sessions that the query is about, each with its events.
-func (a *API) eachEvent(ctx context.Context, q *exportQuery, visit func(*honeyhive.Event)) error {
+func (a *API) eachEvent(ctx context.Context, q *exportQuery, visit func(*honeyhive.Event) error) error {
 	for _, f := range q.Filters {
 		id, err := honeyhive.ParseUUID(textOf(f.Value))
 		if f.Field == "session_id" && f.Operator == "is" && err == nil {
@@ -155,7 +178,7 @@ func (a *API) eachEvent(ctx context.Context, q *exportQuery, visit func(*honeyhi
 	}
 }
 
-func (a *API) eventsOf(ctx context.Context, id honeyhive.UUID, visit func(*honeyhive.Event)) error {
+func (a *API) eventsOf(ctx context.Context, id honeyhive.UUID, visit func(*honeyhive.Event) error) error {
 	s, err := a.Store.Session(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
@@ -165,13 +188,17 @@ func (a *API) eventsOf(ctx context.Context, id honeyhive.UUID, visit func(*honey
 	}
 	if s.Status != store.StatusOrphan {
 		e := sessionEvent(&s)
-		visit(&e)
+		if err := visit(&e); err != nil {
+			return err
+		}
 	}
-	for e, err := range a.Store.EventBodies(ctx, id, store.EventQuery{}) {
+	for e, err := range bodies.Of(ctx, a.Store, id) {
 		if err != nil {
 			return unavailable(ctx, err)
 		}
-		visit(&e.Payload)
+		if err := visit(&e.Payload); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -44,7 +44,7 @@ func FuzzSession(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		text, err := unwrap(body, "session")
+		text, err := unwrap(string(body), "session")
 		if err != nil {
 			refusal(t, err)
 			return
@@ -72,7 +72,7 @@ func FuzzEvent(f *testing.F) {
 		if model {
 			name, read = "model_event", modelEvent
 		}
-		text, err := unwrap(body, name)
+		text, err := unwrap(string(body), name)
 		if err != nil {
 			refusal(t, err)
 			return
@@ -95,7 +95,7 @@ func FuzzUpdate(f *testing.F) {
 		f.Add([]byte(s), "7f22137a-6911-4ed3-bc36-110f1dde6b66")
 	}
 	f.Fuzz(func(t *testing.T, body []byte, route string) {
-		text, err := document(body)
+		text, err := document(string(body))
 		if err != nil {
 			refusal(t, err)
 			return
@@ -114,11 +114,11 @@ func FuzzExport(f *testing.F) {
 		f.Add([]byte(s), s)
 	}
 	f.Fuzz(func(t *testing.T, body []byte, event string) {
-		text, err := document([]byte(event))
+		text, err := document(event)
 		if err != nil {
 			return
 		}
-		q, err := readExport(body)
+		q, err := readExport(string(body))
 		if err != nil {
 			refusal(t, err)
 			return

@@ -1,8 +1,9 @@
 package api
 
 import (
-	"encoding/json"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
@@ -27,40 +28,86 @@ var modelFields = map[string]struct{ bucket, key string }{
 	"cost":            {"metadata", "cost"},
 }
 
+// modelBuckets are the maps of the newer payload where these land.
+var modelBuckets = []string{"config", "inputs", "outputs", "metadata"}
+
 // modelEvent reads the payload of a model event in the older form. What that
 // form does not know is read as for any event, so that one in the newer form is
 // understood as well.
 func modelEvent(text string) (*honeyhive.Event, error) {
-	buckets := make(map[string]honeyhive.Object)
-	var others honeyhive.Object
+	if err := checkShape(text); err != nil {
+		return nil, invalid("model_event", err)
+	}
+	var newer members
+	named := make(map[string]members)
+	whole := make(map[string]honeyhive.Object)
+	seen := make(map[string]bool)
 	for key, value := range rawjson.Members(text) {
+		if seen[key] {
+			return nil, invalid("model_event", &honeyhive.FieldError{Field: key, Problem: "stands more than once"})
+		}
+		seen[key] = true
 		to, ok := modelFields[key]
 		switch {
 		case !ok:
-			others, _ = others.With(key, json.RawMessage(value))
+			newer = append(newer, member{key, value})
 		case to.key != "":
-			buckets[to.bucket], _ = buckets[to.bucket].With(to.key, json.RawMessage(value))
+			named[to.bucket] = append(named[to.bucket], member{to.key, value})
 		default:
 			all, err := honeyhive.ParseObject(value)
 			if err != nil {
 				return nil, reject.Errorf(http.StatusBadRequest, "model_event: %s: %v", key, err)
 			}
-			buckets[to.bucket] = buckets[to.bucket].Merge(all)
+			whole[to.bucket] = all
 		}
 	}
-	if !others.Has("event_type") {
-		others, _ = others.With("event_type", honeyhive.TypeModel)
+	if !seen["event_type"] && !seen["eventType"] {
+		newer = append(newer, member{"event_type", `"` + honeyhive.TypeModel + `"`})
 	}
-	buckets["inputs"] = honeyhive.EmptyObject().Merge(buckets["inputs"])
-	for bucket, object := range buckets {
-		if given, ok := others.Get(bucket); ok {
-			before, err := honeyhive.ParseObject(given)
-			if err != nil {
-				return nil, reject.Errorf(http.StatusBadRequest, "model_event: %s: %v", bucket, err)
-			}
-			object = before.Merge(object)
+	whole["inputs"] = honeyhive.EmptyObject().Merge(whole["inputs"])
+	for _, bucket := range modelBuckets {
+		object := whole[bucket].Merge(named[bucket].object())
+		if object.IsZero() {
+			continue
 		}
-		others, _ = others.With(bucket, object)
+		i := slices.IndexFunc(newer, func(m member) bool { return m.key == bucket })
+		if i < 0 {
+			newer = append(newer, member{bucket, object.JSONText()})
+			continue
+		}
+		before, err := honeyhive.ParseObject(newer[i].value)
+		if err != nil {
+			return nil, reject.Errorf(http.StatusBadRequest, "model_event: %s: %v", bucket, err)
+		}
+		newer[i].value = before.Merge(object).JSONText()
 	}
-	return event(others.JSONText())
+	return event(newer.object().JSONText())
+}
+
+// member is a key of an object with its value, as text.
+type member struct{ key, value string }
+
+type members []member
+
+// object returns the object of the members; absent where there are none.
+func (list members) object() honeyhive.Object {
+	if len(list) == 0 {
+		return honeyhive.Object{}
+	}
+	size := 0
+	for _, m := range list {
+		size += len(m.key) + len(m.value) + len(`"":,`)
+	}
+	var b strings.Builder
+	b.Grow(size)
+	separator := "{"
+	for _, m := range list {
+		b.WriteString(separator)
+		b.Write(rawjson.AppendString(nil, m.key))
+		b.WriteString(":")
+		b.WriteString(m.value)
+		separator = ","
+	}
+	b.WriteString("}")
+	return honeyhive.TrustedObject(b.String())
 }

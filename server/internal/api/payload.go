@@ -2,17 +2,20 @@ package api
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
+	"unsafe"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
+	"github.com/sessionspan/sessionspan/server/internal/brief"
 	"github.com/sessionspan/sessionspan/server/internal/reject"
 )
 
 // document reads a body that must hold a JSON object.
-func document(body []byte) (string, error) {
-	text, err := rawjson.Parse(string(body))
+func document(body string) (string, error) {
+	text, err := rawjson.Parse(body)
 	if err != nil {
 		return "", reject.Errorf(http.StatusBadRequest, "%v", err)
 	}
@@ -26,7 +29,7 @@ func document(body []byte) (string, error) {
 // object or as a string that holds one, or else the body itself. The first is
 // what clients send, the second what a version of the API describes, the third
 // the form of the newer routes.
-func unwrap(body []byte, name string) (string, error) {
+func unwrap(body, name string) (string, error) {
 	text, err := document(body)
 	if err != nil {
 		return "", err
@@ -57,11 +60,15 @@ func object(text, name string) (string, error) {
 // seed's schema asks for may be missing, as the newer routes leave them out; an
 // id that is missing, null or empty is made.
 func session(text string) (*honeyhive.SessionStartRequest, error) {
+	if err := checkShape(text); err != nil {
+		return nil, invalid("session", err)
+	}
 	s := new(honeyhive.SessionStartRequest)
-	if err := s.UnmarshalJSON([]byte(text)); err != nil {
+	if err := s.UnmarshalJSON(bytesOf(text)); err != nil {
 		return nil, invalid("session", err)
 	}
 	dropEmpty(&s.Project, &s.SessionName, &s.Source, &s.SessionID, &s.Error)
+	cutNames(&s.Project, &s.SessionName, &s.Source)
 	if s.SessionID.IsZero() {
 		s.SessionID = honeyhive.Some(honeyhive.NewUUID().String())
 	}
@@ -76,16 +83,49 @@ func session(text string) (*honeyhive.SessionStartRequest, error) {
 	return s, nil
 }
 
+// bytesOf returns the bytes of a text, for who copies them.
+func bytesOf(text string) []byte { return unsafe.Slice(unsafe.StringData(text), len(text)) } //nolint:gosec // they are read alone
+
+// maxFields is how many fields a payload may have beside those in its maps.
+const maxFields = 1000
+
+// checkShape refuses payloads that become many times larger than they are when
+// they are read: what a field name or the id of a child takes is more than the
+// shortest of them have.
+func checkShape(text string) error {
+	n := 0
+	for key, value := range rawjson.Members(text) {
+		if n++; n > maxFields {
+			return fmt.Errorf("has more than %d fields", maxFields)
+		}
+		if key != "children_ids" && key != "childrenIds" {
+			continue
+		}
+		child := 0
+		for id := range rawjson.Elements(value) {
+			if len(id) < len(nilID)+len(`""`) {
+				return &honeyhive.FieldError{Field: "children_ids", Problem: fmt.Sprintf("element %d: is no UUID", child)}
+			}
+			child++
+		}
+	}
+	return nil
+}
+
 // unknown is the name of what has none.
 const unknown = "unknown"
 
 // event reads the payload of an event.
 func event(text string) (*honeyhive.Event, error) {
+	if err := checkShape(text); err != nil {
+		return nil, invalid("event", err)
+	}
 	e := new(honeyhive.Event)
-	if err := e.UnmarshalJSON([]byte(text)); err != nil {
+	if err := e.UnmarshalJSON(bytesOf(text)); err != nil {
 		return nil, invalid("event", err)
 	}
 	dropEmpty(&e.EventID, &e.SessionID, &e.ParentID, &e.EventName, &e.Project, &e.Source, &e.Error)
+	cutNames(&e.EventName, &e.Project, &e.Source)
 	if e.EventName.IsZero() {
 		e.EventName = honeyhive.Some(unknown)
 	}
@@ -120,8 +160,11 @@ func event(text string) (*honeyhive.Event, error) {
 // update reads the payload that changes an event or a session. The id of the
 // route, if it has one, is that of the event.
 func update(text, id string) (*honeyhive.Update, error) {
+	if err := checkShape(text); err != nil {
+		return nil, invalid("update", err)
+	}
 	u := new(honeyhive.Update)
-	if err := u.UnmarshalJSON([]byte(text)); err != nil {
+	if err := u.UnmarshalJSON(bytesOf(text)); err != nil {
 		return nil, invalid("update", err)
 	}
 	if given := u.EventID.Or(id); id != "" && !strings.EqualFold(given, id) {
@@ -143,6 +186,15 @@ func dropEmpty(fields ...*honeyhive.Optional[string]) {
 	for _, f := range fields {
 		if f.Or("") == "" {
 			*f = honeyhive.Optional[string]{}
+		}
+	}
+}
+
+// cutNames cuts what is too long to name anything.
+func cutNames(fields ...*honeyhive.Optional[string]) {
+	for _, f := range fields {
+		if s, ok := f.Get(); ok {
+			*f = honeyhive.Some(brief.Name(s))
 		}
 	}
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"math"
 	"net/http"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
@@ -45,11 +46,19 @@ func sessionEvent(s *store.Session) honeyhive.Event {
 		EventID: id, SessionID: id, EventName: honeyhive.Some(s.Name), EventType: honeyhive.Some(honeyhive.TypeSession),
 		ChildrenIDs: p.ChildrenIDs, Project: p.Project, Source: p.Source,
 		Config: p.Config, Inputs: p.Inputs, Outputs: p.Outputs, Error: p.Error,
-		Duration: s.Duration, StartTime: s.Start, EndTime: s.End,
+		Duration: finite(s.Duration), StartTime: finite(s.Start), EndTime: finite(s.End),
 		Metadata: p.Metadata, Metrics: p.Metrics, Feedback: p.Feedback, UserProperties: p.UserProperties,
 		Evaluations: p.Evaluations, Unknown: p.Unknown,
 	}
 	return e
+}
+
+// finite leaves out what is no number.
+func finite(v honeyhive.Optional[float64]) honeyhive.Optional[float64] {
+	if n, ok := v.Get(); ok && (math.IsNaN(n) || math.IsInf(n, 0)) {
+		return honeyhive.Optional[float64]{}
+	}
+	return v
 }
 
 // node writes an event as the API does: without nulls, which its clients do not
@@ -67,7 +76,7 @@ func node(e *honeyhive.Event) []byte {
 		}
 	}
 	for _, f := range []*honeyhive.Optional[float64]{&c.Duration, &c.StartTime, &c.EndTime} {
-		if f.IsNull() {
+		if *f = finite(*f); f.IsNull() {
 			*f = honeyhive.Optional[float64]{}
 		}
 	}
@@ -80,65 +89,81 @@ func node(e *honeyhive.Event) []byte {
 	return c.AppendJSON(nil)
 }
 
-// getTree answers with the session as a tree of events.
+// getTree answers with the session as a tree of events. They are read one by one
+// while they are sent, since a session may be larger than the memory.
 func (a *API) getTree(w http.ResponseWriter, r *http.Request) error {
 	s, err := a.session(r)
 	if err != nil {
 		return err
 	}
-	t, err := a.tree(r.Context(), &s)
+	done, err := a.begin()
 	if err != nil {
 		return err
 	}
-	write(w, http.StatusOK, jsonType, t.append(nil, s.ID))
-	return nil
+	defer done()
+	root, err := summed(&s)
+	if err != nil {
+		return err
+	}
+	children, err := a.children(r.Context(), s.ID)
+	if err != nil {
+		return err
+	}
+	out := stream{w: w}
+	if err := a.sendTree(r.Context(), &out, root, s.ID, children); err != nil {
+		return out.failed(err)
+	}
+	return out.end()
 }
 
-// tree is a session with its events, as they are to be written.
-type tree struct {
-	nodes    map[honeyhive.UUID][]byte
-	children map[honeyhive.UUID][]honeyhive.UUID
-}
-
-// tree reads the events of a session. One whose parent is not known hangs on
-// the session, as do those that hang on each other in a circle.
-func (a *API) tree(ctx context.Context, s *store.Session) (*tree, error) {
+// summed returns the event that a session is, with what its events come to.
+func summed(s *store.Session) (*honeyhive.Event, error) {
 	root := sessionEvent(s)
 	summary := map[string]any{
 		"num_events": s.Events, "num_model_events": s.ModelEvents, "has_feedback": s.Feedback,
 	}
-	if in, ok := s.TokensIn.Get(); ok {
-		summary["prompt_tokens"], summary["total_tokens"] = in, in+s.TokensOut.Or(0)
+	in, hasIn := s.TokensIn.Get()
+	out, hasOut := s.TokensOut.Get()
+	if hasIn {
+		summary["prompt_tokens"] = in
 	}
-	if out, ok := s.TokensOut.Get(); ok {
-		summary["completion_tokens"], summary["total_tokens"] = out, out+s.TokensIn.Or(0)
+	if hasOut {
+		summary["completion_tokens"] = out
 	}
-	if cost, ok := s.Cost.Get(); ok {
+	if total := in + out; (hasIn || hasOut) && (in < 0 || out < 0 || total >= 0) { // it may be past what fits
+		summary["total_tokens"] = total
+	}
+	if cost, ok := finite(s.Cost).Get(); ok {
 		summary["cost"] = cost
 	}
 	added, err := honeyhive.ObjectOf(summary)
-	if err != nil {
-		return nil, err
-	}
 	root.Metadata = root.Metadata.Merge(added)
-	t := &tree{nodes: map[honeyhive.UUID][]byte{s.ID: node(&root)}, children: make(map[honeyhive.UUID][]honeyhive.UUID)}
+	return &root, err
+}
+
+// children returns the events of a session by what they hang on. One whose parent
+// is not known hangs on the session, as do those that hang on each other in a
+// circle.
+func (a *API) children(ctx context.Context, session honeyhive.UUID) (map[honeyhive.UUID][]honeyhive.UUID, error) {
 	parents := make(map[honeyhive.UUID]honeyhive.UUID)
 	var order []honeyhive.UUID
-	for e, err := range a.Store.EventBodies(ctx, s.ID, store.EventQuery{}) {
+	for e, err := range a.Store.Events(ctx, session, store.EventQuery{}) {
 		if err != nil {
 			return nil, unavailable(ctx, err)
 		}
-		t.nodes[e.ID] = node(&e.Payload)
+		if _, again := parents[e.ID]; !again {
+			order = append(order, e.ID)
+		}
 		parents[e.ID] = e.Parent
-		order = append(order, e.ID)
 	}
 	above := func(id honeyhive.UUID) honeyhive.UUID {
-		if parent := parents[id]; t.nodes[parent] != nil {
+		parent := parents[id]
+		if _, known := parents[parent]; known {
 			return parent
 		}
-		return s.ID
+		return session
 	}
-	reaches := map[honeyhive.UUID]bool{s.ID: true} // events that hang on the session
+	reaches := map[honeyhive.UUID]bool{session: true} // events that hang on the session
 	for _, id := range order {
 		var path []honeyhive.UUID
 		seen := make(map[honeyhive.UUID]bool)
@@ -148,49 +173,56 @@ func (a *API) tree(ctx context.Context, s *store.Session) (*tree, error) {
 			path = append(path, at)
 		}
 		if !reaches[at] {
-			parents[at] = s.ID
+			parents[at] = session
 		}
 		for _, p := range path {
 			reaches[p] = true
 		}
 	}
+	children := make(map[honeyhive.UUID][]honeyhive.UUID)
 	for _, id := range order {
-		t.children[above(id)] = append(t.children[above(id)], id)
+		children[above(id)] = append(children[above(id)], id)
 	}
-	return t, nil
+	return children, nil
 }
 
-// append writes a node with its children.
-func (t *tree) append(dst []byte, id honeyhive.UUID) []byte {
+// sendTree writes a node with its children.
+func (a *API) sendTree(ctx context.Context, out *stream, root *honeyhive.Event, id honeyhive.UUID, children map[honeyhive.UUID][]honeyhive.UUID) error {
 	type open struct {
-		id   honeyhive.UUID
-		next int
+		children []honeyhive.UUID
+		next     int
 	}
 	// A stack of its own, since a session may be as deep as its author likes.
-	dst = t.open(dst, id)
-	stack := []open{{id: id}}
+	openNode(out, root)
+	stack := []open{{children: children[id]}}
 	for len(stack) > 0 {
 		top := &stack[len(stack)-1]
-		children := t.children[top.id]
-		if top.next == len(children) {
-			dst = append(dst, "]}"...)
+		if top.next == len(top.children) {
+			out.write("]}")
 			stack = stack[:len(stack)-1]
 			continue
 		}
 		if top.next > 0 {
-			dst = append(dst, ',')
+			out.write(",")
 		}
-		child := children[top.next]
+		child := top.children[top.next]
 		top.next++
-		dst = t.open(dst, child)
-		stack = append(stack, open{id: child})
+		e, err := a.Store.Event(ctx, child)
+		if err != nil {
+			return unavailable(ctx, err)
+		}
+		openNode(out, &e.Payload)
+		if out.err != nil {
+			return out.err
+		}
+		stack = append(stack, open{children: children[child]})
 	}
-	return dst
+	return nil
 }
 
-// open writes a node up to the beginning of its children.
-func (t *tree) open(dst []byte, id honeyhive.UUID) []byte {
-	text := string(t.nodes[id])
+// openNode writes a node up to the beginning of its children.
+func openNode(out *stream, e *honeyhive.Event) {
+	text := string(node(e))
 	for key := range rawjson.Members(text) {
 		if key == "children" { // of the user's own: the tree has the name
 			o := honeyhive.TrustedObject(text).Without(key)
@@ -198,6 +230,6 @@ func (t *tree) open(dst []byte, id honeyhive.UUID) []byte {
 			break
 		}
 	}
-	dst = append(dst, text[:len(text)-1]...)
-	return append(dst, `,"children":[`...)
+	out.write(text[:len(text)-1])
+	out.write(`,"children":[`)
 }

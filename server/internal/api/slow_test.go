@@ -17,7 +17,7 @@ import (
 // TestSlowBody is not waited for.
 func TestSlowBody(t *testing.T) {
 	record := new(reject.Record)
-	a := &API{Spans: ingest.New(nil), Bodies: &body.Reader{Max: 1 << 20, Total: 1 << 20}, Rejected: record, ReadTime: 50 * time.Millisecond}
+	a := &API{Spans: ingest.New(nil), Bodies: body.NewReader(1<<20, 1<<20), Rejected: record, ReadTime: 50 * time.Millisecond}
 	mux := http.NewServeMux()
 	a.Register(mux)
 	srv := httptest.NewServer(mux)

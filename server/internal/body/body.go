@@ -1,32 +1,48 @@
 // Package body reads the bodies of requests within bounds: of one body after
-// decompression, and of all that are held at once.
+// decompression, of all that are held at once, and of what they become while they
+// are worked on.
 package body
 
 import (
 	"compress/gzip"
+	"context"
 	"errors"
 	"io"
 	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/klauspost/compress/zstd"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/sessionspan/sessionspan/server/internal/reject"
 )
 
-// Reader reads bodies. Its limits must not change while it is in use; it may
-// be used by many goroutines at once.
+// Reader reads bodies. It may be used by many goroutines at once.
 type Reader struct {
-	// Max bounds one body in bytes, after decompression.
-	Max int64
-	// Total bounds all bodies that are read and not yet released, in bytes.
-	Total int64
+	max   int64
+	total int64
 
 	held  atomic.Int64
+	work  *semaphore.Weighted
 	gzips sync.Pool
 	zstds sync.Pool
+}
+
+// becomes is how many times its size the work on a body takes at most, beside the
+// body as it came.
+const becomes = 3
+
+// NewReader returns a reader of bodies of at most maxBody bytes each, after
+// decompression, and of at most total bytes that have come and are not yet
+// released. An eighth of the total is kept for small bodies, so that large ones
+// which do not come to their end are not in their way. The work on all bodies takes
+// at most three times the total: a request whose work does not fit in waits for the
+// others.
+func NewReader(maxBody, total int64) *Reader {
+	return &Reader{max: maxBody, total: total, work: semaphore.NewWeighted(becomes * total)}
 }
 
 // Body is what was read. It must be released when nothing refers to Bytes any
@@ -34,47 +50,71 @@ type Reader struct {
 type Body struct {
 	Bytes []byte
 
-	reader *Reader
-	held   int64
+	reader     *Reader
+	held, work int64
 }
 
-// Release gives the bytes back to the budget. More than once is once.
+// Text returns the bytes as a text. They must not change while it is in use.
+func (b *Body) Text() string { return unsafe.String(unsafe.SliceData(b.Bytes), len(b.Bytes)) } //nolint:gosec // it refers to them
+
+// Release gives the bytes back to the budgets. More than once is once.
 func (b *Body) Release() {
 	b.reader.held.Add(-b.held)
-	b.held = 0
+	if b.work > 0 {
+		b.reader.work.Release(b.work)
+	}
+	b.held, b.work = 0, 0
 }
 
-// Read reads the body of a request, decompressed. The error is a
-// [reject.Error]: 413 past the limit, 415 for an encoding that is not known,
-// 400 for one that is damaged, 503 where the server holds as much as it may,
-// 408 for a body that does not come.
+// Read reads the body of a request, decompressed, and waits until there is room to
+// work on it. The error is a [reject.Error]: 413 past the limit, 415 for an
+// encoding that is not known, 400 for one that is damaged, 503 where the server
+// holds as much as it may, 408 for a body that does not come.
 func (r *Reader) Read(req *http.Request) (*Body, error) {
 	b := &Body{reader: r}
-	err := r.decode(req, b)
+	f := &filler{reader: r, body: b}
+	err := r.decode(req, f)
+	if err == nil {
+		err = b.begin(req.Context(), f.size)
+	}
 	if err != nil {
+		f.free()
 		b.Release()
 		return nil, err
 	}
+	b.Bytes = f.join()
 	return b, nil
 }
 
-func (r *Reader) decode(req *http.Request, b *Body) error {
-	if req.ContentLength > r.Max {
+// begin waits for room for the work on a body.
+func (b *Body) begin(ctx context.Context, size int64) error {
+	n := becomes * size
+	if err := b.reader.work.Acquire(ctx, n); err != nil {
+		return reject.Errorf(http.StatusServiceUnavailable, "the request ended before it was worked on")
+	}
+	b.work = n
+	return nil
+}
+
+func (r *Reader) decode(req *http.Request, in *filler) error {
+	if req.ContentLength > r.max {
 		return r.tooLarge()
 	}
-	raw := &source{from: req.Body, left: r.Max}
 	encoding := strings.ToLower(strings.TrimSpace(req.Header.Get("Content-Encoding")))
 	if len(req.Header.Values("Content-Encoding")) > 1 {
 		encoding = strings.Join(req.Header.Values("Content-Encoding"), ", ")
 	}
+	raw := &source{from: req.Body, max: r.max, in: in}
 	var err error
 	switch encoding {
 	case "", "identity":
-		err = b.fill(raw)
+		err = in.fill(raw)
 	case "gzip", "x-gzip":
-		err = r.gzip(raw, b)
+		raw.slack = spareBytes
+		err = r.gzip(raw, in)
 	case "zstd":
-		err = r.zstd(raw, b)
+		raw.slack = spareBytes
+		err = r.zstd(raw, in)
 	default:
 		return reject.Errorf(http.StatusUnsupportedMediaType, "content encoding %.64q is none of gzip, zstd and identity", encoding)
 	}
@@ -82,8 +122,6 @@ func (r *Reader) decode(req *http.Request, b *Body) error {
 	switch {
 	case err == nil, errors.As(err, &known):
 		return err
-	case raw.left < 0:
-		return r.tooLarge()
 	case raw.err != nil:
 		return reject.Errorf(http.StatusRequestTimeout, "the body did not come to its end: %v", raw.err)
 	}
@@ -91,21 +129,31 @@ func (r *Reader) decode(req *http.Request, b *Body) error {
 }
 
 func (r *Reader) tooLarge() error {
-	return reject.Errorf(http.StatusRequestEntityTooLarge, "the body is larger than %d MiB after decompression: send fewer spans or events at once", r.Max>>20)
+	return reject.Errorf(http.StatusRequestEntityTooLarge, "the body is larger than %d MiB after decompression: send fewer spans or events at once", r.max>>20)
 }
 
+// spareBytes is how much larger than what it holds a compressed body may be.
+const spareBytes = 256 << 10
+
 // source bounds the body as it came, and remembers that reading failed rather
-// than the decompression.
+// than the decompression. A compressed body that is larger than what it holds is
+// refused: what it is made of takes time, and gives nothing.
 type source struct {
-	from io.Reader
-	left int64
-	err  error
+	from  io.Reader
+	max   int64
+	slack int64 // 0 where the body is not compressed
+	in    *filler
+	read  int64
+	err   error
 }
 
 func (s *source) Read(p []byte) (int, error) {
 	n, err := s.from.Read(p)
-	if s.left -= int64(n); s.left < 0 {
-		return 0, errors.New("the body is too large")
+	switch s.read += int64(n); {
+	case s.read > s.max:
+		return 0, s.in.reader.tooLarge()
+	case s.slack > 0 && s.read > s.in.size+s.slack:
+		return 0, reject.Errorf(http.StatusBadRequest, "the compressed body is larger than what it holds: send it as it is")
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		s.err = err
@@ -113,7 +161,7 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (r *Reader) gzip(raw io.Reader, b *Body) error {
+func (r *Reader) gzip(raw io.Reader, in *filler) error {
 	z, ok := r.gzips.Get().(*gzip.Reader)
 	if !ok {
 		z = new(gzip.Reader)
@@ -122,13 +170,13 @@ func (r *Reader) gzip(raw io.Reader, b *Body) error {
 	if err := z.Reset(raw); err != nil {
 		return err
 	}
-	return b.fill(z)
+	return in.fill(z)
 }
 
 // maxWindow bounds what zstd keeps of what it has decompressed.
 const maxWindow = 8 << 20
 
-func (r *Reader) zstd(raw io.Reader, b *Body) error {
+func (r *Reader) zstd(raw io.Reader, in *filler) error {
 	z, ok := r.zstds.Get().(*zstd.Decoder)
 	if !ok {
 		var err error
@@ -146,45 +194,5 @@ func (r *Reader) zstd(raw io.Reader, b *Body) error {
 	if err := z.Reset(raw); err != nil {
 		return err
 	}
-	return b.fill(z)
-}
-
-// firstRead is what a body is given room for before more is known of it.
-const firstRead = 32 << 10
-
-// fill reads all, and takes from the budget what it keeps.
-func (b *Body) fill(from io.Reader) error {
-	var buf []byte
-	for {
-		if len(buf) == cap(buf) {
-			size := min(max(firstRead, 2*int64(cap(buf))), b.reader.Max+1)
-			if !b.reserve(size - b.held) {
-				return reject.Errorf(http.StatusServiceUnavailable, "the server holds as many requests as it may: send this again")
-			}
-			grown := make([]byte, len(buf), size)
-			copy(grown, buf)
-			buf = grown
-		}
-		n, err := from.Read(buf[len(buf):cap(buf)])
-		buf = buf[:len(buf)+n]
-		switch {
-		case int64(len(buf)) > b.reader.Max:
-			return b.reader.tooLarge()
-		case errors.Is(err, io.EOF):
-			b.Bytes = buf
-			return nil
-		case err != nil:
-			return err
-		}
-	}
-}
-
-// reserve takes bytes from the budget of all bodies, if it has them.
-func (b *Body) reserve(n int64) bool {
-	if b.reader.held.Add(n) > b.reader.Total {
-		b.reader.held.Add(-n)
-		return false
-	}
-	b.held += n
-	return true
+	return in.fill(z)
 }

@@ -3,11 +3,13 @@ package body
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 
@@ -52,7 +54,7 @@ func request(encoding string, body io.Reader) *http.Request {
 
 func TestRead(t *testing.T) {
 	text := bytes.Repeat([]byte("a span, "), 100_000)
-	r := &Reader{Max: mib, Total: 4 * mib}
+	r := NewReader(mib, 4*mib)
 	for range 3 { // with decoders from the pool as well
 		for encoding, body := range map[string][]byte{"": text, "identity": text, "gzip": gzipped(t, text), "GZIP": gzipped(t, text), "zstd": zstandard(t, text)} {
 			b, err := r.Read(request(encoding, bytes.NewReader(body)))
@@ -75,7 +77,7 @@ func TestRead(t *testing.T) {
 }
 
 func TestLimitIsIncluded(t *testing.T) {
-	r := &Reader{Max: 100_000, Total: mib}
+	r := NewReader(100_000, mib)
 	b, err := r.Read(request("", bytes.NewReader(make([]byte, 100_000))))
 	if err != nil || len(b.Bytes) != 100_000 {
 		t.Error(err)
@@ -94,7 +96,8 @@ func TestRefused(t *testing.T) {
 		"too large":           {"", bytes.NewReader(bomb), http.StatusRequestEntityTooLarge, "larger than 1 MiB"},
 		"gzip bomb":           {"gzip", bytes.NewReader(gzipped(t, bomb)), http.StatusRequestEntityTooLarge, "after decompression"},
 		"zstd bomb":           {"zstd", bytes.NewReader(zstandard(t, bomb)), http.StatusRequestEntityTooLarge, "after decompression"},
-		"empty gzip for ever": {"gzip", endless(gzipped(t, nil)), http.StatusRequestEntityTooLarge, "larger than"},
+		"empty gzip for ever": {"gzip", endless(gzipped(t, nil)), http.StatusBadRequest, "larger than what it holds"},
+		"empty zstd for ever": {"zstd", endless([]byte("\x50\x2a\x4d\x18\x04\x00\x00\x00skip")), http.StatusBadRequest, "larger than what it holds"},
 		"no gzip":             {"gzip", strings.NewReader("hello, this is text"), http.StatusBadRequest, "decompress gzip: "},
 		"cut gzip":            {"gzip", bytes.NewReader(short[:len(short)-3]), http.StatusBadRequest, "decompress gzip: "},
 		"no zstd":             {"zstd", strings.NewReader("hello, this is text"), http.StatusBadRequest, "decompress zstd: "},
@@ -103,7 +106,7 @@ func TestRefused(t *testing.T) {
 		"breaks off":          {"", iotest.ErrReader(errors.New("i/o timeout")), http.StatusRequestTimeout, "i/o timeout"},
 		"gzip breaks off":     {"gzip", io.MultiReader(bytes.NewReader(short[:12]), iotest.ErrReader(io.ErrUnexpectedEOF)), http.StatusRequestTimeout, "did not come to its end"},
 	} {
-		r := &Reader{Max: mib, Total: 4 * mib}
+		r := NewReader(mib, 4*mib)
 		_, err := r.Read(request(c.encoding, c.body))
 		var reason *reject.Error
 		if !errors.As(err, &reason) || reason.Status != c.status || !strings.Contains(reason.Reason, c.reason) {
@@ -115,12 +118,14 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// endless repeats a member of gzip that holds nothing.
-func endless(member []byte) io.Reader {
+// endless repeats a part of a compressed body that holds nothing.
+func endless(part []byte) io.Reader {
+	at := 0
 	return readerFunc(func(p []byte) (int, error) {
 		n := 0
-		for len(p)-n >= len(member) {
-			n += copy(p[n:], member)
+		for n < len(p) {
+			k := copy(p[n:], part[at:])
+			n, at = n+k, (at+k)%len(part)
 		}
 		return n, nil
 	})
@@ -132,7 +137,7 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // TestContentLength refuses before it reads.
 func TestContentLength(t *testing.T) {
-	r := &Reader{Max: mib, Total: 4 * mib}
+	r := NewReader(mib, 4*mib)
 	req := request("", iotest.ErrReader(errors.New("was read")))
 	req.ContentLength = 1 << 30
 	if _, err := r.Read(req); reject.As(err).Status != http.StatusRequestEntityTooLarge {
@@ -142,18 +147,105 @@ func TestContentLength(t *testing.T) {
 
 // TestTotal turns a request down while others hold all that there is.
 func TestTotal(t *testing.T) {
-	r := &Reader{Max: mib, Total: mib}
-	first, err := r.Read(request("", bytes.NewReader(make([]byte, mib/2+1))))
+	r := NewReader(2*mib, 2*mib)
+	first, err := r.Read(request("", bytes.NewReader(make([]byte, mib+mib/2))))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = r.Read(request("", bytes.NewReader(make([]byte, mib/2))))
+	_, err = r.Read(request("", bytes.NewReader(make([]byte, mib/2+1))))
 	if reject.As(err).Status != http.StatusServiceUnavailable {
 		t.Errorf("%v", err)
 	}
 	first.Release()
-	if _, err := r.Read(request("", bytes.NewReader(make([]byte, mib/2)))); err != nil {
+	if _, err := r.Read(request("", bytes.NewReader(make([]byte, mib/2+1)))); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestWhatComesCounts takes from the budget what has come of bodies, not what was
+// announced, and leaves room for small ones where large ones do not come to their
+// end.
+func TestWhatComesCounts(t *testing.T) {
+	r := NewReader(32*mib, 64*mib)
+	var bodies []*half
+	var wait sync.WaitGroup
+	defer wait.Wait()
+	for range 20 {
+		h := &half{left: 17 * mib, stuck: make(chan struct{}), end: make(chan struct{})}
+		bodies = append(bodies, h)
+		defer close(h.end)
+		wait.Go(func() {
+			req := request("", h)
+			req.ContentLength = 30 * mib
+			_, err := r.Read(req)
+			if status := reject.As(err).Status; status != http.StatusRequestTimeout && status != http.StatusServiceUnavailable {
+				t.Errorf("%v", err)
+			}
+			h.once.Do(func() { close(h.stuck) })
+		})
+		<-h.stuck
+	}
+	if held := r.held.Load(); held < 3*17*mib || held > 64*mib {
+		t.Errorf("%d MiB are held", held/mib)
+	}
+	b, err := r.Read(request("", bytes.NewReader(make([]byte, mib/2))))
+	if err != nil {
+		t.Fatalf("a small body: %v", err)
+	}
+	b.Release()
+}
+
+// half is a body that stops after a while.
+type half struct {
+	left       int
+	once       sync.Once
+	stuck, end chan struct{}
+}
+
+func (h *half) Read(p []byte) (int, error) {
+	if h.left == 0 {
+		h.once.Do(func() { close(h.stuck) })
+		<-h.end
+		return 0, io.ErrUnexpectedEOF
+	}
+	n := min(len(p), h.left)
+	h.left -= n
+	return n, nil
+}
+
+// TestWorkWaits lets a request wait whose work has no room, until the others are
+// through or its client has left.
+func TestWorkWaits(t *testing.T) {
+	r := NewReader(mib, mib)
+	first, err := r.Read(request("", bytes.NewReader(make([]byte, mib/2+mib/4))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !r.work.TryAcquire(becomes * mib / 4) {
+		t.Fatal("there is no room left")
+	}
+	ctx, leave := context.WithCancel(t.Context())
+	req := request("", bytes.NewReader(make([]byte, 1000))).WithContext(ctx)
+	left := make(chan error)
+	go func() {
+		_, err := r.Read(req)
+		left <- err
+	}()
+	leave()
+	if err := <-left; reject.As(err).Status != http.StatusServiceUnavailable {
+		t.Errorf("the client has left: %v", err)
+	}
+	came := make(chan error)
+	go func() {
+		b, err := r.Read(request("", bytes.NewReader(make([]byte, 1000))))
+		if err == nil {
+			b.Release()
+		}
+		came <- err
+	}()
+	first.Release()
+	if err := <-came; err != nil {
+		t.Errorf("there is room: %v", err)
 	}
 }
 
@@ -162,7 +254,7 @@ func FuzzRead(f *testing.F) {
 	f.Add("gzip", gzipped(f, []byte("hello")))
 	f.Add("zstd", zstandard(f, []byte("hello")))
 	f.Add("", []byte("hello"))
-	r := &Reader{Max: 1000, Total: mib}
+	r := NewReader(1000, mib)
 	f.Fuzz(func(t *testing.T, encoding string, body []byte) {
 		req := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body))
 		req.Header["Content-Encoding"] = []string{encoding}

@@ -73,7 +73,7 @@ func (g *Guard) check(w http.ResponseWriter, r *http.Request, crossOrigin *http.
 	if err := crossOrigin.Check(r); err != nil {
 		return reject.Errorf(http.StatusForbidden, "a page of another origin (%.128q) may not send to this server", r.Header.Get("Origin"))
 	}
-	if site := r.Header.Get("Sec-Fetch-Site"); (site == "cross-site" || site == "same-site") && r.Header.Get("Sec-Fetch-Mode") != "navigate" {
+	if site := r.Header.Get("Sec-Fetch-Site"); (site == "cross-site" || site == "same-site") && !opens(r) {
 		return reject.Errorf(http.StatusForbidden, "a page of another origin may not read from this server")
 	}
 	if !g.knowsToken(r) {
@@ -81,6 +81,15 @@ func (g *Guard) check(w http.ResponseWriter, r *http.Request, crossOrigin *http.
 		return reject.Errorf(http.StatusUnauthorized, "the token is missing or wrong: send it as Authorization: Bearer TOKEN")
 	}
 	return nil
+}
+
+// opens reports whether a request of a page of another origin opens this server in
+// place of that page, as a link does: not in a frame of it, where it would be made
+// to work unseen, nor beforehand.
+func opens(r *http.Request) bool {
+	h := r.Header
+	to := h.Get("Sec-Fetch-Dest")
+	return h.Get("Sec-Fetch-Mode") == "navigate" && (to == "" || to == "document") && h.Get("Sec-Purpose") == ""
 }
 
 // knows reports whether the host of a request is one of the server's own.

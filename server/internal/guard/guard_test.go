@@ -87,6 +87,12 @@ func TestOrigins(t *testing.T) {
 		"another port":           {http.MethodPut, []string{"Origin", "http://127.0.0.1:3000", "Sec-Fetch-Site", "same-site"}, 403},
 		"no origin":              {http.MethodDelete, []string{"Origin", "null"}, 403},
 		"a link":                 {http.MethodGet, []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate"}, 204},
+		"a link, as documents":   {http.MethodGet, []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}, 204},
+		"a frame of a site":      {http.MethodGet, []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"}, 403},
+		"an object of a site":    {http.MethodGet, []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "object"}, 403},
+		"a frame of a neighbour": {http.MethodGet, []string{"Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "frame"}, 403},
+		"our own frame":          {http.MethodGet, []string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"}, 204},
+		"fetched beforehand":     {http.MethodGet, []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Purpose", "prefetch;prerender"}, 403},
 		"typed":                  {http.MethodGet, []string{"Sec-Fetch-Site", "none", "Sec-Fetch-Mode", "navigate"}, 204},
 		"a script of a site":     {http.MethodGet, []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors"}, 403},
 		"a fetch of a neighbour": {http.MethodGet, []string{"Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "cors"}, 403},
@@ -105,7 +111,7 @@ func TestOrigins(t *testing.T) {
 			t.Errorf("%s: policy %q", name, csp)
 		}
 	}
-	if _, count := record.Last(); count != 7 {
+	if _, count := record.Last(); count != 11 {
 		t.Errorf("%d were kept", count)
 	}
 }

@@ -1,113 +1,157 @@
 package ingest
 
 import (
-	"encoding/hex"
+	"errors"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/honeyhive"
-	"github.com/sessionspan/sessionspan/store"
 )
 
-// batch is what a request comes to.
+// batch is what is known of the spans of a request, but for what they hold: that
+// is read, and written, span by span when all of this is known.
 type batch struct {
-	memory *memory
 	at     time.Time
-
-	writes []store.Write
-	ofSpan map[any]bool // payloads that are those of a span
+	places []place // of the spans, in their order
 	taken  int
 
-	records []convert.Record
-	traces  map[[16]byte]*trace
+	traces map[[16]byte]*trace
+	named  map[honeyhive.UUID]bool // the sessions that spans name
 	// kept are the events. above says where what hangs on a span hangs instead:
 	// on the event above a plain span, on the session where that is the nil
 	// UUID, or on the session whose root the span is.
 	kept    map[honeyhive.UUID]bool
 	above   map[honeyhive.UUID]honeyhive.UUID
 	waiting map[honeyhive.UUID][]child
+	// ends say what the root of a trace writes of a session, by the place of the
+	// root. late are those whose root came in another request, and moved the
+	// events that came before the span that they hang on.
+	ends  map[int]end
+	late  []lateEnd
+	moved []child
+}
+
+// place is where a span stands.
+type place struct {
+	child
+	trace *trace
+	kind  kind
+	named bool // it names its session itself
+	hangs bool // on what its parent span is
+}
+
+type kind uint8
+
+const (
+	leftOut kind = iota
+	isSession
+	isEvent
+)
+
+// child is an event and what it hangs on.
+type child struct {
+	event, session, parent honeyhive.UUID
+	name, eventType        string
+	end, duration          honeyhive.Optional[float64]
 }
 
 // trace is what is known of a trace.
 type trace struct {
 	speaks  bool           // it has events
 	session honeyhive.UUID // that its spans name
+	home    honeyhive.UUID // the session of those that name none
 	owned   bool           // they name it as HoneyHive does, so somebody else ends it
-	root    *honeyhive.SessionStartRequest
-	plain   bool // the root is no event
+	root    *root          // that is no event
+	rootAt  int            // the place of the root in the request, from 1
 }
 
-// child is an event whose parent is not known yet.
-type child struct {
-	event, session honeyhive.UUID
-	name, kind     string
-	end, duration  honeyhive.Optional[float64]
+// end is what the root of a trace writes of a session.
+type end struct {
+	trace   [16]byte
+	session honeyhive.UUID
+	whole   bool // all that it knows, not only when it ended
 }
 
-// newBatch converts spans, and notes what they say of their traces.
-func newBatch(spans []convert.Span) *batch {
-	b := &batch{
-		ofSpan: make(map[any]bool), records: make([]convert.Record, len(spans)), traces: make(map[[16]byte]*trace),
-		kept: make(map[honeyhive.UUID]bool), above: make(map[honeyhive.UUID]honeyhive.UUID), waiting: make(map[honeyhive.UUID][]child),
+// lateEnd is an end by a root of an earlier request.
+type lateEnd struct {
+	end
+	root *root
+}
+
+func newBatch() *batch {
+	return &batch{
+		traces: make(map[[16]byte]*trace), named: make(map[honeyhive.UUID]bool), kept: make(map[honeyhive.UUID]bool),
+		above: make(map[honeyhive.UUID]honeyhive.UUID), waiting: make(map[honeyhive.UUID][]child), ends: make(map[int]end),
 	}
-	for n := range spans {
-		b.records[n] = convert.Convert(&spans[n])
-		b.look(&spans[n], &b.records[n])
-	}
-	return b
 }
 
 func spanID(s *convert.Span) honeyhive.UUID { return honeyhive.EventID(s.TraceID, s.SpanID) }
 
 func isRoot(s *convert.Span) bool { return s.ParentSpanID == [8]byte{} }
 
-func (b *batch) look(s *convert.Span, rec *convert.Record) {
+// maxTraces bounds the traces of a request, and the sessions that its spans name: each
+// takes as much work as several spans.
+const maxTraces = 10_000
+
+// ErrTooMany says that a request is about more traces or sessions than are taken at
+// once.
+var ErrTooMany = errors.New("the request is about more than 10,000 traces or sessions: send fewer spans at once")
+
+// look notes what a span says of its trace, and its place.
+func (b *batch) look(s *convert.Span) error {
 	t := b.traces[s.TraceID]
 	if t == nil {
 		t = new(trace)
 		b.traces[s.TraceID] = t
 	}
+	speaks := convert.Speaks(s.Attributes)
+	var rec convert.Record
+	if speaks || isRoot(s) {
+		rec = convert.Convert(s)
+	} else {
+		rec.SessionID = convert.Identify(s).SessionID
+	}
 	if !rec.SessionID.IsZero() {
 		t.session = rec.SessionID
+		b.named[rec.SessionID] = true
 		t.owned = t.owned || rec.IsSession || hasOwnSession(s.Attributes)
 	}
 	id := spanID(s)
-	speaks := convert.Speaks(s.Attributes)
+	p := place{trace: t, named: !rec.SessionID.IsZero()}
 	switch {
 	case rec.IsSession:
+		p.kind = isSession
 		b.above[id] = rec.SessionID
-		b.taken++
-		return
 	case speaks:
+		p.kind = isEvent
+		p.child = child{event: rec.EventID, session: rec.SessionID, parent: rec.ParentID, name: rec.Name, eventType: rec.Type, end: rec.End, duration: rec.Duration}
+		p.hangs = !isRoot(s) && rec.ParentID == honeyhive.EventID(s.TraceID, s.ParentSpanID)
 		if rec.EventID != id { // it has an id of its own
 			b.above[id] = rec.EventID
 		}
 		b.kept[rec.EventID] = true
 		t.speaks = true
-		b.taken++
 	case isRoot(s):
 		b.above[id] = honeyhive.UUID{}
 	default:
 		b.above[id] = honeyhive.EventID(s.TraceID, s.ParentSpanID)
 	}
-	if isRoot(s) {
-		t.root, t.plain = rootRecord(rec, speaks), !speaks
+	if p.kind != leftOut {
+		b.taken++
 	}
-}
-
-// rootRecord returns what the root of a trace says of a session.
-func rootRecord(rec *convert.Record, speaks bool) *honeyhive.SessionStartRequest {
-	whole := rec.Session()
-	r := &honeyhive.SessionStartRequest{
-		SessionName: whole.SessionName, Project: whole.Project, Source: whole.Source, Error: whole.Error,
-		StartTime: whole.StartTime, EndTime: whole.EndTime, Duration: whole.Duration,
+	b.places = append(b.places, p)
+	if isRoot(s) && p.kind != isSession {
+		t.rootAt, t.root = len(b.places), nil
+		if !speaks {
+			t.root = newRoot(&rec)
+		}
 	}
-	if speaks {
-		r.Inputs, r.Outputs, r.UserProperties = whole.Inputs, whole.Outputs, whole.UserProperties
+	if len(b.traces) > maxTraces || len(b.named) > maxTraces {
+		return ErrTooMany
 	}
-	return r
+	return nil
 }
 
 // hasOwnSession reports whether a span names its session as HoneyHive does.
@@ -130,56 +174,37 @@ func autoCreates(attributes []attribute.KeyValue) bool {
 	return !hasOwnSession(attributes)
 }
 
-// fill makes the writes.
-func (b *batch) fill(spans []convert.Span) {
-	announced := make(map[honeyhive.UUID]bool)
-	for n := range spans {
-		s, rec := &spans[n], &b.records[n]
-		switch {
-		case rec.IsSession:
-			payload := rec.Session()
-			b.ofSpan[&payload] = true
-			b.writes = append(b.writes, store.Write{Session: &payload, At: b.at})
-		case b.kept[rec.EventID] && convert.Speaks(s.Attributes):
-			b.event(s, rec, announced)
+// link finds the session and the parent of each event, as far as the request and
+// the ones before it say, and what the request says of earlier ones.
+func (b *batch) link(m *memory) {
+	for id, t := range b.traces {
+		t.home = t.session
+		if before, _ := m.traces.get(id); t.home.IsZero() {
+			t.home = before.session
+		}
+		if t.home.IsZero() {
+			t.home = TraceSession(id)
+		}
+	}
+	for i := range b.places {
+		p := &b.places[i]
+		if p.kind != isEvent {
+			continue
+		}
+		if !p.named {
+			p.session = p.trace.home
+		}
+		if p.parent.IsZero() {
+			p.parent = p.session
+		}
+		if p.hangs {
+			b.hang(m, &p.child)
 		}
 	}
 	for id, t := range b.traces {
-		b.endTrace(id, t)
+		b.endTrace(m, id, t)
 	}
-	b.correct()
-}
-
-// event writes an event, and announces its session.
-func (b *batch) event(s *convert.Span, rec *convert.Record, announced map[honeyhive.UUID]bool) {
-	named := !rec.SessionID.IsZero()
-	if !named {
-		rec.SessionID = b.sessionOf(s.TraceID)
-	}
-	if rec.ParentID.IsZero() {
-		rec.ParentID = rec.SessionID
-	}
-	if !isRoot(s) && rec.ParentID == honeyhive.EventID(s.TraceID, s.ParentSpanID) {
-		b.hang(rec)
-	}
-	if !announced[rec.SessionID] && (!named || autoCreates(s.Attributes)) {
-		announced[rec.SessionID] = true
-		b.announce(s, rec)
-	}
-	payload := rec.Event()
-	b.ofSpan[&payload] = true
-	b.writes = append(b.writes, store.Write{Event: &payload, At: b.at})
-}
-
-// sessionOf returns the session of the spans of a trace that name none.
-func (b *batch) sessionOf(id [16]byte) honeyhive.UUID {
-	if t := b.traces[id]; !t.session.IsZero() {
-		return t.session
-	}
-	if t, ok := b.memory.traces.get(id); ok && !t.session.IsZero() {
-		return t.session
-	}
-	return TraceSession(id)
+	b.correct(m)
 }
 
 // maxHops bounds how many plain spans may lie between two events.
@@ -187,89 +212,54 @@ const maxHops = 256
 
 // hang sets the parent of an event to the nearest span above that is an event or
 // a session, as far as is known.
-func (b *batch) hang(rec *convert.Record) {
+func (b *batch) hang(m *memory, c *child) {
 	for range maxHops {
-		up, ok := b.above[rec.ParentID]
+		up, ok := b.above[c.parent]
 		if !ok {
-			up, ok = b.memory.above.get(rec.ParentID)
+			up, ok = m.above.get(c.parent)
 		}
 		switch {
 		case !ok:
-			if !b.kept[rec.ParentID] {
-				b.waiting[rec.ParentID] = append(b.waiting[rec.ParentID], child{
-					event: rec.EventID, session: rec.SessionID, name: rec.Name, kind: rec.Type, end: rec.End, duration: rec.Duration,
-				})
+			if !b.kept[c.parent] {
+				b.waiting[c.parent] = append(b.waiting[c.parent], *c)
 			}
 			return
-		case up.IsZero(), up == rec.EventID: // nothing is above itself
-			rec.ParentID = rec.SessionID
+		case up.IsZero(), up == c.event: // nothing is above itself
+			c.parent = c.session
 			return
 		}
-		if rec.ParentID = up; up == rec.SessionID {
+		if c.parent = up; up == c.session {
 			return
 		}
 	}
 }
 
-// announce writes what a span says of its session. A name that is made up goes
-// where it gives way to any other.
-func (b *batch) announce(s *convert.Span, rec *convert.Record) {
-	payload := &honeyhive.SessionStartRequest{SessionID: honeyhive.Some(rec.SessionID.String())}
-	set(&payload.Project, rec.Project)
-	set(&payload.Source, rec.Source)
-	set(&payload.SessionName, rec.SessionName)
-	original, ok := rec.Buckets[convert.Metadata].Get(convert.OriginalSessionID)
-	switch {
-	case rec.SessionName != "":
-	case ok:
-		payload.Metadata, _ = payload.Metadata.With("session_name", original)
-	case rec.SessionID == TraceSession(s.TraceID):
-		payload.Metadata, _ = payload.Metadata.With("session_name", "trace "+hex.EncodeToString(s.TraceID[:4]))
-	}
-	b.writes = append(b.writes, store.Write{Session: payload, At: b.at})
-}
-
-func set(field *honeyhive.Optional[string], v string) {
-	if v != "" {
-		*field = honeyhive.Some(v)
-	}
-}
-
-// endTrace writes what the root of a trace says of its session.
-func (b *batch) endTrace(id [16]byte, t *trace) {
-	before, _ := b.memory.traces.get(id)
-	root := t.root
-	if root == nil {
-		root = before.root
-	}
-	if root == nil || !t.speaks && !before.speaks {
+// endTrace finds out what the root of a trace says of its session.
+func (b *batch) endTrace(m *memory, id [16]byte, t *trace) {
+	before, _ := m.traces.get(id)
+	if t.rootAt == 0 && before.root == nil || !t.speaks && !before.speaks {
 		return
 	}
-	session := b.sessionOf(id)
-	payload := *root
-	switch {
-	case session == TraceSession(id):
-		payload.Metadata, _ = payload.Metadata.With("trace_id", hex.EncodeToString(id[:]))
-	case t.owned || before.owned:
+	e := end{trace: id, session: t.home}
+	e.whole = e.session == TraceSession(id)
+	if !e.whole && (t.owned || before.owned) {
 		return
-	default:
-		payload = honeyhive.SessionStartRequest{EndTime: root.EndTime}
 	}
-	payload.SessionID = honeyhive.Some(session.String())
-	b.writes = append(b.writes, store.Write{Session: &payload, At: b.at})
+	if t.rootAt > 0 {
+		b.ends[t.rootAt-1] = e
+	} else {
+		b.late = append(b.late, lateEnd{e, before.root})
+	}
 }
 
-// correct hangs events that came before onto what is known of their parents
-// now. What a whole record says of a field gives way to a later one alone, so
-// the correction has the end of the event.
-func (b *batch) correct() {
+// correct hangs events that came before onto what is known of their parents now.
+func (b *batch) correct(m *memory) {
 	for parent := range b.above {
-		list, _ := b.memory.waiting.get(parent)
+		list, _ := m.waiting.get(parent)
 		for _, c := range list {
-			rec := convert.Record{EventID: c.event, SessionID: c.session, ParentID: parent, Name: c.name, Type: c.kind, End: c.end, Duration: c.duration}
-			b.hang(&rec)
-			payload := rec.Event()
-			b.writes = append(b.writes, store.Write{Event: &payload, At: b.at})
+			c.parent = parent
+			b.hang(m, &c)
+			b.moved = append(b.moved, c)
 		}
 	}
 }

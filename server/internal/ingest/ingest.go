@@ -26,8 +26,6 @@ package ingest
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -48,7 +46,7 @@ type Ingester struct {
 
 // New returns an Ingester for the store.
 func New(s store.Store) *Ingester {
-	return &Ingester{store: s, memory: newMemory(memorySize), now: time.Now}
+	return &Ingester{store: s, memory: newMemory(), now: time.Now}
 }
 
 // Result says what became of the spans of a request.
@@ -63,33 +61,48 @@ type Result struct {
 // that of an event whose span id is all zeros, which no span has.
 func TraceSession(traceID [16]byte) honeyhive.UUID { return honeyhive.EventID(traceID, [8]byte{}) }
 
-// Spans writes the spans of a request. When it returns without an error, they
-// are durable.
-func (i *Ingester) Spans(ctx context.Context, spans []convert.Span) (Result, error) {
-	b := i.batch(spans)
-	rejected, err := i.write(ctx, b)
+// Walk visits the spans of a request in their order, and returns the error of
+// visit, which ends it. It does the same each time: the first walk finds out what
+// the spans are to each other, the second one writes them. A span is not used
+// after visit returned, but for its texts, until Spans returns.
+type Walk func(visit func(*convert.Span) error) error
+
+// Spans writes the spans of a request, a few at a time. When it returns without an
+// error, they are durable. The error is that of the walk, of ctx, [ErrTooMany], or says
+// why the store does not take them: what was written by then stays, and to send it
+// again does no harm.
+func (i *Ingester) Spans(ctx context.Context, walk Walk) (Result, error) {
+	b := newBatch()
+	err := walk(func(s *convert.Span) error {
+		if err := b.look(s); err != nil {
+			return err
+		}
+		return ctx.Err()
+	})
 	if err != nil {
 		return Result{}, err
 	}
-	result := Result{Taken: b.taken - len(rejected), LeftOut: len(spans) - b.taken, Rejected: len(rejected)}
-	if len(rejected) > 0 {
-		result.Problem = rejected[0].Error()
+	i.link(b)
+	p := &piece{ctx: ctx, store: i.store, batch: b}
+	if err := b.write(p, walk); err != nil {
+		return Result{}, err
+	}
+	result := Result{Taken: b.taken - p.rejected, LeftOut: len(b.places) - b.taken, Rejected: p.rejected}
+	if p.problem != nil {
+		result.Problem = p.problem.Error()
 	}
 	return result, nil
 }
 
-// batch makes the writes of a request. What requests know of each other they
-// learn one after the other, in the order of their times, so that none misses
-// what another one waits for.
-func (i *Ingester) batch(spans []convert.Span) *batch {
-	b := newBatch(spans)
+// link finds out what the spans of a request are to those of others. What requests
+// know of each other they learn one after the other, in the order of their times,
+// so that none misses what another one waits for.
+func (i *Ingester) link(b *batch) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	b.memory = i.memory
 	b.at = i.tick()
-	b.fill(spans)
+	b.link(i.memory)
 	i.memory.keep(b)
-	return b
 }
 
 // Now returns the time of a write. Each is later than the one before: of two
@@ -107,49 +120,4 @@ func (i *Ingester) tick() time.Time {
 	}
 	i.last = now
 	return now
-}
-
-// write writes a batch, and returns what is wrong with records of spans.
-func (i *Ingester) write(ctx context.Context, b *batch) ([]error, error) {
-	refused, err := Write(ctx, i.store, b.writes)
-	if err != nil {
-		return nil, fmt.Errorf("write spans: %w", err)
-	}
-	var rejected []error
-	for n, w := range b.writes {
-		if err := refused[n]; err != nil && b.ofSpan[payload(w)] {
-			rejected = append(rejected, err)
-		}
-	}
-	return rejected, nil
-}
-
-func payload(w store.Write) any {
-	if w.Session != nil {
-		return w.Session
-	}
-	return w.Event
-}
-
-// Write writes a batch without the writes that the store refuses, and returns
-// what is wrong with these, by their index.
-func Write(ctx context.Context, s store.Store, batch []store.Write) (map[int]error, error) {
-	refused := make(map[int]error)
-	for {
-		good := make([]store.Write, 0, len(batch))
-		index := make([]int, 0, len(batch))
-		for n := range batch {
-			if refused[n] == nil {
-				good, index = append(good, batch[n]), append(index, n)
-			}
-		}
-		err := s.Write(ctx, good)
-		var fault *store.BatchError
-		if !errors.As(err, &fault) || len(fault.Writes) == 0 {
-			return refused, err
-		}
-		for _, w := range fault.Writes {
-			refused[index[w.Index]] = w.Err
-		}
-	}
 }

@@ -2,7 +2,10 @@ package ingest
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
+	"math"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +14,7 @@ import (
 
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/rawjson"
 	"github.com/sessionspan/sessionspan/store"
 )
 
@@ -97,11 +101,26 @@ var chat = attribute.String("gen_ai.operation.name", "chat")
 
 func id(span byte) string { return honeyhive.EventID([16]byte{1}, [8]byte{span}).String() }
 
+// walk visits spans in memory that it uses again.
+func walk(spans []convert.Span) Walk {
+	return func(visit func(*convert.Span) error) error {
+		var s convert.Span
+		for i := range spans {
+			s = spans[i]
+			if err := visit(&s); err != nil {
+				return err
+			}
+			s = convert.Span{Name: "used again"}
+		}
+		return nil
+	}
+}
+
 func send(t *testing.T, i *Ingester, requests ...[]convert.Span) []Result {
 	t.Helper()
 	var results []Result
 	for _, spans := range requests {
-		r, err := i.Spans(t.Context(), spans)
+		r, err := i.Spans(t.Context(), walk(spans))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -278,7 +297,7 @@ func TestRefused(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	k.err = errors.New("disk full")
-	if _, err := New(k).Spans(t.Context(), []convert.Span{span(1, 0, "good", chat)}); err == nil || !strings.Contains(err.Error(), "disk full") {
+	if _, err := New(k).Spans(t.Context(), walk([]convert.Span{span(1, 0, "good", chat)})); err == nil || !strings.Contains(err.Error(), "disk full") {
 		t.Error(err)
 	}
 }
@@ -311,5 +330,185 @@ func TestMemoryIsBounded(t *testing.T) {
 	r.put(1001, "x", 1)
 	if _, ok := r.get(950); ok {
 		t.Error("what is heavy does not count")
+	}
+}
+
+// TestTimesThatAreNone go to the metadata of the record, whatever it is, and the
+// rest of it stands.
+func TestTimesThatAreNone(t *testing.T) {
+	some := func(v float64) honeyhive.Optional[float64] { return honeyhive.Some(v) }
+	for _, v := range []float64{1.7e308, -1.7e308, 1.1e15, -1.1e15, math.Inf(1), math.Inf(-1), math.NaN()} {
+		metadata, _ := honeyhive.ParseObject(`{"a":1}`)
+		s := &honeyhive.SessionStartRequest{StartTime: some(v), EndTime: some(5), Duration: some(v), Metadata: metadata}
+		e := &honeyhive.Event{StartTime: some(1e15), EndTime: some(v), Duration: some(-1e15)}
+		u := &honeyhive.Update{EndTime: some(v), Duration: some(v), Metadata: honeyhive.NullObject()}
+		if _, err := Write(t.Context(), &counter{}, []store.Write{{Session: s}, {Event: e}, {Update: u}}); err != nil {
+			t.Fatal(err)
+		}
+		number := string(rawjson.AppendFloat(nil, v, 64))
+		if !s.StartTime.IsZero() || s.EndTime.Or(0) != 5 || !s.Duration.IsZero() || s.Metadata.String() != `{"a":1,"original_start_time":`+number+`,"original_duration":`+number+`}` {
+			t.Errorf("%g: session %s", v, s.AppendJSON(nil))
+		}
+		if e.StartTime.Or(0) != 1e15 || !e.EndTime.IsZero() || e.Duration.Or(0) != -1e15 || e.Metadata.String() != `{"original_end_time":`+number+`}` {
+			t.Errorf("%g: event %s", v, e.AppendJSON(nil))
+		}
+		if !u.EndTime.IsZero() || !u.Duration.IsZero() || u.Metadata.String() != `{"original_end_time":`+number+`,"original_duration":`+number+`}` {
+			t.Errorf("%g: update %s", v, u.AppendJSON(nil))
+		}
+	}
+}
+
+// counter is a store that notes how much it is given at once.
+type counter struct {
+	store.Store
+
+	calls, most, mostBytes int
+	refuse                 func(batch []store.Write) *store.BatchError
+}
+
+func (k *counter) Write(_ context.Context, batch []store.Write) error {
+	k.calls++
+	k.most = max(k.most, len(batch))
+	bytes := 0
+	for _, w := range batch {
+		if w.Event != nil {
+			bytes += len(w.Event.AppendJSON(nil))
+		}
+	}
+	k.mostBytes = max(k.mostBytes, bytes)
+	if k.refuse != nil {
+		if e := k.refuse(batch); e != nil {
+			return e
+		}
+	}
+	return nil
+}
+
+// TestPieces gives the store a request a few records at a time.
+func TestPieces(t *testing.T) {
+	var spans []convert.Span
+	for n := range 3000 {
+		s := span(1, 0, "chat", chat)
+		binary.BigEndian.PutUint64(s.SpanID[:], uint64(n)+1)
+		spans = append(spans, s)
+	}
+	k := new(counter)
+	r := send(t, New(k), spans)
+	if r[0].Taken != 3000 || k.most > pieceWrites || k.calls < 3000/pieceWrites {
+		t.Errorf("%+v in %d writes of up to %d", r, k.calls, k.most)
+	}
+	spans = nil
+	for n := range 40 {
+		spans = append(spans, span(byte(n+1), 0, "chat", chat, attribute.String("text", strings.Repeat("x", 200_000))))
+	}
+	k = new(counter)
+	send(t, New(k), spans)
+	if k.mostBytes > pieceBytes+250_000 {
+		t.Errorf("%d bytes in a write", k.mostBytes)
+	}
+}
+
+// TestTooManyTraces writes nothing of a request that is about more than it may be.
+func TestTooManyTraces(t *testing.T) {
+	for name, change := range map[string]func(n int, s *convert.Span){
+		"traces": func(n int, s *convert.Span) { binary.BigEndian.PutUint64(s.TraceID[:], uint64(n)+1) },
+		"sessions": func(n int, s *convert.Span) {
+			s.Attributes = append(s.Attributes, attribute.Int("gen_ai.conversation.id", n))
+		},
+	} {
+		walk := func(spans int) Walk {
+			return func(visit func(*convert.Span) error) error {
+				for n := range spans {
+					s := span(1, 0, "chat", chat)
+					binary.BigEndian.PutUint64(s.SpanID[:], uint64(n)+1)
+					change(n, &s)
+					if err := visit(&s); err != nil {
+						return err
+					}
+				}
+				return nil
+			}
+		}
+		k := new(counter)
+		if _, err := New(k).Spans(t.Context(), walk(maxTraces+1)); !errors.Is(err, ErrTooMany) || k.calls > 0 {
+			t.Errorf("%s: %v, %d writes", name, err, k.calls)
+		}
+		if r, err := New(k).Spans(t.Context(), walk(maxTraces)); err != nil || r.Taken != maxTraces {
+			t.Errorf("%s: %v, %+v", name, err, r)
+		}
+	}
+}
+
+// TestTheClientLeaves ends the work on its request.
+func TestTheClientLeaves(t *testing.T) {
+	ctx, leave := context.WithCancel(t.Context())
+	visited := 0
+	walk := func(visit func(*convert.Span) error) error {
+		for {
+			s := span(1, 0, "chat", chat)
+			if err := visit(&s); err != nil {
+				return err
+			}
+			if visited++; visited == 10 {
+				leave()
+			}
+		}
+	}
+	if _, err := New(new(counter)).Spans(ctx, walk); !errors.Is(err, context.Canceled) || visited > 11 {
+		t.Errorf("%v after %d spans", err, visited)
+	}
+}
+
+// TestRefusalsEnd takes no more rounds than a few where each makes the next record
+// impossible.
+func TestRefusalsEnd(t *testing.T) {
+	k := &counter{refuse: func([]store.Write) *store.BatchError {
+		return &store.BatchError{Writes: []store.WriteError{{Index: 0, Err: errors.New("no")}}}
+	}}
+	refused, err := Write(t.Context(), k, make([]store.Write, 1000))
+	if err != nil || len(refused) != 1000 || k.calls > maxRounds {
+		t.Errorf("%v, %d refused in %d rounds", err, len(refused), k.calls)
+	}
+}
+
+// TestMemoryIsBoundedInBytes remembers names of any length, of roots and of events
+// that wait, within bounds.
+func TestMemoryIsBoundedInBytes(t *testing.T) {
+	i := New(newTaker())
+	large := strings.Repeat("a name ", 3000)
+	runtime.GC()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for n := range 2000 {
+		root := span(1, 0, strings.Clone(large), attribute.String("service.name", large))
+		root.Failed, root.Status, root.Project = true, strings.Clone(large), strings.Clone(large)
+		waits := span(2, 9, strings.Clone(large), chat)
+		binary.BigEndian.PutUint64(root.TraceID[:], uint64(n)+1)
+		binary.BigEndian.PutUint64(waits.TraceID[:], uint64(n)+1)
+		b := newBatch()
+		if err := errors.Join(b.look(&root), b.look(&waits)); err != nil {
+			t.Fatal(err)
+		}
+		i.link(b)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 2*(tracesBytes+aboveBytes+waitingBytes) {
+		t.Errorf("%d KiB are kept", grown>>10)
+	}
+	runtime.KeepAlive(i)
+	for _, m := range []map[honeyhive.UUID][]child{i.memory.waiting.newer, i.memory.waiting.older} {
+		for _, list := range m {
+			if len(list[0].name) > 0 {
+				t.Fatalf("a name of %d bytes is kept", len(list[0].name))
+			}
+		}
+	}
+	weight := 0
+	for _, k := range i.memory.traces.newer {
+		weight += len(k.root.name) + len(k.root.err) + len(k.root.project) + traceBytes
+	}
+	if weight > tracesBytes+10*textBytes {
+		t.Errorf("the newer half of the roots has %d bytes", weight)
 	}
 }

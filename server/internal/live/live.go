@@ -38,7 +38,6 @@ const (
 	maxClients = 100
 	together   = 250 * time.Millisecond // changes that close come together
 	heartbeat  = 15 * time.Second       // so that proxies and clients see that all is well
-	patience   = 10 * time.Second       // with a client that does not read
 	most       = 1000                   // changes in one go
 )
 
@@ -145,9 +144,6 @@ func (c *client) resync(ctx context.Context) error {
 }
 
 func (c *client) send(text string) error {
-	if err := c.control.SetWriteDeadline(time.Now().Add(patience)); err != nil {
-		return err
-	}
 	if _, err := c.w.Write([]byte(text)); err != nil {
 		return err
 	}

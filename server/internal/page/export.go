@@ -1,10 +1,12 @@
 package page
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/server/internal/bodies"
 	"github.com/sessionspan/sessionspan/store"
 )
 
@@ -28,6 +30,24 @@ func (p *page) sessionJSON(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
+// manyDownloads is how many downloads there are at once: each holds records, or
+// some of them, until they are read.
+const manyDownloads = 8
+
+// download lets a handler run only while there are few that hold records.
+func (p *page) download(serve func(http.ResponseWriter, *http.Request) error) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		select {
+		case p.downloads <- struct{}{}:
+			defer func() { <-p.downloads }()
+			return serve(w, r)
+		default:
+			w.Header().Set("Retry-After", "1")
+			return &problem{http.StatusServiceUnavailable, "Too many downloads", fmt.Sprintf("%d downloads are running already. Try again when one of them has ended.", manyDownloads)}
+		}
+	}
+}
+
 // sessionLines sends the session and its events, each in a line of its own.
 func (p *page) sessionLines(w http.ResponseWriter, r *http.Request) error {
 	s, err := p.asked(r)
@@ -38,7 +58,7 @@ func (p *page) sessionLines(w http.ResponseWriter, r *http.Request) error {
 	if s.Status != store.StatusOrphan {
 		_, err = w.Write([]byte(startBody(&s.Payload) + "\n"))
 	}
-	for e, eventErr := range p.Store.EventBodies(r.Context(), s.ID, store.EventQuery{}) {
+	for e, eventErr := range bodies.Of(r.Context(), p.Store, s.ID) {
 		if err == nil {
 			err = eventErr
 		}

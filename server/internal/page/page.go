@@ -46,6 +46,7 @@ type page struct {
 	Config
 	templates map[string]*template.Template
 	trees     trees
+	downloads chan struct{}
 	sumsWait  time.Duration
 }
 
@@ -61,7 +62,7 @@ func newPage(c Config, sumsWait time.Duration) http.Handler {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	p := &page{Config: c, templates: parseTemplates(), sumsWait: sumsWait}
+	p := &page{Config: c, templates: parseTemplates(), downloads: make(chan struct{}, manyDownloads), sumsWait: sumsWait}
 	return p.handler()
 }
 
@@ -75,12 +76,12 @@ func (p *page) handler() http.Handler {
 		"GET /leave":                   p.leave,
 		"GET /s/{id}":                  p.session,
 		"GET /s/{id}/rows":             p.rows,
-		"GET /s/{id}/session.json":     p.sessionJSON,
-		"GET /s/{id}/session.jsonl":    p.sessionLines,
-		"GET /s/{id}/value":            p.value,
+		"GET /s/{id}/session.json":     p.download(p.sessionJSON),
+		"GET /s/{id}/session.jsonl":    p.download(p.sessionLines),
+		"GET /s/{id}/value":            p.download(p.value),
 		"GET /s/{id}/e/{event}":        p.permalink,
-		"GET /s/{id}/e/{event}/json":   p.eventJSON,
-		"GET /s/{id}/e/{event}/value":  p.value,
+		"GET /s/{id}/e/{event}/json":   p.download(p.eventJSON),
+		"GET /s/{id}/e/{event}/value":  p.download(p.value),
 		"POST /feedback":               p.feedback,
 		"POST /demo":                   p.demo,
 		"POST /theme":                  p.theme,

@@ -8,7 +8,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
-	"unicode/utf8"
+
+	"github.com/sessionspan/sessionspan/server/internal/brief"
 )
 
 // Error is the reason for which a request is answered with a status of 4xx or
@@ -77,16 +78,6 @@ const (
 )
 
 // Bounded returns a reason that is short enough to answer with.
-func Bounded(reason string) string { return cut(reason, maxReason) }
+func Bounded(reason string) string { return brief.Cut(reason, maxReason) }
 
-func bounded(field string) string { return cut(field, maxField) }
-
-func cut(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	for most > 0 && !utf8.RuneStart(s[most]) {
-		most--
-	}
-	return s[:most] + "…"
-}
+func bounded(field string) string { return brief.Cut(field, maxField) }

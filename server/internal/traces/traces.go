@@ -1,16 +1,19 @@
 // Package traces reads what OTLP/HTTP clients send: an ExportTraceServiceRequest
 // as protobuf or as JSON becomes spans that package convert understands. The
 // format is that of the OpenTelemetry Protocol, version 1.
+//
+// A request is read span by span from its body, and nothing is built of it but
+// the span at hand, whose texts refer to the body. What the messages of a body
+// become is many times larger than it is: two bytes make an empty span. So what
+// spans hold is counted while it is read, and bounded.
 package traces
 
 import (
-	"cmp"
+	"errors"
 	"fmt"
-	"strings"
 	"time"
 
-	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
-	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/sessionspan/sessionspan/convert"
 )
@@ -20,88 +23,118 @@ import (
 // sixty maps may be open within an attribute.
 const MaxDepth = 200
 
+// valueDepth is how many messages are open at the value of an attribute of a
+// span or a resource.
+const valueDepth = 6
+
 // Request is what one request holds.
 type Request struct {
-	Spans []convert.Span
-	// Invalid counts the spans that were left out because they have no valid
-	// trace and span id, and Problem says of the first one what is wrong.
+	// Invalid counts the spans that the last walk left out: those that are not as
+	// the protocol has it, have no valid trace and span id, or are too large.
+	// Problem says of the first one what is wrong.
 	Invalid int
 	Problem string
+
+	walk func(*decoder) error
 }
 
-// spans turns the messages into spans that convert understands. The ids of a
-// message are read by id, since the two encodings differ in them.
-func spans(data *tracepb.TracesData, id func(dst, field []byte) error) *Request {
-	req := new(Request)
-	count := 0
-	for _, r := range data.GetResourceSpans() {
-		for _, s := range r.GetScopeSpans() {
-			count += len(s.GetSpans())
-		}
-	}
-	req.Spans = make([]convert.Span, 0, count)
-	for _, r := range data.GetResourceSpans() {
-		res := newResource(r.GetResource().GetAttributes())
-		for _, s := range r.GetScopeSpans() {
-			for _, span := range s.GetSpans() {
-				out, err := res.span(span, id)
-				if err == nil {
-					req.Spans = append(req.Spans, out)
-					continue
-				}
-				if req.Invalid++; req.Invalid == 1 {
-					req.Problem = fmt.Sprintf("span %.64q: %v", span.GetName(), err)
-				}
-			}
-		}
-	}
-	return req
+// Spans visits the spans in their order, as often as it is called. A span, and
+// what it refers to, is valid until visit returns; its texts are as long as the
+// body does not change.
+//
+// The error is that of visit, which ends the walk; a [TooLargeError]; or says
+// why the body is no request.
+func (r *Request) Spans(visit func(*convert.Span) error) error {
+	r.Invalid, r.Problem = 0, ""
+	return r.walk(&decoder{request: r, visit: visit})
 }
 
-func (r *resource) span(s *tracepb.Span, id func(dst, field []byte) error) (convert.Span, error) {
-	out := convert.Span{
-		Name:    s.GetName(),
-		Start:   instant(s.GetStartTimeUnixNano()),
-		End:     instant(s.GetEndTimeUnixNano()),
-		Failed:  s.GetStatus().GetCode() == tracepb.Status_STATUS_CODE_ERROR,
-		Status:  s.GetStatus().GetMessage(),
-		Project: r.project, Source: r.source,
-		Attributes: keyValues(r.identity, s.GetAttributes()),
-	}
-	if err := required("trace id", id, out.TraceID[:], s.GetTraceId()); err != nil {
-		return out, err
-	}
-	if err := required("span id", id, out.SpanID[:], s.GetSpanId()); err != nil {
-		return out, err
-	}
-	if len(s.GetParentSpanId()) > 0 {
-		if err := id(out.ParentSpanID[:], s.GetParentSpanId()); err != nil {
-			return out, fmt.Errorf("parent span id: %w", err)
-		}
-	}
-	for _, e := range s.GetEvents() {
-		out.Events = append(out.Events, convert.Event{Name: e.GetName(), Time: instant(e.GetTimeUnixNano()), Attributes: keyValues(nil, e.GetAttributes())})
-	}
-	for _, l := range s.GetLinks() {
-		link := convert.Link{Attributes: keyValues(nil, l.GetAttributes())}
-		if id(link.TraceID[:], l.GetTraceId()) == nil && id(link.SpanID[:], l.GetSpanId()) == nil {
-			out.Links = append(out.Links, link)
-		}
-	}
-	return out, nil
+// decoder reads spans one after the other, in memory that the next one uses again.
+type decoder struct {
+	request *Request
+	visit   func(*convert.Span) error
+	budget
+
+	resource resource
+	span     convert.Span
+	problem  error // with the ids of the span
+	// below holds the attributes of events and links. pairs and values hold what
+	// the open maps and lists are made of, those of the innermost last.
+	below, pairs []attribute.KeyValue
+	values       []attribute.Value
 }
 
-// required reads an id that must be there and be more than zeros.
-func required(name string, id func(dst, field []byte) error, dst, field []byte) error {
-	if err := id(dst, field); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+// begin makes room for a span of so many bytes.
+func (d *decoder) begin(size int) error {
+	s := &d.span
+	*s = convert.Span{
+		Project: d.resource.project(), Source: d.resource.source(),
+		Attributes: append(emptied(s.Attributes), d.resource.identity...), Events: emptied(s.Events), Links: emptied(s.Links),
 	}
-	for _, b := range dst {
-		if b != 0 {
-			return nil
-		}
+	d.below, d.pairs, d.values = emptied(d.below), emptied(d.pairs), emptied(d.values)
+	d.problem = nil
+	d.open(size)
+	return d.count(spanWork + len(d.resource.identity))
+}
+
+// emptied returns the memory of a list for the next span, unless it is large.
+func emptied[T any](list []T) []T {
+	const most = 4096
+	if cap(list) > most {
+		return nil
 	}
-	return fmt.Errorf("%s: is all zeros", name)
+	return list[:0]
+}
+
+// end hands a span over, or notes what is wrong with it. It takes what its reader
+// came to.
+func (d *decoder) end(err error) error {
+	if _, isTooLarge := errors.AsType[*TooLargeError](err); isTooLarge {
+		return err
+	}
+	if err == nil {
+		err = d.problem
+	}
+	if err == nil && d.span.TraceID == [16]byte{} {
+		err = errors.New("trace id: is missing or all zeros")
+	}
+	if err == nil && d.span.SpanID == [8]byte{} {
+		err = errors.New("span id: is missing or all zeros")
+	}
+	if err == nil {
+		return d.visit(&d.span)
+	}
+	if d.request.Invalid++; d.request.Invalid == 1 {
+		d.request.Problem = fmt.Sprintf("span %.64q: %v", d.span.Name, err)
+	}
+	return nil
+}
+
+// link adds a link whose attributes are those below from a place on, if its ids
+// could be read.
+func (d *decoder) link(l convert.Link, from int, traceErr, spanErr error) {
+	if traceErr == nil && spanErr == nil {
+		l.Attributes = since(d.below, from)
+		d.span.Links = append(d.span.Links, l)
+	}
+}
+
+// errNoID says that an id is not there.
+const errNoID = spanError("is missing")
+
+// since returns what was appended to a list from a place on, nil for nothing.
+func since(list []attribute.KeyValue, from int) []attribute.KeyValue {
+	if len(list) == from {
+		return nil
+	}
+	return list[from:len(list):len(list)]
+}
+
+// id notes what came of reading an id of the span.
+func (d *decoder) id(name string, err error) {
+	if err != nil && d.problem == nil {
+		d.problem = fmt.Errorf("%s: %w", name, err)
+	}
 }
 
 // instant returns a time in nanoseconds since the Unix epoch, or none where it
@@ -111,50 +144,4 @@ func instant(nanoseconds uint64) time.Time {
 		return time.Unix(0, n)
 	}
 	return time.Time{}
-}
-
-// resource is what spans take over from the process that made them.
-type resource struct {
-	project, source string
-	identity        []*commonpb.KeyValue
-}
-
-// Attributes of a resource that name the project and the source, the best
-// first: those of HoneyHive, of OpenInference, and of the semantic conventions.
-var (
-	projectKeys = []string{"honeyhive.project", "honeyhive_project", "openinference.project.name", "service.name"}
-	sourceKeys  = []string{"honeyhive.source", "honeyhive_source", "deployment.environment.name", "deployment.environment"}
-)
-
-// sessionPrefixes start the attributes which say what session a span belongs
-// to, and which count for all spans of a resource where it has them.
-var sessionPrefixes = []string{"honeyhive.session_", "honeyhive_session_"}
-
-// newResource reads the attributes of a resource. What else it holds is no part
-// of the record of a span, which is the same whichever way the span comes.
-func newResource(attributes []*commonpb.KeyValue) *resource {
-	r := new(resource)
-	named := make(map[string]string)
-	for _, kv := range attributes {
-		key := kv.GetKey()
-		named[key] = kv.GetValue().GetStringValue()
-		for _, prefix := range sessionPrefixes {
-			if strings.HasPrefix(key, prefix) {
-				r.identity = append(r.identity, kv)
-			}
-		}
-	}
-	if strings.HasPrefix(named["service.name"], "unknown_service") { // what SDKs write where the user set none
-		delete(named, "service.name")
-	}
-	r.project, r.source = first(named, projectKeys), first(named, sourceKeys)
-	return r
-}
-
-func first(named map[string]string, keys []string) string {
-	found := ""
-	for _, key := range keys {
-		found = cmp.Or(found, named[key])
-	}
-	return found
 }

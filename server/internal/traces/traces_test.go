@@ -80,8 +80,6 @@ func example() (*tracepb.TracesData, []convert.Span) {
 	return data, []convert.Span{want}
 }
 
-var compare = cmp.AllowUnexported(attribute.Value{})
-
 // TestEncodings reads the same spans from both encodings.
 func TestEncodings(t *testing.T) {
 	data, want := example()
@@ -89,43 +87,52 @@ func TestEncodings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	asJSON, err := otlp.JSON(body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, read := range map[string]func() (*Request, error){
-		"protobuf": func() (*Request, error) { return Proto(body) }, "JSON": func() (*Request, error) { return JSON(asJSON) },
-	} {
-		got, err := read()
+	for name, r := range map[string]*Request{"protobuf": Proto(body), "JSON": JSON(jsonOf(t, data))} {
+		got, err := read(t, r)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if diff := cmp.Diff(want, got.Spans, compare); diff != "" {
+		if diff := cmp.Diff(want, got, compare...); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
-		record := convert.Convert(&got.Spans[0])
+		record := convert.Convert(&got[0])
 		if id := record.SessionID.String(); id != "caf77ace-3417-4da4-944d-f4a0688f3c23" || record.EventID.String() != "39abed16-5de7-52c5-a3c9-6d4bbf40d112" {
 			t.Errorf("%s: session %s, event %s", name, id, record.EventID)
 		}
 	}
+	checkProto(t, data)
+}
+
+// jsonOf writes a message as OTLP has it in JSON.
+func jsonOf(t testing.TB, data *tracepb.TracesData) []byte {
+	t.Helper()
+	body, err := proto.Marshal(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := otlp.JSON(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }
 
 // TestJSONByHand reads JSON as the specification shows it: integers as numbers
 // and as strings, fields that nobody knows, ids in either case.
 func TestJSONByHand(t *testing.T) {
-	got, err := JSON([]byte(`{"future":{"a":[1]},"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"unknown_service:node"}}]},
+	got, err := read(t, JSON([]byte(`{"future":{"a":[1]},"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"unknown_service:node"}}]},
 		"scopeSpans":[{"scope":{"name":"s"},"spans":[{"traceId":"4BF92F3577B34DA6A3CE929D0E0E4736","spanId":"00f067aa0ba902b7","parentSpanId":"","name":"n","kind":3,
 		"startTimeUnixNano":1712025501605000000,"endTimeUnixNano":"1712025501606000000","flags":257,
-		"attributes":[{"key":"a","value":{"intValue":"5"}},{"key":"b","value":{"intValue":5}},{"key":"c","value":{"doubleValue":5}}],"status":{"code":2}}]}]}]}`))
+		"attributes":[{"key":"a","value":{"intValue":"5"}},{"key":"b","value":{"intValue":5}},{"key":"c","value":{"doubleValue":5}}],"status":{"code":2}}]}]}]}`)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := got.Spans[0]
+	s := got[0]
 	if hex.EncodeToString(s.TraceID[:]) != "4bf92f3577b34da6a3ce929d0e0e4736" || s.ParentSpanID != [8]byte{} || s.Project != "" || !s.Failed || s.End.Sub(s.Start) != time.Millisecond {
 		t.Errorf("%+v", s)
 	}
 	want := []attribute.KeyValue{attribute.Int64("a", 5), attribute.Int64("b", 5), attribute.Float64("c", 5)}
-	if diff := cmp.Diff(want, s.Attributes, compare); diff != "" {
+	if diff := cmp.Diff(want, s.Attributes, compare...); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -142,43 +149,67 @@ func TestInvalidIDs(t *testing.T) {
 		"span zero": `{"traceId":"4bf92f3577b34da6a3ce929d0e0e4736","spanId":"0000000000000000","name":"bad"}`,
 		"parent":    `{"traceId":"4bf92f3577b34da6a3ce929d0e0e4736","spanId":"00f067aa0ba902b7","parentSpanId":"abcd","name":"bad"}`,
 	} {
-		got, err := JSON([]byte(`{"resourceSpans":[{"scopeSpans":[{"spans":[` + bad + `,` + good + `]}]}]}`))
+		r := JSON([]byte(`{"resourceSpans":[{"scopeSpans":[{"spans":[` + bad + `,` + good + `]}]}]}`))
+		got, err := read(t, r)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if len(got.Spans) != 1 || got.Spans[0].Name != "good" || got.Invalid != 1 || !strings.HasPrefix(got.Problem, `span "bad": `) {
-			t.Errorf("%s: %+v", name, got)
+		if len(got) != 1 || got[0].Name != "good" || r.Invalid != 1 || !strings.HasPrefix(r.Problem, `span "bad": `) {
+			t.Errorf("%s: %+v, %+v", name, r, got)
 		}
 	}
 }
 
-// TestRefused names what is no request at all.
+// TestRefused names what is no request at all, and what is no span of one.
 func TestRefused(t *testing.T) {
-	deep := strings.Repeat(`{"arrayValue":{"values":[`, 10000) + `{"intValue":1}` + strings.Repeat(`]}}`, 10000)
-	withValue := func(v string) string {
-		return `{"resourceSpans":[{"scopeSpans":[{"spans":[{"attributes":[{"key":"k","value":` + v + `}]}]}]}]}`
+	deep := func(levels int) string {
+		return strings.Repeat(`{"arrayValue":{"values":[`, levels) + `{"intValue":1}` + strings.Repeat(`]}}`, levels)
 	}
+	withSpan := func(fields string) string {
+		return `{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"n",` + fields + `}]}]}]}`
+	}
+	withValue := func(v string) string { return withSpan(`"attributes":[{"key":"k","value":` + v + `}]`) }
 	for name, c := range map[string]struct {
-		read func([]byte) (*Request, error)
+		read func([]byte) *Request
 		body string
 		want string
 	}{
-		"text":            {JSON, "hello", "read OTLP JSON: syntax error"},
-		"array":           {JSON, "[]", "read OTLP JSON: syntax error"},
-		"duplicate":       {JSON, `{"resourceSpans":[],"resourceSpans":[]}`, "duplicate field"},
-		"time as a date":  {JSON, `{"resourceSpans":[{"scopeSpans":[{"spans":[{"startTimeUnixNano":"2024-04-01T00:00:00Z"}]}]}]}`, "invalid value for fixed64"},
-		"deep":            {JSON, withValue(deep), "recursion"},
-		"deep unknown":    {JSON, `{"x":` + strings.Repeat("[", 100000) + strings.Repeat("]", 100000) + `}`, "recursion"},
-		"protobuf":        {Proto, "hello", "read OTLP protobuf: "},
+		"text":            {JSON, "hello", "read OTLP JSON: invalid JSON at byte 0"},
+		"array":           {JSON, "[]", "read OTLP JSON: is a JSON array, not an object"},
+		"no list":         {JSON, `{"resourceSpans":{}}`, "read OTLP JSON: resourceSpans: is a JSON object, not an array"},
+		"no lists":        {JSON, `{"resourceSpans":[{"scopeSpans":[{"spans":7}]}]}`, "resourceSpans: scopeSpans: spans: is a JSON number"},
+		"resource":        {JSON, `{"resourceSpans":[{"resource":{"attributes":[{"key":1}]}}]}`, "resource: attributes: key: is a JSON number, not a string"},
+		"duplicate":       {JSON, `{"resourceSpans":[],"resource_spans":[]}`, "duplicate field"},
+		"time as a date":  {JSON, withSpan(`"startTimeUnixNano":"2024-04-01T00:00:00Z"`), `span "n": startTimeUnixNano: "2024-04-01T00:00:00Z" is no time in nanoseconds`},
+		"negative time":   {JSON, withSpan(`"endTimeUnixNano":-1`), "is no time in nanoseconds"},
+		"duplicate name":  {JSON, withSpan(`"name":"m"`), "duplicate field"},
+		"two values":      {JSON, withValue(`{"intValue":1,"stringValue":"x"}`), "attributes: value: stringValue: is a second value"},
+		"no integer":      {JSON, withValue(`{"intValue":1.5}`), `"1.5" is no 64-bit integer`},
+		"large integer":   {JSON, withValue(`{"intValue":"9223372036854775808"}`), "is no 64-bit integer"},
+		"no double":       {JSON, withValue(`{"doubleValue":"0x1p4"}`), "is no 64-bit number"},
+		"endless double":  {JSON, withValue(`{"doubleValue":1e999}`), "is no 64-bit number"},
+		"no boolean":      {JSON, withValue(`{"boolValue":"true"}`), "is a JSON string, not a boolean"},
+		"no base64":       {JSON, withValue(`{"bytesValue":"!"}`), "is no base64"},
+		"a bare value":    {JSON, withValue(`"x"`), "is a JSON string, not an object"},
+		"deep":            {JSON, withValue(deep(99)), "nested deeper than 200 messages"},
+		"very deep":       {JSON, withValue(deep(10000)), "read OTLP JSON: invalid JSON at byte"},
+		"deep unknown":    {JSON, `{"x":` + strings.Repeat("[", 100000) + strings.Repeat("]", 100000) + `}`, "nested deeper than 400 levels"},
+		"protobuf":        {Proto, "hello", "read OTLP protobuf: malformed"},
 		"invalid UTF-8":   {Proto, string(deepProto(1, "\xff")), "invalid UTF-8"},
-		"deep protobuf":   {Proto, string(deepProto(10000, "x")), "recursion"},
-		"truncated":       {Proto, string(deepProto(3, "x")[:9]), "read OTLP protobuf: "},
-		"JSON as if it …": {Proto, `{"resourceSpans":[]}`, "read OTLP protobuf: "},
+		"deep protobuf":   {Proto, string(deepProto(10000, "x")), "nested deeper than 200 messages"},
+		"truncated":       {Proto, string(deepProto(3, "x")[:9]), "read OTLP protobuf: malformed"},
+		"JSON as if it …": {Proto, `{"resourceSpans":[]}`, "read OTLP protobuf: malformed"},
+		"a broken span":   {Proto, string(field(1, field(2, field(2, []byte("\x0a\x10short"))))), "malformed"},
 	} {
-		got, err := c.read([]byte(c.body))
-		if err == nil || !strings.Contains(err.Error(), c.want) || strings.ContainsRune(err.Error(), '\u00a0') {
-			t.Errorf("%s: %v, %v", name, got, err)
+		r := c.read([]byte(c.body))
+		got, err := read(t, r)
+		problem := r.Problem
+		if err != nil {
+			problem = err.Error()
+		}
+		if len(got) > 0 || !strings.Contains(problem, c.want) || strings.ContainsRune(problem, '\u00a0') || len(problem) > 300 {
+			t.Errorf("%s: %q, %d spans", name, problem, len(got))
 		}
 	}
 }
@@ -204,8 +235,9 @@ func field(number byte, content []byte) []byte {
 
 // TestMaxDepth is the depth that goes through.
 func TestMaxDepth(t *testing.T) {
-	if _, err := Proto(deepProto(MaxDepth/2-5, "x")); err != nil {
-		t.Error(err)
+	r := Proto(deepProto(MaxDepth/2-5, "x"))
+	if _, err := read(t, r); err != nil || r.Invalid != 1 || !strings.Contains(r.Problem, "trace id") {
+		t.Errorf("%v, %+v", err, r)
 	}
 }
 
@@ -226,32 +258,5 @@ func TestResponses(t *testing.T) {
 	}
 	if got := ProtoStatus(3, "ab"); string(got) != "\x08\x03\x12\x02ab" {
 		t.Errorf("%q", got)
-	}
-}
-
-func FuzzProto(f *testing.F) {
-	data, _ := example()
-	body, _ := proto.Marshal(data)
-	f.Add(body)
-	f.Add(deepProto(5, "x"))
-	f.Fuzz(func(_ *testing.T, body []byte) { converts(Proto(body)) })
-}
-
-func FuzzJSON(f *testing.F) {
-	data, _ := example()
-	body, _ := proto.Marshal(data)
-	asJSON, _ := otlp.JSON(body)
-	f.Add(asJSON)
-	f.Add([]byte(`{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"4bf9"}]}]}]}`))
-	f.Fuzz(func(_ *testing.T, body []byte) { converts(JSON(body)) })
-}
-
-// converts goes on as the server would.
-func converts(req *Request, err error) {
-	if err != nil {
-		return
-	}
-	for i := range req.Spans {
-		convert.Convert(&req.Spans[i])
 	}
 }

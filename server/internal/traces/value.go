@@ -1,45 +1,83 @@
 package traces
 
 import (
+	"encoding/base64"
+	"strconv"
+
 	"go.opentelemetry.io/otel/attribute"
-	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
+
+	"github.com/sessionspan/sessionspan/internal/rawjson"
 )
 
-// keyValues returns the attributes of both lists, in their order.
-func keyValues(before, attributes []*commonpb.KeyValue) []attribute.KeyValue {
-	if len(before)+len(attributes) == 0 {
-		return nil
+// maxList is how many elements a list or map has as a value. A longer one is the
+// text of its JSON: the attribute package makes a type for each length, which the
+// process keeps for ever, with a mask of its pointers. Lists of numbers, which
+// have no pointers, are values whatever their length.
+const maxList = 1024
+
+// list returns the value of the elements from a place on, and takes them off.
+func (d *decoder) list(from int) attribute.Value {
+	elements := d.values[from:]
+	d.values = d.values[:from]
+	if len(elements) > maxList {
+		return attribute.StringValue(string(appendList(nil, elements, appendValue)))
 	}
-	out := make([]attribute.KeyValue, 0, len(before)+len(attributes))
-	for _, list := range [...][]*commonpb.KeyValue{before, attributes} {
-		for _, kv := range list {
-			out = append(out, attribute.KeyValue{Key: attribute.Key(kv.GetKey()), Value: value(kv.GetValue())})
-		}
-	}
-	return out
+	return attribute.SliceValue(elements...)
 }
 
-// value returns the value of an attribute. One that is not set is empty.
-func value(v *commonpb.AnyValue) attribute.Value {
-	switch v := v.GetValue().(type) {
-	case *commonpb.AnyValue_StringValue:
-		return attribute.StringValue(v.StringValue)
-	case *commonpb.AnyValue_BoolValue:
-		return attribute.BoolValue(v.BoolValue)
-	case *commonpb.AnyValue_IntValue:
-		return attribute.Int64Value(v.IntValue)
-	case *commonpb.AnyValue_DoubleValue:
-		return attribute.Float64Value(v.DoubleValue)
-	case *commonpb.AnyValue_BytesValue:
-		return attribute.ByteSliceValue(v.BytesValue)
-	case *commonpb.AnyValue_ArrayValue:
-		list := make([]attribute.Value, 0, len(v.ArrayValue.GetValues()))
-		for _, element := range v.ArrayValue.GetValues() {
-			list = append(list, value(element))
-		}
-		return attribute.SliceValue(list...)
-	case *commonpb.AnyValue_KvlistValue:
-		return attribute.MapValue(keyValues(nil, v.KvlistValue.GetValues())...)
+// mapping returns the value of the pairs from a place on, and takes them off.
+func (d *decoder) mapping(from int) attribute.Value {
+	pairs := d.pairs[from:]
+	d.pairs = d.pairs[:from]
+	if len(pairs) > maxList {
+		return attribute.StringValue(string(appendMap(nil, pairs)))
 	}
-	return attribute.Value{}
+	return attribute.MapValue(pairs...)
+}
+
+func appendList[T any](dst []byte, elements []T, element func([]byte, T) []byte) []byte {
+	dst = append(dst, '[')
+	for i, v := range elements {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = element(dst, v)
+	}
+	return append(dst, ']')
+}
+
+func appendMap(dst []byte, pairs []attribute.KeyValue) []byte {
+	dst = append(dst, '{')
+	for i, kv := range pairs {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendValue(append(rawjson.AppendString(dst, string(kv.Key)), ':'), kv.Value)
+	}
+	return append(dst, '}')
+}
+
+// appendValue writes a value as package convert does.
+func appendValue(dst []byte, v attribute.Value) []byte {
+	switch v.Type() {
+	case attribute.BOOL:
+		return strconv.AppendBool(dst, v.AsBool())
+	case attribute.INT64:
+		return strconv.AppendInt(dst, v.AsInt64(), 10)
+	case attribute.FLOAT64:
+		return rawjson.AppendFloat(dst, v.AsFloat64(), 64)
+	case attribute.STRING:
+		return rawjson.AppendString(dst, v.AsString())
+	case attribute.BYTESLICE:
+		return rawjson.AppendString(dst, base64.StdEncoding.EncodeToString(v.AsByteSlice()))
+	case attribute.SLICE:
+		return appendList(dst, v.AsSlice(), appendValue)
+	case attribute.MAP:
+		return appendMap(dst, v.AsMap())
+	case attribute.INT64SLICE:
+		return appendList(dst, v.AsInt64Slice(), func(dst []byte, n int64) []byte { return strconv.AppendInt(dst, n, 10) })
+	case attribute.FLOAT64SLICE:
+		return appendList(dst, v.AsFloat64Slice(), func(dst []byte, f float64) []byte { return rawjson.AppendFloat(dst, f, 64) })
+	}
+	return append(dst, "null"...)
 }

@@ -1,0 +1,263 @@
+package traces
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/sessionspan/sessionspan/internal/rawjson"
+)
+
+// cursor walks canonical JSON, which was checked before, from its beginning to
+// its end. Its methods read the value that it stands at.
+type cursor struct {
+	text string
+	at   int
+}
+
+// kind returns the kind of the value.
+func (c *cursor) kind() rawjson.Kind { return rawjson.KindOf(c.text[c.at:]) }
+
+// null reports whether the value is null, and passes it.
+func (c *cursor) null() bool {
+	if c.kind() != rawjson.Null {
+		return false
+	}
+	c.at += len("null")
+	return true
+}
+
+// object visits the members of an object. visit reads or skips the value.
+func (c *cursor) object(visit func(key string) error) error {
+	if err := c.want(rawjson.Object); err != nil {
+		return err
+	}
+	for c.at++; c.text[c.at] != '}'; {
+		if c.text[c.at] == ',' {
+			c.at++
+		}
+		key := c.raw()
+		c.at++ // the colon
+		if err := visit(key); err != nil {
+			return err
+		}
+	}
+	c.at++
+	return nil
+}
+
+// array visits the elements of an array. visit reads or skips one.
+func (c *cursor) array(visit func() error) error {
+	if err := c.want(rawjson.Array); err != nil {
+		return err
+	}
+	for c.at++; c.text[c.at] != ']'; {
+		if c.text[c.at] == ',' {
+			c.at++
+		}
+		if err := visit(); err != nil {
+			return err
+		}
+	}
+	c.at++
+	return nil
+}
+
+func (c *cursor) want(kind rawjson.Kind) error {
+	if got := c.kind(); got != kind {
+		article := "an"
+		if kind == rawjson.String {
+			article = "a"
+		}
+		return spanError(fmt.Sprintf("is a JSON %s, not %s %s", got, article, kind))
+	}
+	return nil
+}
+
+// str reads a string, which refers to the text where it has no escapes.
+func (c *cursor) str() (string, error) {
+	if err := c.want(rawjson.String); err != nil {
+		return "", err
+	}
+	return c.raw(), nil
+}
+
+// raw reads what is known to be a string.
+func (c *cursor) raw() string {
+	end := stringEnd(c.text, c.at) + 1
+	s := c.text[c.at:end]
+	c.at = end
+	if strings.IndexByte(s, '\\') >= 0 {
+		return rawjson.Unquote(s)
+	}
+	return s[1 : len(s)-1]
+}
+
+// skip passes the value.
+func (c *cursor) skip() {
+	depth := 0
+	for {
+		switch c.text[c.at] {
+		case '"':
+			c.at = stringEnd(c.text, c.at) + 1
+		case '{', '[':
+			depth++
+			c.at++
+			continue
+		case '}', ']':
+			depth--
+			c.at++
+		case ',', ':':
+			c.at++
+			continue
+		default:
+			c.literal()
+		}
+		if depth == 0 {
+			return
+		}
+	}
+}
+
+// literal reads a number, true, false or null.
+func (c *cursor) literal() string {
+	from := c.at
+	for c.at < len(c.text) && c.text[c.at] != ',' && c.text[c.at] != '}' && c.text[c.at] != ']' {
+		c.at++
+	}
+	return c.text[from:c.at]
+}
+
+// digits reads a number, or a string that holds one, as JSON of protobuf has
+// 64-bit integers.
+func (c *cursor) digits() (string, error) {
+	switch c.kind() {
+	case rawjson.String:
+		return c.raw(), nil
+	case rawjson.Number:
+		return c.literal(), nil
+	}
+	return "", spanError(fmt.Sprintf("is a JSON %s, not a number", c.kind()))
+}
+
+// integer reads a signed 64-bit integer.
+func (c *cursor) integer() (int64, error) {
+	s, err := c.digits()
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		f, ok := wholeNumber(s)
+		if !ok || f < math.MinInt64 || f >= math.MaxInt64 {
+			return 0, spanError(fmt.Sprintf("%.32q is no 64-bit integer", s))
+		}
+		n = int64(f)
+	}
+	return n, nil
+}
+
+// nanoseconds reads an unsigned 64-bit integer.
+func (c *cursor) nanoseconds() (uint64, error) {
+	s, err := c.digits()
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.ParseUint(s, 10, 64)
+	if err != nil {
+		f, ok := wholeNumber(s)
+		if !ok || f < 0 || f >= math.MaxUint64 {
+			return 0, spanError(fmt.Sprintf("%.32q is no time in nanoseconds", s))
+		}
+		n = uint64(f)
+	}
+	return n, nil
+}
+
+// wholeNumber reads an integer that is written with a fraction or an exponent.
+func wholeNumber(s string) (float64, bool) {
+	f, err := number(s)
+	return f, err == nil && f == math.Trunc(f)
+}
+
+// double reads a 64-bit float.
+func (c *cursor) double() (float64, error) {
+	s, err := c.digits()
+	if err != nil {
+		return 0, err
+	}
+	switch s {
+	case "NaN":
+		return math.NaN(), nil
+	case "Infinity":
+		return math.Inf(1), nil
+	case "-Infinity":
+		return math.Inf(-1), nil
+	}
+	return number(s)
+}
+
+// number reads a number as JSON has it.
+func number(s string) (float64, error) {
+	if text, err := rawjson.Parse(s); err == nil && len(text) == len(s) && rawjson.KindOf(s) == rawjson.Number {
+		if f, err := strconv.ParseFloat(s, 64); err == nil {
+			return f, nil
+		}
+	}
+	return 0, spanError(fmt.Sprintf("%.32q is no 64-bit number", s))
+}
+
+// boolean reads true or false.
+func (c *cursor) boolean() (bool, error) {
+	switch c.kind() {
+	case rawjson.True, rawjson.False:
+		return c.literal() == "true", nil
+	}
+	return false, spanError(fmt.Sprintf("is a JSON %s, not a boolean", c.kind()))
+}
+
+// message is the fields of a message by their names in JSON, those of protobuf
+// among them.
+type message map[string]int
+
+// newMessage returns the message whose fields have the names, in their order.
+func newMessage(names ...string) message {
+	m := make(message, 2*len(names))
+	for i, name := range names {
+		snake := ""
+		for _, r := range name {
+			if r >= 'A' && r <= 'Z' {
+				snake += "_"
+			}
+			snake += strings.ToLower(string(r))
+		}
+		m[name], m[snake] = i, i
+	}
+	return m
+}
+
+// fields visits those fields of a message that have a value. visit reads it.
+func (c *cursor) fields(m message, visit func(field int) error) error {
+	var seen uint32
+	return c.object(func(key string) error {
+		field, known := m[key]
+		if !known {
+			c.skip()
+			return nil
+		}
+		if seen&(1<<field) != 0 {
+			return spanError(fmt.Sprintf("duplicate field %q", key))
+		}
+		seen |= 1 << field
+		if c.null() {
+			return nil
+		}
+		err := visit(field)
+		if _, isAbout := errors.AsType[spanError](err); isAbout && !isBound(err) {
+			err = spanError(key + ": " + err.Error())
+		}
+		return err
+	})
+}

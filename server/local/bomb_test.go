@@ -1,0 +1,160 @@
+package local
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// What a request may cost in memory: so many times what it is after decompression,
+// and what the largest span or record that is taken apart costs, however small the
+// request is.
+const (
+	memoryFactor = 4
+	memoryFixed  = 96 << 20
+)
+
+// peakLive runs f and returns how much the memory in use grew meanwhile, at most, as
+// the collector finds it: it runs whenever a twentieth was allocated.
+func peakLive(f func()) int64 {
+	defer debug.SetGCPercent(debug.SetGCPercent(5))
+	runtime.GC()
+	before := liveHeap()
+	var most atomic.Int64
+	var done atomic.Bool
+	var again func()
+	again = func() { // after each collection
+		most.Store(max(most.Load(), liveHeap()))
+		if !done.Load() {
+			runtime.SetFinalizer(new([64]byte), func(*[64]byte) { again() })
+		}
+	}
+	again()
+	f()
+	done.Store(true)
+	return max(most.Load()-before, 0)
+}
+
+func liveHeap() int64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(sample)
+	return int64(sample[0].Value.Uint64()) //nolint:gosec // less than the memory of any machine
+}
+
+// encoded returns a body in a content encoding.
+func encoded(t testing.TB, encoding string, body []byte) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	switch encoding {
+	case "gzip":
+		z, _ := gzip.NewWriterLevel(&out, gzip.BestSpeed)
+		_, _ = z.Write(body)
+		_ = z.Close()
+	case "zstd":
+		z, err := zstd.NewWriter(&out, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = z.Write(body)
+		_ = z.Close()
+	default:
+		return body
+	}
+	return out.Bytes()
+}
+
+// bombSizes are how large the bombs are after decompression: SESSIONSPAN_BOMB_KIB, a
+// list, or what lets the suite end soon. A size that is given sends all of them.
+func bombSizes(t *testing.T) (sizes []int, all bool) {
+	list := os.Getenv("SESSIONSPAN_BOMB_KIB")
+	if list == "" {
+		return []int{2 << 20}, false
+	}
+	for text := range strings.SplitSeq(list, ",") {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sizes = append(sizes, n<<10)
+	}
+	return sizes, true
+}
+
+// perServer is how many bombs one server is sent: none is to find what all others
+// have left.
+const perServer = 25
+
+// TestBombs sends each route what becomes much more than it is. Each is answered,
+// with a few words, and costs no more memory than it may. With SESSIONSPAN_BOMB_CPU
+// set, to a number of milliseconds, it may cost no more time of the processor either,
+// which only holds on a machine that does nothing else.
+func TestBombs(t *testing.T) {
+	sizes, all := bombSizes(t)
+	most, _ := strconv.Atoi(os.Getenv("SESSIONSPAN_BOMB_CPU"))
+	for _, size := range sizes {
+		var s *Server
+		for i, b := range append(pbBombs(all), jsonBombs(all)...) {
+			if i%perServer == 0 {
+				s = start(t)
+			}
+			encoding := []string{"gzip", "zstd", ""}[i%3]
+			body := []byte(b.body(size - 2000))
+			sent := encoded(t, encoding, body)
+			send(t, http.MethodDelete, s.URL()+"/v1/sessions/"+sessionID, "", nil)
+			if b.method == http.MethodPut {
+				post(t, s.URL()+"/events", `{"event":{"event_type":"tool","inputs":{},"event_id":"`+bombEvent+`","session_id":"`+sessionID+`"}}`)
+			}
+			var status int
+			var answer string
+			used := cpuTime()
+			grown := peakLive(func() { status, answer = sendBomb(t, s, b, encoding, sent) })
+			used = cpuTime() - used
+			t.Logf("%s: %d KiB, %d KiB sent %s: %d KiB, %.1f times, %d ms, %d %.100s", b.name, len(body)>>10, len(sent)>>10, encoding, grown>>10, float64(grown)/float64(len(body)), used.Milliseconds(), status, answer)
+			if allowed := int64(memoryFactor*len(body) + memoryFixed); grown > allowed {
+				t.Errorf("%s: %d MiB became %d MiB, more than %d", b.name, len(body)>>20, grown>>20, allowed>>20)
+			}
+			if !slices.Contains([]int{200, 400, 413, 500}, status) || len(answer) > 2<<20 {
+				t.Errorf("%s: %d %.200s (%d bytes)", b.name, status, answer, len(answer))
+			}
+			if most > 0 && used > time.Duration(most)*time.Millisecond {
+				t.Errorf("%s: it took %v", b.name, used)
+			}
+		}
+	}
+}
+
+func sendBomb(t testing.TB, s *Server, b bomb, encoding string, sent []byte) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), b.method, s.URL()+b.path, bytes.NewReader(sent))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", b.contentType)
+	if encoding != "" {
+		req.Header.Set("Content-Encoding", encoding)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	text, err := io.ReadAll(io.LimitReader(res.Body, 3<<20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, fmt.Sprintf("%q", text)
+}
