@@ -2,20 +2,20 @@ package sessionspan
 
 import "context"
 
-// scopeKey is the key of the node in a context: the place where new events
+// scopeKey is the key of the recording in a context: the place where new events
 // belong.
 type scopeKey struct{}
 
 // scope is a context with such a place.
 type scope struct {
 	context.Context
-	node *node
+	rec *recording
 }
 
 // Value implements [context.Context].
 func (s *scope) Value(key any) any {
 	if _, ok := key.(scopeKey); ok {
-		return s.node
+		return s.rec
 	}
 	return s.Context.Value(key)
 }
@@ -23,13 +23,13 @@ func (s *scope) Value(key any) any {
 // String says nothing of what the context holds.
 func (s *scope) String() string { return "sessionspan context" }
 
-// nodeFrom returns the node of a context, or nil.
-func nodeFrom(ctx context.Context) *node {
+// recordingFrom returns the recording that a context is in, or nil.
+func recordingFrom(ctx context.Context) *recording {
 	if ctx == nil {
 		return nil
 	}
-	n, _ := ctx.Value(scopeKey{}).(*node)
-	return n
+	r, _ := ctx.Value(scopeKey{}).(*recording)
+	return r
 }
 
 // SessionFromContext returns the session that the context is in, or nil. That
@@ -37,25 +37,25 @@ func nodeFrom(ctx context.Context) *node {
 // one that came with a request is delivered by the tracer of the context, or else
 // the default one.
 func SessionFromContext(ctx context.Context) *Session {
-	n := nodeFrom(ctx)
-	if n == nil || n.session == nil {
+	r := recordingFrom(ctx)
+	if r == nil {
 		return nil
 	}
-	if n.tracer == nil {
+	if r.session != nil && r.tracer == nil {
 		if t, ok := ctx.Value(tracerKey{}).(*Tracer); ok {
-			n = t.bind(n)
+			r = t.bind(r)
 		} else if t := defaultTracer.Load(); t != nil {
-			n = t.bind(n)
+			r = t.bind(r)
 		}
 	}
-	return n.session.handle
+	return r.session
 }
 
 // EventFromContext returns the event that the context is in: the nearest one
 // that was started by [StartEvent], or nil directly under a session.
 func EventFromContext(ctx context.Context) *Event {
-	if n := nodeFrom(ctx); n != nil {
-		return n.event
+	if r := recordingFrom(ctx); r != nil {
+		return r.event
 	}
 	return nil
 }

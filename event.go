@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -12,6 +13,7 @@ import (
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/internal/genai"
+	"github.com/sessionspan/sessionspan/internal/tree"
 )
 
 // Kind says what an event does. On the wire there are three kinds of events:
@@ -31,17 +33,20 @@ const (
 
 // kindInfo is how a kind is written.
 type kindInfo struct {
-	stamps []attribute.KeyValue
-	kind   trace.SpanKind
+	eventType, operation string
+	start                []trace.SpanStartOption // how its span starts
 }
 
+// client is how the SDK starts the span of a call to another system.
+var client = slices.Clip([]trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient)})
+
 var (
-	modelInfo     = kindInfo{kindStamps(honeyhive.TypeModel, genai.Chat), trace.SpanKindClient}
-	toolInfo      = kindInfo{kindStamps(honeyhive.TypeTool, genai.ExecuteTool), trace.SpanKindUnspecified}
-	chainInfo     = kindInfo{kindStamps(honeyhive.TypeChain, ""), trace.SpanKindUnspecified}
-	retrieverInfo = kindInfo{kindStamps(honeyhive.TypeTool, genai.Retrieval), trace.SpanKindInternal}
-	embeddingInfo = kindInfo{kindStamps(honeyhive.TypeTool, genai.Embeddings), trace.SpanKindClient}
-	agentInfo     = kindInfo{kindStamps(honeyhive.TypeChain, genai.InvokeAgent), trace.SpanKindUnspecified}
+	modelInfo     = kindInfo{honeyhive.TypeModel, genai.Chat, client}
+	toolInfo      = kindInfo{honeyhive.TypeTool, genai.ExecuteTool, nil}
+	chainInfo     = kindInfo{honeyhive.TypeChain, "", nil}
+	retrieverInfo = kindInfo{honeyhive.TypeTool, genai.Retrieval, nil}
+	embeddingInfo = kindInfo{honeyhive.TypeTool, genai.Embeddings, client}
+	agentInfo     = kindInfo{honeyhive.TypeChain, genai.InvokeAgent, nil}
 )
 
 // info returns how the kind is written: nil where it is not known.
@@ -61,14 +66,6 @@ func (k Kind) info() *kindInfo {
 		return &agentInfo
 	}
 	return nil
-}
-
-func kindStamps(eventType, operation string) []attribute.KeyValue {
-	list := []attribute.KeyValue{attribute.String(honeyhive.AttrEventType, eventType)}
-	if operation != "" {
-		list = append(list, genai.OperationName.String(operation))
-	}
-	return list
 }
 
 // An Event is one step of a session. Its methods are safe for concurrent use and
@@ -106,18 +103,20 @@ func (t *Tracer) StartEvent(ctx context.Context, kind Kind, name string, options
 	if t == nil {
 		t = nothing
 	}
-	above := nodeFrom(ctx)
+	above := recordingFrom(ctx)
 	if above != nil && above.session != nil && above.tracer != nil && !above.tracer.disabled && !t.disabled {
 		t = above.tracer // who delivers the session delivers its events
 	}
-	e, own := t.newEvent()
-	n := &e.rec.node
-	n.tracer, n.event = t, e
-	if above = t.bind(above); above != nil && above.session != nil {
-		n.parent, n.session = above, above.session
+	e, n := t.newEvent()
+	r := &e.rec
+	r.tracer, r.event, r.node = t, e, n
+	above = t.bind(above)
+	if n.Below(above.place()); n.Session != nil {
+		r.session = above.session
 	}
 	if t.disabled {
-		return &scope{ctx, n}, e
+		r.inside = scope{ctx, r}
+		return &r.inside, e
 	}
 	info := kind.info()
 	if info == nil {
@@ -127,38 +126,47 @@ func (t *Tracer) StartEvent(ctx context.Context, kind Kind, name string, options
 	if name == "" {
 		name = string(kind)
 	}
-	if n.session == nil {
+	if n.Session == nil {
 		t.reports.Once("outside", fmt.Errorf("sessionspan: event %q was started outside a session: it goes to collectors alone", name))
 	}
-	e.rec.kind = info
-	start := starting{kind: info.kind, own: own}
+	r.kind = info
+	start := info.start
 	for i := range options {
 		switch o := &options[i]; o.field {
 		case fieldStart:
-			start.at = o.time
+			start = append(start, trace.WithTimestamp(o.time))
 		case fieldEventID:
 			if u, err := honeyhive.ParseUUID(o.text); err != nil || u.IsZero() {
 				t.reports.Report("event id", errors.Join(errors.New("sessionspan: StartEvent: the id of WithEventID is not used"), err))
 			} else {
-				n.given = u
+				n.Chosen = u
 			}
 		}
 	}
-	ctx = e.rec.start(ctx, name, &start)
-	e.rec.apply(opStartEvent, options)
+	ctx = r.start(ctx, name, start...)
+	r.apply(opStartEvent, options)
 	return ctx, e
 }
 
-// newEvent returns an event, with a span of its own where it may need no other.
-func (t *Tracer) newEvent() (*Event, *ownSpan) {
-	if !t.alone() {
-		return new(Event), nil
+// newEvent returns an event and its node, which are apart where children of the one
+// may keep the other.
+func (t *Tracer) newEvent() (*Event, *tree.Node) {
+	if !t.disabled {
+		return new(Event), new(tree.Node)
 	}
-	e := new(struct {
+	both := new(struct {
 		Event
-		span ownSpan
+		tree.Node
 	})
-	return &e.Event, &e.span
+	return &both.Event, &both.Node
+}
+
+// place returns the node under which events in the recording belong, or nil.
+func (r *recording) place() *tree.Node {
+	if r == nil {
+		return nil
+	}
+	return r.node
 }
 
 // ID returns the event's id, a UUID. It is "" on a nil Event, and where nothing
@@ -167,10 +175,9 @@ func (e *Event) ID() string {
 	if e == nil {
 		return ""
 	}
-	n := &e.rec.node
-	switch {
-	case !n.given.IsZero():
-		return n.given.String()
+	switch n := e.rec.node; {
+	case !n.Chosen.IsZero():
+		return n.Chosen.String()
 	case e.rec.span == nil:
 		return ""
 	}
@@ -183,10 +190,10 @@ func (e *Event) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "event %s", 
 
 // Session returns the session that the event belongs to, or nil.
 func (e *Event) Session() *Session {
-	if e == nil || e.rec.node.session == nil {
+	if e == nil {
 		return nil
 	}
-	return e.rec.node.session.handle
+	return e.rec.session
 }
 
 // Span returns the span of the event: one that records nothing where the event
@@ -206,7 +213,13 @@ func (e *Event) IsRecording() bool { return e != nil && e.rec.recorded() }
 // changes no names any more, it goes to the metadata, as event_name.
 func (e *Event) SetName(name string) {
 	if e != nil {
-		e.rec.setText(metadataEventName, name, func() { e.rec.span.SetName(name) })
+		e.rec.setText(metadataEventName, name, func(name string) bool {
+			if e.rec.fields.Frozen() {
+				return false
+			}
+			e.rec.span.SetName(name)
+			return true
+		})
 	}
 }
 

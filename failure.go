@@ -12,7 +12,7 @@ import (
 )
 
 func (r *recording) setError(text string) {
-	r.setText(metadataError, text, func() { r.rest().err = validText(text) })
+	r.setText(metadataError, validText(text), r.fields.SetError)
 }
 
 // recordError sets the error and adds it to the span as an exception.
@@ -31,10 +31,7 @@ func (r *recording) returned(err *error) {
 	if err == nil || *err == nil {
 		return
 	}
-	r.mu.Lock()
-	open := !r.ended || r.node.session != nil && r.node.session.continued && r.node.session.root == &r.node
-	r.mu.Unlock()
-	if open {
+	if !r.fields.Frozen() || r.node.IsRoot() && r.node.Session.Continued {
 		r.recordError(*err)
 	}
 }

@@ -102,8 +102,8 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r == nil {
 		return nil, errors.New("sessionspan: round trip: the request is nil")
 	}
-	n := nodeFrom(r.Context())
-	if n == nil || n.session == nil || !t.allowed(r.URL) {
+	rec := recordingFrom(r.Context())
+	if rec == nil || rec.node.Session == nil || !t.allowed(r.URL) {
 		return t.base.RoundTrip(r)
 	}
 	// The mark is for a propagator that a transport further in may run.

@@ -5,11 +5,11 @@ import (
 	"strconv"
 	"strings"
 
-	"go.opentelemetry.io/otel/attribute"
-
 	"github.com/sessionspan/sessionspan/convert"
+	"github.com/sessionspan/sessionspan/internal/fields"
 	"github.com/sessionspan/sessionspan/internal/genai"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
+	"github.com/sessionspan/sessionspan/internal/tokens"
 )
 
 // A Message is one message of a chat, as OpenAI's chat API has it. What is empty is
@@ -177,24 +177,13 @@ func (e *Event) SetDocuments(documents ...Document) {
 }
 
 // setBytes merges JSON that was made here into a bucket.
-func (r *recording) setBytes(b convert.Bucket, text []byte) {
-	r.setPart(part{text: string(text), bucket: b})
-}
-
-// setPart merges what a helper was given into a bucket.
-func (r *recording) setPart(p part) {
-	if !r.add(p) {
-		o, _ := p.object()
-		r.merge(p.bucket, o)
-	}
-}
+func (r *recording) setBytes(b convert.Bucket, text []byte) { r.add(fields.Object(b, string(text))) }
 
 func (r *recording) setModel(provider, model string) {
 	if provider == "" && model == "" || !r.active() {
 		return
 	}
-	text := r.tracer().modelText(provider, model)
-	r.setPart(part{text: text, model: len(provider), bucket: convert.Config, form: formModel})
+	r.add(fields.Model(r.reporter().modelText(provider, model), len(provider)))
 }
 
 // longestModel bounds what modelText keeps.
@@ -215,32 +204,25 @@ func (t *Tracer) modelText(provider, model string) string {
 	return text
 }
 
-func appendModel(dst []byte, provider, model string) []byte {
-	o := objectWriter{b: dst, start: len(dst)}
-	o.text("provider", provider)
-	o.text("model", model)
-	return o.bytes()
-}
-
 func (r *recording) setMessages(messages []Message) {
 	if !r.active() {
 		return
 	}
-	scratch := scratches.Get().(*[]byte)
+	scratch := fields.Scratch()
 	b := append(r.list(append((*scratch)[:0], `{"chat_history":`...), messages, (*Message).appendChat), '}')
 	r.setBytes(convert.Inputs, b)
 	if r.viewers() {
 		b = r.list(b[:0], messages, (*Message).appendParts)
-		r.attributes(genai.InputMessages.String(string(b)))
+		r.fields.SayAgain(genai.InputMessages.String(string(b)))
 	}
-	keepScratch(scratch, b)
+	fields.KeepScratch(scratch, b)
 }
 
 func (r *recording) setReply(choices []Message) {
 	if !r.active() || len(choices) == 0 {
 		return
 	}
-	scratch := scratches.Get().(*[]byte)
+	scratch := fields.Scratch()
 	o := objectWriter{b: choices[0].appendChat(r, (*scratch)[:0])}
 	if len(choices) > 1 {
 		o.b = o.b[:len(o.b)-1] // without the end of the object
@@ -251,9 +233,9 @@ func (r *recording) setReply(choices []Message) {
 	r.setBytes(convert.Outputs, o.b)
 	if r.viewers() {
 		o.b = r.list(o.b[:0], choices, (*Message).appendParts)
-		r.attributes(genai.OutputMessages.String(string(o.b)))
+		r.fields.SayAgain(genai.OutputMessages.String(string(o.b)))
 	}
-	keepScratch(scratch, o.b)
+	fields.KeepScratch(scratch, o.b)
 	var reasons []string
 	for i := range choices {
 		if reason := choices[i].FinishReason; reason != "" {
@@ -269,63 +251,28 @@ func (r *recording) setUsage(u Usage) {
 	if !r.active() {
 		return
 	}
-	kept := &struct {
-		set     usage
-		counted Usage
-	}{usage{u, true}, u}
-	set := &kept.set
-	if !u.knows(TotalCount) {
-		both := u.knows(InputCount | OutputCount)
-		set.TotalTokens = u.InputTokens + u.OutputTokens
-		if set.hasTotal = both && set.TotalTokens >= 0; both && !set.hasTotal {
-			r.tracer().reports.Report("usage", fmt.Errorf("sessionspan: set usage: the sum of %d and %d tokens fits in no total_tokens, which is left out", u.InputTokens, u.OutputTokens))
+	known := u.known()
+	if s := r.node.Session; s != nil && s.Recorded() {
+		r.node.Count(known)
+	}
+	if both := known.Knows(tokens.Input | tokens.Output); both && !known.Knows(tokens.Total) {
+		if total := u.InputTokens + u.OutputTokens; total >= 0 {
+			known.Set(tokens.Total, total)
+		} else {
+			r.reporter().reports.Report("usage", fmt.Errorf("sessionspan: set usage: the sum of %d and %d tokens fits in no total_tokens, which is left out", u.InputTokens, u.OutputTokens))
 		}
 	}
-	r.setPart(part{usage: set, bucket: convert.Metadata, form: formUsage})
-	if s := r.node.session; s != nil && s.recorded.Load() {
-		s.count(&r.node, kept.counted.positive())
-	}
+	r.add(fields.Tokens(&known))
 }
 
-// usage is what SetUsage was given.
-type usage struct {
-	Usage
-	hasTotal bool
-}
-
-// usageWeight is about how many bytes it keeps in memory, with its attributes.
-const usageWeight = 512
-
-// append writes it as it stands in the metadata.
-func (u *usage) append(dst []byte) []byte {
-	o := objectWriter{b: dst, start: len(dst)}
-	o.count("prompt_tokens", u.InputTokens, u.knows(InputCount))
-	o.count("completion_tokens", u.OutputTokens, u.knows(OutputCount))
-	o.count("total_tokens", u.TotalTokens, u.hasTotal)
-	o.count("cache_read_input_tokens", u.CacheReadTokens, u.knows(CacheReadCount))
-	o.count("cache_write_input_tokens", u.CacheWriteTokens, u.knows(CacheWriteCount))
-	o.count("reasoning_tokens", u.ReasoningTokens, u.knows(ReasoningCount))
-	return o.bytes()
-}
-
-// appendTold appends it in the terms of the GenAI conventions.
-func (u *usage) appendTold(list []attribute.KeyValue) []attribute.KeyValue {
-	if u.knows(InputCount) {
-		list = append(list, genai.UsageInputTokens.Int64(u.InputTokens))
+// known returns the counts that are known.
+func (u *Usage) known() (k tokens.Usage) {
+	for i, n := range [...]int64{u.InputTokens, u.OutputTokens, u.TotalTokens, u.CacheReadTokens, u.CacheWriteTokens, u.ReasoningTokens} {
+		if which := tokens.Counts(1 << i); n > 0 || n == 0 && u.Known&UsageCounts(which) != 0 {
+			k.Set(which, n)
+		}
 	}
-	if u.knows(OutputCount) {
-		list = append(list, genai.UsageOutputTokens.Int64(u.OutputTokens))
-	}
-	if u.knows(CacheReadCount) {
-		list = append(list, genai.UsageCacheReadTokens.Int64(u.CacheReadTokens))
-	}
-	if u.knows(CacheWriteCount) {
-		list = append(list, genai.UsageCacheWriteTokens.Int64(u.CacheWriteTokens), genai.UsageCacheCreation.Int64(u.CacheWriteTokens))
-	}
-	if u.knows(ReasoningCount) {
-		list = append(list, genai.UsageReasoningTokens.Int64(u.ReasoningTokens))
-	}
-	return list
+	return k
 }
 
 func (r *recording) setQuery(query string) {
@@ -336,7 +283,7 @@ func (r *recording) setQuery(query string) {
 	o.text("query", query)
 	r.setBytes(convert.Inputs, o.bytes())
 	if r.viewers() {
-		r.attributes(genai.RetrievalQuery.String(query))
+		r.fields.SayAgain(genai.RetrievalQuery.String(query))
 	}
 }
 
@@ -344,11 +291,9 @@ func (r *recording) setTopK(k int) {
 	if k < 1 || !r.active() {
 		return
 	}
-	o := objectWriter{}
-	o.count("top_k", int64(k), true)
-	r.setBytes(convert.Config, o.bytes())
+	r.setBytes(convert.Config, append(strconv.AppendInt([]byte(`{"top_k":`), int64(k), 10), '}'))
 	if r.viewers() {
-		r.attributes(genai.RetrievalTopK.Int(k))
+		r.fields.SayAgain(genai.RetrievalTopK.Int(k))
 	}
 }
 
@@ -356,7 +301,7 @@ func (r *recording) setDocuments(documents []Document) {
 	if !r.active() {
 		return
 	}
-	scratch := scratches.Get().(*[]byte)
+	scratch := fields.Scratch()
 	const head = `{"documents":`
 	b := append(append((*scratch)[:0], head...), '[')
 	for i := range documents {
@@ -368,9 +313,9 @@ func (r *recording) setDocuments(documents []Document) {
 	b = append(b, ']', '}')
 	r.setBytes(convert.Outputs, b)
 	if r.viewers() {
-		r.attributes(genai.RetrievalDocuments.String(string(b[len(head) : len(b)-1])))
+		r.fields.SayAgain(genai.RetrievalDocuments.String(string(b[len(head) : len(b)-1])))
 	}
-	keepScratch(scratch, b)
+	fields.KeepScratch(scratch, b)
 }
 
 func (d *Document) append(r *recording, dst []byte) []byte {
@@ -388,7 +333,7 @@ func (d *Document) append(r *recording, dst []byte) []byte {
 
 // viewers reports whether attributes of the GenAI conventions that hold content
 // are worth writing: whether anybody but this library reads the span.
-func (r *recording) viewers() bool { return r.span != nil && r.node.tracer.forViewers }
+func (r *recording) viewers() bool { return r.span != nil && r.tracer.forViewers }
 
 func (r *recording) list(dst []byte, messages []Message, write func(*Message, *recording, []byte) []byte) []byte {
 	dst = append(dst, '[')
@@ -513,7 +458,7 @@ func (o *objectWriter) value(r *recording, key, what string, v any) {
 	o.key(key)
 	var err error
 	if o.b, err = rawjson.Append(o.b, v); err != nil {
-		r.tracer().reports.Report("encode "+what, fmt.Errorf("sessionspan: set %s: %w", what, err))
+		r.reporter().reports.Report("encode "+what, fmt.Errorf("sessionspan: set %s: %w", what, err))
 	}
 }
 
@@ -521,14 +466,6 @@ func (o *objectWriter) value(r *recording, key, what string, v any) {
 func (o *objectWriter) arguments(r *recording, v any) {
 	if v != nil {
 		o.value(r, "arguments", "arguments", v)
-	}
-}
-
-// count writes a number, if it is known.
-func (o *objectWriter) count(key string, n int64, known bool) {
-	if known {
-		o.key(key)
-		o.b = strconv.AppendInt(o.b, n, 10)
 	}
 }
 

@@ -10,11 +10,13 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/exporter"
+	"github.com/sessionspan/sessionspan/internal/tree"
 )
 
 // An Option configures a [Tracer]. A [FieldOption] for the project or the source of
@@ -42,6 +44,8 @@ type config struct {
 	offSpans     bool
 	allChildren  bool
 	newTraces    bool
+	resource     *resource.Resource
+	openSpans    tree.Limits
 	filter       func(name string, attributes []attribute.KeyValue) bool
 	handle       func(error)
 	problems     []error
@@ -209,6 +213,45 @@ func WithAllDescendants() Option { return optionFunc(func(c *config) { c.allChil
 // request that it belongs to.
 func WithNewTraces() Option { return optionFunc(func(c *config) { c.newTraces = true }) }
 
+// WithResource says what the program is, such as its service.name, on a provider
+// that New makes. It goes before OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES,
+// which are taken for what it does not say. Together with [WithTracerProvider] it is
+// an error of New, since such a provider has a resource. A nil resource is ignored.
+func WithResource(r *resource.Resource) Option {
+	return optionFunc(func(c *config) {
+		if r == nil {
+			return
+		}
+		merged, err := resource.Merge(resource.Default(), r)
+		if err != nil && !errors.Is(err, resource.ErrSchemaURLConflict) { // attributes are merged all the same
+			c.problems = append(c.problems, fmt.Errorf("WithResource: %w", err))
+		}
+		c.resource = merged
+	})
+}
+
+// OpenSpans bounds the spans of a tracer that run. A zero field stands for its
+// default.
+type OpenSpans struct {
+	Most int           // that run at the same time, those outside of sessions included; 131,072
+	Age  time.Duration // after which one is taken for never ending; 24 h
+}
+
+// WithOpenSpans bounds what spans take that are never ended, such as those of
+// requests whose response body nobody closes. Beyond the bounds the oldest are
+// forgotten, when others start; that is reported at most once a minute, and counted
+// by [Tracer.ForgottenSpans]. A session or event whose End is called after all is
+// delivered like any other. Of any other span that was forgotten the end reaches
+// the destinations that take every span (collectors and wrapped exporters) alone.
+func WithOpenSpans(o OpenSpans) Option {
+	return optionFunc(func(c *config) {
+		if o.Most < 0 || o.Age < 0 {
+			c.problems = append(c.problems, errors.New("WithOpenSpans: a bound is negative"))
+		}
+		c.openSpans = tree.Limits{Spans: o.Most, Age: o.Age}
+	})
+}
+
 // WithErrorHandler passes errors of the background to handle instead of
 // otel.Handle, each kind at most once a minute. A nil handler drops them.
 //
@@ -301,7 +344,7 @@ func (r *recording) misplaced(op string, o *FieldOption) {
 	if op == opEnd {
 		op = map[bool]string{true: "Session.End", false: "Event.End"}[r.kind == nil]
 	}
-	r.tracer().reports.Report("option "+op+" "+o.name(),
+	r.reporter().reports.Report("option "+op+" "+o.name(),
 		fmt.Errorf("sessionspan: %s: %s is no option of it, but of %s: it is ignored", op, o.name(), strings.Join(uses, " and ")))
 }
 

@@ -2,6 +2,7 @@ package sessionspan
 
 import (
 	"context"
+	"slices"
 
 	"go.opentelemetry.io/otel/attribute"
 
@@ -50,4 +51,9 @@ func isContentKey(key attribute.Key) bool {
 		}
 	}
 	return false
+}
+
+// withoutContent returns the attributes that WithContentOffSpans leaves on spans.
+func withoutContent(list []attribute.KeyValue) []attribute.KeyValue {
+	return slices.DeleteFunc(slices.Clone(list), func(kv attribute.KeyValue) bool { return isContentKey(kv.Key) })
 }

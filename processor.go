@@ -2,323 +2,173 @@ package sessionspan
 
 import (
 	"context"
-	"sync"
+	"errors"
+	"fmt"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/instrumentation"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/exporter"
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/pipeline"
+	"github.com/sessionspan/sessionspan/internal/rawjson"
+	"github.com/sessionspan/sessionspan/internal/span"
+	"github.com/sessionspan/sessionspan/internal/tokens"
+	"github.com/sessionspan/sessionspan/internal/tree"
 	"github.com/sessionspan/sessionspan/internal/untraced"
 )
 
-// processor sees every span of the provider start and end. It stamps the
-// identity of its session on it, registers it as a child, and hands it to the
-// destinations when it ends. It does no input or output.
-type processor struct {
-	tracer *Tracer
-	spans  spans
+// processor sees every span of the provider start and end. It tells the tree of
+// them, and hands them to the destinations when they end. It does no input or
+// output.
+type processor struct{ tracer *Tracer }
 
-	mu       sync.Mutex
-	sessions map[honeyhive.UUID]*node // roots that run; the newest where one id runs twice
-}
-
-// running returns the root of a session that was started by StartSession and
-// runs, or nil.
-func (p *processor) running(id honeyhive.UUID) *node {
-	if p == nil {
-		return nil
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.sessions[id]
-}
-
-func (p *processor) setRunning(n *node, runs bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	switch id := n.session.id; {
-	case n.rec == nil:
-	case runs && p.sessions == nil:
-		p.sessions = map[honeyhive.UUID]*node{id: n}
-	case runs:
-		p.sessions[id] = n
-	case p.sessions[id] == n:
-		delete(p.sessions, id)
-	}
+// newTree returns the tree of the tracer.
+func (t *Tracer) newTree(limits tree.Limits) *tree.Tree {
+	return tree.New(tree.Config{
+		Keep: t.keeps, Root: t.plainRoot, AllDescendants: t.allChildren, Limits: limits,
+		Opened: t.openPlain,
+		Late:   func(n *tree.Node) { _ = t.updateChildren(n) }, // collectors see who the parent is
+		Forgot: t.forgot,
+	})
 }
 
 // OnStart implements [sdktrace.SpanProcessor].
 func (p *processor) OnStart(ctx context.Context, s sdktrace.ReadWriteSpan) {
-	defer p.tracer.guard("start span")
-	if c, ok := ctx.(*standIn); ok {
-		c.span.take(s)
-	}
+	t := p.tracer
+	defer t.guard("start span")
 	sc := s.SpanContext()
-	if !sc.IsSampled() || p.tracer.closed.Load() || untraced.Is(ctx) {
+	if !sc.IsSampled() || t.closed.Load() || untraced.Is(ctx) {
 		return
 	}
-	scope, key := nodeFrom(ctx), keyOf(sc)
-	if scope != nil && scope.starting {
-		// A provider may have processors of several tracers. The first that sees
-		// the span settles for all of them whose it is.
-		scope.starting, scope.key = false, key
+	scope, key := recordingFrom(ctx), tree.KeyOf(sc)
+	if scope != nil && scope.starts() {
+		// The span of the recording is the one that starts. A provider may have
+		// processors of several tracers: the first that sees it notes that for all.
+		scope.node.Key, scope.span, scope.sdk = key, s, s
 	}
 	switch {
-	case scope == nil || scope.key != key:
-		p.foreign(scope, s, key)
-	case scope.tracer == p.tracer:
-		p.ours(scope, s, key)
+	case scope == nil || scope.node.Key != key:
+		t.startForeign(scope, s, key)
+	case scope.tracer == t:
+		scope.takers++
+		t.startOwn(scope, s)
 	default:
-		p.spans.add(key, &node{tracer: p.tracer, key: key, live: s, others: true})
+		scope.takers++
+		t.tree.StartElsewhere(key, scope, s)
 	}
 }
 
-// own takes in a span that no SDK has started.
-func (p *processor) own(n *node, s *ownSpan) {
-	defer p.tracer.guard("start span")
-	n.key = keyOf(s.sc)
-	p.ours(n, s, n.key)
-}
-
-// ours takes in a span that StartSession or StartEvent started.
-func (p *processor) ours(n *node, s sdktrace.ReadWriteSpan, key spanKey) {
-	if n.live == nil {
-		n.live = s
+// startOwn takes in a span that StartSession or StartEvent started.
+func (t *Tracer) startOwn(r *recording, s sdktrace.ReadWriteSpan) {
+	if r.node.IsRoot() {
+		r.session.record()
 	}
-	if !p.spans.add(key, n) {
-		return // registered twice, or the SDK's for one of our own
-	}
-	session := n.session
-	if session == nil {
-		n.stamp(s)
+	if !t.tree.StartOwn(r.node, r) {
+		r.takers-- // registered twice
 		return
 	}
-	n.rec.bare = n.rec.own() != nil || p.tracer.alone()
-	if n == session.root {
-		session.record()
-		n.says, session.name = session.identity, s.Name()
-		p.begin(n, s)
+	if t.onSpans {
+		r.stamp(s)
+	}
+}
+
+// startForeign takes in a span of another tracer.
+func (t *Tracer) startForeign(scope *recording, s sdktrace.ReadWriteSpan, key tree.Key) {
+	var place *tree.Node
+	elsewhere := false
+	if scope = t.bind(scope); scope != nil {
+		place, elsewhere = scope.node, scope.tracer != t && scope.tracer != nil
+	}
+	n := t.tree.StartForeign(key, place, elsewhere, s)
+	if n == nil || span.HasKey(s.Attributes(), honeyhive.AttrSessionID) {
 		return
 	}
-	// A span of another tracer may stand between the event and the scope.
-	if above := keyOf(s.Parent()); above != n.parent.key {
-		if between := session.between(p, above); between != nil {
-			n.parent = between
-		}
-	}
-	session.attach(n)
-	if !n.rec.bare {
-		n.stamp(s)
-	}
-	session.settle()
+	e := foreignEntry{entry: entry{tracer: t, identity: n.Identity(), parent: n.KnownParent()}}
+	list(func(to *span.Span) { e.show(to) }, func(kvs []attribute.KeyValue) { s.SetAttributes(kvs...) })
 }
 
-// begin takes in the root of a session that is recorded.
-func (p *processor) begin(n *node, s sdktrace.ReadWriteSpan) {
-	session := n.session
-	p.setRunning(n, true)
-	if n.rec != nil { // StartSession opens it, when it has set what it was given
-		if !n.rec.bare {
-			n.stamp(s)
-		}
-		return
-	}
-	s.SetAttributes(lacking(s.Attributes(), session.identity.attributes())...) // what the user set stays
-	p.open(session, &livePlain{s, p.tracer})
-}
-
-// open tells the destinations of a session that has begun.
-func (p *processor) open(session *sessionState, live sdktrace.ReadOnlySpan) {
-	for _, e := range p.tracer.exporters {
-		e.OnStart(session.id, live)
-	}
-}
-
-// stamp writes the identity of its session on a span, and what it is. The parent
-// is among it if it is known by now; where it is not, the queue's entry has it.
-func (n *node) stamp(s sdktrace.ReadWriteSpan) {
-	list := attributeLists.Get().(*[]attribute.KeyValue)
-	var parent honeyhive.UUID
-	if session := n.session; session != nil && n != session.root {
-		session.mu.Lock()
-		if above := n.parent; above.standing == kept {
-			parent = session.idOf(above)
-			n.parentID, n.saysParent = parent, true
-		}
-		session.mu.Unlock()
-	}
-	*list = n.appendStart((*list)[:0], parent)
-	s.SetAttributes(*list...) // which copies them
-	n.stamped = true
-	clear(*list)
-	attributeLists.Put(list)
-}
-
-var attributeLists = sync.Pool{New: func() any { return new([]attribute.KeyValue) }}
-
-// startStamps is how many attributes besides the identity appendStart appends at
-// most.
-const startStamps = 4
-
-// appendStart appends the attributes that a span has from its start.
-func (n *node) appendStart(list []attribute.KeyValue, parent honeyhive.UUID) []attribute.KeyValue {
-	list = n.appendStamps(append(list, n.says.attributes()...))
-	if !parent.IsZero() {
-		list = append(list, attribute.String(honeyhive.AttrParentID, n.session.textOf(parent)))
-	}
-	return list
-}
-
-// appendStamps appends those of them that say what the span is.
-func (n *node) appendStamps(list []attribute.KeyValue) []attribute.KeyValue {
-	r := n.rec
+// OnEnd implements [sdktrace.SpanProcessor]. A span whose start was not seen, and
+// one that ends twice, is left alone; one that was forgotten goes to the
+// destinations that take every span.
+func (p *processor) OnEnd(s sdktrace.ReadOnlySpan) {
+	t := p.tracer
+	defer t.guard("end span")
+	now := time.Now()
+	n, live := t.tree.Remove(tree.KeyOf(s.SpanContext()))
+	var source span.Source
+	inSession := false
 	switch {
-	case r == nil:
-		return list
-	case r.kind != nil:
-		list = append(list, r.kind.stamps...)
+	case n == nil && (t.tree.Forgotten() == 0 || t.closed.Load()):
+		return
+	case n == nil:
+		source = span.FromSDK(s)
+	case n.Owner != nil:
+		if r, ok := n.Owner.(*recording); ok {
+			source = r.take(s)
+		} else {
+			source = span.FromSDK(s)
+		}
+	case n.Own:
+		source, inSession = t.endOwn(n, live.(*recording), s)
 	default:
-		list = append(list,
-			attribute.String(honeyhive.AttrEventType, honeyhive.TypeSession),
-			attribute.String(honeyhive.AttrSessionName, r.node.session.name))
+		source, inSession = t.endForeign(n, s)
 	}
-	if !r.node.given.IsZero() {
-		list = append(list, attribute.String(honeyhive.AttrEventID, r.node.given.String()))
-	}
-	return list
+	pipeline.Deliver(source, now, t.queues, inSession)
 }
 
-// foreign takes in a span of another tracer.
-func (p *processor) foreign(scope *node, s sdktrace.ReadWriteSpan, key spanKey) {
-	n := &node{tracer: p.tracer, key: key, live: s}
+// endOwn settles a span of ours, and reports whether it is part of a session.
+func (t *Tracer) endOwn(n *tree.Node, r *recording, s sdktrace.ReadOnlySpan) (source span.Source, inSession bool) {
+	e := r.take(s)
+	if n.Session != nil {
+		return e, n.Session.Recorded()
+	}
+	// Its attributes may name a session, as those of any other span.
+	if f, ok := t.endForeign(n, s); ok {
+		return ownElsewhere{e, f}, true
+	}
+	return e, false
+}
+
+// endForeign settles a span of another tracer, and reports whether it is part of a
+// session: by its place, or because its attributes say so by now, as for an
+// exporter behind a plain span processor.
+func (t *Tracer) endForeign(n *tree.Node, s sdktrace.ReadOnlySpan) (source *foreignEntry, inSession bool) {
 	attributes := s.Attributes()
-	if saysSession(attributes) && p.plainSession(n, s.Name(), attributes) {
-		if p.spans.add(key, n) {
-			p.begin(n, s)
-		}
-		return
-	}
-	above := keyOf(s.Parent())
-	running := p.spans.get(above)
-	scope = p.tracer.bind(scope)
-	switch {
-	case scope != nil && scope.session != nil && (scope.tracer == p.tracer || scope.tracer == nil):
-		if n.parent = scope; above != scope.key {
-			if between := scope.session.between(p, above); between != nil {
-				n.parent = between
+	f := &foreignEntry{entry: entry{tracer: t, Facts: span.ReadFacts(s, attributes, nil)}}
+	if n.Session == nil {
+		if n = t.tree.EndOutside(n, s); n == nil {
+			if !convert.InSession(attributes) || !t.keeps(s.Name(), attributes) {
+				return f, false
 			}
-		}
-	case scope != nil && scope.session != nil:
-		n.others = true
-	case running == nil:
-	case running.session != nil: // the context was lost, the parent was not
-		n.parent = running
-	case running.others:
-		n.others = true
-	case p.tracer.keeps(s.Name(), attributes):
-		n.parent = p.sessionAbove(above)
-	}
-	if n.parent != nil {
-		n.session, n.event = n.parent.session, n.parent.event
-		n.standing = undecided
-		if p.tracer.keeps(s.Name(), attributes) {
-			n.standing = kept
+			// Who holds the session is not known, so nothing waits for it.
+			f.continued, f.defaults = true, true
+			return f, true
 		}
 	}
-	if !p.spans.add(key, n) || n.session == nil || !n.session.recorded.Load() {
-		return
+	if !n.Session.Recorded() {
+		return f, false
 	}
-	n.session.attach(n)
-	if !hasKey(attributes, honeyhive.AttrSessionID) {
-		n.stamp(s)
+	var usage *tokens.Usage
+	if u, ok := tokens.Read(attributes); ok {
+		usage = &u
 	}
-	n.session.settle()
-}
-
-// OnEnd implements [sdktrace.SpanProcessor]. A span whose start was not seen,
-// and one that ends twice, is left alone.
-func (p *processor) OnEnd(s sdktrace.ReadOnlySpan) { p.ended(s, time.Now()) }
-
-// ended is OnEnd at a time.
-func (p *processor) ended(s sdktrace.ReadOnlySpan, now time.Time) {
-	defer p.tracer.guard("end span")
-	n := p.spans.remove(keyOf(s.SpanContext()))
-	if n == nil {
-		return
+	e := t.tree.EndForeign(n, s, usage)
+	if !e.Event {
+		return f, false
 	}
-	var f *finishedSpan
-	if n.rec == nil {
-		f = new(finishedSpan)
-	} else {
-		f = &n.rec.finished
-		if !n.over.Load() && n.rec.endedPast() {
-			n.rec.past = true
-			p.tracer.reports.Once("past", errPast)
+	f.identity, f.self, f.parent, f.children = n.Identity(), n.Ref(), e.Parent, e.Children
+	if plain := n.Session.Plain; plain != nil {
+		f.defaults = true
+		if n.IsRoot() {
+			f.plain, f.usage = plain, e.Usage
 		}
 	}
-	f.ReadOnlySpan, f.node = s, n
-	delivered := false
-	switch {
-	case n.others:
-	case n.session == nil:
-		delivered = p.late(n, f)
-	case n.session.recorded.Load():
-		delivered = p.finish(n, f)
-		n.session.settle()
-	}
-	f.measure()
-	exporter.Deliver(f, now, p.tracer.exporters, delivered)
-}
-
-// finish settles the place of a span that has ended, and reports whether it is
-// an event, or the session itself.
-func (p *processor) finish(n *node, f *finishedSpan) bool {
-	s := n.session
-	defer func() { n.live = nil }()
-	if n.rec != nil && n != s.root && n.parent.rec != nil && !s.plain {
-		return true // all of it is ours: nothing is left to settle
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n.over.Store(true)
-	if n == s.root {
-		p.setRunning(n, false)
-		if n.rec == nil {
-			s.decideAll()
-			if ids := s.childrenOf(n).ids(); len(ids) > 0 {
-				f.add(attribute.StringSlice(honeyhive.AttrChildrenIDs, ids))
-			}
-			f.addUsage()
-		}
-		if s.plain {
-			f.addDefaults()
-		}
-		if s.original != "" {
-			f.add(attribute.String(honeyhive.AttrMetadata+"."+convert.OriginalSessionID, s.original))
-		}
-		return true
-	}
-	if n.rec == nil {
-		s.decide(n, f.Name(), f.ReadOnlySpan.Attributes())
-		if n.standing != kept {
-			return false
-		}
-		s.bury(n)
-		if u, ok := usageOf(f.ReadOnlySpan.Attributes()); ok {
-			s.countLocked(n, u.positive())
-		}
-		if ids := s.childrenOf(n).ids(); len(ids) > 0 {
-			f.add(attribute.StringSlice(honeyhive.AttrChildrenIDs, ids))
-		}
-	}
-	n.parentID = s.idOf(s.keptParent(n))
-	if s.plain {
-		f.addDefaults()
-	}
-	return true
+	f.kept = t.filter != nil && !convert.Speaks(attributes)
+	return f, true
 }
 
 // ForceFlush implements [sdktrace.SpanProcessor]; see [Tracer.ForceFlush].
@@ -334,20 +184,74 @@ func (p *processor) Shutdown(ctx context.Context) error {
 	return p.tracer.each(orBackground(ctx), (*exporter.Exporter).Shutdown)
 }
 
-func text(attributes []attribute.KeyValue, key string) string {
-	for i := range attributes {
-		if string(attributes[i].Key) == key {
-			return attributes[i].Value.AsString()
-		}
+// keeps reports whether a span of another tracer is an event.
+func (t *Tracer) keeps(name string, attributes []attribute.KeyValue) bool {
+	if t.filter == nil {
+		return convert.Speaks(attributes)
 	}
-	return ""
+	defer t.guard("span filter")
+	return t.filter(name, attributes)
 }
 
-func hasKey(attributes []attribute.KeyValue, key string) bool {
-	for i := range attributes {
-		if string(attributes[i].Key) == key {
-			return true
+// plainRoot returns what a span says of the session that it is the root of, or nil.
+func (t *Tracer) plainRoot(k tree.Key, name string, attributes []attribute.KeyValue) *tree.Plain {
+	if !saysSession(attributes) {
+		return nil
+	}
+	rec := convert.Convert(&convert.Span{TraceID: k.Trace, SpanID: k.Span, Name: name, Attributes: attributes, Project: t.project})
+	if !rec.IsSession {
+		return nil
+	}
+	// The defaults of the tracer stay off the spans: those of another tracer on the
+	// provider may differ.
+	plain := &tree.Plain{ID: rec.SessionID, Source: rec.Source}
+	if named(attributes, honeyhive.AttrProject) {
+		plain.Project = rec.Project
+	}
+	if !span.HasKey(attributes, honeyhive.AttrSessionID) {
+		if original, ok := rec.Buckets[convert.Metadata].Get(convert.OriginalSessionID); ok {
+			plain.Original = rawjson.Unquote(string(original))
 		}
 	}
-	return false
+	return plain
+}
+
+// openPlain tells the destinations of a session that was made by the plain
+// OpenTelemetry API, and the root of its identity; what the user set stays.
+func (t *Tracer) openPlain(root *tree.Node, live tree.Live) {
+	e := foreignEntry{entry: entry{tracer: t, identity: root.Identity()}}
+	if s, ok := live.(sdktrace.ReadWriteSpan); ok {
+		list(func(to *span.Span) { e.show(to) }, func(kvs []attribute.KeyValue) {
+			s.SetAttributes(lacking(s.Attributes(), kvs)...)
+		})
+	}
+	e.defaults = true
+	t.open(root.Session.ID, &livePlain{live.(sdktrace.ReadOnlySpan), e})
+}
+
+// open tells the destinations of a session that has begun.
+func (t *Tracer) open(session honeyhive.UUID, live span.Source) {
+	for _, q := range t.queues {
+		q.Open(session, live)
+	}
+}
+
+// forgot reports a span that was forgotten since it does not end, and lets go of
+// what waits for a session.
+func (t *Tracer) forgot(n *tree.Node) {
+	t.reports.Report("forgotten", fmt.Errorf("%w (%d of them by now)", errForgotten, t.tree.Forgotten()))
+	if n.IsRoot() {
+		for _, q := range t.queues {
+			q.Gone(n.Session.ID)
+		}
+	}
+}
+
+// errForgotten is reported where more spans run than the limits allow, or for
+// longer.
+var errForgotten = errors.New("sessionspan: a span that does not end was forgotten: see WithOpenSpans; " +
+	"most often an End is missing, or a response body is not closed")
+
+func scopeOf(name, version string) instrumentation.Scope {
+	return instrumentation.Scope{Name: name, Version: version}
 }

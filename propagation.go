@@ -131,8 +131,8 @@ func Extract(ctx context.Context, carrier propagation.TextMapCarrier, options ..
 // inject adds the identity to the members that the carrier has. Members are
 // added whole or not at all.
 func inject(ctx context.Context, carrier propagation.TextMapCarrier) {
-	n := nodeFrom(ctx)
-	if n == nil || n.session == nil {
+	r := recordingFrom(ctx)
+	if r == nil || r.node.Session == nil {
 		return
 	}
 	var members []string
@@ -144,7 +144,7 @@ func inject(ctx context.Context, carrier propagation.TextMapCarrier) {
 		members = append(members, member)
 		total += len(member) + 1
 	}
-	for _, m := range n.members() {
+	for _, m := range r.members() {
 		if len(members) >= baggageMembers || total+len(m) > baggageBytes {
 			break
 		}
@@ -155,38 +155,23 @@ func inject(ctx context.Context, carrier propagation.TextMapCarrier) {
 }
 
 // members returns the baggage members that name a place in a session.
-func (n *node) members() []string {
-	s := n.session
-	members := []string{memberSession + "=" + s.id.String()}
-	if s.recorded.Load() {
-		s.mu.Lock()
-		parent := ""
-		for p := n; ; p = p.parent {
-			if p == s.root {
-				if !s.remoteParent.IsZero() {
-					parent = s.remoteParent.String()
-				}
-				break
-			}
-			if p.rec == nil || p.rec.span != nil {
-				parent = s.idOf(p).String()
-				break
-			}
-		}
-		s.mu.Unlock()
-		if parent != "" {
-			members = append(members, memberParent+"="+parent)
+func (r *recording) members() []string {
+	s := r.node.Session
+	members := []string{memberSession + "=" + s.ID.String()}
+	if s.Recorded() {
+		if parent := r.node.AboveElsewhere(); !parent.IsZero() {
+			members = append(members, memberParent+"="+parent.String())
 		}
 		return members
 	}
-	if !s.continued || s.unsampledElsewhere {
+	if !s.Continued || s.UnsampledElsewhere {
 		// Recorded nowhere, unless nobody here records anything at all.
-		if t := n.tracer; s.unsampledElsewhere || t != nil && !t.disabled {
+		if t := r.tracer; s.UnsampledElsewhere || t != nil && !t.disabled {
 			members = append(members, memberSampled+"=0")
 		}
 	}
-	if !s.remoteParent.IsZero() { // passed on as it came
-		members = append(members, memberParent+"="+s.remoteParent.String())
+	if !s.RemoteParent.IsZero() { // passed on as it came
+		members = append(members, memberParent+"="+s.RemoteParent.String())
 	}
 	return members
 }
@@ -218,10 +203,10 @@ func extract(ctx context.Context, carrier propagation.TextMapCarrier, trust bool
 	}
 	s := (*Tracer)(nil).continued(id)
 	if parent, ok := firstUUID(found, inboundParent); ok && parent != id {
-		s.state.remoteParent = parent
+		s.rec.node.Session.RemoteParent = parent
 	}
-	s.state.unsampledElsewhere = trust && found[memberSampled] == "0"
-	return &scope{ctx, &s.rec.node}
+	s.rec.node.Session.UnsampledElsewhere = trust && found[memberSampled] == "0"
+	return &scope{ctx, &s.rec}
 }
 
 // readBaggage returns the members that speak of a session, decoded.

@@ -3,7 +3,9 @@ package sessionspan
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"sync"
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
@@ -42,43 +44,55 @@ func (s *sessionSampler) Description() string {
 	return fmt.Sprintf("SessionSampler{%s}", s.base.Description())
 }
 
-// takes reports whether a span of a session is recorded and sampled, and gets
-// nothing else from the sampler.
-func (s *sessionSampler) takes(session *sessionState, p *sdktrace.SamplingParameters) bool {
-	if s.all {
-		return !session.unsampledElsewhere
-	}
-	p.ParentContext = &scope{p.ParentContext, session.root}
-	result := s.ShouldSample(*p)
-	return result.Decision == sdktrace.RecordAndSample && len(result.Attributes) == 0
-}
-
 // ShouldSample implements [sdktrace.Sampler].
 func (s *sessionSampler) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingResult {
-	n := nodeFrom(p.ParentContext)
-	if n == nil || n.session == nil {
+	r := recordingFrom(p.ParentContext)
+	if r == nil || r.session == nil {
 		return s.base.ShouldSample(p)
 	}
 	state := trace.SpanContextFromContext(p.ParentContext).TraceState()
-	if n.session.unsampledElsewhere {
+	if r.node.Session.UnsampledElsewhere {
 		return sdktrace.SamplingResult{Decision: sdktrace.Drop, Tracestate: state}
 	}
 	if s.all {
 		return sdktrace.SamplingResult{Decision: sdktrace.RecordAndSample, Tracestate: state}
 	}
 	asked := p
-	asked.ParentContext, asked.TraceID = context.Background(), n.session.samplingID()
+	asked.ParentContext, asked.TraceID = context.Background(), r.session.samplingID()
 	result := s.base.ShouldSample(asked)
 	result.Tracestate = state
 	return result
 }
 
+// sampling is the id by which a session is sampled, once somebody asked.
+type sampling struct {
+	ask sync.Once
+	id  trace.TraceID
+}
+
 // samplingID spreads the id of a session over all bits, as samplers that look
 // at a part of a trace id need: some bits of a UUID are always the same.
-func (s *sessionState) samplingID() trace.TraceID {
-	s.askSampling.Do(func() {
-		sum := sha256.Sum256(s.id[:])
-		s.sampling = trace.TraceID(sum[:16])
+func (s *Session) samplingID() trace.TraceID {
+	s.sampled.ask.Do(func() {
+		id := s.rec.node.Session.ID
+		sum := sha256.Sum256(id[:])
+		s.sampled.id = trace.TraceID(sum[:16])
 	})
-	return s.sampling
+	return s.sampled.id
 }
+
+// reportDropped reports a session that the sampler of a provider has dropped
+// because of the span above it, so that all sessions of such requests are. What a
+// SessionSampler decides has nothing to do with that span.
+func (s *Session) reportDropped(above trace.SpanContext) {
+	t := s.rec.tracer
+	if above.IsValid() && !above.IsSampled() && !t.newTraces && !t.disabled && !t.closed.Load() && !s.sampled.id.IsValid() {
+		t.reports.Once("dropped session", errDropped)
+	}
+}
+
+// errDropped is reported once where a session is not recorded since its parent span
+// is not.
+var errDropped = errors.New("sessionspan: the sampler of the tracer provider drops sessions whose parent span is not sampled, " +
+	"such as those of requests with a traceparent that ends in -00: give the provider sdktrace.WithSampler(sessionspan.SessionSampler(base)), " +
+	"which decides for each session, or New the option WithNewTraces")

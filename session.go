@@ -5,13 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/fields"
+	"github.com/sessionspan/sessionspan/internal/tree"
 )
 
 // A Session is one conversation, or one run of a pipeline. Start one with
@@ -19,13 +21,18 @@ import (
 // concurrent use and do nothing on a nil Session. What is set after End, or on a
 // session that was continued, is delivered as an update.
 type Session struct {
-	rec   recording
-	state sessionState
+	rec  recording
+	name string // at the start, of one that StartSession started
 	// open is the session of this process that a continued one stands for.
 	open *Session
+
+	mu              sync.Mutex
+	project, source string // of spans that start from now on
 	// bound are the sessions, one for each tracer, that stand for one that came
-	// with a request. The lock of the state guards them.
+	// with a request.
 	bound []*Session
+
+	sampled sampling
 }
 
 // recording returns what the methods work on.
@@ -71,16 +78,19 @@ func (t *Tracer) StartSession(ctx context.Context, name string, options ...Field
 		}
 	}
 	s, given, start := t.newSession(options)
-	outer := nodeFrom(ctx)
-	ctx = s.rec.start(ctx, name, t.sessionStart(ctx, outer, start))
-	if s.rec.span != nil {
-		if given != "" {
-			s.rec.set(convert.Metadata, map[string]any{convert.OriginalSessionID: given})
-		}
-		s.rec.apply(opStartSession, options)
+	s.name = name
+	above := trace.SpanContextFromContext(ctx)
+	ctx = s.rec.start(ctx, name, t.sessionStart(ctx, start)...)
+	if s.rec.span == nil {
+		s.reportDropped(above)
+		return ctx, s
 	}
-	if live := s.rec.node.live; live != nil {
-		t.processor.open(&s.state, &liveSpan{live, &s.rec})
+	if given != "" {
+		s.rec.set(convert.Metadata, map[string]any{convert.OriginalSessionID: given})
+	}
+	s.rec.apply(opStartSession, options)
+	if s.rec.node.Session.Recorded() {
+		t.open(s.rec.node.Session.ID, liveSession{&s.rec})
 	}
 	return ctx, s
 }
@@ -88,51 +98,64 @@ func (t *Tracer) StartSession(ctx context.Context, name string, options ...Field
 // newSession makes the handle of a session from what must be known before its
 // span starts. given is the id that the user chose, where that is no UUID.
 func (t *Tracer) newSession(options []FieldOption) (s *Session, given string, start time.Time) {
-	s = new(Session)
-	st := &s.state
-	st.handle, st.root = s, &s.rec.node
-	st.project, st.source = t.project, t.source
-	s.rec.node.tracer, s.rec.node.session = t, st
+	apart := new(struct { // from the handle, which nodes of the session do not keep
+		tree.Node
+		tree.Session
+	})
+	s = &Session{project: t.project, source: t.source}
+	s.rec.tracer, s.rec.session, s.rec.node = t, s, &apart.Node
 	for i := range options {
 		switch o := &options[i]; o.field {
 		case fieldProject:
-			st.project = cmp.Or(o.text, st.project)
+			s.project = cmp.Or(o.text, s.project)
 		case fieldSource:
-			st.source = cmp.Or(o.text, st.source)
+			s.source = cmp.Or(o.text, s.source)
 		case fieldSessionID:
 			given = o.text
 		case fieldStart:
 			start = o.time
 		}
 	}
+	var id honeyhive.UUID
 	if given == "" {
-		st.id.Randomize()
-		return s, "", start
+		id.Randomize()
+	} else {
+		id = honeyhive.SessionID(s.project, given)
+		if u, err := honeyhive.ParseUUID(given); err == nil && u == id {
+			given = ""
+		}
 	}
-	st.id = honeyhive.SessionID(st.project, given)
-	if u, err := honeyhive.ParseUUID(given); err == nil && u == st.id {
-		given = ""
-	}
+	apart.Session.Begin(s.rec.node, id)
 	return s, given, start
 }
 
+// record makes the spans of the session be delivered.
+func (s *Session) record() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rec.node.Session.Record(s.project, s.source)
+}
+
 // sessionStart returns how the span of a session starts.
-func (t *Tracer) sessionStart(ctx context.Context, outer *node, start time.Time) *starting {
-	o := &starting{at: start}
+func (t *Tracer) sessionStart(ctx context.Context, start time.Time) []trace.SpanStartOption {
+	var options []trace.SpanStartOption
 	if t.disabled {
-		return o
+		return nil
 	}
-	if t.alone() {
-		o.own = new(ownSpan)
+	if !start.IsZero() {
+		options = append(options, trace.WithTimestamp(start))
 	}
-	above := trace.SpanContextFromContext(ctx)
-	if t.newTraces && above.IsValid() {
-		o.newRoot = true
-		o.links = []trace.Link{{SpanContext: above}}
-	} else if outer != nil && outer.session != nil && above.IsValid() {
-		o.links = []trace.Link{{SpanContext: above}}
+	above, outer := trace.SpanContextFromContext(ctx), recordingFrom(ctx)
+	if !above.IsValid() {
+		return options
 	}
-	return o
+	if t.newTraces {
+		options = append(options, trace.WithNewRoot())
+	}
+	if t.newTraces || outer != nil && outer.node.Session != nil {
+		options = append(options, trace.WithLinks(trace.Link{SpanContext: above}))
+	}
+	return options
 }
 
 // ContinueSession joins the session that has the id, in this process or another,
@@ -172,81 +195,61 @@ func (t *Tracer) ContinueSession(ctx context.Context, id string) (context.Contex
 		t.reports.Report("continue", errors.New("sessionspan: continue session: the id is empty"))
 		return ctx, nil
 	}
-	n := nodeFrom(ctx)
-	if n != nil && (n.session == nil || n.session.id != u) {
-		n = nil
+	r := recordingFrom(ctx)
+	if r != nil && (r.node.Session == nil || r.node.Session.ID != u) {
+		r = nil
 	}
-	if n != nil && n.tracer != nil {
-		return ctx, n.session.handle
+	if r != nil && r.tracer != nil {
+		return ctx, r.session
 	}
-	if root := t.processor.running(u); root != nil {
-		s := t.continued(u)
-		s.open = root.session.handle
-		return &scope{ctx, root}, s
-	}
-	if n = t.bind(n); n == nil || n.tracer == nil {
-		n = &t.continued(u).rec.node
-	}
-	return &scope{ctx, n}, n.session.handle
-}
-
-// bind returns the place of a context as t has it. A session that came with a
-// request knows no tracer. It stays as it is, since many goroutines have it, and
-// each tracer that uses it gets a session of its own that stands for it: the
-// same one every time. Any other place is its own.
-func (t *Tracer) bind(n *node) *node {
-	if n == nil || n.tracer != nil || t.disabled || n.session.unsampledElsewhere {
-		return n
-	}
-	st := n.session
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	for _, s := range st.handle.bound {
-		if s.rec.node.tracer == t {
-			return &s.rec.node
+	if root := t.tree.Running(u); root != nil {
+		if open, ok := root.Live().(*recording); ok {
+			s := t.continued(u)
+			s.open = open.session
+			return &scope{ctx, open}, s
 		}
 	}
-	s := t.continued(st.id)
-	s.state.remoteParent = st.remoteParent
-	st.handle.bound = append(st.handle.bound, s)
-	return &s.rec.node
+	if r = t.bind(r); r == nil || r.tracer == nil {
+		r = &t.continued(u).rec
+	}
+	return &scope{ctx, r}, r.session
+}
+
+// bind returns the recording of a context as t has it. A session that came with a
+// request knows no tracer. It stays as it is, since many goroutines have it, and
+// each tracer that uses it gets a session of its own that stands for it: the
+// same one every time. Any other recording is its own.
+func (t *Tracer) bind(r *recording) *recording {
+	if r == nil || r.tracer != nil || t.disabled || r.node.Session.UnsampledElsewhere {
+		return r
+	}
+	s := r.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, bound := range s.bound {
+		if bound.rec.tracer == t {
+			return &bound.rec
+		}
+	}
+	bound := t.continued(r.node.Session.ID)
+	bound.rec.node.Session.RemoteParent = r.node.Session.RemoteParent
+	s.bound = append(s.bound, bound)
+	return &bound.rec
 }
 
 // continued makes the handle of a session that another process holds. t is nil
 // for one that came with a request; see bind.
 func (t *Tracer) continued(id honeyhive.UUID) *Session {
 	s := new(Session)
-	st := &s.state
-	st.handle, st.root, st.id, st.continued = s, &s.rec.node, id, true
-	st.idText = id.String()
-	s.rec.node.session, s.rec.node.tracer, s.rec.node.rec = st, t, &s.rec
-	s.rec.ended = true // what is set is an update
+	s.rec.tracer, s.rec.session, s.rec.node = t, s, new(tree.Node)
+	s.rec.fields.NewFrozen() // what is set is an update
+	new(tree.Session).Begin(s.rec.node, id)
+	s.rec.node.Session.Continued = true
 	if t != nil {
-		st.project, st.source = t.project, t.source
-		st.setIdentity()
-		st.recorded.Store(true)
+		s.project, s.source = t.project, t.source
+		s.record()
 	}
 	return s
-}
-
-// setIdentity fills in the attributes that every span of the session has which
-// starts from now on. The lock is held where others have the session.
-func (s *sessionState) setIdentity() {
-	list := make([]attribute.KeyValue, 0, 6)
-	list = append(list,
-		attribute.String(honeyhive.AttrSessionID, s.idText),
-		attribute.Bool(honeyhive.AttrSessionAutoCreate, true),
-		attribute.String("session.id", s.idText)) // OpenTelemetry's own, which other viewers group by
-	if s.project != "" {
-		list = append(list, attribute.String(honeyhive.AttrProject, s.project))
-	}
-	if s.source != "" {
-		list = append(list, attribute.String(honeyhive.AttrSource, s.source))
-	}
-	if s.continued {
-		list = append(list, attribute.Bool(honeyhive.AttrSessionContinued, true))
-	}
-	s.identity = &identity{list: list, project: s.project, source: s.source}
 }
 
 // ID returns the session's id, a UUID: "" on a nil Session.
@@ -254,7 +257,7 @@ func (s *Session) ID() string {
 	if s == nil {
 		return ""
 	}
-	return s.state.id.String()
+	return s.rec.node.Session.ID.String()
 }
 
 // EventID returns the id of the session as an event, which is its id.
@@ -281,9 +284,12 @@ func (s *Session) SetName(name string) {
 		return
 	}
 	r := s.recording()
-	r.setText(metadataSessionName, name, func() {
+	r.setText(metadataSessionName, name, func(name string) bool {
+		if !r.fields.SetName(name) {
+			return false
+		}
 		r.span.SetName(name)
-		r.setExtra(attribute.String(honeyhive.AttrSessionName, name))
+		return true
 	})
 }
 
@@ -293,7 +299,7 @@ func (s *Session) SetName(name string) {
 // API does not change, it goes to the metadata, as project. Use [WithProject]
 // where the project is known at the start.
 func (s *Session) SetProject(name string) {
-	s.setOrigin(honeyhive.AttrProject, metadataProject, name, func(st *sessionState) *string { return &st.project })
+	s.setOrigin(metadataProject, name, (*fields.Fields).SetProject, func(s *Session) *string { return &s.project })
 }
 
 // SetSource changes the source of the session, for its payload and for the spans
@@ -302,11 +308,11 @@ func (s *Session) SetProject(name string) {
 // the metadata, as source. Use [WithSource] where the source is known at the
 // start.
 func (s *Session) SetSource(name string) {
-	s.setOrigin(honeyhive.AttrSource, metadataSource, name, func(st *sessionState) *string { return &st.source })
+	s.setOrigin(metadataSource, name, (*fields.Fields).SetSource, func(s *Session) *string { return &s.source })
 }
 
 // setOrigin changes a text that is part of the identity of the session.
-func (s *Session) setOrigin(attr, key, text string, field func(*sessionState) *string) {
+func (s *Session) setOrigin(key, text string, set func(*fields.Fields, string) bool, origin func(*Session) *string) {
 	if s == nil || text == "" {
 		return
 	}
@@ -314,12 +320,14 @@ func (s *Session) setOrigin(attr, key, text string, field func(*sessionState) *s
 	if !r.active() {
 		return
 	}
-	st := r.node.session
-	st.mu.Lock()
-	*field(st) = text
-	st.setIdentity()
-	st.mu.Unlock()
-	r.setText(key, text, func() { r.setExtra(attribute.String(attr, text)) })
+	s = r.session
+	s.mu.Lock()
+	*origin(s) = text
+	s.mu.Unlock()
+	if r.node.Session.Recorded() {
+		s.record()
+	}
+	r.setText(key, text, func(text string) bool { return set(&r.fields, text) })
 }
 
 // SetInputs merges v into the inputs. See the package documentation on values.
@@ -442,7 +450,7 @@ func (s *Session) EndErr(err *error, options ...FieldOption) {
 }
 
 func (s *Session) end(options []FieldOption) {
-	if s.open != nil || s.state.continued {
+	if s.open != nil || s.rec.node.Session.Continued {
 		s.recording().apply(opEnd, options)
 		return
 	}

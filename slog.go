@@ -33,12 +33,12 @@ func (h *logHandler) Enabled(ctx context.Context, level slog.Level) bool {
 
 // Handle implements [slog.Handler].
 func (h *logHandler) Handle(ctx context.Context, r slog.Record) error {
-	n := nodeFrom(ctx)
-	if n == nil || n.session == nil {
+	rec := recordingFrom(ctx)
+	if rec == nil || rec.node.Session == nil {
 		return h.next.Handle(ctx, r)
 	}
-	ids := []slog.Attr{slog.String("session_id", n.session.id.String())}
-	if id := n.event.ID(); id != "" {
+	ids := []slog.Attr{slog.String("session_id", rec.node.Session.ID.String())}
+	if id := rec.event.ID(); id != "" {
 		ids = append(ids, slog.String("event_id", id))
 	}
 	if len(h.opened) == 0 {

@@ -16,12 +16,11 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/sessionspan/sessionspan/exporter"
+	"github.com/sessionspan/sessionspan/internal/pipeline"
 	"github.com/sessionspan/sessionspan/internal/report"
+	"github.com/sessionspan/sessionspan/internal/tree"
 	"github.com/sessionspan/sessionspan/internal/version"
 )
-
-// scopeName is the instrumentation scope of the spans that this package makes.
-const scopeName = "github.com/sessionspan/sessionspan"
 
 // defaultSource is where sessions run that nobody told of.
 const defaultSource = "production"
@@ -41,10 +40,11 @@ const defaultSource = "production"
 type Tracer struct {
 	provider  trace.TracerProvider
 	own       *sdktrace.TracerProvider // the provider, where New made it
-	sampler   *sessionSampler          // of that provider
 	tracer    trace.Tracer
 	processor *processor
+	tree      *tree.Tree
 	exporters []*exporter.Exporter
+	queues    []pipeline.Destination // of the exporters
 	reports   report.Reporter
 
 	project, source, sessionName string
@@ -52,14 +52,13 @@ type Tracer struct {
 	filter      func(name string, attributes []attribute.KeyValue) bool
 	allChildren bool
 	newTraces   bool
-	offSpans    bool // buckets are kept off the span
+	onSpans     bool // others read the spans, so what is known of them is written there
+	offSpans    bool // content is not
+	valueLimit  int  // of the spans of a provider that New made; see span.Span
 	forViewers  bool // somebody reads spans, so GenAI content is worth writing
 	disabled    bool
 
 	models [8]atomic.Pointer[string] // of modelText
-
-	// shown is set where others may read the spans of the provider.
-	shown atomic.Bool
 
 	stopMetrics func() error // nil without metrics
 
@@ -194,17 +193,25 @@ func (t *Tracer) record(c *config) (register func()) {
 		}
 		return register
 	}
-	t.processor = &processor{tracer: t}
-	t.forViewers = c.provider != nil
+	t.processor, t.tree = &processor{tracer: t}, t.newTree(c.openSpans)
+	t.onSpans, t.forViewers = c.provider != nil, c.provider != nil
 	for _, e := range t.exporters {
-		t.forViewers = t.forViewers || e.TakesSpans()
+		q := pipeline.Of(e)
+		t.queues = append(t.queues, q)
+		t.forViewers = t.forViewers || q.TakesSpans()
 	}
 	if c.provider == nil {
-		t.sampler = newSessionSampler(c.sampler)
-		t.own = sdktrace.NewTracerProvider(
-			sdktrace.WithSampler(t.sampler), sdktrace.WithIDGenerator(idGenerator{}), sdktrace.WithSpanProcessor(t.processor))
+		t.valueLimit = max(0, sdktrace.NewSpanLimits().AttributeValueLengthLimit)
+		options := []sdktrace.TracerProviderOption{sdktrace.WithSampler(SessionSampler(c.sampler)), sdktrace.WithSpanProcessor(t.processor)}
+		if c.resource != nil {
+			options = append(options, sdktrace.WithResource(c.resource))
+		}
+		t.own = sdktrace.NewTracerProvider(options...)
 		t.provider = t.own
 	} else {
+		if c.resource != nil {
+			c.problems = append(c.problems, errors.New("WithResource: the provider of WithTracerProvider has a resource of its own"))
+		}
 		t.provider = c.provider
 		if r, ok := c.provider.(registrar); !ok {
 			c.problems = append(c.problems, fmt.Errorf("WithTracerProvider: %T has no method RegisterSpanProcessor", c.provider))
@@ -228,24 +235,25 @@ func (t *Tracer) disable() {
 // start in the context of a session belong to the session. It is a no-op
 // provider where nothing is recorded.
 //
-// Until it is called for the first time, a provider that New made is taken to have
-// no other processors, and sessions and events run without a span of the SDK,
-// which would be most of what they cost. Destinations get the same. What runs when
-// it is called gets a span of the SDK at its end, with all its attributes, so a
-// processor that is registered then sees it start and end at once. The
-// TracerProvider method of a span of ours starts spans on the same provider, but
-// takes no processors.
+// On a provider that New made, the spans of sessions and events say nothing of what
+// is set on them: their names, times, errors and status are there, and what the
+// program itself writes on them. Destinations get all of it past the span. Who wants
+// to see it in another processor gives New a provider.
 func (t *Tracer) TracerProvider() trace.TracerProvider {
 	if t == nil {
 		return noop.NewTracerProvider()
 	}
-	t.shown.Store(true)
 	return t.provider
 }
 
-// alone reports whether nobody but the tracer reads the spans of its provider,
-// so that what it knows of them need not be written on them.
-func (t *Tracer) alone() bool { return t.own != nil && !t.shown.Load() }
+// ForgottenSpans returns how many spans were forgotten because they did not end; see
+// [WithOpenSpans].
+func (t *Tracer) ForgottenSpans() int64 {
+	if t == nil || t.tree == nil {
+		return 0
+	}
+	return t.tree.Forgotten()
+}
 
 // SpanProcessor returns the processor that feeds the destinations. New registers
 // it; it is of use for providers that are built elsewhere. Registering it twice
@@ -408,8 +416,8 @@ func Default() *Tracer {
 
 // tracerOf returns the tracer of a context.
 func tracerOf(ctx context.Context) *Tracer {
-	if n := nodeFrom(ctx); n != nil && n.tracer != nil {
-		return n.tracer
+	if r := recordingFrom(ctx); r != nil && r.tracer != nil {
+		return r.tracer
 	}
 	if ctx != nil {
 		if t, ok := ctx.Value(tracerKey{}).(*Tracer); ok {

@@ -8,6 +8,9 @@ import (
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/exporter"
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/fields"
+	"github.com/sessionspan/sessionspan/internal/pipeline"
+	"github.com/sessionspan/sessionspan/internal/tree"
 )
 
 // Update changes a session or an event long after its end, from any process, with
@@ -53,7 +56,7 @@ func (t *Tracer) Update(_ context.Context, id string, options ...FieldOption) er
 		o := &options[i]
 		switch o.field {
 		case fieldBucket:
-			setBucket(u, o.bucket, t.encode(o.bucket, o.value))
+			setBucket(u, o.bucket, t.encodeObject(o.bucket, o.value))
 		case fieldDuration:
 			u.Duration = honeyhive.Some(o.number)
 		case fieldEnd:
@@ -131,64 +134,46 @@ func setBucket(u *honeyhive.Update, b convert.Bucket, o honeyhive.Object) {
 	}
 }
 
+// encodeObject returns a value as an object, and reports what is wrong with it.
+func (t *Tracer) encodeObject(b convert.Bucket, v any) honeyhive.Object {
+	o, err := fields.EncodeObject(b, v)
+	t.reportSet(b, err)
+	return o
+}
+
+func (t *Tracer) reportSet(b convert.Bucket, err error) {
+	if err != nil {
+		t.reports.Report("encode "+b.Field(), err)
+	}
+}
+
 // update delivers a change of a recording that has ended, or was continued.
 func (r *recording) update(change func(*honeyhive.Update)) {
-	t, session := r.tracer(), r.node.session
+	t, session := r.reporter(), r.node.Session
 	if session == nil {
 		t.reports.Report("outside update", errOutside)
 		return
 	}
-	u := &honeyhive.Update{EventID: honeyhive.Some(r.id().String())}
+	u := &honeyhive.Update{EventID: honeyhive.Some(r.node.Ref().ID().String())}
 	change(u)
-	if err := t.deliver(session.id, u); err != nil {
+	if err := t.deliver(session.ID, u); err != nil {
 		t.reports.Report("update", err)
 	}
 }
 
-// id returns the event id of the recording.
-func (r *recording) id() honeyhive.UUID {
-	if n := &r.node; n != n.session.root {
-		return n.asChild().eventID()
-	}
-	return r.node.session.id
-}
-
-// updateChildren sends the list of children once more, after the end. The list
-// is made when the update is sent, so that children which come in the meantime
-// need none of their own. Of a session that another process holds it is a list
-// of what the user named here: its events of this process hang on it by parent_id.
-func (n *node) updateChildren() error {
-	if n.lateSent.Swap(true) {
-		return nil
-	}
-	build := func() *honeyhive.Update {
-		n.lateSent.Store(false)
-		s := n.session
-		s.mu.Lock()
-		id, ids := s.id, []string(nil)
-		if n != s.root {
-			id = n.asChild().eventID()
-		}
-		if n != s.root || !s.continued {
-			ids = s.childrenOf(n).ids()
-		}
-		s.mu.Unlock()
-		if n.rec != nil {
-			n.rec.mu.Lock()
-			if n.rec.seldom != nil {
-				ids = append(ids, n.rec.seldom.more...)
-			}
-			n.rec.mu.Unlock()
-		}
-		return &honeyhive.Update{EventID: honeyhive.Some(id.String()), ChildrenIDs: honeyhive.Some(ids)}
-	}
-	t := n.tracer
-	if t == nil {
-		t = Default()
-	}
-	err := t.give(func(e *exporter.Exporter) error { return e.UpdateFunc(n.session.id, build) })
+// updateChildren sends the list of children of a node once more, after the end. The
+// list is made when the update is sent, so that children which come in the meantime
+// need none of their own.
+func (t *Tracer) updateChildren(n *tree.Node) error {
+	session := n.Session.ID
+	err := t.give(func(e *exporter.Exporter) error {
+		return pipeline.Of(e).Update(session, func() *honeyhive.Update {
+			ids := t.tree.LateChildren(n).IDs()
+			return &honeyhive.Update{EventID: honeyhive.Some(n.Ref().ID().String()), ChildrenIDs: honeyhive.Some(ids)}
+		})
+	})
 	if err != nil {
-		n.lateSent.Store(false)
+		t.tree.LateChildren(n) // so that the next ones are told of
 	}
 	return err
 }

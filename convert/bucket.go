@@ -16,6 +16,8 @@ type rank int
 // rankRoom is how many ranks a dialect has.
 const rankRoom = 1000
 
+const rankKnown rank = -1 // what is known beside the attributes
+
 const (
 	rankOwn           rank = iota * rankRoom // HoneyHive's attributes and this library's
 	rankGenAI                                // OpenTelemetry GenAI
@@ -162,10 +164,6 @@ func (b *bucketReader) taken(g group) bool {
 // and the list of a batch around that, it must stay within what this library
 // reads itself.
 const bucketDepth = rawjson.MaxDepth - 3
-
-// Fits reports whether a bucket that is an object goes into a record as it is,
-// rather than with what is nested too deep as text.
-func Fits(o honeyhive.Object) bool { return fits(o.JSONText(), bucketDepth) }
 
 // object returns the bucket: first the keys of the whole, then the others in
 // the order in which they came. A key of its own attribute wins over the whole,

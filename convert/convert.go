@@ -48,10 +48,11 @@ type Span struct {
 	// UUID, so it belongs here rather than into the record afterwards.
 	Project, Source string
 
-	// Parsed holds buckets whose attribute is known to be a JSON object, so
-	// that it is not parsed again. It may be nil, and must agree with the
-	// attributes: a bucket without its attribute is not looked at.
-	Parsed *Buckets
+	// Known is what whoever recorded the span knows of it beside the attributes,
+	// or nil. What it sets counts more than any attribute; its times do not count,
+	// and a bucket that is no JSON object does not either. The record is the one
+	// that Convert makes where each field stands in the attribute of its name.
+	Known *Record
 }
 
 // Event is something that happened during a span.
@@ -87,6 +88,9 @@ type Record struct {
 	// Name is the session's name or the event's; Type one of the event types of
 	// package honeyhive. Project and Source are empty where the span has none.
 	Name, Type, Project, Source string
+	// Operation is the span's gen_ai.operation.name, which stands in the metadata
+	// too.
+	Operation string
 	// SessionName is the name of the session that the span belongs to, if known.
 	SessionName string
 	// Error says what went wrong; it is "error" where the span failed and does
@@ -155,6 +159,9 @@ func AllBuckets() []Bucket {
 func Convert(s *Span) Record {
 	r := newReader(s)
 	defer r.free()
+	if s.Known != nil {
+		r.know(s.Known)
+	}
 	for _, kv := range s.Attributes {
 		r.attribute(kv)
 	}

@@ -17,11 +17,7 @@ var genAI = dialect{
 	base:     rankGenAI,
 	prefixes: []string{"gen_ai."},
 	rules: []rule{
-		set("gen_ai.operation.name", "event_type, metadata.operation_name", func(r *reader, v attribute.Value, from rank) {
-			r.genAI.operation = str(v)
-			r.eventType.put(operationTypes[str(v)], from)
-			r.buckets[Metadata].putValue("operation_name", v, from)
-		}),
+		set(operationName, "event_type, metadata.operation_name", (*reader).setOperation),
 		to("gen_ai.provider.name", Config, "provider"),
 		to("gen_ai.system", Config, "provider"),
 		to("gen_ai.request.model", Config, "model"),
@@ -142,6 +138,12 @@ var operationTypes = map[string]string{
 type genAIParts struct {
 	operation                      string
 	input, output, system, records attribute.Value
+}
+
+func (r *reader) setOperation(v attribute.Value, from rank) {
+	r.genAI.operation = str(v)
+	r.eventType.put(operationTypes[str(v)], from)
+	r.buckets[Metadata].putValue("operation_name", v, from)
 }
 
 func (r *reader) finishGenAI(from rank) {

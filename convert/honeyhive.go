@@ -82,7 +82,10 @@ func (r *reader) ownType(v attribute.Value, from rank) {
 // childrenIDs reads a list of ids, or one. The API refuses what is no UUID, so
 // that is kept in the metadata.
 func (r *reader) childrenIDs(v attribute.Value, _ rank) {
-	given := textsOf(v)
+	r.setChildren(textsOf(v))
+}
+
+func (r *reader) setChildren(given []string) {
 	ids := make([]string, 0, len(given))
 	var others []string
 	for _, s := range given {

@@ -11,7 +11,6 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/sessionspan/sessionspan/convert"
-	"github.com/sessionspan/sessionspan/honeyhive"
 )
 
 // anyJSON draws a value as encoding/json would decode it.
@@ -32,50 +31,6 @@ func anyJSON() *rapid.Generator[any] {
 		level = value
 	}
 	return value
-}
-
-// TestParsedBuckets: buckets that are known to be objects give the same record
-// as their attributes do.
-func TestParsedBuckets(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		s := newSpan("gen_ai.request.model", "m", "honeyhive_outputs.extra", 1, "foreign", "x")
-		var parsed convert.Buckets
-		for _, b := range convert.AllBuckets() {
-			if !rapid.Bool().Draw(t, b.Field()) {
-				continue
-			}
-			o, _ := honeyhive.ObjectOf(rapid.MapOfN(rapid.String(), anyJSON(), 0, 5).Draw(t, "object"))
-			s.Attributes = append(s.Attributes, attribute.String(b.Attribute(), o.String()))
-			if rapid.Bool().Draw(t, "parsed") {
-				parsed[b] = o
-			}
-		}
-		want := convert.Convert(s)
-		s.Parsed = &parsed
-		if d := cmp.Diff(want, convert.Convert(s)); d != "" {
-			t.Error(d)
-		}
-	})
-}
-
-// TestParsedIsUsed: the property above holds for a conversion that ignores
-// Parsed too.
-func TestParsedIsUsed(t *testing.T) {
-	s := newSpan("honeyhive_inputs", `{"from":"the attribute"}`, "honeyhive_outputs", `{"from":"the attribute"}`, "honeyhive_metrics", `{"from":"the attribute"}`)
-	object := honeyhive.TrustedObject
-	s.Parsed = &convert.Buckets{
-		convert.Inputs:   object(`{"from":"the buckets"}`),
-		convert.Metrics:  honeyhive.NullObject(), // no object
-		convert.Feedback: object(`{"without":"an attribute"}`),
-	}
-	want := convert.Buckets{
-		convert.Inputs:  object(`{"from":"the buckets"}`),
-		convert.Outputs: object(`{"from":"the attribute"}`),
-		convert.Metrics: object(`{"from":"the attribute"}`),
-	}
-	if d := cmp.Diff(want, convert.Convert(s).Buckets); d != "" {
-		t.Error(d)
-	}
 }
 
 // TestOrder: the order of attributes says where a key stands, and nothing else.

@@ -12,12 +12,13 @@ import (
 // reader collects what one span says, attribute by attribute.
 type reader struct {
 	buckets [numBuckets]bucketReader
-	heard
+	spanState
 }
 
-// heard is what a reader does not use again for the next span.
-type heard struct {
+// spanState is what a reader does not use again for the next span.
+type spanState struct {
 	span  *Span
+	known *Record // the zero record where nothing is
 	trees []family
 
 	sessionID, sessionName, project, source ranked
@@ -38,9 +39,12 @@ type heard struct {
 // readers are used again: most of what a span takes is the same for the next.
 var readers = sync.Pool{New: func() any { return new(reader) }}
 
+// nothing is what is known of most spans beside their attributes.
+var nothing Record
+
 func newReader(s *Span) *reader {
 	r := readers.Get().(*reader)
-	r.span = s
+	r.span, r.known = s, &nothing
 	return r
 }
 
@@ -48,7 +52,7 @@ func (r *reader) free() {
 	for i := range r.buckets {
 		r.buckets[i].reset()
 	}
-	r.heard = heard{}
+	r.spanState = spanState{}
 	readers.Put(r)
 }
 
@@ -74,7 +78,7 @@ func (t *ranked) put(text string, from rank) {
 // attribute reads an attribute by the rule of its name.
 func (r *reader) attribute(kv attribute.KeyValue) {
 	key := valid(string(kv.Key))
-	if key == "" {
+	if key == "" || r.known != &nothing && r.known.says(key) {
 		return
 	}
 	if found := exactRules[key]; found != nil {
@@ -130,13 +134,7 @@ func (r *reader) elements(prefix, name string) []*tree { return r.below(prefix).
 
 // whole reads an attribute that holds a bucket. What is no object is wrapped.
 func (r *reader) whole(b Bucket, v attribute.Value, from rank) {
-	text := ""
-	if r.span.Parsed != nil {
-		text = r.span.Parsed[b].JSONText()
-	}
-	if rawjson.KindOf(text) != rawjson.Object {
-		text = structured(v)
-	}
+	text := structured(v)
 	if rawjson.KindOf(text) != rawjson.Object {
 		r.buckets[b].put(b.Wrap(), text, from)
 		return

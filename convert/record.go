@@ -25,7 +25,7 @@ func (r *reader) head() Record {
 		Project: cmp.Or(r.project.text, valid(r.span.Project)), Source: cmp.Or(r.source.text, valid(r.span.Source)), SessionName: r.sessionName.text,
 		IsSession: r.eventType.text == honeyhive.TypeSession, Continued: r.continued,
 		Type: cmp.Or(r.eventType.text, honeyhive.TypeTool), ChildrenIDs: r.children,
-		Failed: r.span.Failed || r.err.set,
+		Failed: r.span.Failed || r.err.set || r.known.Failed, Operation: r.genAI.operation,
 	}
 	rec.Name = cmp.Or(r.eventName.text, valid(r.span.Name), "unknown")
 	if rec.IsSession {
@@ -47,18 +47,21 @@ func (r *reader) original(field, text string) {
 
 func (r *reader) ids(rec *Record) {
 	s := r.span
-	rec.SessionID = honeyhive.SessionID(rec.Project, r.sessionID.text)
-	if r.sessionID.set && !isUUID(r.sessionID.text) {
-		r.buckets[Metadata].put(OriginalSessionID, quoted(r.sessionID.text), rankDerived)
+	if rec.SessionID = r.known.SessionID; rec.SessionID.IsZero() {
+		rec.SessionID = honeyhive.SessionID(rec.Project, r.sessionID.text)
+		if r.sessionID.set && !isUUID(r.sessionID.text) {
+			r.buckets[Metadata].put(OriginalSessionID, quoted(r.sessionID.text), rankDerived)
+		}
 	}
-	rec.EventID = r.id("event_id", r.eventID)
+	var given string
+	rec.EventID, given = r.choose("event_id", r.known.EventID, r.eventID)
 	if rec.IsSession {
 		// Without an id of its own a session is named by its root span.
 		if rec.SessionID.IsZero() {
 			rec.SessionID = honeyhive.EventID(s.TraceID, s.SpanID)
 		}
 		if !rec.EventID.IsZero() && rec.EventID != rec.SessionID {
-			r.original("event_id", quoted(r.eventID.text))
+			r.original("event_id", quoted(given))
 		}
 		rec.EventID = rec.SessionID
 		return
@@ -66,9 +69,9 @@ func (r *reader) ids(rec *Record) {
 	if rec.EventID.IsZero() {
 		rec.EventID = honeyhive.EventID(s.TraceID, s.SpanID)
 	}
-	rec.ParentID = r.id("parent_id", r.parentID)
+	rec.ParentID, given = r.choose("parent_id", r.known.ParentID, r.parentID)
 	if rec.ParentID == rec.EventID { // nothing is above itself
-		r.original("parent_id", quoted(r.parentID.text))
+		r.original("parent_id", quoted(given))
 		rec.ParentID = honeyhive.UUID{}
 	}
 	if rec.ParentID.IsZero() && s.ParentSpanID != [8]byte{} && s.ParentSpanID != s.SpanID {

@@ -3,16 +3,16 @@ package exporter
 import (
 	"crypto/sha256"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"go.opentelemetry.io/otel/attribute"
-	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
-	"github.com/sessionspan/sessionspan/internal/spansize"
+	"github.com/sessionspan/sessionspan/internal/span"
 )
 
 // cutter shortens values that are too long to send. What it takes away is marked
@@ -25,68 +25,55 @@ const defaultValueBytes = 8 << 20
 func newCutter(valueBytes int64) cutter {
 	switch {
 	case valueBytes < 0:
-		return cutter{int(^uint(0) >> 1)}
+		return cutter{math.MaxInt}
 	case valueBytes == 0:
 		return cutter{defaultValueBytes}
 	}
-	return cutter{int(max(valueBytes, 4*leastLeft))}
+	return cutter{int(min(max(valueBytes, 4*leastLeft), math.MaxInt))} // which may have 32 bits
 }
 
 // leastLeft is what is left at least of a string inside a bucket, in bytes.
 const leastLeft = 256
 
-// span returns the span, or a copy whose values are cut.
-func (c cutter) span(s sdktrace.ReadOnlySpan) sdktrace.ReadOnlySpan {
-	if !c.tooLong(s) {
-		return s
-	}
-	r := &redactedSpan{
-		ReadOnlySpan: s, name: c.text(s.Name()), attributes: c.attributes(s.Attributes()),
-		events: slices.Clone(s.Events()), links: slices.Clone(s.Links()), status: s.Status(),
-	}
-	r.status.Description = c.text(r.status.Description)
-	for i := range r.events {
-		r.events[i].Name = c.text(r.events[i].Name)
-		r.events[i].Attributes = c.attributes(r.events[i].Attributes)
-	}
-	for i := range r.links {
-		r.links[i].Attributes = c.attributes(r.links[i].Attributes)
-	}
-	return r
-}
-
-func (c cutter) tooLong(s sdktrace.ReadOnlySpan) bool {
+// span cuts the values of a span that keeps about the given bytes in memory.
+func (c cutter) span(s *span.Span, size int64) {
 	const escaped = 6 // of one byte, at most
-	if sizeOf(s) <= int64(c.most)/escaped {
-		return false // all of it is shorter than one value may be
+	if size > 0 && size <= int64(c.most)/escaped {
+		return // all of it is shorter than one value may be
 	}
-	long := func(kvs []attribute.KeyValue) bool {
-		return slices.ContainsFunc(kvs, func(kv attribute.KeyValue) bool { return spansize.Value(kv.Value) > int64(c.most) })
-	}
-	if len(s.Name()) > c.most || len(s.Status().Description) > c.most || long(s.Attributes()) {
-		return true
-	}
-	for _, e := range s.Events() {
-		if len(e.Name) > c.most || long(e.Attributes) {
-			return true
+	s.Name, s.Status.Description = c.text(s.Name), c.text(s.Status.Description)
+	if k := s.Known; k != nil {
+		k.Name, k.SessionName, k.Error = c.text(k.Name), c.text(k.SessionName), c.text(k.Error)
+		for b := range k.Buckets {
+			if o := &k.Buckets[b]; c.tooLong(attribute.StringValue(o.JSONText())) {
+				*o = honeyhive.TrustedObject(c.json(o.JSONText()))
+			}
 		}
 	}
-	for _, l := range s.Links() {
-		if long(l.Attributes) {
-			return true
-		}
+	s.Attributes, s.GenAI = c.attributes(s.Attributes), c.attributes(s.GenAI)
+	s.Events, s.Links = slices.Clone(s.Events), slices.Clone(s.Links)
+	for i := range s.Events {
+		e := &s.Events[i]
+		e.Name, e.Attributes = c.text(e.Name), c.attributes(e.Attributes)
 	}
-	return false
+	for i := range s.Links {
+		s.Links[i].Attributes = c.attributes(s.Links[i].Attributes)
+	}
 }
 
+func (c cutter) tooLong(v attribute.Value) bool { return span.ValueSize(v) > int64(c.most) }
+
+// attributes returns the attributes, or a copy whose values are cut. Lists and
+// maps that are too long become the JSON text of themselves, cut.
 func (c cutter) attributes(kvs []attribute.KeyValue) []attribute.KeyValue {
+	if !slices.ContainsFunc(kvs, func(kv attribute.KeyValue) bool { return c.tooLong(kv.Value) }) {
+		return kvs
+	}
 	out := slices.Clone(kvs)
-	for i, kv := range out {
-		if spansize.Value(kv.Value) <= int64(c.most) {
-			continue
+	for i := range out {
+		if c.tooLong(out[i].Value) {
+			out[i].Value = attribute.StringValue(c.value(out[i].Value.String()))
 		}
-		// Lists and maps become the JSON text of themselves, cut.
-		out[i].Value = attribute.StringValue(c.value(kv.Value.String()))
 	}
 	return out
 }

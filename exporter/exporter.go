@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/internal/delivery"
+	"github.com/sessionspan/sessionspan/internal/span"
 )
 
 // Exporter delivers to one destination. Make one with [NewHTTP], [NewLines],
@@ -32,67 +34,6 @@ type Exporter struct {
 
 var _ sdktrace.SpanExporter = (*Exporter)(nil)
 
-// OnStart tells of a session that has begun: what belongs to it is held until
-// the session itself was sent. root is the running root span, which is read
-// when the session must be announced before its end; it must be safe to read
-// from another goroutine, as the spans of the SDK are.
-func (e *Exporter) OnStart(session honeyhive.UUID, root sdktrace.ReadOnlySpan) {
-	if e != nil && e.sessions {
-		e.engine.Open(session, root)
-	}
-}
-
-// OnEnd takes over a finished span. It waits at most Limits.QueueWait for room,
-// and does no input or output itself.
-//
-// The span must belong to a session where the destination is one of payloads.
-func (e *Exporter) OnEnd(s sdktrace.ReadOnlySpan) {
-	if e != nil && s != nil {
-		e.put(time.Now(), s, sizeOf(s))
-	}
-}
-
-// put puts a span into the queue for somebody who has waited since start. A
-// session whose root is dropped has ended all the same.
-func (e *Exporter) put(start time.Time, s sdktrace.ReadOnlySpan, size int64) {
-	if e.engine.PutSince(start, s, size) || !e.sessions {
-		return
-	}
-	attributes := s.Attributes()
-	if textOf(attributes, honeyhive.AttrEventType) == honeyhive.TypeSession {
-		e.engine.Gone(honeyhive.SessionID(textOf(attributes, honeyhive.AttrProject), textOf(attributes, honeyhive.AttrSessionID)))
-	}
-}
-
-// Deliver hands a span that has finished now to exporters: to all where it belongs
-// to a session, else to those that take every span. Those without room are waited for
-// at the end, all of them together no longer than the longest Limits.QueueWait.
-func Deliver(s sdktrace.ReadOnlySpan, now time.Time, to []*Exporter, inSession bool) {
-	var size int64
-	var full []*Exporter
-	for _, e := range to {
-		if e == nil || !inSession && !e.TakesSpans() {
-			continue
-		}
-		if size == 0 {
-			size = sizeOf(s)
-		}
-		if !e.engine.Try(now, s, size) {
-			full = append(full, e)
-		}
-	}
-	if len(full) == 0 {
-		return
-	}
-	for _, e := range full {
-		e.put(now, s, size)
-	}
-}
-
-// TakesSpans reports whether the exporter wants every span, rather than those
-// of sessions alone.
-func (e *Exporter) TakesSpans() bool { return e != nil && !e.sessions }
-
 // ErrNoUpdates says that a destination takes spans alone and so cannot change
 // a session or event that it was sent.
 var ErrNoUpdates = errors.New("the destination takes no updates")
@@ -106,16 +47,6 @@ func (e *Exporter) Update(session honeyhive.UUID, u *honeyhive.Update) error {
 		return ErrNoUpdates
 	}
 	e.engine.Put(&update{session, func() *honeyhive.Update { return u }}, sizeOfUpdate(u))
-	return nil
-}
-
-// UpdateFunc is [Exporter.Update] for a change that build makes when it is about
-// to be sent, on a worker goroutine.
-func (e *Exporter) UpdateFunc(session honeyhive.UUID, build func() *honeyhive.Update) error {
-	if e == nil || !e.sessions {
-		return ErrNoUpdates
-	}
-	e.engine.Put(&update{session, build}, updateOverhead)
 	return nil
 }
 
@@ -135,18 +66,18 @@ func (e *Exporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpa
 		return nil
 	}
 	for _, s := range spans {
-		if s == nil || e.sessions && !inSession(s) {
+		if s == nil || e.sessions && !inSession(s.Attributes()) {
 			continue
 		}
-		e.OnEnd(s)
+		source := span.FromSDK(s)
+		(*queue)(e).Put(time.Now(), source, source.Size())
 	}
 	return e.engine.Sync(orBackground(ctx))
 }
 
-// inSession reports whether a span is part of a session, rather than a plain
-// one that merely runs on the same provider.
-func inSession(s sdktrace.ReadOnlySpan) bool {
-	attributes := s.Attributes()
+// inSession reports whether a span with these attributes is part of a session,
+// rather than a plain one that merely runs on the same provider.
+func inSession(attributes []attribute.KeyValue) bool {
 	return convert.Speaks(attributes) && convert.InSession(attributes)
 }
 

@@ -24,6 +24,7 @@ import (
 	"github.com/sessionspan/sessionspan/exporter"
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/internal/await"
+	"github.com/sessionspan/sessionspan/internal/pipeline"
 )
 
 func newHTTP(cfg exporter.HTTPConfig, options ...exporter.Option) (*exporter.Exporter, error) {
@@ -638,10 +639,12 @@ func TestServerMakesAnotherSession(t *testing.T) {
 
 func TestNilExporter(t *testing.T) {
 	var e *exporter.Exporter
-	e.OnStart(honeyhive.UUID{}, nil)
-	e.OnEnd(nil)
+	q := pipeline.Of(e)
+	q.Open(honeyhive.UUID{}, nil)
+	q.Gone(honeyhive.UUID{})
+	q.Put(time.Time{}, nil, 0)
 	err := errors.Join(e.ExportSpans(t.Context(), nil), e.ForceFlush(t.Context()), e.Shutdown(t.Context()))
-	if err != nil || e.TakesSpans() || !errors.Is(e.Update(honeyhive.UUID{}, nil), exporter.ErrNoUpdates) || e.Stats().Created != 0 {
+	if err != nil || q.TakesSpans() || !errors.Is(e.Update(honeyhive.UUID{}, nil), exporter.ErrNoUpdates) || e.Stats().Created != 0 {
 		t.Error("a nil exporter does something")
 	}
 }

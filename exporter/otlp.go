@@ -15,12 +15,10 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
-	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
-	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/internal/delivery"
-	"github.com/sessionspan/sessionspan/internal/lent"
 	"github.com/sessionspan/sessionspan/internal/otlp"
+	"github.com/sessionspan/sessionspan/internal/span"
 	"github.com/sessionspan/sessionspan/internal/version"
 )
 
@@ -114,7 +112,7 @@ func newOTLP(cfg OTLPConfig, options []Option) (*Exporter, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &collector{client: client, privacy: c.privacy, cut: c.cutter(), bucketKeys: bucketKeys}
+	d := &collector{client: client, view: view{privacy: c.privacy, cut: c.cutter()}, bucketKeys: bucketKeys}
 	e := &Exporter{
 		engine: delivery.New(limits, d), privacy: c.privacy,
 		closing: closing{what: c.name, do: func(context.Context) error { client.CloseIdle(); return nil }},
@@ -236,13 +234,10 @@ func (c *config) otlpTimeout() time.Duration {
 // on it holds each span as the bytes that are sent.
 type collector struct {
 	client     *delivery.Client
-	privacy    privacy
-	cut        cutter
 	bucketKeys bool
 	// What Encode, which is called by one goroutine, uses again and again.
-	span  convert.Span
-	front []attribute.KeyValue
-	lent  lent.Span
+	view       view
+	attributes []attribute.KeyValue
 	spansOnly
 }
 
@@ -253,37 +248,18 @@ type unchecked struct{}
 
 // Encode writes the copy of the span that the endpoint gets.
 func (o *collector) Encode(r *delivery.Record) error {
-	whole := r.Value.(sdktrace.ReadOnlySpan)
-	if o.encodeLent(r, whole) {
-		return nil
-	}
-	s := o.cut.span(o.privacy.span(whole))
-	o.span = neutralSpan(s)
-	o.front = derived(o.front[:0], &o.span)
+	s := o.view.show(r.Value.(span.Source))
+	defer o.view.clear()
+	derive(s)
+	o.attributes = s.AppendAttributes(o.attributes[:0])
+	list := o.attributes
 	if o.bucketKeys {
-		s = &attributedSpan{s, perKey(o.span.Attributes)}
+		list = perKey(list)
 	}
-	r.Body, r.Value = otlp.AppendTraces(r.Body, s, o.front...), nil
-	// Nothing of the span is kept until the next one comes.
-	o.span = convert.Span{}
-	clear(o.front)
+	size := otlp.Size(s, list)
+	r.Body, r.Value = otlp.AppendTraces(slices.Grow(r.Room(size), size), s, list), nil
+	clear(o.attributes)
 	return nil
-}
-
-// encodeLent writes an event that knows what its attributes would be, and reports
-// whether it did.
-func (o *collector) encodeLent(r *delivery.Record, s sdktrace.ReadOnlySpan) bool {
-	l, ok := s.(lent.Lender)
-	if !ok || !o.privacy.off() || o.bucketKeys || o.cut.tooLong(s) {
-		return false
-	}
-	defer o.lent.Clear()
-	if !l.LendAttributes(&o.lent) {
-		return false
-	}
-	e := otlp.Measure(s, otlp.Attributes{Encoded: o.lent.Encoded, Clean: o.lent.Clean, Other: o.lent.Attributes})
-	r.Body, r.Value = e.Append(slices.Grow(r.Room(e.Size), e.Size)), nil
-	return true
 }
 
 // Send posts a batch.

@@ -31,6 +31,7 @@ import (
 	"github.com/sessionspan/sessionspan"
 	"github.com/sessionspan/sessionspan/exporter"
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/pipeline"
 )
 
 func newOTLP(cfg exporter.OTLPConfig, options ...exporter.Option) (*exporter.Exporter, error) {
@@ -457,7 +458,7 @@ func TestOTLPUpdates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Update(honeyhive.NewUUID(), new(honeyhive.Update)); !errors.Is(err, exporter.ErrNoUpdates) || !e.TakesSpans() {
+	if err := e.Update(honeyhive.NewUUID(), new(honeyhive.Update)); !errors.Is(err, exporter.ErrNoUpdates) || !pipeline.Of(e).TakesSpans() {
 		t.Errorf("error %v", err)
 	}
 	if text := fmt.Sprintf("%v %+v %#v", e, e, e); !strings.Contains(text, "127.0.0.1:9") {

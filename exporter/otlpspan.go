@@ -4,69 +4,43 @@ import (
 	"strconv"
 
 	"go.opentelemetry.io/otel/attribute"
-	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
+	"github.com/sessionspan/sessionspan/internal/span"
 )
 
-// derived appends to dst what HoneyHive's endpoint reads of the span of a session
-// and does not derive itself. It goes in front of the attributes of the span, so
-// that it is not lost to a limit further on.
-func derived(dst []attribute.KeyValue, n *convert.Span) []attribute.KeyValue {
-	if !convert.Speaks(n.Attributes) {
-		return dst
+// derive makes a span of a session say what HoneyHive's endpoint reads and does
+// not derive itself. A tracer knows all of it of its own spans.
+func derive(s *span.Span) {
+	if s.Known != nil && s.Known.Name != "" || !convert.Speaks(s.Attributes) && (s.Known == nil || s.Known.Type == "") {
+		return
 	}
-	is := convert.Identify(n)
-	if is.SessionID.IsZero() {
-		return dst
+	var n convert.Span
+	s.Neutral(&n)
+	rec := convert.Convert(&n)
+	if rec.SessionID.IsZero() {
+		return
 	}
-	var has struct{ session, auto, kind, event, name, err bool }
-	for i := range n.Attributes {
-		switch n.Attributes[i].Key {
-		case honeyhive.AttrSessionID:
-			has.session = true
-		case honeyhive.AttrSessionAutoCreate:
-			has.auto = true
-		case honeyhive.AttrEventType:
-			has.kind = true
-		case honeyhive.AttrEventID:
-			has.event = true
-		case honeyhive.AttrEventName:
-			has.name = true
-		case honeyhive.AttrError:
-			has.err = true
-		}
+	k := s.Know()
+	lacks := func(key attribute.Key) bool { return !span.HasKey(s.Attributes, key) }
+	if lacks(honeyhive.AttrSessionID) {
+		k.SessionID = rec.SessionID
 	}
-	if !has.session {
-		dst = append(dst, attribute.String(honeyhive.AttrSessionID, is.SessionID.String()))
+	if lacks(honeyhive.AttrEventType) {
+		k.Type = rec.Type
 	}
-	if !has.auto {
-		dst = append(dst, attribute.Bool(honeyhive.AttrSessionAutoCreate, true))
+	if lacks(honeyhive.AttrEventID) {
+		k.EventID = rec.EventID
 	}
-	if !has.kind {
-		dst = append(dst, attribute.String(honeyhive.AttrEventType, is.Type))
+	if lacks(honeyhive.AttrEventName) {
+		k.Name = rec.Name
 	}
-	if !has.event {
-		dst = append(dst, attribute.String(honeyhive.AttrEventID, is.EventID.String()))
+	if lacks(honeyhive.AttrError) {
+		k.Error = rec.Error
 	}
-	if !has.name {
-		dst = append(dst, attribute.String(honeyhive.AttrEventName, is.Name))
-	}
-	if !has.err && is.Error != "" {
-		dst = append(dst, attribute.String(honeyhive.AttrError, is.Error))
-	}
-	return dst
 }
-
-// attributedSpan is a span with other attributes.
-type attributedSpan struct {
-	sdktrace.ReadOnlySpan
-	attributes []attribute.KeyValue
-}
-
-func (s *attributedSpan) Attributes() []attribute.KeyValue { return s.attributes }
 
 // perKey replaces each bucket by an attribute for each of its keys: scalars as
 // they are, anything else as JSON text.

@@ -1,18 +1,14 @@
 package exporter
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"strings"
 
-	"go.opentelemetry.io/otel/attribute"
-	sdktrace "go.opentelemetry.io/otel/sdk/trace"
-
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/internal/delivery"
-	"github.com/sessionspan/sessionspan/internal/lent"
+	"github.com/sessionspan/sessionspan/internal/span"
 )
 
 // MetadataIncomplete is the metadata key that is true on a session which was
@@ -23,13 +19,9 @@ const MetadataIncomplete = "incomplete"
 // are written, and where they go, is up to its transport.
 type payloads struct {
 	transport
-	privacy         privacy
-	cut             cutter
+	view            view
 	project, source string // for spans that name none
-	// What Encode, which is called by one goroutine, uses again and again.
-	span       convert.Span
-	lent       lent.Span
-	attributes []attribute.KeyValue
+	neutral         convert.Span
 }
 
 // transport is what the destinations of payloads differ in.
@@ -50,15 +42,13 @@ type eventRecord struct{ project, source, sessionName string }
 // Encode converts a span, or writes an update.
 func (p *payloads) Encode(r *delivery.Record) error {
 	switch v := r.Value.(type) {
-	case sdktrace.ReadOnlySpan:
-		if p.encodeLent(r, v) {
-			return nil
-		}
+	case span.Source:
 		rec := p.convert(v)
+		r.Body = r.Room(sizeOfPayload(&rec))
 		p.encodeRecord(r, &rec)
-		p.lent.Clear()
+		p.view.clear()
 	case *update:
-		u := p.cut.update(p.privacy.update(v.build()))
+		u := p.view.cut.update(p.view.privacy.update(v.build()))
 		id, err := honeyhive.ParseUUID(u.EventID.Or(""))
 		if err != nil {
 			return fmt.Errorf("update: %w", err)
@@ -71,57 +61,27 @@ func (p *payloads) Encode(r *delivery.Record) error {
 	return nil
 }
 
-// convert is the one conversion, with this destination's privacy and defaults.
-func (p *payloads) convert(s sdktrace.ReadOnlySpan) convert.Record {
-	p.span = neutralSpan(p.cut.span(p.privacy.span(s)))
-	p.span.Project, p.span.Source = p.project, p.source
-	rec := convert.Convert(&p.span)
-	p.span = convert.Span{} // nothing of it is kept until the next one comes
-	p.privacy.originals(&rec)
+// convert is the one conversion, with this destination's privacy and defaults. The
+// record may stand in memory of the view, until that is cleared.
+func (p *payloads) convert(s span.Source) convert.Record {
+	p.view.show(s).Neutral(&p.neutral)
+	p.neutral.Project, p.neutral.Source = p.project, p.source
+	rec := convert.Convert(&p.neutral)
+	p.neutral = convert.Span{} // nothing of it is kept until the next one comes
+	p.view.privacy.originals(&rec)
 	return rec
 }
 
-// What the payload of an event takes, about, besides its texts, and for each child.
-const (
-	eventFrame = 480
-	childFrame = 39
-)
-
-// encodeLent writes the payload of a span that knows what its attributes would be,
-// and mostly what the conversion would make of them. It reports whether it did.
-func (p *payloads) encodeLent(r *delivery.Record, s sdktrace.ReadOnlySpan) bool {
-	l, ok := s.(lent.Lender)
-	if !ok || !p.privacy.off() || p.cut.tooLong(s) {
-		return false
-	}
-	defer p.lent.Clear()
-	rec := &p.lent.Record
-	if l.LendRecord(&p.lent) {
-		rec.Project, rec.Source = cmp.Or(rec.Project, valid(p.project)), cmp.Or(rec.Source, valid(p.source))
-	} else {
-		p.lent.Clear()
-		if !l.LendAttributes(&p.lent) {
-			return false
-		}
-		parsed := rec.Buckets
-		p.attributes = append(append(append(p.attributes[:0], p.lent.Identity...), p.lent.Clean...), p.lent.Attributes...)
-		p.span = neutralWith(s, p.attributes)
-		p.span.Parsed, p.span.Project, p.span.Source = &parsed, p.project, p.source
-		*rec = convert.Convert(&p.span)
-		p.span = convert.Span{}
-		clear(p.attributes)
-	}
+// sizeOfPayload returns about how long the payload of an event is.
+func sizeOfPayload(rec *convert.Record) int {
+	const frame, child = 480, 39
 	children, _ := rec.ChildrenIDs.Get()
-	size := eventFrame + len(rec.Name) + len(rec.Error) + childFrame*len(children)
+	size := frame + len(rec.Name) + len(rec.Error) + child*len(children)
 	for b := range rec.Buckets {
 		size += len(rec.Buckets[b].JSONText())
 	}
-	r.Body = r.Room(size)
-	p.encodeRecord(r, rec)
-	return true
+	return size
 }
-
-func valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 // encodeRoot writes the payload of a session into the record.
 func (p *payloads) encodeRoot(r *delivery.Record, s honeyhive.SessionStartRequest) {
@@ -138,11 +98,11 @@ func updateRecord(id honeyhive.UUID, u *honeyhive.Update) *delivery.Record {
 	return &delivery.Record{Kind: delivery.Update, Group: id, ID: id, Body: u.AppendJSON(nil)}
 }
 
-// encodeRecord writes what a span was converted to, in memory of p.lent for what
-// is not kept.
+// encodeRecord writes the payload of a record. Ids are formatted in memory of the
+// view, and the record may stand there: nothing of either is kept.
 func (p *payloads) encodeRecord(r *delivery.Record, rec *convert.Record) {
 	if rec.IsSession {
-		p.encodeRoot(r, rec.Session())
+		p.encodeRoot(r, kept(rec))
 		return
 	}
 	bare := *rec
@@ -157,21 +117,38 @@ func (p *payloads) encodeRecord(r *delivery.Record, rec *convert.Record) {
 	r.Body = p.appendEvent(r.Body, &e)
 }
 
-// idText returns an id as text that holds until p.lent is cleared.
+// idText returns an id as text that holds until the view is cleared.
 func (p *payloads) idText(id honeyhive.UUID) honeyhive.Optional[string] {
 	if id.IsZero() {
 		return honeyhive.Optional[string]{}
 	}
-	return honeyhive.Some(p.lent.Text(id.Append))
+	return honeyhive.Some(p.view.span.ID(id))
+}
+
+// session returns the payload of a session, of which nothing stands in memory of
+// the view.
+func (p *payloads) session(s span.Source) honeyhive.SessionStartRequest {
+	rec := p.convert(s)
+	defer p.view.clear()
+	return kept(&rec)
+}
+
+// kept returns the payload of a session in memory of its own.
+func kept(rec *convert.Record) honeyhive.SessionStartRequest {
+	for b := range rec.Buckets {
+		if o := &rec.Buckets[b]; !o.IsZero() {
+			*o = honeyhive.TrustedObject(strings.Clone(o.JSONText()))
+		}
+	}
+	return rec.Session()
 }
 
 // Announce makes the payload of a session that has not ended. Where only its
 // events are known, it says what they say of it.
 func (p *payloads) Announce(group [16]byte, live any, held []*delivery.Record) (*delivery.Record, any) {
 	var s honeyhive.SessionStartRequest
-	if root, ok := live.(sdktrace.ReadOnlySpan); ok {
-		rec := p.convert(root)
-		s = rec.Session()
+	if root, ok := live.(span.Source); ok {
+		s = p.session(root)
 	} else {
 		s.SessionID = honeyhive.Some(honeyhive.UUID(group).String())
 		s.SessionName = honeyhive.Some("unknown")
@@ -209,12 +186,11 @@ func (p *payloads) Amend(r *delivery.Record, announced any) {
 
 // Abandon makes the record of a session that its program did not end.
 func (p *payloads) Abandon(_ [16]byte, live, announced any) *delivery.Record {
-	root, ok := live.(sdktrace.ReadOnlySpan)
+	root, ok := live.(span.Source)
 	if !ok {
 		return nil
 	}
-	rec := p.convert(root)
-	s := rec.Session()
+	s := p.session(root)
 	s.Metadata, _ = s.Metadata.With(MetadataIncomplete, true)
 	r := new(delivery.Record)
 	p.encodeRoot(r, s)

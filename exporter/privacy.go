@@ -6,11 +6,11 @@ import (
 	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
-	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
+	"github.com/sessionspan/sessionspan/internal/span"
 )
 
 // A Redactor returns the text that may leave the program in place of text. key
@@ -36,45 +36,67 @@ type privacy struct {
 
 func (p *privacy) off() bool { return !p.noContent && len(p.redactors) == 0 }
 
-// span returns what a destination may see of a span.
-func (p *privacy) span(s sdktrace.ReadOnlySpan) sdktrace.ReadOnlySpan {
+// span leaves of a span what a destination may see.
+func (p *privacy) span(s *span.Span) {
 	if p.off() {
-		return s
+		return
 	}
-	r := &redactedSpan{ReadOnlySpan: s, name: p.text("name", s.Name()), status: s.Status()}
-	r.attributes = p.attributes(s.Attributes())
-	r.status.Description = p.text("status", r.status.Description)
+	s.Name = p.text("name", s.Name)
+	if s.Known != nil {
+		p.known(s.Known, s.Name)
+	}
+	s.Attributes = p.attributes(s.Attributes)
+	s.GenAI = p.attributes(s.GenAI)
+	s.Status.Description = p.text("status", s.Status.Description)
 	if p.noContent {
-		r.status.Description = ""
+		s.Status.Description = ""
 	}
-	for _, e := range s.Events() {
-		e.Name = p.text("event", e.Name)
-		e.Attributes = p.attributes(e.Attributes)
-		r.events = append(r.events, e)
+	s.Events = slices.Clone(s.Events)
+	for i := range s.Events {
+		e := &s.Events[i]
+		e.Name, e.Attributes = p.text("event", e.Name), p.attributes(e.Attributes)
 	}
-	for _, l := range s.Links() {
-		l.Attributes = p.attributes(l.Attributes)
-		r.links = append(r.links, l)
+	s.Links = slices.Clone(s.Links)
+	for i := range s.Links {
+		s.Links[i].Attributes = p.attributes(s.Links[i].Attributes)
 	}
-	return r
 }
 
-// redactedSpan is a span with some of it replaced. It hides what else the span
-// could tell, such as its parsed buckets.
-type redactedSpan struct {
-	sdktrace.ReadOnlySpan
-	name       string
-	attributes []attribute.KeyValue
-	events     []sdktrace.Event
-	links      []sdktrace.Link
-	status     sdktrace.Status
+// known leaves of what is known what a destination may see. Its ids and types are
+// never texts of users; name is what became of the name of the span.
+func (p *privacy) known(k *convert.Record, name string) {
+	text := func(key string, field *string) {
+		switch {
+		case *field == "":
+		case p.noContent && isContent(key):
+			*field = ""
+		default:
+			*field = p.jsonOrText(key, *field)
+		}
+	}
+	text(honeyhive.AttrProject, &k.Project)
+	text(honeyhive.AttrSource, &k.Source)
+	text(honeyhive.AttrSessionName, &k.SessionName)
+	switch {
+	case k.Name == "":
+	case k.Type == honeyhive.TypeSession:
+		k.Name = k.SessionName
+	default:
+		k.Name = name
+	}
+	text(honeyhive.AttrError, &k.Error)
+	text("gen_ai.operation.name", &k.Operation)
+	for b := range k.Buckets {
+		key, o := convert.Bucket(b).Attribute(), &k.Buckets[b]
+		switch {
+		case o.IsEmpty():
+		case p.noContent && isContent(key):
+			*o = honeyhive.Object{}
+		default:
+			*o = honeyhive.TrustedObject(string(p.appendJSON(nil, key, o.JSONText())))
+		}
+	}
 }
-
-func (s *redactedSpan) Name() string                     { return s.name }
-func (s *redactedSpan) Attributes() []attribute.KeyValue { return s.attributes }
-func (s *redactedSpan) Events() []sdktrace.Event         { return s.events }
-func (s *redactedSpan) Links() []sdktrace.Link           { return s.links }
-func (s *redactedSpan) Status() sdktrace.Status          { return s.status }
 
 // text passes a text through the redactors.
 func (p *privacy) text(key, text string) (out string) {

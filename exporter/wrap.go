@@ -8,6 +8,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/sessionspan/sessionspan/internal/delivery"
+	"github.com/sessionspan/sessionspan/internal/span"
 )
 
 // wrapTries is how often a batch is given to a foreign exporter that returns
@@ -46,13 +47,26 @@ type wrapped struct {
 	spansOnly
 }
 
+// Encode redacts the span. One of which nothing is redacted stays as it came until it
+// is sent, since what is made of it for the exporter takes more memory.
 func (d *wrapped) Encode(r *delivery.Record) error {
-	r.Value = d.cut.span(d.privacy.span(r.Value.(sdktrace.ReadOnlySpan)))
+	if !d.privacy.off() {
+		v := view{privacy: d.privacy, cut: d.cut}
+		r.Value = span.FromSDK(v.show(r.Value.(span.Source)).Snapshot())
+	}
 	return nil
 }
 
 func (d *wrapped) Send(ctx context.Context, batch []*delivery.Record) delivery.Result {
-	err := d.exporter.ExportSpans(ctx, spansOf(batch))
+	spans := make([]sdktrace.ReadOnlySpan, len(batch))
+	v := view{cut: d.cut}
+	for i, r := range batch {
+		const ids = 128 // bytes, about
+		v.span.Grow(ids)
+		spans[i] = v.show(r.Value.(span.Source)).Snapshot()
+		v.span.Forget()
+	}
+	err := d.exporter.ExportSpans(ctx, spans)
 	switch {
 	case err == nil:
 		return delivery.Result{Outcome: delivery.Delivered}
@@ -60,14 +74,6 @@ func (d *wrapped) Send(ctx context.Context, batch []*delivery.Record) delivery.R
 		return delivery.Result{Outcome: delivery.Retry, Err: err}
 	}
 	return delivery.Result{Outcome: delivery.Bad, Err: err}
-}
-
-func spansOf(batch []*delivery.Record) []sdktrace.ReadOnlySpan {
-	spans := make([]sdktrace.ReadOnlySpan, len(batch))
-	for i, r := range batch {
-		spans[i] = r.Value.(sdktrace.ReadOnlySpan)
-	}
-	return spans
 }
 
 // spansOnly is for destinations without sessions: their records belong to no

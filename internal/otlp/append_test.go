@@ -17,8 +17,6 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
-
-	"github.com/sessionspan/sessionspan/internal/otlp"
 )
 
 // values are attribute values of every type.
@@ -89,7 +87,7 @@ func TestAppendTracesValues(t *testing.T) {
 				Resource:             resource.NewSchemaless(attrs...),
 				InstrumentationScope: instrumentation.Scope{Name: "s", Attributes: attribute.NewSet(attrs...)},
 			}.Snapshot()
-			wantEqual(t, unmarshal(t, otlp.AppendTraces(nil, span)), fromSDK(t, span))
+			wantEqual(t, unmarshal(t, appendTraces(nil, span)), fromSDK(t, span))
 		})
 	}
 	// The types are numbered without gaps; what comes behind the last has no name.
@@ -134,27 +132,24 @@ func TestAppendTracesSpans(t *testing.T) {
 			change(&stub)
 			span := stub.Snapshot()
 			want := fromSDK(t, span)
-			wantEqual(t, unmarshal(t, otlp.AppendTraces(nil, span)), want)
+			wantEqual(t, unmarshal(t, appendTraces(nil, span)), want)
 			// The second time, resource and scope come out of the cache.
-			wantEqual(t, unmarshal(t, otlp.AppendTraces(nil, span)), want)
+			wantEqual(t, unmarshal(t, appendTraces(nil, span)), want)
 		})
 	}
 	for kind := trace.SpanKind(-1); kind < 8; kind++ {
 		stub := fullSpan(t)
 		stub.SpanKind = kind
-		wantEqual(t, unmarshal(t, otlp.AppendTraces(nil, stub.Snapshot())), fromSDK(t, stub.Snapshot()))
+		wantEqual(t, unmarshal(t, appendTraces(nil, stub.Snapshot())), fromSDK(t, stub.Snapshot()))
 	}
 }
 
 func TestAppendTracesKeepsPrefix(t *testing.T) {
 	span := fullSpan(t).Snapshot()
-	alone := otlp.AppendTraces(nil, span)
-	got := otlp.AppendTraces([]byte("prefix"), span)
+	alone := appendTraces(nil, span)
+	got := appendTraces([]byte("prefix"), span)
 	if string(got) != "prefix"+string(alone) {
 		t.Error("the bytes depend on what stands before them")
-	}
-	if got := otlp.AppendTraces([]byte("prefix"), nil); string(got) != "prefix" {
-		t.Errorf("nil span: %q", got)
 	}
 }
 
@@ -176,7 +171,7 @@ func TestAppendTracesInvalidText(t *testing.T) {
 		}
 		return s.Snapshot()
 	}
-	wantEqual(t, unmarshal(t, otlp.AppendTraces(nil, stub(bad))), fromSDK(t, stub(good)))
+	wantEqual(t, unmarshal(t, appendTraces(nil, stub(bad))), fromSDK(t, stub(good)))
 }
 
 // recorder keeps the spans that a provider ends.
@@ -227,7 +222,7 @@ func TestAppendTracesRealSpans(t *testing.T) {
 		t.Fatal("the spans do not have what is to be tested")
 	}
 	for _, span := range r.spans {
-		wantEqual(t, unmarshal(t, otlp.AppendTraces(nil, span)), fromSDK(t, span))
+		wantEqual(t, unmarshal(t, appendTraces(nil, span)), fromSDK(t, span))
 	}
 }
 
@@ -242,7 +237,7 @@ func TestAppendTracesManyScopes(t *testing.T) {
 					Resource:             resource.NewSchemaless(attribute.String("r", name)),
 					InstrumentationScope: instrumentation.Scope{Name: name},
 				}.Snapshot()
-				got := unmarshal(t, otlp.AppendTraces(nil, span)).GetResourceSpans()[0]
+				got := unmarshal(t, appendTraces(nil, span)).GetResourceSpans()[0]
 				scope := got.GetScopeSpans()[0].GetScope().GetName()
 				if value := text(got.GetResource().GetAttributes()); value != name || scope != name {
 					t.Errorf("resource %q, scope %q, want %q", value, scope, name)

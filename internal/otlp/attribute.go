@@ -14,22 +14,6 @@ func appendAttributes(dst []byte, field protowire.Number, attrs []attribute.KeyV
 	return dst
 }
 
-// appendCleanAttributes is appendAttributes for texts that are known to be valid
-// UTF-8.
-func appendCleanAttributes(dst []byte, field protowire.Number, attrs []attribute.KeyValue) []byte {
-	for i := range attrs {
-		if attrs[i].Value.Type() != attribute.STRING {
-			dst = appendAttribute(dst, field, &attrs[i])
-			continue
-		}
-		key, text := string(attrs[i].Key), attrs[i].Value.AsString()
-		size := 1 + protowire.SizeBytes(len(text))
-		dst = appendHead(dst, field, key, size)
-		dst = appendScalar(dst, keyValueValue, &attrs[i].Value, size, text)
-	}
-	return dst
-}
-
 // appendHead adds the start of a KeyValue, up to its value of a size.
 func appendHead(dst []byte, field protowire.Number, key string, size int) []byte {
 	dst = protowire.AppendTag(dst, field, protowire.BytesType)

@@ -14,8 +14,6 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
-
-	"github.com/sessionspan/sessionspan/internal/otlp"
 )
 
 // typicalSpan is one call of a model: two texts of 2 KB and six scalars.
@@ -79,7 +77,7 @@ func BenchmarkEncode(b *testing.B) {
 		b.ReportAllocs()
 		var buf []byte
 		for b.Loop() {
-			buf = otlp.AppendTraces(buf[:0], span)
+			buf = appendTraces(buf[:0], span)
 		}
 		b.SetBytes(int64(len(buf)))
 	})
@@ -87,7 +85,7 @@ func BenchmarkEncode(b *testing.B) {
 		b.ReportAllocs()
 		var size int
 		for b.Loop() {
-			size = len(otlp.AppendTraces(nil, span))
+			size = len(appendTraces(nil, span))
 		}
 		b.SetBytes(int64(size))
 	})
@@ -98,7 +96,7 @@ func BenchmarkEncodeParallel(b *testing.B) {
 	b.RunParallel(func(pb *testing.PB) {
 		var buf []byte
 		for pb.Next() {
-			buf = otlp.AppendTraces(buf[:0], span)
+			buf = appendTraces(buf[:0], span)
 		}
 	})
 }

@@ -154,7 +154,7 @@ func FuzzAppendTraces(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		ours, sdks := source{data: data}, source{data: data, valid: true}
 		span, valid := ours.span(), sdks.span()
-		body := otlp.AppendTraces(nil, span)
+		body := appendTraces(nil, span)
 		wantEqual(t, unmarshal(t, body), fromSDK(t, valid))
 		joined, err := join(nil, body)
 		if err != nil {
@@ -168,13 +168,13 @@ func FuzzAppendTraces(f *testing.F) {
 }
 
 func FuzzJoin(f *testing.F) {
-	full, empty := otlp.AppendTraces(nil, fullSpan(f).Snapshot()), otlp.AppendTraces(nil, tracetest.SpanStub{}.Snapshot())
+	full, empty := appendTraces(nil, fullSpan(f).Snapshot()), appendTraces(nil, tracetest.SpanStub{}.Snapshot())
 	f.Add(full, empty)
 	f.Add(full, full)
 	f.Add(full[:len(full)-1], []byte{})
 	for _, value := range values {
 		if value.Type() != attribute.STRING { // not the long one
-			f.Add(otlp.AppendTraces(nil, tracetest.SpanStub{Attributes: []attribute.KeyValue{{Key: "k", Value: value}}}.Snapshot()), empty)
+			f.Add(appendTraces(nil, tracetest.SpanStub{Attributes: []attribute.KeyValue{{Key: "k", Value: value}}}.Snapshot()), empty)
 		}
 	}
 	f.Fuzz(func(t *testing.T, a, b []byte) {

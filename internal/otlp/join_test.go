@@ -22,7 +22,7 @@ import (
 func bodies(spans ...sdktrace.ReadOnlySpan) [][]byte {
 	out := make([][]byte, len(spans))
 	for i, span := range spans {
-		out[i] = otlp.AppendTraces(nil, span)
+		out[i] = appendTraces(nil, span)
 	}
 	return out
 }
@@ -119,7 +119,7 @@ func TestJoinNothing(t *testing.T) {
 }
 
 func TestJoinRefuses(t *testing.T) {
-	good := otlp.AppendTraces(nil, fullSpan(t).Snapshot())
+	good := appendTraces(nil, fullSpan(t).Snapshot())
 	marshal := func(r ...*tracepb.ResourceSpans) []byte {
 		body, err := proto.Marshal(&tracepb.TracesData{ResourceSpans: r})
 		if err != nil {
@@ -136,7 +136,7 @@ func TestJoinRefuses(t *testing.T) {
 		return content
 	}
 	const one31 = 31
-	deepValue := bytes.Clone(otlp.AppendTraces(nil, tracetest.SpanStub{
+	deepValue := bytes.Clone(appendTraces(nil, tracetest.SpanStub{
 		Attributes: []attribute.KeyValue{{Key: "k", Value: deep(6000)}},
 	}.Snapshot()))
 	tests := map[string]struct {

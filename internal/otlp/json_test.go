@@ -26,7 +26,7 @@ func TestJSON(t *testing.T) {
 		},
 		Links: []sdktrace.Link{{SpanContext: full.SpanContext.WithTraceState(trace.TraceState{})}},
 	}
-	got, err := otlp.JSON(otlp.AppendTraces(nil, stub.Snapshot()))
+	got, err := otlp.JSON(appendTraces(nil, stub.Snapshot()))
 	if err != nil {
 		t.Fatal(err)
 	}

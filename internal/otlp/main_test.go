@@ -2,6 +2,7 @@ package otlp_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -18,6 +19,9 @@ import (
 	"go.uber.org/goleak"
 	"google.golang.org/protobuf/encoding/prototext"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/sessionspan/sessionspan/internal/otlp"
+	"github.com/sessionspan/sessionspan/internal/span"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -112,4 +116,11 @@ func fullSpan(t testing.TB) tracetest.SpanStub {
 			Attributes: attribute.NewSet(attribute.String("a", "b"), attribute.Bool("c", false)),
 		},
 	}
+}
+
+// appendTraces encodes a span of the SDK with its attributes.
+func appendTraces(dst []byte, s sdktrace.ReadOnlySpan) []byte {
+	var shown span.Span
+	span.FromSDK(s).Show(&shown)
+	return otlp.AppendTraces(slices.Grow(dst, otlp.Size(&shown, shown.Attributes)), &shown, shown.Attributes)
 }

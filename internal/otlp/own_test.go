@@ -4,22 +4,10 @@ import (
 	"bytes"
 	"testing"
 
-	"go.opentelemetry.io/otel/attribute"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/sessionspan/sessionspan/internal/otlp"
 )
-
-// TestFront: attributes in front are as if the span had them first.
-func TestFront(t *testing.T) {
-	stub := fullSpan(t)
-	front := []attribute.KeyValue{attribute.String("a", "\xff"), attribute.Bool("b", true), attribute.StringSlice("c", []string{"d"})}
-	got := otlp.AppendTraces([]byte("x"), stub.Snapshot(), front...)
-	stub.Attributes = append(front, stub.Attributes...)
-	if want := otlp.AppendTraces([]byte("x"), stub.Snapshot()); !bytes.Equal(got, want) {
-		t.Errorf("got  %q\nwant %q", got, want)
-	}
-}
 
 // TestJoinOwn: what is not checked is joined as what is.
 func TestJoinOwn(t *testing.T) {

@@ -2,7 +2,6 @@ package otlp
 
 import (
 	"math"
-	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -10,6 +9,8 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/sessionspan/sessionspan/internal/span"
 )
 
 // Bits of Span.flags and Link.flags above the eight of the trace flags.
@@ -26,62 +27,26 @@ const (
 
 // AppendTraces adds to dst the wire form of a TracesData, which is also that of
 // an ExportTraceServiceRequest, that holds the span with its resource and its
-// scope. The attributes in front stand before those of the span. It adds nothing
-// for a nil span. It is safe for concurrent use.
-func AppendTraces(dst []byte, s sdktrace.ReadOnlySpan, front ...attribute.KeyValue) []byte {
-	if s == nil {
-		return dst
-	}
-	e := Measure(s, Attributes{front: front, Other: s.Attributes()})
-	return e.Append(slices.Grow(dst, e.Size))
-}
-
-// Attributes are those of a span, in three lists.
-type Attributes struct {
-	Encoded []byte               // by AppendSpanAttributes
-	Clean   []attribute.KeyValue // whose texts are known to be valid UTF-8
-	Other   []attribute.KeyValue
-
-	front []attribute.KeyValue // in front of all others
-}
-
-// Encoding is AppendTraces in two steps, for a span that has other attributes than
-// its own.
-type Encoding struct {
-	Size int // about how many bytes Append adds, rather more than less
-
-	span            sdktrace.ReadOnlySpan
-	attributes      Attributes
-	resource, scope frame
-}
-
-// Measure finds out how much room a span takes.
-func Measure(s sdktrace.ReadOnlySpan, a Attributes) Encoding {
-	e := Encoding{span: s, attributes: a, resource: resourceFrame(s.Resource()), scope: scopeFrame(s.InstrumentationScope())}
-	e.Size = e.resource.size() + e.scope.size() + len(a.Encoded) +
-		attributesSize(a.front) + attributesSize(a.Clean) + spanSize(s.Name(), a.Other, s.Events())
-	return e
-}
-
-// AppendSpanAttributes adds attributes as they stand in a span.
-func AppendSpanAttributes(dst []byte, attrs []attribute.KeyValue) []byte {
-	return appendAttributes(dst, spanAttribute, attrs)
-}
-
-// Append adds the span to dst, which had better have room for Size.
-func (e *Encoding) Append(dst []byte) []byte {
+// scope, and the given attributes. It is safe for concurrent use.
+func AppendTraces(dst []byte, s *span.Span, attributes []attribute.KeyValue) []byte {
+	r, scope := resourceFrame(s.Resource), scopeFrame(s.Scope)
 	dst, resourceStart := openMessage(dst, tracesResourceSpans)
-	dst = append(dst, e.resource.head...)
+	dst = append(dst, r.head...)
 	dst, scopeStart := openMessage(dst, resourceSpansScopeSpans)
-	dst = append(dst, e.scope.head...)
+	dst = append(dst, scope.head...)
 	dst, spanStart := openMessage(dst, scopeSpansSpan)
-	dst = appendSpan(dst, e.span, &e.attributes)
+	dst = appendSpan(dst, s, attributes)
 	closeMessage(dst, spanStart)
-	dst = append(dst, e.scope.tail...)
+	dst = append(dst, scope.tail...)
 	closeMessage(dst, scopeStart)
-	dst = append(dst, e.resource.tail...)
+	dst = append(dst, r.tail...)
 	closeMessage(dst, resourceStart)
 	return dst
+}
+
+// Size returns about how many bytes AppendTraces adds, rather more than less.
+func Size(s *span.Span, attributes []attribute.KeyValue) int {
+	return resourceFrame(s.Resource).size() + scopeFrame(s.Scope).size() + spanSize(s.Name, attributes, s.Events)
 }
 
 // spanSize guesses the size of a span, so that dst grows once and long strings
@@ -107,29 +72,25 @@ func attributesSize(attrs []attribute.KeyValue) int {
 	return size
 }
 
-func appendSpan(dst []byte, s sdktrace.ReadOnlySpan, a *Attributes) []byte {
-	span, parent := s.SpanContext(), s.Parent()
-	dst = appendIDs(dst, span)
-	dst = appendText(dst, spanTraceState, validText(span.TraceState().String()))
-	if id := parent.SpanID(); id.IsValid() {
+func appendSpan(dst []byte, s *span.Span, attributes []attribute.KeyValue) []byte {
+	dst = appendIDs(dst, s.Context)
+	dst = appendText(dst, spanTraceState, validText(s.Context.TraceState().String()))
+	if id := s.Parent.SpanID(); id.IsValid() {
 		dst = protowire.AppendTag(dst, spanParentID, protowire.BytesType)
 		dst = protowire.AppendBytes(dst, id[:])
 	}
-	dst = appendText(dst, spanName, validText(s.Name()))
-	dst = appendVarint(dst, spanKind, kindNumber(s.SpanKind()))
-	dst = appendFixed64(dst, spanStart, unixNano(s.StartTime()))
-	dst = appendFixed64(dst, spanEnd, unixNano(s.EndTime()))
-	dst = appendAttributes(dst, spanAttribute, a.front)
-	dst = append(dst, a.Encoded...)
-	dst = appendCleanAttributes(dst, spanAttribute, a.Clean)
-	dst = appendAttributes(dst, spanAttribute, a.Other)
-	dst = appendCount(dst, spanDroppedAttributes, s.DroppedAttributes())
-	dst = appendEvents(dst, s.Events())
-	dst = appendCount(dst, spanDroppedEvents, s.DroppedEvents())
-	dst = appendLinks(dst, s.Links())
-	dst = appendCount(dst, spanDroppedLinks, s.DroppedLinks())
-	dst = appendStatus(dst, s.Status())
-	return appendFixed32(dst, spanFlags, flags(span.TraceFlags(), parent))
+	dst = appendText(dst, spanName, validText(s.Name))
+	dst = appendVarint(dst, spanKind, kindNumber(s.Kind))
+	dst = appendFixed64(dst, spanStart, unixNano(s.Start))
+	dst = appendFixed64(dst, spanEnd, unixNano(s.End))
+	dst = appendAttributes(dst, spanAttribute, attributes)
+	dst = appendCount(dst, spanDroppedAttributes, s.DroppedAttributes)
+	dst = appendEvents(dst, s.Events)
+	dst = appendCount(dst, spanDroppedEvents, s.DroppedEvents)
+	dst = appendLinks(dst, s.Links)
+	dst = appendCount(dst, spanDroppedLinks, s.DroppedLinks)
+	dst = appendStatus(dst, s.Status)
+	return appendFixed32(dst, spanFlags, flags(s.Context.TraceFlags(), s.Parent))
 }
 
 // appendIDs adds the trace ID and the span ID, which a span and a link hold in

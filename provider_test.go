@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.opentelemetry.io/otel/attribute"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
@@ -85,18 +86,20 @@ func attributesOf(spans tracetest.SpanStubs) []string {
 	return list
 }
 
-// TestAlone holds what destinations get of a provider that nobody else can read
-// against what they get where attributes are written to the spans.
-func TestAlone(t *testing.T) {
+// TestDestinationsOfEitherProvider holds what destinations get on a provider that New
+// made against what they get on one of the user's, where attributes are written to
+// the spans.
+func TestDestinationsOfEitherProvider(t *testing.T) {
 	for _, options := range [][]sessionspan.Option{nil, {sessionspan.WithContentOffSpans()}} {
 		var lists [2][]string
 		for i := range lists {
 			exported := tracetest.NewInMemoryExporter()
-			tracer := newTracer(t, append(options, sessionspan.WithoutEnvironment(), sessionspan.WithProject("p"), sessionspan.WithErrorHandler(nil),
-				sessionspan.WithSpanExporter(exported))...)
+			all := append(options, sessionspan.WithoutEnvironment(), sessionspan.WithProject("p"), sessionspan.WithErrorHandler(nil),
+				sessionspan.WithSpanExporter(exported))
 			if i == 1 {
-				tracer.TracerProvider() // whoever has it may read the spans
+				all = append(all, sessionspan.WithTracerProvider(sdktrace.NewTracerProvider()))
 			}
+			tracer := newTracer(t, all...)
 			everything(tracer)
 			flush(t, tracer)
 			lists[i] = attributesOf(exported.GetSpans())
@@ -110,38 +113,49 @@ func TestAlone(t *testing.T) {
 	}
 }
 
-// TestNoLongerAlone registers another processor while spans run: it sees all that
-// is known of them when they end.
-func TestNoLongerAlone(t *testing.T) {
-	var lists [2][]string
-	for i := range lists {
-		exported := tracetest.NewInMemoryExporter()
-		tracer := newTracer(t, sessionspan.WithoutEnvironment(), sessionspan.WithProject("p"), sessionspan.WithSpanExporter(exported))
+// TestOtherProcessors registers a processor on each kind of provider: on one of the
+// user's it sees all that destinations get, but for what they derive, on one that New
+// made the spans without what was set on them.
+func TestOtherProcessors(t *testing.T) {
+	for _, users := range []bool{true, false} {
 		recorder := tracetest.NewSpanRecorder()
-		show := func() {
-			tracer.TracerProvider().(*sdktrace.TracerProvider).RegisterSpanProcessor(recorder)
+		options := []sessionspan.Option{sessionspan.WithoutEnvironment(), sessionspan.WithProject("p"), sessionspan.WithSpanExporter(tracetest.NewInMemoryExporter())}
+		if users {
+			options = append(options, sessionspan.WithTracerProvider(sdktrace.NewTracerProvider()))
 		}
-		if i == 1 {
-			show()
-		}
+		tracer := newTracer(t, options...)
+		tracer.TracerProvider().(*sdktrace.TracerProvider).RegisterSpanProcessor(recorder)
 		ctx, s := tracer.StartSession(t.Context(), "s", sessionspan.WithSessionID("x"), sessionspan.WithInputs(map[string]any{"a": 1}))
-		ectx, e := sessionspan.StartEvent(ctx, sessionspan.Model, "e", sessionspan.WithModel("openai", "gpt"))
-		_, inner := sessionspan.StartEvent(ectx, sessionspan.Tool, "inner")
-		if i == 0 {
-			show()
-		}
-		inner.SetInputs(json.RawMessage(`{"b": 2}`))
-		inner.End()
+		_, e := sessionspan.StartEvent(ctx, sessionspan.Model, "e", sessionspan.WithModel("openai", "gpt"))
+		e.Span().SetAttributes(attribute.String("mine", "x"))
+		e.SetError("failed")
 		e.End()
 		s.End()
-		flush(t, tracer)
-		lists[i] = attributesOf(tracetest.SpanStubsFromReadOnlySpans(recorder.Ended()))
-		if diff := cmp.Diff(attributesOf(exported.GetSpans()), lists[i]); diff != "" {
-			t.Error(diff)
+		ended := recorder.Ended()
+		if len(ended) != 2 || ended[0].Name() != "e" || ended[0].Status().Description != "failed" || !slices.Contains(ended[0].Attributes(), attribute.String("mine", "x")) {
+			t.Fatalf("got %+v", ended)
 		}
-	}
-	if diff := cmp.Diff(lists[1], lists[0]); diff != "" {
-		t.Error(diff)
+		for i, want := range [][]string{
+			{"gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model", "honeyhive.project", "honeyhive.session_auto_create", "honeyhive.session_id", "honeyhive.source",
+				"honeyhive_config", "honeyhive_error", "honeyhive_event_type", "honeyhive_parent_id", "mine", "session.id"},
+			{"honeyhive.project", "honeyhive.session_auto_create", "honeyhive.session_id", "honeyhive.session_name", "honeyhive.source",
+				"honeyhive_children_ids", "honeyhive_event_type", "honeyhive_inputs", "honeyhive_metadata", "session.id"},
+		} {
+			if !users {
+				want = want[:0:0]
+				if i == 0 {
+					want = []string{"mine"}
+				}
+			}
+			var keys []string
+			for _, kv := range ended[i].Attributes() {
+				keys = append(keys, string(kv.Key))
+			}
+			slices.Sort(keys)
+			if diff := cmp.Diff(want, keys, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("the user's provider: %v: %s", users, diff)
+			}
+		}
 	}
 }
 
@@ -176,12 +190,13 @@ func TestReportsOfRawJSON(t *testing.T) {
 // TestAttributesInOrder sets attributes around a helper that sets the same: the
 // later counts.
 func TestAttributesInOrder(t *testing.T) {
-	for _, shown := range []bool{false, true} {
+	for _, users := range []bool{false, true} {
 		exported := tracetest.NewInMemoryExporter()
-		tracer := newTracer(t, sessionspan.WithoutEnvironment(), sessionspan.WithSpanExporter(exported))
-		if shown {
-			tracer.TracerProvider()
+		options := []sessionspan.Option{sessionspan.WithoutEnvironment(), sessionspan.WithSpanExporter(exported)}
+		if users {
+			options = append(options, sessionspan.WithTracerProvider(sdktrace.NewTracerProvider()))
 		}
+		tracer := newTracer(t, options...)
 		ctx, s := tracer.StartSession(t.Context(), "s")
 		_, e := sessionspan.StartEvent(ctx, sessionspan.Model, "e")
 		provider, model, tokens := attribute.Key("gen_ai.provider.name"), attribute.Key("gen_ai.request.model"), attribute.Key("gen_ai.usage.input_tokens")
@@ -195,7 +210,7 @@ func TestAttributesInOrder(t *testing.T) {
 		set := attribute.NewSet(exported.GetSpans()[0].Attributes...)
 		for want, key := range map[string]attribute.Key{"openai": provider, "after": model, "2": tokens} {
 			if v, _ := set.Value(key); v.String() != want {
-				t.Errorf("shown %v: %s is %s, want %s", shown, key, v, want)
+				t.Errorf("the user's provider: %v: %s is %s, want %s", users, key, v, want)
 			}
 		}
 		config, _ := set.Value("honeyhive_config")

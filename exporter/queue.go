@@ -1,0 +1,72 @@
+package exporter
+
+import (
+	"time"
+
+	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/pipeline"
+	"github.com/sessionspan/sessionspan/internal/span"
+)
+
+// queue is an exporter as a tracer sees it.
+type queue Exporter
+
+func init() { pipeline.Of = func(e any) pipeline.Destination { return (*queue)(e.(*Exporter)) } }
+
+// TakesSpans implements [pipeline.Destination].
+func (q *queue) TakesSpans() bool { return q != nil && !q.sessions }
+
+// Open implements [pipeline.Destination].
+func (q *queue) Open(session honeyhive.UUID, root span.Source) {
+	if q != nil && q.sessions {
+		q.engine.Open(session, root)
+	}
+}
+
+// Gone implements [pipeline.Destination].
+func (q *queue) Gone(session honeyhive.UUID) {
+	if q != nil && q.sessions {
+		q.engine.Gone(session)
+	}
+}
+
+// Try implements [pipeline.Destination].
+func (q *queue) Try(now time.Time, s span.Source, size int64) bool {
+	return q == nil || q.engine.Try(now, s, size)
+}
+
+// Put implements [pipeline.Destination]. A session whose root is dropped has ended
+// all the same.
+func (q *queue) Put(since time.Time, s span.Source, size int64) {
+	if q == nil || q.engine.PutSince(since, s, size) || !q.sessions {
+		return
+	}
+	var shown span.Span
+	s.Show(&shown)
+	if session, ok := rootOf(&shown); ok {
+		q.engine.Gone(session)
+	}
+}
+
+// rootOf returns the id of the session that a span is the root of.
+func rootOf(s *span.Span) (session honeyhive.UUID, ok bool) {
+	if s.Known != nil && s.Known.Type != "" {
+		return s.Known.SessionID, s.Known.Type == honeyhive.TypeSession
+	}
+	if textOf(s.Attributes, honeyhive.AttrEventType) != honeyhive.TypeSession {
+		return honeyhive.UUID{}, false
+	}
+	if s.Known != nil && !s.Known.SessionID.IsZero() {
+		return s.Known.SessionID, true
+	}
+	return honeyhive.SessionID(textOf(s.Attributes, honeyhive.AttrProject), textOf(s.Attributes, honeyhive.AttrSessionID)), true
+}
+
+// Update implements [pipeline.Destination].
+func (q *queue) Update(session honeyhive.UUID, build func() *honeyhive.Update) error {
+	if q == nil || !q.sessions {
+		return ErrNoUpdates
+	}
+	q.engine.Put(&update{session, build}, updateOverhead)
+	return nil
+}
