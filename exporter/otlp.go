@@ -257,7 +257,11 @@ func (o *collector) Encode(r *delivery.Record) error {
 		list = perKey(list)
 	}
 	size := otlp.Size(s, list)
-	r.Body, r.Value = otlp.AppendTraces(slices.Grow(r.Room(size), size), s, list), nil
+	body := r.Body
+	if s.Known != nil && len(s.Attributes)+len(s.Events)+len(s.Links) == 0 {
+		body = r.Room(size) // of a span of ours alone the size is sure
+	}
+	r.Body, r.Value = otlp.AppendTraces(slices.Grow(body, size), s, list), nil
 	clear(o.attributes)
 	return nil
 }

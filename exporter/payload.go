@@ -44,7 +44,9 @@ func (p *payloads) Encode(r *delivery.Record) error {
 	switch v := r.Value.(type) {
 	case span.Source:
 		rec := p.convert(v)
-		r.Body = r.Room(sizeOfPayload(&rec))
+		if !rec.IsSession {
+			r.Body = r.Room(sizeOfPayload(&rec))
+		}
 		p.encodeRecord(r, &rec)
 		p.view.clear()
 	case *update:
