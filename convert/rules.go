@@ -127,6 +127,7 @@ func init() {
 				prefixRules = append(prefixRules, rl)
 			} else if exactRules[rl.attribute] == nil { // a better dialect has it
 				exactRules[rl.attribute] = rl
+				indexIdentity(rl)
 			}
 		}
 		for name, read := range d.events {

@@ -1,0 +1,89 @@
+package convert_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/attribute"
+	"pgregory.net/rapid"
+
+	"github.com/sessionspan/sessionspan/convert"
+)
+
+// identityOf returns what Identify must return.
+func identityOf(s *convert.Span) convert.Identity {
+	rec := convert.Convert(s)
+	return convert.Identity{SessionID: rec.SessionID, EventID: rec.EventID, Name: rec.Name, Type: rec.Type, Error: rec.Error}
+}
+
+// TestIdentify: the identity of a span is that of its record.
+func TestIdentify(t *testing.T) {
+	all := attributes(
+		"honeyhive.session_id", sessionUUID, "honeyhive.session_id", "user-42", "honeyhive_session_id", "other", "session.id", "s", "gen_ai.conversation.id", "c",
+		"traceloop.association.properties.session_id", "u", "honeyhive.project", "p", "honeyhive_project", "q", "honeyhive.session_name", "talk",
+		"honeyhive_event_id", childUUID, "honeyhive_event_id", "no id", "honeyhive_event_name", "answer", "honeyhive.event_name", "dotted", "honeyhive_event_name", "a\xff",
+		"honeyhive_event_type", "model", "honeyhive_event_type", "session", "honeyhive_event_type", "", "honeyhive.event_type", "Chain", "honeyhive_event_type", "generation",
+		"gen_ai.operation.name", "chat", "openinference.span.kind", "CHAIN", "traceloop.span.kind", "workflow", "llm.request.type", "completion",
+		"honeyhive_error", "went wrong", "error.type", "timeout", "exception.message", "x", "honeyhive_inputs", `{"a":1}`, "foreign", 1,
+	)
+	all = append(all, attribute.KeyValue{Key: "honeyhive.session_id"}, attribute.KeyValue{Key: "honeyhive_error"})
+	names := []string{"", "exception", "gen_ai.content.prompt", "gen_ai.evaluation.result", "foreign"}
+	rapid.Check(t, func(t *rapid.T) {
+		draw := func(label string) []attribute.KeyValue {
+			return rapid.SliceOfN(rapid.SampledFrom(all), 0, 8).Draw(t, label)
+		}
+		s := newSpan()
+		s.Name = rapid.SampledFrom([]string{"span", "", "\xff"}).Draw(t, "name")
+		s.Attributes = draw("attributes")
+		s.Failed = rapid.Bool().Draw(t, "failed")
+		s.Status = rapid.SampledFrom([]string{"", "broken"}).Draw(t, "status")
+		s.Project = rapid.SampledFrom([]string{"", "default"}).Draw(t, "project")
+		if name := rapid.SampledFrom(names).Draw(t, "event"); name != "" {
+			s.Events = append(s.Events, convert.Event{Name: name, Attributes: draw("of the event")})
+		}
+		before := slices.Clone(s.Attributes)
+		if d := cmp.Diff(identityOf(s), convert.Identify(s)); d != "" {
+			t.Error(d)
+		}
+		if !slices.Equal(before, s.Attributes) {
+			t.Error("the attributes were changed")
+		}
+	})
+}
+
+// FuzzIdentify is TestIdentify on any span.
+func FuzzIdentify(f *testing.F) {
+	for _, m := range convert.Tables() {
+		f.Add([]byte("\nspan\n" + m.Attribute + "=tsession\n" + m.Attribute + "=i\x07\n" + m.Attribute + "=e"))
+	}
+	f.Add([]byte("e\n\nhoneyhive_error=e!event=gen_ai.content.prompt\nhoneyhive.session_id=tuser\nhoneyhive_event_type=ttool\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r := fuzzReader{data}
+		s := r.span()
+		if d := cmp.Diff(identityOf(s), convert.Identify(s)); d != "" {
+			t.Error(d)
+		}
+	})
+}
+
+// BenchmarkIdentify is to be read beside that of the whole conversion.
+func BenchmarkIdentify(b *testing.B) {
+	s := newSpan(
+		"honeyhive.session_id", sessionUUID, "honeyhive.project", "project", "honeyhive.source", "bench", "honeyhive_event_type", "model",
+		"honeyhive_parent_id", sessionUUID, "honeyhive_config", `{"model":"gpt-4o"}`, "honeyhive_inputs", `{"a":1}`, "honeyhive_outputs", `{"b":2}`,
+		"gen_ai.operation.name", "chat", "gen_ai.provider.name", "openai", "gen_ai.request.model", "gpt-4o", "gen_ai.request.temperature", 0.5,
+	)
+	b.Run("identify", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			convert.Identify(s)
+		}
+	})
+	b.Run("convert", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			convert.Convert(s)
+		}
+	})
+}
