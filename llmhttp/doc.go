@@ -21,7 +21,8 @@
 //
 //	API        Paths                                              Streams
 //	OpenAI     /chat/completions, /completions, /responses,       server-sent events
-//	           /embeddings
+//	           /responses/compact, /embeddings, Mistral's
+//	           /fim/completions, Writer's /chat
 //	Anthropic  /v1/messages; :rawPredict and :streamRawPredict    server-sent events
 //	           of Vertex AI
 //	Gemini     :generateContent, :streamGenerateContent,          server-sent events,
@@ -43,13 +44,40 @@
 //
 // OpenAI's API is that of Azure, Groq, Mistral, OpenRouter, DeepSeek, vLLM and
 // many others too. Public hosts are known, and give the name of the provider; on
-// others, paths that leave no doubt are enough. [WithHost] names more. Not seen
-// are WebSockets, gRPC, and bodies of other kinds, such as files that are uploaded.
+// others, paths that leave no doubt are enough: below /v1/, /openai/ or
+// /openai/deployments/. [WithHost] names more.
+//
+// A response of OpenAI's API that is made in the background is queued when its
+// call is answered, and the metadata of the event says so: response_status. What
+// brings the answer (GET /responses/ID, as a stream or not, or POST
+// /responses/ID/cancel) changes that event after its end, from any client of the
+// process. The last 1,024 such responses are remembered. The answer of one that is
+// not, as where another process asked for it, is an event of its own,
+// fetch_response.
+//
+// # What is not seen
+//
+// Calls of these kinds pass untouched and unrecorded; some are models all the same:
+//
+//	WebSockets, WebRTC and gRPC  OpenAI's realtime and responses over WebSockets,
+//	                             Gemini Live, gRPC of Vertex AI
+//	files that are uploaded      transcriptions, edits of images; and batches
+//	other tasks of OpenAI's API  images, speech, moderations, assistants and threads,
+//	                             vector stores, counts of tokens
+//	answers that come later      Perplexity's /async/chat/completions, deferred
+//	                             completions of xAI, GET of stored chat completions
+//	other APIs of providers      Mistral's agents, conversations and OCR; Snowflake's
+//	                             /cortex/inference:complete; serving endpoints of
+//	                             Databricks named by /invocations; watsonx,
+//	                             Replicate, SageMaker, Portkey's prompts
+//	retrieval                    rerankers, vector stores, searches of the web
 //
 // # What is recorded
 //
 // The messages that are sent, system instructions and tools; every choice of the
-// answer with its text, reasoning, refusals, citations and calls of tools;
+// answer with its text, reasoning, refusals, images, citations and calls of tools,
+// and what tools of the provider gave; sources that stand beside the answer under
+// the provider's names (citations, search_results, context) in the outputs;
 // parameters in the configuration; in the metadata the tokens, what the provider
 // calls the answer, why it ended, the status, the number of the attempt where the
 // client tells it, and of streams the time to the first token and the tokens per

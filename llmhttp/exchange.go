@@ -34,6 +34,8 @@ type exchange struct {
 	usage     usage
 	problem   *problem
 	metadata  fields
+	// run says how far an answer is that is made in the background.
+	run backgroundRun
 	// Of the stream.
 	content bool        // the last chunk brought content
 	done    bool        // the protocol says that this is all
@@ -62,6 +64,7 @@ type choice struct {
 	// finish is in the words of the provider, ended in those of the conventions.
 	finish, ended string
 	sources       [sourceKinds][]byte // lists, of the whole answer; see [message.place]
+	extras        []extra             // beside the content
 	// only and first are where the first part is: most choices have one.
 	only  [1]*piece
 	first piece
@@ -128,6 +131,8 @@ type piece struct {
 	// tool it is where there is no fold.
 	fold func(json, more string) string
 	args *argTree // of a call whose arguments come by their paths
+	free bool     // the input of the tool is any text, not JSON
+	end  endOf    // of the arguments of a tool
 }
 
 // choice returns a choice by its number. Those beyond the most are not kept.
@@ -321,17 +326,23 @@ func (x *exchange) put(c *choice, p part, key int) {
 	if x.blind {
 		p = part{kind: p.kind, json: "{}"}
 	}
-	size := 0
-	for _, s := range [...]*string{&p.text, &p.id, &p.name, &p.json, &p.annotations, &p.mime, &p.uri, &p.fileID, &p.sha256} {
-		size += len(*s)
-		*s = strings.Clone(*s)
-	}
+	size := p.detach()
 	if size > x.room || x.spillsChoice(c) || x.full() {
 		x.cut = true
 		return
 	}
 	x.room -= size
 	c.add(piece{part: p, key: key})
+}
+
+// detach makes the texts of a part its own, and returns how long they are in
+// bytes.
+func (p *part) detach() (size int) {
+	for _, s := range [...]*string{&p.text, &p.id, &p.name, &p.json, &p.annotations, &p.mime, &p.uri, &p.fileID, &p.sha256} {
+		size += len(*s)
+		*s = strings.Clone(*s)
+	}
+	return size
 }
 
 // whole sets the parts of a choice that came whole.
@@ -356,6 +367,8 @@ func (x *exchange) message(c *choice) message {
 			switch {
 			case p.fold != nil:
 				q.json = p.fold(q.json, string(p.more))
+			case q.kind == partCall && p.free:
+				q.json = freeText(string(p.more))
 			case q.kind == partCall:
 				q.json = arguments(string(p.more))
 			case q.kind == partOther: // a tool that runs at the provider: its input comes in pieces
@@ -374,7 +387,7 @@ func (x *exchange) message(c *choice) message {
 	}
 	end := len(x.arena)
 	x.place(joinLists(string(c.sources[sourceQuotes]), string(c.sources[sourceSearch]), string(c.sources[sourcePages])), x.arena[start:end])
-	return message{role: c.role, finish: c.finish, ended: c.ended, parts: x.arena[start:end:end]}
+	return message{role: c.role, finish: c.finish, ended: c.ended, extras: c.extras, parts: x.arena[start:end:end]}
 }
 
 // alone returns a part as the only one of a message.

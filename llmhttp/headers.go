@@ -108,5 +108,11 @@ func (t *tracing) provider(r *http.Request) bool {
 }
 
 // shared reports whether hosts of such a name serve other things too: storage and
-// databases of Google Cloud, for example, which traces go on into.
-func shared(host string) bool { return host == "*.googleapis.com" }
+// databases, for example, which traces go on into.
+func shared(host string) bool {
+	switch host {
+	case "*.googleapis.com", "*.snowflakecomputing.com", "*.cloud.databricks.com", "*.azuredatabricks.net":
+		return true
+	}
+	return false
+}

@@ -47,6 +47,7 @@ func TestTracersHeaders(t *testing.T) {
 		"no provider, POST":           {method: "POST", url: "https://shop.test/v1/orders", keeps: true},
 		"no provider by its end":      {method: "GET", url: "https://api.openai.com.shop.test/v1/models", keeps: true},
 		"another service of Google's": {method: "GET", url: "https://storage.googleapis.com/b/o", keeps: true},
+		"a warehouse of Snowflake":    {method: "GET", url: "https://acct.snowflakecomputing.com/api/v2/statements", keeps: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := sessiontest.New(t)

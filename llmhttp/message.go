@@ -15,6 +15,7 @@ type message struct {
 	parts      []part
 	finish     string // why the model stopped, in the provider's words
 	ended      string // the same in the words of the GenAI conventions
+	extras     []extra
 }
 
 // A part is a piece of a message.
@@ -58,6 +59,7 @@ func appendMessages(dst []byte, messages []message) []byte {
 		o.text("name", m.name)
 		o.key("parts")
 		o.b = appendParts(o.b, m.parts)
+		o.extras(m.extras)
 		o.text("finish_reason", m.ended)
 		dst = o.bytes()
 	}
@@ -226,10 +228,11 @@ func (m *message) appendChat(dst []byte) []byte {
 		switch p := &m.parts[i]; p.kind {
 		case partText:
 			content++
+			said := p.text
 			if len(text) > 0 && (!answer || m.parts[i-1].kind != partText) { // else one text, cut where its citations change
-				text = append(text, "\n")
+				said = "\n" + said
 			}
-			text = append(text, p.text)
+			text = append(text, said)
 			if p.annotations != "" {
 				annotations = append(annotations, p.annotations)
 			}
@@ -276,6 +279,7 @@ func (m *message) appendChat(dst []byte) []byte {
 	}
 	o.text("refusal", strings.Join(refusal, "\n"))
 	o.text("reasoning", strings.Join(reasoning, "\n"))
+	o.extras(m.extras)
 	o.text("finish_reason", m.finish)
 	return o.bytes()
 }

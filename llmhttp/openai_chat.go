@@ -2,12 +2,16 @@ package llmhttp
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/sessionspan/sessionspan/internal/genai"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
 )
 
-// chatCompletions are calls of /chat/completions.
+// chatCompletions are calls of /chat/completions. Answers that come whole are
+// read here, those that stream in openai_delta.go. Both put the parts of a
+// message into one order, so that an answer is recorded the same either way:
+// reasoning, sound, content, transcript, images, refusal, calls of tools.
 type chatCompletions struct{}
 
 func (chatCompletions) terminated() {}
@@ -28,319 +32,292 @@ func (chatCompletions) request(x *exchange, body string) {
 	}
 }
 
-// openAIMessage reads a message of a request, or of an answer.
-func (x *exchange) openAIMessage(json string) message {
-	m := message{role: text(get(json, "role")), name: text(get(json, "name"))}
-	if m.role == "tool" || m.role == "function" {
-		m.parts = []part{{kind: partResult, id: text(get(json, "tool_call_id")), name: m.name, json: flat(get(json, "content"))}}
-		return m
-	}
+// openAIFields are the members of a message, or of a piece of one.
+type openAIFields struct {
+	role, name, toolCall                            string
+	content, audio, images, refusal, calls, old     string
+	reasoning, reasoningAlso, reasoningText, detail string
+	annotations                                     string
+	beside                                          []field // what stands beside the content of an answer
+}
+
+func openAIFieldsOf(json string) (f openAIFields) {
 	for k, v := range rawjson.Members(json) {
 		switch k {
-		case "reasoning_content", "reasoning":
-			if s := text(v); s != "" && !m.has(partReasoning) {
-				m.parts = append(m.parts, part{kind: partReasoning, text: s})
-			}
+		case "role":
+			f.role = v
+		case "name":
+			f.name = v
+		case "tool_call_id":
+			f.toolCall = v
 		case "content":
-			m.parts = x.openAIContent(m.parts, v)
-		case "refusal":
-			if s := text(v); s != "" {
-				m.parts = append(m.parts, part{kind: partRefusal, text: s})
-			}
+			f.content = v
 		case "audio":
-			if data := text(get(v, "data")); data != "" {
-				m.parts = append(m.parts, media("audio", "", data))
-			} else if id := text(get(v, "id")); id != "" {
-				m.parts = append(m.parts, part{kind: partMedia, modality: "audio", fileID: id})
-			}
-			if s := text(get(v, "transcript")); s != "" {
-				m.parts = append(m.parts, part{kind: partText, text: s})
-			}
+			f.audio = v
+		case "images":
+			f.images = v
+		case "refusal":
+			f.refusal = v
 		case "tool_calls":
-			for call := range rawjson.Elements(v) {
-				m.parts = append(m.parts, openAICall(call))
-			}
+			f.calls = v
 		case "function_call":
-			if rawjson.KindOf(v) == rawjson.Object {
-				m.parts = append(m.parts, part{kind: partCall, name: text(get(v, "name")), json: arguments(text(get(v, "arguments")))})
-			}
+			f.old = v
+		case "reasoning_content": // DeepSeek, vLLM, LiteLLM
+			f.reasoning = v
+		case "reasoning": // OpenRouter, Groq, vLLM
+			f.reasoningAlso = v
+		case "reasoning_text": // GitHub Copilot
+			f.reasoningText = v
+		case "reasoning_details": // OpenRouter, MiniMax, Snowflake Cortex
+			f.detail = v
+		case "annotations":
+			f.annotations = v
+		case "context", // Azure OpenAI on your data
+			"executed_tools", // Groq's compound systems
+			"citations", "search_results":
+			f.beside = append(f.beside, field{key: k, value: v})
+		case "provider_specific_fields": // LiteLLM
+			f.beside = append(f.beside, field{key: "citations", value: get(v, "citations")})
 		}
 	}
-	if list := filled(get(json, "annotations")); list != "" {
-		for i := range m.parts {
-			if m.parts[i].kind == partText {
-				m.parts[i].annotations = list
-			}
+	return f
+}
+
+// thought returns what a message says of its reasoning. Some servers say the same
+// under two names; the first of these counts.
+func (f *openAIFields) thought() string {
+	for _, v := range [...]string{f.reasoning, f.reasoningAlso, f.reasoningText} {
+		if s := text(v); s != "" {
+			return s
 		}
+	}
+	return ""
+}
+
+// A detail is a part of the reasoning, of those that OpenRouter lists:
+// https://openrouter.ai/docs/use-cases/reasoning-tokens. What is encrypted has no
+// text.
+type detail struct {
+	index int
+	text  string
+}
+
+func details(list string) (all []detail) {
+	for d := range rawjson.Elements(list) {
+		s := text(get(d, "text"))
+		if s == "" {
+			s = text(get(d, "summary"))
+		}
+		if s == "" {
+			continue
+		}
+		index := int(number(get(d, "index")))
+		if n := len(all); n > 0 && all[n-1].index == index {
+			all[n-1].text += s
+			continue
+		}
+		all = append(all, detail{index, s})
+	}
+	return all
+}
+
+// openAIMessage reads a message of a request.
+func (x *exchange) openAIMessage(json string) message {
+	f := openAIFieldsOf(json)
+	m := x.openAIMessageOf(&f)
+	if list := filled(f.annotations); list != "" && m.says() {
+		x.place(list, m.parts)
+	}
+	if m.role == "tool" || m.role == "function" {
+		m.parts = []part{{kind: partResult, id: text(f.toolCall), name: m.name, json: flat(f.content), failed: get(json, "is_error") == "true"}}
 	}
 	return m
 }
 
-func (m *message) has(kind partKind) bool {
-	return slices.ContainsFunc(m.parts, func(p part) bool { return p.kind == kind })
+// openAIMessageOf reads a message of a request, or of an answer.
+func (x *exchange) openAIMessageOf(f *openAIFields) message {
+	m := message{role: text(f.role), name: text(f.name)}
+	if s := f.thought(); s != "" {
+		m.parts = append(m.parts, part{kind: partReasoning, text: s})
+	} else {
+		for _, d := range details(f.detail) {
+			m.parts = append(m.parts, part{kind: partReasoning, text: d.text})
+		}
+	}
+	if data := text(get(f.audio, "data")); data != "" {
+		m.parts = append(m.parts, media("audio", "", data))
+	} else if id := text(get(f.audio, "id")); id != "" {
+		m.parts = append(m.parts, part{kind: partMedia, modality: "audio", fileID: id})
+	}
+	m.parts = x.openAIContent(m.parts, f.content)
+	if s := text(get(f.audio, "transcript")); s != "" {
+		m.parts = append(m.parts, part{kind: partText, text: s})
+	}
+	for image := range rawjson.Elements(f.images) {
+		m.parts = append(m.parts, openAIImage(image))
+	}
+	if s := text(f.refusal); s != "" {
+		m.parts = append(m.parts, part{kind: partRefusal, text: s})
+	}
+	for call := range rawjson.Elements(f.calls) {
+		if p := openAICall(call); p.id != "" || p.name != "" || p.json != "" {
+			m.parts = append(m.parts, p)
+		}
+	}
+	if p := openAIFunction(f.old); p.name != "" || p.json != "" {
+		m.parts = append(m.parts, p)
+	}
+	return m
+}
+
+// says reports whether a message has a text.
+func (m *message) says() bool {
+	return slices.ContainsFunc(m.parts, func(p part) bool { return p.kind == partText })
+}
+
+// openAIImage reads an image of an answer, whose form is that of a part of the
+// content (OpenRouter, LiteLLM).
+func openAIImage(image string) part {
+	if p := openAIPart(image); p.kind == partMedia {
+		return p
+	}
+	if url := get(image, "image_url"); url != "" {
+		return openAIPart(`{"type":"image_url","image_url":` + url + `}`)
+	}
+	return part{kind: partOther, json: image}
 }
 
 // openAICall reads a call of a tool: of a function, or one whose input is text.
 func openAICall(call string) part {
-	p := part{kind: partCall, id: text(get(call, "id"))}
-	if f := get(call, "function"); f != "" {
-		p.name = text(get(f, "name"))
-		if args := get(f, "arguments"); rawjson.KindOf(args) == rawjson.String {
-			p.json = arguments(text(args))
-		} else {
-			p.json = args
-		}
-		return p
+	p := openAIFunction(get(call, "function"))
+	if custom := get(call, "custom"); custom != "" {
+		p = part{kind: partCall, name: text(get(custom, "name")), json: freeText(text(get(custom, "input")))}
 	}
-	p.name, p.json = text(get(call, "custom", "name")), get(call, "custom", "input")
+	p.id = text(get(call, "id"))
 	return p
 }
 
-// flat returns the content of a tool's result: text alone as a string.
-func flat(content string) string {
-	if rawjson.KindOf(content) != rawjson.Array {
-		return content
+// openAIFunction reads the name and the arguments of a function that is called.
+func openAIFunction(f string) part {
+	p := part{kind: partCall, name: text(get(f, "name"))}
+	if args := get(f, "arguments"); rawjson.KindOf(args) == rawjson.String {
+		p.json = arguments(text(args))
+	} else {
+		p.json = args // whole, though it should be text
 	}
-	var parts []part
-	for p := range rawjson.Elements(content) {
-		q := openAIPart(p)
-		parts = append(parts, q)
-	}
-	if len(parts) == 1 && parts[0].kind == partText {
-		return quote(parts[0].text)
-	}
-	return string(appendParts(nil, parts))
+	return p
 }
 
-func (chatCompletions) answer(x *exchange, body string) {
+// freeText returns the input of a tool that takes any text, "" for none.
+func freeText(input string) string {
+	if input == "" {
+		return ""
+	}
+	return quote(input)
+}
+
+func (chatCompletions) answer(x *exchange, body string) { x.openAIAnswer(body, true) }
+
+func (chatCompletions) chunk(x *exchange, event, data string) { x.openAIChunk(event, data) }
+
+// openAIAnswer reads an answer of chat or text completions, or a chunk of one.
+func (x *exchange) openAIAnswer(body string, whole bool) {
 	for k, v := range rawjson.Members(body) {
 		switch k {
 		case "choices":
 			for c := range rawjson.Elements(v) {
-				x.openAIChoice(c)
-			}
-		case "usage":
-			x.openAIUsage(v)
-		default:
-			x.openAIHead(k, v)
-		}
-	}
-}
-
-func (x *exchange) openAIChoice(json string) {
-	c := x.choice(int(number(get(json, "index"))))
-	m := x.openAIMessage(get(json, "message"))
-	if m.role != "" {
-		c.role = m.role
-	}
-	x.whole(c, m.parts)
-	c.openAIFinish(get(json, "finish_reason"))
-}
-
-// openAIFinish reads why a choice ended.
-func (c *choice) openAIFinish(reason string) {
-	if c.finish = word(reason); c.finish == "" {
-		return
-	}
-	switch c.finish {
-	case "tool_calls", "function_call":
-		c.ended = "tool_call"
-	default:
-		c.ended = c.finish
-	}
-}
-
-func (chatCompletions) chunk(x *exchange, _, data string) {
-	for k, v := range rawjson.Members(data) {
-		switch k {
-		case "choices":
-			for c := range rawjson.Elements(v) {
-				x.openAIDelta(c)
+				x.openAIChoice(c, whole)
 			}
 		case "usage":
 			x.openAIUsage(v)
 		case "x_groq":
 			x.openAIUsage(get(v, "usage"))
+			x.openAIWordFault(get(v, "error"))
 		case "error":
-			x.done = x.failWith(v) || x.done
+			x.openAIFault(v)
+		case "base_resp": // MiniMax
+			x.openAIBaseFault(v)
+		case "citations", "search_results", "web_search", "references", "related_questions", "videos",
+			"vertex_ai_grounding_metadata": // Perplexity, xAI, Zhipu, Volcengine, LiteLLM: beside the choices
+			if filled(v) != "" {
+				x.extra(x.choice(0), k, v)
+			}
 		default:
 			x.openAIHead(k, v)
 		}
 	}
+	if whole && len(x.choices) == 0 {
+		x.openAIProblem(body)
+	}
 }
 
-func (x *exchange) openAIDelta(json string) {
-	var c *choice
-	delta, reason := "", ""
-	index := 0
+// openAIChoice reads a choice, or a piece of one.
+func (x *exchange) openAIChoice(json string, whole bool) {
+	var index int
+	var delta, complete, written, reason, native, fault, tokens string
 	for k, v := range rawjson.Members(json) {
 		switch k {
 		case "index":
 			index = int(number(v))
 		case "delta":
 			delta = v
+		case "message":
+			complete = v
+		case "text":
+			written = v
 		case "finish_reason":
 			reason = v
+		case "native_finish_reason": // OpenRouter
+			native = v
+		case "error": // OpenRouter
+			fault = v
+		case "usage": // Moonshot
+			tokens = v
 		}
 	}
-	c = x.choice(index)
-	for k, v := range rawjson.Members(delta) {
-		switch k {
-		case "role":
-			if v != `"assistant"` && v != "null" && v != `""` {
-				c.role = word(v)
-			}
-		case "content":
-			x.deltaContent(c, v)
-		case "reasoning_content", "reasoning":
-			if rawjson.KindOf(v) == rawjson.String && v != `""` {
-				x.add(x.piece(c, partReasoning, 0), text(v))
-			}
-		case "refusal":
-			if rawjson.KindOf(v) == rawjson.String && v != `""` {
-				x.add(x.piece(c, partRefusal, 0), text(v))
-			}
-		case "tool_calls":
-			for call := range rawjson.Elements(v) {
-				x.deltaCall(c, call)
-			}
-		case "function_call":
-			if rawjson.KindOf(v) == rawjson.Object {
-				x.deltaFunction(c, x.piece(c, partCall, 0), v)
-			}
-		case "audio":
-			x.deltaAudio(c, v)
-		case "annotations":
-			x.annotate(x.piece(c, partText, 0), v)
-		}
+	c := x.choice(index)
+	switch {
+	case rawjson.KindOf(delta) == rawjson.Object && !whole:
+		x.openAIDelta(c, delta)
+	case rawjson.KindOf(complete) == rawjson.Object:
+		x.openAIWhole(c, complete)
 	}
+	if s := text(written); s != "" { // of text completions
+		x.add(x.slot(c, partText, slotContent), s)
+	}
+	x.openAIUsage(tokens)
 	if text(reason) != "" {
 		c.openAIFinish(reason)
+		x.openAIFailedFinish(c, native, fault)
+	} else {
+		x.openAIFault(fault)
 	}
 }
 
-// deltaContent adds to the text of a choice. Mistral sends lists of parts.
-func (x *exchange) deltaContent(c *choice, v string) {
-	switch rawjson.KindOf(v) {
-	case rawjson.String:
-		if v != `""` {
-			x.add(x.piece(c, partText, 0), text(v))
-		}
-	case rawjson.Array:
-		for p := range rawjson.Elements(v) {
-			if q := openAIPart(p); (q.kind == partText || q.kind == partReasoning) && q.text != "" {
-				x.add(x.piece(c, q.kind, 0), q.text)
-			}
-		}
+// openAIWhole reads the message of a choice that came whole.
+func (x *exchange) openAIWhole(c *choice, json string) {
+	f := openAIFieldsOf(json)
+	m := x.openAIMessageOf(&f)
+	if m.role != "" {
+		c.role = strings.Clone(m.role)
+	}
+	if filled(f.annotations) != "" && !m.says() {
+		m.parts = append(m.parts, part{kind: partText}) // which has the citations
+	}
+	x.whole(c, m.parts)
+	x.source(c, sourceQuotes, f.annotations)
+	for _, b := range f.beside {
+		x.extra(c, b.key, b.value)
 	}
 }
 
-// deltaCall adds to a call of a tool. Calls are told apart by their index, and
-// where a server gives all the same or none, by their id.
-func (x *exchange) deltaCall(c *choice, call string) {
-	id := word(get(call, "id"))
-	index := get(call, "index")
-	key := int(number(index))
-	p := x.find(c, partCall, key)
-	switch named := x.call(c, id); {
-	case index != "" && p != nil && (id == "" || p.id == "" || p.id == id):
-	case index != "":
-		if p = nil; named != nil && named.key == key {
-			p = named
-		}
-	case id != "":
-		p = named
-	default:
-		p = c.lastCall()
-	}
-	if p == nil {
-		if index == "" {
-			key = len(c.parts)
-		}
-		p = x.newPiece(c, partCall, key)
-	}
-	x.label(c, p, id, "")
-	f := get(call, "function")
-	if f == "" {
-		f = get(call, "custom")
-	}
-	x.deltaFunction(c, p, f)
-}
-
-// lastCall returns the newest call of a tool, or nil.
-func (c *choice) lastCall() *piece {
-	for _, p := range slices.Backward(c.parts) {
-		if p.kind == partCall {
-			return p
-		}
-	}
-	return nil
-}
-
-func (x *exchange) deltaFunction(c *choice, p *piece, f string) {
-	for k, v := range rawjson.Members(f) {
-		switch k {
-		case "name":
-			x.label(c, p, "", text(v))
-		case "arguments", "input":
-			if rawjson.KindOf(v) == rawjson.Object { // whole, though it should be text
-				x.add(p, v)
-				continue
-			}
-			x.add(p, text(v))
-		}
-	}
-}
-
-// deltaAudio adds sound, and the words that are spoken.
-func (x *exchange) deltaAudio(c *choice, v string) {
-	if data := text(get(v, "data")); data != "" {
-		x.sound(x.piece(c, partMedia, 0), data)
-	}
-	if s := text(get(v, "transcript")); s != "" {
-		x.add(x.piece(c, partText, 0), s)
-	}
-}
-
-// textCompletions are calls of /completions, which came before chats.
-type textCompletions struct{}
-
-func (textCompletions) terminated() {}
-
-func (textCompletions) request(x *exchange, body string) {
-	for k, v := range rawjson.Members(body) {
-		if k != "prompt" {
-			x.openAICommon(k, v)
-			continue
-		}
-		if !x.blind {
-			x.input = append(x.input, message{role: "user", parts: x.openAIContent(nil, v)})
-		}
-	}
-}
-
-func (textCompletions) answer(x *exchange, body string) { textCompletions{}.chunk(x, "", body) }
-
-func (textCompletions) chunk(x *exchange, _, data string) {
-	for k, v := range rawjson.Members(data) {
-		switch k {
-		case "choices":
-			for json := range rawjson.Elements(v) {
-				c := x.choice(int(number(get(json, "index"))))
-				if s := text(get(json, "text")); s != "" {
-					x.add(x.piece(c, partText, 0), s)
-				}
-				if reason := get(json, "finish_reason"); text(reason) != "" {
-					c.openAIFinish(reason)
-				}
-			}
-		case "usage":
-			x.openAIUsage(v)
-		default:
-			x.openAIHead(k, v)
-		}
-	}
-	if e := get(data, "error"); e != "" {
-		x.failWith(e)
+// openAIFinish reads why a choice ended.
+func (c *choice) openAIFinish(reason string) {
+	c.finish = word(reason)
+	switch c.ended = c.finish; {
+	case c.finish == "tool_calls" || c.finish == "function_call":
+		c.ended = "tool_call"
+	case failedFinish(c.finish):
+		c.ended = "error"
 	}
 }

@@ -7,9 +7,10 @@ import (
 	"github.com/sessionspan/sessionspan/internal/rawjson"
 )
 
-// responses are calls of /responses. The items of an answer become the parts of
-// one message. A stream ends with the whole response; what was said until then
-// is put together for streams that break.
+// responses are calls of /responses and /responses/compact. The items of an
+// answer become the parts of one message. A stream ends with the whole response;
+// what was said until then is put together in openai_items.go for streams that
+// break. The reference is https://platform.openai.com/docs/api-reference/responses.
 type responses struct{}
 
 func (responses) terminated() {}
@@ -19,23 +20,72 @@ func (responses) request(x *exchange, body string) {
 	for k, v := range rawjson.Members(body) {
 		switch k {
 		case "instructions":
-			if s := text(v); s != "" && !x.blind {
-				x.system = append(x.system, part{kind: partText, text: s})
-			}
+			x.responsesInstructions(v)
 		case "input":
 			x.responsesInput(v)
+		case "prompt":
+			x.storedPrompt(v)
+		case "background":
+			x.run.background = v == "true"
+			x.openAICommon(k, v)
 		case "conversation":
 			x.attribute(genai.ConversationID, v)
 			x.attribute(genai.ConversationID, get(v, "id"))
-		case "reasoning":
-			x.param(openAIParams, "reasoning_effort", get(v, "effort"))
 		case "text":
 			if format := get(v, "format"); format != "" {
 				x.outputType(format)
 			}
+			x.param(openAIParams, "verbosity", get(v, "verbosity"))
 		default:
 			x.openAICommon(k, v)
 		}
+	}
+}
+
+// responsesInstructions reads the system's part: text, or messages, as a stored
+// prompt may have it.
+func (x *exchange) responsesInstructions(v string) {
+	if x.blind {
+		return
+	}
+	if s := text(v); s != "" {
+		x.system = append(x.system, part{kind: partText, text: s})
+		return
+	}
+	for item := range rawjson.Elements(v) {
+		x.system = x.openAIContent(append([]part{}, x.system...), get(item, "content"))
+	}
+}
+
+// storedPrompt reads a prompt that the provider holds: its id and version, and
+// the variables that are put into it, which are the input.
+func (x *exchange) storedPrompt(v string) {
+	if rawjson.KindOf(v) != rawjson.Object {
+		return
+	}
+	for _, key := range [...]string{"id", "version"} {
+		if w := word(get(v, key)); w != "" {
+			x.config.text("prompt_"+key, w)
+			name := genai.PromptName
+			if key == "version" {
+				name = genai.PromptVersion
+			}
+			x.attributes = append(x.attributes, name.String(w))
+		}
+	}
+	if x.blind {
+		return
+	}
+	var o object
+	for k, v := range rawjson.Members(get(v, "variables")) {
+		if rawjson.KindOf(v) == rawjson.Object {
+			p := openAIPart(v)
+			v = string(p.append(nil, "text"))
+		}
+		o.json(k, v)
+	}
+	if !o.empty() {
+		x.inputs.json("prompt_variables", string(o.bytes()))
 	}
 }
 
@@ -55,6 +105,8 @@ func (x *exchange) responsesInput(v string) {
 			x.input = append(x.input, message{role: role, parts: x.openAIContent(nil, get(item, "content"))})
 		case strings.HasSuffix(kind, "_output"):
 			x.input = append(x.input, message{role: "tool", parts: x.responsesItem(item)})
+		case kind == "mcp_approval_response":
+			x.input = append(x.input, message{role: "user", parts: x.responsesItem(item)})
 		default:
 			parts := x.responsesItem(item)
 			if n := len(x.input); n > 0 && x.input[n-1].role == "assistant" { // of one turn
@@ -72,39 +124,92 @@ func (x *exchange) responsesItem(item string) []part {
 	switch kind {
 	case "message":
 		return x.openAIContent(nil, get(item, "content"))
-	case "function_call", "custom_tool_call":
+	case "function_call":
 		args := get(item, "arguments")
-		if args == "" {
-			args = get(item, "input")
+		p := part{kind: partCall, id: text(get(item, "call_id")), name: text(get(item, "name")), json: args}
+		if rawjson.KindOf(args) == rawjson.String {
+			p.json = arguments(text(args))
 		}
-		return []part{{kind: partCall, id: text(get(item, "call_id")), name: text(get(item, "name")), json: arguments(text(args))}}
+		return []part{p}
+	case "custom_tool_call":
+		return []part{{kind: partCall, id: text(get(item, "call_id")), name: text(get(item, "name")), json: freeText(text(get(item, "input")))}}
 	case "reasoning":
-		s := joined(get(item, "summary"))
-		if c := joined(get(item, "content")); c != "" {
-			s = c
+		var parts []part // none where it is encrypted, or empty
+		for _, list := range [...]string{get(item, "summary"), get(item, "content")} {
+			for p := range rawjson.Elements(list) {
+				if s := openAIPart(p).text; s != "" {
+					parts = append(parts, part{kind: partReasoning, text: s})
+				}
+			}
 		}
-		if s == "" {
-			return nil // encrypted, or empty
-		}
-		return []part{{kind: partReasoning, text: s}}
+		return parts
 	case "image_generation_call":
 		if data := text(get(item, "result")); data != "" {
-			return []part{media("image", "", data)}
+			m := media("image", "", data)
+			if f := text(get(item, "output_format")); f != "" {
+				m.mime = "image/" + f
+			}
+			return []part{m}
 		}
 	}
 	if strings.HasSuffix(kind, "_output") {
-		return []part{{kind: partResult, id: text(get(item, "call_id")), json: flat(get(item, "output"))}}
+		return []part{responsesResult(item)}
 	}
-	return []part{{kind: partOther, json: item}}
+	return []part{{kind: partOther, json: withoutEncrypted(item)}}
+}
+
+// responsesResult reads an item that holds what a tool gave: under output, or for
+// tools of the provider's own (tool_search_output) under names of theirs.
+func responsesResult(item string) part {
+	p := part{kind: partResult, id: text(get(item, "call_id")), json: get(item, "output"), failed: text(get(item, "status")) == "failed"}
+	switch rawjson.KindOf(p.json) {
+	case rawjson.Array:
+		p.json = flat(p.json)
+	case rawjson.Object:
+		if q := openAIPart(p.json); q.kind == partMedia {
+			p.json = string(q.append(nil, "content"))
+		}
+	case rawjson.Invalid:
+		var o object
+		for k, v := range rawjson.Members(item) {
+			switch k {
+			case "type", "id", "call_id", "output":
+			default:
+				o.json(k, v)
+			}
+		}
+		if !o.empty() {
+			p.json = string(o.bytes())
+		}
+	default:
+	}
+	return p
+}
+
+// withoutEncrypted returns an item without what only the provider can read.
+func withoutEncrypted(item string) string {
+	if get(item, "encrypted_content") == "" {
+		return item
+	}
+	var o object
+	for k, v := range rawjson.Members(item) {
+		if k != "encrypted_content" {
+			o.json(k, v)
+		}
+	}
+	return string(o.bytes())
 }
 
 func (responses) answer(x *exchange, body string) {
+	if get(body, "output") == "" && get(body, "status") == "" {
+		x.openAIProblem(body)
+	}
 	x.response(body)
 }
 
 // response reads a response whole.
 func (x *exchange) response(body string) {
-	var output, status, reason string
+	var output, status, reason, fault string
 	for k, v := range rawjson.Members(body) {
 		switch k {
 		case "output":
@@ -116,15 +221,21 @@ func (x *exchange) response(body string) {
 		case "usage":
 			x.openAIUsage(v)
 		case "error":
-			x.failWith(v)
+			fault = v
+		case "background":
+			x.run.background = v == "true"
 		default:
 			x.openAIHead(k, v)
 		}
 	}
-	if status == "failed" {
-		x.fail("failed", "")
+	x.openAIFault(fault)
+	if x.run.status = strings.Clone(status); x.run.pending() || x.retrieves {
+		x.metadata.text("response_status", x.run.status)
 	}
-	if output == "" || output == "[]" && status != "completed" {
+	if status == "failed" || status == "cancelled" {
+		x.fail(status, "")
+	}
+	if rawjson.KindOf(output) != rawjson.Array || output == "[]" && status != "completed" {
 		return
 	}
 	var parts []part
@@ -155,59 +266,5 @@ func (c *choice) responsesFinish(status, reason string) {
 		c.finish, c.ended = strings.Clone(reason), strings.Clone(reason)
 	case status == "failed" || status == "cancelled":
 		c.finish, c.ended = strings.Clone(status), "error"
-	}
-}
-
-func (responses) chunk(x *exchange, event, data string) {
-	kind := text(get(data, "type"))
-	if kind == "" {
-		kind = event
-	}
-	switch kind {
-	case "response.created", "response.in_progress", "response.queued":
-		if r := get(data, "response"); r != "" {
-			for k, v := range rawjson.Members(r) {
-				if k == "id" || k == "model" {
-					x.openAIHead(k, v)
-				}
-			}
-		}
-	case "response.completed", "response.incomplete", "response.failed":
-		x.response(get(data, "response"))
-		x.content = false
-		x.done = true
-		if c := x.choices; len(c) == 1 && c[0].finish == "" {
-			c[0].responsesFinish(strings.TrimPrefix(kind, "response."), text(get(data, "response", "incomplete_details", "reason")))
-		}
-	case "error":
-		x.errorIn(data)
-		x.done = true
-	default:
-		x.responsesDelta(kind, data)
-	}
-}
-
-// responsesDelta adds to an item. Items are told apart by their index in the
-// output, and the parts of one by theirs.
-func (x *exchange) responsesDelta(kind, data string) {
-	key := int(number(get(data, "output_index")))<<12 + int(number(get(data, "content_index"))+number(get(data, "summary_index")))
-	delta := text(get(data, "delta"))
-	switch kind {
-	case "response.output_text.delta":
-		x.add(x.piece(x.choice(0), partText, key), delta)
-	case "response.refusal.delta":
-		x.add(x.piece(x.choice(0), partRefusal, key), delta)
-	case "response.reasoning_summary_text.delta", "response.reasoning_text.delta":
-		x.add(x.piece(x.choice(0), partReasoning, key), delta)
-	case "response.function_call_arguments.delta", "response.custom_tool_call_input.delta":
-		x.add(x.piece(x.choice(0), partCall, key), delta)
-	case "response.output_item.added":
-		item := get(data, "item")
-		switch text(get(item, "type")) {
-		case "function_call", "custom_tool_call":
-			c := x.choice(0)
-			x.label(c, x.piece(c, partCall, key), text(get(item, "call_id")), text(get(item, "name")))
-			x.content = true
-		}
 	}
 }

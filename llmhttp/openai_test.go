@@ -71,7 +71,7 @@ func TestChat(t *testing.T) {
 			{"role":"assistant","parts":[{"type":"tool_call","id":"c1","name":"f","arguments":{"a":1}},{"type":"tool_call","id":"c2","name":"g","arguments":"oops"}]},
 			{"role":"tool","parts":[{"type":"tool_call_response","id":"c1","response":"42"}]},
 			{"role":"tool","parts":[{"type":"tool_call_response","id":"c2","response":"43"}]}]`,
-		"gen_ai.output.messages": `[{"role":"assistant","parts":[{"type":"text","content":"hello","citations":[{"type":"url_citation","url_citation":{"url":"https://c.test"}}]},{"type":"reasoning","content":"hm"},
+		"gen_ai.output.messages": `[{"role":"assistant","parts":[{"type":"reasoning","content":"hm"},{"type":"text","content":"hello","citations":[{"type":"url_citation","url_citation":{"url":"https://c.test"}}]},
 			{"type":"tool_call","id":"c3","name":"f","arguments":{"b":2}},{"type":"tool_call","id":"c4","name":"g","arguments":{}}],"finish_reason":"tool_call"},
 			{"role":"assistant","parts":[{"type":"refusal","content":"no"}],"finish_reason":"content_filter"}]`,
 		"gen_ai.tool.definitions": `[{"type":"function","name":"f","description":"does f","parameters":{"type":"object"}},{"type":"mcp","server_url":"https://t.test"}]`,
@@ -133,7 +133,7 @@ func TestToolCallsOfOthers(t *testing.T) {
 		"id repeated":  {`{"index":0,"id":"a","function":{"name":"f","arguments":"{\"x\":"}}`, `{"index":0,"id":"a","function":{"name":"f","arguments":"1}"}}`, `{"index":1,"id":"b","function":{"name":"g","arguments":"{}"}}`},
 		"object":       {`{"index":0,"id":"a","function":{"name":"f","arguments":{"x":1}}}`, `{"index":1,"id":"b","function":{"name":"g","arguments":{}}}`},
 		"name later":   {`{"index":0,"id":"a"}`, `{"index":0,"function":{"name":"f","arguments":"{\"x\":1}"}}`, `{"index":1,"id":"b","function":{"name":"g","arguments":"{}"}}`},
-		"out of order": {`{"index":1,"id":"a","function":{"name":"f","arguments":"{\"x\""}}`, `{"index":0,"id":"b","function":{"name":"g","arguments":"{"}}`, `{"index":1,"function":{"arguments":":1}"}}`, `{"index":0,"function":{"arguments":"}"}}`},
+		"out of order": {`{"index":1,"id":"b","function":{"name":"g","arguments":"{"}}`, `{"index":0,"id":"a","function":{"name":"f","arguments":"{\"x\""}}`, `{"index":1,"function":{"arguments":"}"}}`, `{"index":0,"function":{"arguments":":1}"}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var list []string

@@ -33,7 +33,7 @@ type tracing struct {
 
 // A Call is what is known of a call when its request was read.
 type Call struct {
-	Operation string // chat, text_completion, generate_content or embeddings
+	Operation string // chat, text_completion, generate_content, embeddings or fetch_response
 	Provider  string // openai, anthropic, groq and so on
 	Model     string // that the request asks for; may be empty
 	Stream    bool   // the answer is asked for as a stream
@@ -81,8 +81,9 @@ func WithName(name func(Call) string) Option {
 }
 
 // WithFilter traces only the requests for which keep returns true; others pass
-// without the headers of tracers. It is asked about calls of models alone. A nil
-// filter keeps all.
+// without the headers of tracers. It is asked about calls of models alone, and
+// about those for answers that were made in the background, which have no body. A
+// nil filter keeps all.
 func WithFilter(keep func(*http.Request) bool) Option {
 	return optionFunc(func(c *tracing) { c.filter = keep })
 }

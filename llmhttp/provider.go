@@ -28,6 +28,9 @@ type format interface {
 // is broken, unless every choice has ended.
 type terminated interface{ terminated() }
 
+// An unterminated format has streams that end with the body and say nothing of it.
+type unterminated interface{ unterminated() }
+
 // A route is what the address of a request says of the call.
 type route struct {
 	format    format
@@ -37,6 +40,7 @@ type route struct {
 	stream    bool   // the path asks for a stream
 	lines     bool   // streams are lines of JSON
 	usageAsk  bool   // stream_options.include_usage is understood
+	retrieves bool   // it asks for an answer that was made in the background
 }
 
 func (r *route) kind() sessionspan.Kind {
@@ -83,23 +87,46 @@ type host struct {
 var hosts = []host{
 	{"api.openai.com", OpenAI, "openai"},
 	{"*.api.openai.com", OpenAI, "openai"},
+	{"chatgpt.com", OpenAI, "openai"},
 	{"api.anthropic.com", Anthropic, "anthropic"},
 	{"*.openai.azure.com", OpenAI, "azure.ai.openai"},
 	{"*.cognitiveservices.azure.com", OpenAI, "azure.ai.openai"},
 	{"*.services.ai.azure.com", OpenAI, "azure.ai.inference"},
 	{"*.models.ai.azure.com", OpenAI, "azure.ai.inference"},
+	{"models.inference.ai.azure.com", OpenAI, "azure.ai.inference"},
 	{"api.groq.com", OpenAI, "groq"},
 	{"api.mistral.ai", OpenAI, "mistral_ai"},
 	{"codestral.mistral.ai", OpenAI, "mistral_ai"},
 	{"openrouter.ai", OpenAI, "openrouter"},
 	{"api.deepseek.com", OpenAI, "deepseek"},
 	{"api.x.ai", OpenAI, "x_ai"},
+	{"*.api.x.ai", OpenAI, "x_ai"},
 	{"api.perplexity.ai", OpenAI, "perplexity"},
 	{"api.moonshot.ai", OpenAI, "moonshot_ai"},
 	{"api.moonshot.cn", OpenAI, "moonshot_ai"},
 	{"api.together.xyz", OpenAI, "together_ai"},
+	{"api.together.ai", OpenAI, "together_ai"},
 	{"api.fireworks.ai", OpenAI, "fireworks_ai"},
 	{"api.cerebras.ai", OpenAI, "cerebras"},
+	{"api.writer.com", OpenAI, "writer"},
+	{"*.snowflakecomputing.com", OpenAI, "snowflake"},
+	{"*.cloud.databricks.com", OpenAI, "databricks"},
+	{"*.azuredatabricks.net", OpenAI, "databricks"},
+	{"api.githubcopilot.com", OpenAI, "github_copilot"},
+	{"*.githubcopilot.com", OpenAI, "github_copilot"},
+	{"models.github.ai", OpenAI, "github"},
+	{"router.huggingface.co", OpenAI, "huggingface"},
+	{"dashscope.aliyuncs.com", OpenAI, "alibaba"},
+	{"dashscope-intl.aliyuncs.com", OpenAI, "alibaba"},
+	{"dashscope-us.aliyuncs.com", OpenAI, "alibaba"},
+	{"api.voyageai.com", OpenAI, "voyage"},
+	{"api.jina.ai", OpenAI, "jina_ai"},
+	{"integrate.api.nvidia.com", OpenAI, "nvidia"},
+	{"api.sambanova.ai", OpenAI, "sambanova"},
+	{"api.deepinfra.com", OpenAI, "deepinfra"},
+	{"api.minimax.io", OpenAI, "minimax"},
+	{"api.z.ai", OpenAI, "zai"},
+	{"open.bigmodel.cn", OpenAI, "zai"},
 	{"api.cohere.com", Cohere, "cohere"},
 	{"api.cohere.com", OpenAI, "cohere"},
 	{"api.cohere.ai", Cohere, "cohere"},
@@ -108,6 +135,7 @@ var hosts = []host{
 	{"generativelanguage.googleapis.com", Gemini, "gcp.gemini"},
 	{"*.googleapis.com", OpenAI, "gcp.vertex_ai"},
 	{"*.googleapis.com", Gemini, ""},
+	{"ollama.com", OpenAI, "ollama"},
 	{"ollama.com", Ollama, "ollama"},
 	{"bedrock-runtime.*.amazonaws.com", OpenAI, "aws.bedrock"},
 	{"bedrock-mantle.*.api.aws", OpenAI, "aws.bedrock"},
@@ -117,7 +145,7 @@ var hosts = []host{
 // maybeCall reports whether calls of models have such an end of their path.
 func maybeCall(last string) bool {
 	switch last {
-	case "completions", "responses", "embeddings", "messages", "chat", "generate", "embed", "interactions",
+	case "completions", "responses", "compact", "cancel", "embeddings", "messages", "chat", "generate", "embed", "interactions",
 		"converse", "converse-stream", "invoke", "invoke-with-response-stream":
 		return true
 	}
@@ -126,12 +154,13 @@ func maybeCall(last string) bool {
 
 // recognise says what call a request is, if it is one. It allocates nothing.
 func (t *tracing) recognise(r *http.Request) (route, bool) {
-	if r.Method != http.MethodPost || r.URL == nil {
+	if r.URL == nil {
 		return route{}, false
 	}
 	path := r.URL.Path
 	tail := path[strings.LastIndexByte(path, '/')+1:]
-	if !maybeCall(tail) {
+	retrieves := r.Method == http.MethodGet && tail != "" && strings.HasSuffix(path[:len(path)-len(tail)], "/responses/")
+	if !retrieves && (r.Method != http.MethodPost || !maybeCall(tail)) {
 		return route{}, false
 	}
 	address := r.URL.Host
@@ -143,6 +172,9 @@ func (t *tracing) recognise(r *http.Request) (route, bool) {
 				continue
 			}
 			known = true
+			if retrieves && h.api != OpenAI {
+				continue
+			}
 			if found, ok := apis[h.api](r, tail, true); ok {
 				if h.provider != "" {
 					found.provider = h.provider
@@ -156,8 +188,8 @@ func (t *tracing) recognise(r *http.Request) (route, bool) {
 			return route{}, false // the caller knows better what the host speaks
 		}
 	}
-	for _, recognise := range apis {
-		if recognise == nil {
+	for api, recognise := range apis {
+		if recognise == nil || retrieves && API(api) != OpenAI {
 			continue
 		}
 		if found, ok := recognise(r, tail, false); ok {

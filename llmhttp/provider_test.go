@@ -32,6 +32,15 @@ func TestHosts(t *testing.T) {
 		{"https://bedrock-runtime.us-east-1.amazonaws.com/model/amazon.nova-x/converse", "aws.bedrock"}, {"https://bedrock-runtime.us-east-1.amazonaws.com/model/meta.llama-x/invoke", ""}, {"https://bedrock-runtime.us-east-1.amazonaws.com/converse", ""},
 		{"https://bedrock-runtime.us-west-2.amazonaws.com/openai/v1/chat/completions", "aws.bedrock"}, {"https://bedrock-mantle.us-west-2.api.aws/v1/responses", "aws.bedrock"}, {"https://bedrock-mantle.us-west-2.api.aws/anthropic/v1/messages", "aws.bedrock"},
 		{"http://localhost:4566/bedrock/model/arn:aws:bedrock:us:1:prompt%2Fp/converse-stream", "aws.bedrock"}, {"http://localhost:4566/model//converse", ""},
+		{"https://api.together.ai/v1/chat/completions", "together_ai"}, {"https://api.together.xyz/v1/completions", "together_ai"}, {"https://ollama.com/v1/chat/completions", "ollama"}, {"https://ollama.com/api/chat", "ollama"},
+		{"https://api.githubcopilot.com/chat/completions", "github_copilot"}, {"https://api.githubcopilot.com/responses", "github_copilot"}, {"https://api.business.githubcopilot.com/embeddings", "github_copilot"},
+		{"https://acct.snowflakecomputing.com/api/v2/cortex/v1/chat/completions", "snowflake"}, {"https://api.writer.com/v1/chat", "writer"}, {"https://api.writer.com/v1/completions", "writer"}, {"https://api.openai.com/v1/chat", ""},
+		{"https://dashscope-intl.aliyuncs.com/compatible-mode/v1/chat/completions", "alibaba"}, {"https://api.voyageai.com/v1/embeddings", "voyage"}, {"https://router.huggingface.co/v1/chat/completions", "huggingface"},
+		{"https://dbc-1.cloud.databricks.com/serving-endpoints/chat/completions", "databricks"}, {"https://eu.api.x.ai/v1/responses", "x_ai"}, {"https://chatgpt.com/backend-api/codex/responses", "openai"},
+		{"https://gateway.test/x/openai/responses", "openai"}, {"https://gateway.test/x/openai/embeddings", "openai"}, {"https://gateway.test/openai/completions", "openai"}, {"https://apim.test/team/openai/deployments/d/embeddings?api-version=1", "openai"},
+		{"https://gateway.test/x/responses", ""}, {"https://gateway.test/x/embeddings", ""}, {"https://gateway.test/x/completions", ""}, {"https://gateway.test/notopenai/responses", ""}, {"https://gateway.test/v1/responses/compact", "openai"},
+		{"https://api.openai.com/v1/responses/compact", "openai"}, {"https://api.openai.com/v1/responses/input_tokens", ""}, {"https://api.openai.com/v1/responses/resp_1/cancel", ""}, {"https://mine.openai.azure.com/openai/responses?api-version=1", "azure.ai.openai"},
+		{"https://api.openai.com/v1/conversations/conv_1/cancel", ""}, {"https://api.openai.com/v1/threads/compact", ""},
 		{"http://a.internal/v9/responses", "vllm"}, {"http://internal/v9/responses", ""}, {"http://[::1]:8000/v1/responses", "openai"},
 	} {
 		resp, err := tr.RoundTrip(httptest.NewRequestWithContext(ctx, http.MethodPost, c[0], http.NoBody))

@@ -21,6 +21,9 @@ import (
 // recordRequest records what is asked.
 func (c *call) recordRequest() {
 	x := &c.x
+	if x.retrieves { // which event it belongs to shows in the answer
+		return
+	}
 	if x.asked == "" {
 		x.asked = x.route.model
 	}
@@ -122,6 +125,9 @@ func (c *call) appendInput(list []attribute.KeyValue) []attribute.KeyValue {
 // record writes what was answered.
 func (c *call) record(err error, how string) {
 	x := &c.x
+	if x.retrieves && !c.adopt() {
+		return
+	}
 	kind, text := c.failure(err, how)
 	if kind != "" {
 		for _, choice := range x.choices {
@@ -177,6 +183,9 @@ func (c *call) record(err error, how string) {
 		list = c.appendUsage(list)
 	} else if kind != "" {
 		list = append(list, genai.ErrorType.String(kind))
+		if x.retrieves { // an event that has ended takes no attributes
+			x.metadata.text("error_type", kind)
+		}
 	}
 	c.set(list)
 	if c.exports && len(messages) > 0 {
@@ -199,11 +208,15 @@ func (c *call) record(err error, how string) {
 		c.event.SetUsage(x.usage.counts())
 	}
 	c.event.SetError(text)
+	c.remember()
 }
 
 // appendTiming adds the time to the first content of a stream, and how fast the
 // model wrote.
 func (c *call) appendTiming(list []attribute.KeyValue) []attribute.KeyValue {
+	if c.x.retrieves { // when the model wrote is not known
+		return list
+	}
 	wrote := c.arrived.Sub(c.started)
 	if c.streams {
 		if c.first.IsZero() {

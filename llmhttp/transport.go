@@ -126,6 +126,10 @@ func (t *tracing) start(r *http.Request, found route) (context.Context, *call) {
 	c := &call{t: t, request: r, started: time.Now()}
 	c.x.route = found
 	c.x.room, c.x.blind = t.limit, t.blind
+	if found.retrieves {
+		c.takeSpace()
+		return ctx, c
+	}
 	if span := foreignSpan(ctx); span != nil {
 		c.span = span
 		c.takeSpace()

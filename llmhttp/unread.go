@@ -125,6 +125,9 @@ func (c *call) incomplete() (kind, text string) {
 		}
 		return "", ""
 	case c.streams && c.events > 0:
+		if _, ok := x.format.(unterminated); ok && len(x.choices) > 0 && x.skipped == 0 {
+			return "", ""
+		}
 		if _, ok := x.format.(terminated); !ok && len(x.choices) == 0 && x.skipped == 0 && !c.cutArray() {
 			return "", ""
 		}

@@ -31,6 +31,8 @@ const (
 	RequestStopSequences    = attribute.Key("gen_ai.request.stop_sequences")
 	RequestReasoningLevel   = attribute.Key("gen_ai.request.reasoning.level")      // since v1.42
 	RequestPreviousResponse = attribute.Key("gen_ai.request.previous_response.id") // since v1.42
+	PromptName              = attribute.Key("gen_ai.prompt.name")                  // of a prompt that the provider holds
+	PromptVersion           = attribute.Key("gen_ai.prompt.version")
 	RequestEncodingFormats  = attribute.Key("gen_ai.request.encoding_formats")
 	EmbeddingsDimensions    = attribute.Key("gen_ai.embeddings.dimension.count")
 
@@ -71,6 +73,7 @@ const (
 	TextCompletion  = "text_completion"
 	GenerateContent = "generate_content"
 	Embeddings      = "embeddings"
+	FetchResponse   = "fetch_response"
 	Retrieval       = "retrieval"
 	ExecuteTool     = "execute_tool"
 	InvokeAgent     = "invoke_agent"
