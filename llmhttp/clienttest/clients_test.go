@@ -82,6 +82,7 @@ func TestClients(t *testing.T) {
 			}
 		})
 	}
+	t.Run("sources", func(t *testing.T) { testSources(t, results) })
 	t.Run("embeddings", func(t *testing.T) { testEmbeddings(t, results) })
 	results.compare(t)
 }

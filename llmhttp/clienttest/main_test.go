@@ -1,6 +1,7 @@
 package clienttest
 
 import (
+	"cmp"
 	"compress/gzip"
 	"context"
 	"io"
@@ -177,7 +178,9 @@ type reply struct {
 	status int // if it is an error
 	header http.Header
 	answer answer
-	body   string // in place of an answer
+	body   string   // in place of an answer
+	kind   string   // of the body; application/json if it is empty
+	pieces []string // of a stream, in place of an answer
 	end    end
 	zip    bool
 }
@@ -214,8 +217,8 @@ func (l *lab) serve(rw http.ResponseWriter, r *http.Request, w *wire, p *reply, 
 		_, _ = io.WriteString(out, body)
 		return
 	}
-	if p.body != "" || !w.streamed(r, body) {
-		rw.Header().Set("Content-Type", "application/json")
+	if p.body != "" || p.pieces == nil && !w.streamed(r, body) {
+		rw.Header().Set("Content-Type", cmp.Or(p.kind, "application/json"))
 		text := p.body
 		if text == "" {
 			text = w.whole(p.answer)
@@ -229,6 +232,10 @@ func (l *lab) serve(rw http.ResponseWriter, r *http.Request, w *wire, p *reply, 
 			_, _ = io.WriteString(out, s)
 			flush()
 		}
+	}
+	if p.pieces != nil {
+		send(p.pieces)
+		return
 	}
 	begin, middle, rest := w.stream(p.answer, body)
 	send(begin)

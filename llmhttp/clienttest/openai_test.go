@@ -84,6 +84,9 @@ func openAIChat(c openai.Client) ask {
 			}
 			completion = &sum.ChatCompletion
 		}
+		if len(completion.Choices) == 0 {
+			return a, errors.New("no choice")
+		}
 		m := completion.Choices[0].Message
 		a.Pieces = []string{m.Content}
 		for _, c := range m.ToolCalls {

@@ -40,8 +40,11 @@ var aspects = []struct {
 	{"finish reason", func(r *record) bool { return r.Error == "" && r.Metadata["finish_reasons"] != nil }},
 	{"tokens", func(r *record) bool { return r.Error == "" && r.Metadata["prompt_tokens"] != nil }},
 	{"cached tokens", func(r *record) bool { return r.Error == "" && r.Metadata["cache_read_input_tokens"] != nil }},
+	{"citations", func(r *record) bool { return r.Outputs != nil && strings.Contains(encode(r.Outputs), source) }},
+	{"provider-run tools", func(r *record) bool { return r.Outputs != nil && strings.Contains(encode(r.Outputs), ran) }},
 	{"first token", func(r *record) bool { return r.FirstToken }},
 	{"error", func(r *record) bool { return r.Error != "" && r.Metadata["error_type"] != nil }},
+	{"unreadable answers", func(r *record) bool { return r.Metadata["error_type"] == "unreadable_answer" }},
 	{"part of a broken answer", func(r *record) bool { return r.Error != "" && r.Outputs != nil }},
 	{"attempt", func(r *record) bool { return r.Metadata["attempt"] == 2.0 }},
 }
