@@ -60,11 +60,11 @@ func TestStepBytes(t *testing.T) {
 	}
 	text := strings.Repeat("some words ", 3<<20/11)
 	step("a record of 3 MiB", func() { holdWrite(t, s, holdEvent(t, 0, map[string]any{"text": text})) })
-	metadata := honeyhive.TrustedObject(`{"a":1}`)
+	metadata := honeyhive.Value(`{"a":1}`).Object()
 	small := store.Write{Update: &honeyhive.Update{EventID: holdEvent(t, 0, nil).Event.EventID, Metadata: metadata}}
 	step("a small update of it", func() { holdWrite(t, s, small) })
 	step("a large update of it", func() {
-		holdWrite(t, s, store.Write{Update: &honeyhive.Update{EventID: small.Update.EventID, Outputs: honeyhive.TrustedObject(`{"text":"` + text + `"}`)}})
+		holdWrite(t, s, store.Write{Update: &honeyhive.Update{EventID: small.Update.EventID, Outputs: honeyhive.Value(`{"text":"` + text + `"}`).Object()}})
 	})
 	step("a batch", func() {
 		batch := make([]store.Write, 600)

@@ -5,7 +5,6 @@ import (
 	"strconv"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
-	"github.com/sessionspan/sessionspan/internal/rawjson"
 	"github.com/sessionspan/sessionspan/store"
 )
 
@@ -85,24 +84,23 @@ func FromCostUnits(n int64) float64 { return float64(n) / 1e9 }
 
 func number(o honeyhive.Object, key string) (float64, bool) {
 	raw, ok := get(o, key)
-	if !ok || rawjson.KindOf(raw) != rawjson.Number {
+	if !ok || raw.Kind() != honeyhive.KindNumber {
 		return 0, false
 	}
-	v, err := strconv.ParseFloat(raw, 64)
+	v, err := strconv.ParseFloat(string(raw), 64)
 	return v, err == nil
 }
 
 // get is Object.Get without its copy.
-func get(o honeyhive.Object, key string) (string, bool) { return rawjson.Get(o.JSONText(), key) }
+func get(o honeyhive.Object, key string) (honeyhive.Value, bool) {
+	return honeyhive.Value(o.JSONText()).Get(key)
+}
 
 // text returns a string of an object, or the digits of a number.
 func text(o honeyhive.Object, key string) string {
 	raw, _ := get(o, key)
-	switch rawjson.KindOf(raw) {
-	case rawjson.String:
-		return rawjson.Unquote(raw)
-	case rawjson.Number:
-		return raw
+	if k := raw.Kind(); k == honeyhive.KindString || k == honeyhive.KindNumber {
+		return raw.Text()
 	}
 	return ""
 }
@@ -118,18 +116,18 @@ func firstText(o honeyhive.Object, keys []string) string {
 
 func isTrue(o honeyhive.Object, key string) bool {
 	raw, _ := get(o, key)
-	return rawjson.KindOf(raw) == rawjson.True
+	return raw.Kind() == honeyhive.KindTrue
 }
 
 func rating(feedback honeyhive.Object) honeyhive.Optional[float64] {
 	raw, _ := get(feedback, "rating")
-	switch rawjson.KindOf(raw) {
-	case rawjson.True:
+	switch raw.Kind() {
+	case honeyhive.KindTrue:
 		return honeyhive.Some(1.0)
-	case rawjson.False:
+	case honeyhive.KindFalse:
 		return honeyhive.Some(-1.0)
-	case rawjson.Number:
-		if v, err := strconv.ParseFloat(raw, 64); err == nil {
+	case honeyhive.KindNumber:
+		if v, err := strconv.ParseFloat(string(raw), 64); err == nil {
 			return within(honeyhive.Some(v), -maxRating, maxRating)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"encoding/binary"
 	"slices"
 
-	"github.com/sessionspan/sessionspan/internal/rawjson"
+	"github.com/sessionspan/sessionspan/honeyhive"
 )
 
 // What is known of an id is a row of layers, one for each write that still says
@@ -92,15 +92,15 @@ func (c cell) isNull() bool { return !c.inside && c.text == "null" }
 // one that is null, is a cell itself.
 func cells(text string, layer int) func(yield func(cell) bool) {
 	return func(yield func(cell) bool) {
-		for field, value := range rawjson.Members(text) {
-			if !mapFields[field] || value == "{}" || rawjson.KindOf(value) != rawjson.Object {
-				if !yield(cell{place{field: field}, value, layer}) {
+		for field, value := range honeyhive.Value(text).Members() {
+			if !mapFields[field] || value == "{}" || value.Kind() != honeyhive.KindObject {
+				if !yield(cell{place{field: field}, string(value), layer}) {
 					return
 				}
 				continue
 			}
-			for key, v := range rawjson.Members(value) {
-				if !yield(cell{place{field, key, true}, v, layer}) {
+			for key, v := range value.Members() {
+				if !yield(cell{place{field, key, true}, string(v), layer}) {
 					return
 				}
 			}
@@ -215,7 +215,7 @@ func (w *writer) member(key, value string) {
 	} else if w.buf[len(w.buf)-1] != '{' {
 		w.buf = append(w.buf, ',')
 	}
-	w.buf = append(rawjson.AppendString(w.buf, key), ':')
+	w.buf = append(append(w.buf, honeyhive.StringValue(key)...), ':')
 	w.buf = append(w.buf, value...)
 }
 

@@ -6,7 +6,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
-	"github.com/sessionspan/sessionspan/internal/rawjson"
 )
 
 // previewRunes bounds the texts that stand in a list.
@@ -44,9 +43,9 @@ var (
 
 // Question returns what the inputs of a session ask, as far as a list shows it.
 func Question(inputs honeyhive.Object) string {
-	o := inputs.JSONText()
+	o := honeyhive.Value(inputs.JSONText())
 	for _, key := range [...]string{"chat_history", "messages"} {
-		if list, ok := rawjson.Get(o, key); ok {
+		if list, ok := o.Get(key); ok {
 			if s := lastOfUser(list); s != "" {
 				return s
 			}
@@ -57,17 +56,19 @@ func Question(inputs honeyhive.Object) string {
 
 // Answer returns what the outputs of a session answer, as far as a list shows
 // it.
-func Answer(outputs honeyhive.Object) string { return preview(outputs.JSONText(), answerKeys) }
+func Answer(outputs honeyhive.Object) string {
+	return preview(honeyhive.Value(outputs.JSONText()), answerKeys)
+}
 
 // lastOfUser returns the content of the last message of a user.
-func lastOfUser(list string) string {
+func lastOfUser(list honeyhive.Value) string {
 	last := ""
-	for m := range rawjson.Elements(list) {
-		role, _ := rawjson.Get(m, "role")
+	for m := range list.Elements() {
+		role, _ := m.Get("role")
 		if role != `"user"` && role != `"human"` {
 			continue
 		}
-		if content, ok := rawjson.Get(m, "content"); ok {
+		if content, ok := m.Get("content"); ok {
 			if s := plain(content); s != "" {
 				last = s
 			}
@@ -77,14 +78,14 @@ func lastOfUser(list string) string {
 }
 
 // plain returns a string, or the text of the parts of a message.
-func plain(value string) string {
-	switch rawjson.KindOf(value) {
-	case rawjson.String:
+func plain(value honeyhive.Value) string {
+	switch value.Kind() {
+	case honeyhive.KindString:
 		return beginning(head(value))
-	case rawjson.Array:
+	case honeyhive.KindArray:
 		var parts []string
-		for p := range rawjson.Elements(value) {
-			if t, ok := rawjson.Get(p, "text"); ok && rawjson.KindOf(t) == rawjson.String {
+		for p := range value.Elements() {
+			if t, ok := p.Get("text"); ok && t.Kind() == honeyhive.KindString {
 				parts = append(parts, beginning(head(t)))
 			}
 		}
@@ -95,10 +96,10 @@ func plain(value string) string {
 
 // head decodes the beginning of a JSON string that is much longer than a list
 // shows.
-func head(raw string) string {
+func head(raw honeyhive.Value) string {
 	const most = 16 * previewRunes
 	if len(raw) <= most {
-		return rawjson.Unquote(raw)
+		return raw.Text()
 	}
 	cut := 1
 	for cut < most { // never within an escape
@@ -114,25 +115,25 @@ func head(raw string) string {
 	for !utf8.RuneStart(raw[cut]) {
 		cut--
 	}
-	return rawjson.Unquote(raw[:cut] + `"`)
+	return (raw[:cut] + `"`).Text()
 }
 
 // preview returns the first string that one of the keys holds, or else that any
 // key holds, or else the JSON of the object.
-func preview(o string, keys []string) string {
+func preview(o honeyhive.Value, keys []string) string {
 	for _, k := range keys {
-		if v, ok := rawjson.Get(o, k); ok {
+		if v, ok := o.Get(k); ok {
 			if s := plain(v); s != "" {
 				return s
 			}
-			if content, ok := rawjson.Get(v, "content"); ok { // a message
+			if content, ok := v.Get("content"); ok { // a message
 				if s := plain(content); s != "" {
 					return s
 				}
 			}
 		}
 	}
-	for k, v := range rawjson.Members(o) {
+	for k, v := range o.Members() {
 		if s := plain(v); s != "" && k != "role" {
 			return s
 		}
@@ -140,5 +141,5 @@ func preview(o string, keys []string) string {
 	if len(o) <= len("{}") || o == "null" {
 		return ""
 	}
-	return beginning(o[:min(len(o), 16*previewRunes)])
+	return beginning(string(o[:min(len(o), 16*previewRunes)]))
 }

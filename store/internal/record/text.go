@@ -5,7 +5,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/sessionspan/sessionspan/internal/rawjson"
+	"github.com/sessionspan/sessionspan/honeyhive"
 )
 
 // Bounds of the words of one payload that the search sees. To index different words
@@ -22,7 +22,7 @@ const (
 // the fields that hold ids and times.
 func AppendText(b []byte, payload string) []byte {
 	start, limit := len(b), len(b)+MaxText
-	for field, value := range rawjson.Members(payload) {
+	for field, value := range honeyhive.Value(payload).Members() {
 		switch field {
 		case "session_id", "event_id", "parent_id", "children_ids", "event_type", "start_time", "end_time", "duration":
 			continue
@@ -58,27 +58,27 @@ func firstWords(text []byte) int {
 	return len(text)
 }
 
-func appendWords(b []byte, value string, limit int) []byte {
+func appendWords(b []byte, value honeyhive.Value, limit int) []byte {
 	if len(b) >= limit {
 		return b
 	}
-	switch rawjson.KindOf(value) {
-	case rawjson.String:
-		s := rawjson.Unquote(value)
+	switch value.Kind() {
+	case honeyhive.KindString:
+		s := value.Text()
 		if len(b)+len(s) > limit {
 			s = strings.ToValidUTF8(s[:limit-len(b)], "")
 		}
 		b = append(Spread(b, s), '\n')
-	case rawjson.Number:
+	case honeyhive.KindNumber:
 		b = append(append(b, value...), '\n')
-	case rawjson.Object:
-		for _, v := range rawjson.Members(value) {
+	case honeyhive.KindObject:
+		for _, v := range value.Members() {
 			if b = appendWords(b, v, limit); len(b) >= limit {
 				break
 			}
 		}
-	case rawjson.Array:
-		for v := range rawjson.Elements(value) {
+	case honeyhive.KindArray:
+		for v := range value.Elements() {
 			if b = appendWords(b, v, limit); len(b) >= limit {
 				break
 			}
