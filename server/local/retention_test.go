@@ -114,7 +114,7 @@ func TestRetentionBySize(t *testing.T) {
 func TestRetentionHolds(t *testing.T) {
 	const most = 4 << 20
 	s := start(t, WithRetention(0, most))
-	inputs := honeyhive.TrustedObject(`{"text":"` + strings.Repeat("words of a prompt ", 30_000) + `"}`)
+	inputs := honeyhive.Value(`{"text":"` + strings.Repeat("words of a prompt ", 30_000) + `"}`).Object()
 	var ids []honeyhive.UUID
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()

@@ -20,7 +20,7 @@ import (
 
 	"github.com/sessionspan/sessionspan"
 	"github.com/sessionspan/sessionspan/exporter"
-	"github.com/sessionspan/sessionspan/internal/otlp"
+	"github.com/sessionspan/sessionspan/server/internal/traces/tracestest"
 )
 
 // tap keeps the bodies of OTLP requests, and says that they were taken.
@@ -117,13 +117,7 @@ func TestSameRecord(t *testing.T) {
 		encode                func([]byte) []byte
 	}{
 		"protobuf": {"application/x-protobuf", "", func(b []byte) []byte { return b }},
-		"JSON": {"application/json; charset=utf-8", "", func(b []byte) []byte {
-			text, err := otlp.JSON(b)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return text
-		}},
+		"JSON":     {"application/json; charset=utf-8", "", func(b []byte) []byte { return tracestest.JSON(t, b) }},
 		"gzip": {"application/x-protobuf", "gzip", func(b []byte) []byte {
 			var out bytes.Buffer
 			z := gzip.NewWriter(&out)

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sessionspan/sessionspan/internal/rawjson"
+	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/server/internal/body"
 	"github.com/sessionspan/sessionspan/server/internal/ingest"
 	"github.com/sessionspan/sessionspan/server/internal/reject"
@@ -97,7 +97,7 @@ func Answer(w http.ResponseWriter, r *http.Request, e *reject.Error) {
 	mediaType := contentType(r)
 	switch {
 	case !strings.HasSuffix(r.URL.Path, "/v1/traces"):
-		body := append(rawjson.AppendString([]byte(`{"success":false,"error":`), reason), '}')
+		body := append(append([]byte(`{"success":false,"error":`), honeyhive.StringValue(reason)...), '}')
 		write(w, e.Status, jsonType, body)
 	case mediaType == jsonType:
 		write(w, e.Status, jsonType, traces.JSONStatus(grpcCode(e.Status), reason))

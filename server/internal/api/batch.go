@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
-	"github.com/sessionspan/sessionspan/internal/rawjson"
 	"github.com/sessionspan/sessionspan/server/internal/ingest"
 	"github.com/sessionspan/sessionspan/server/internal/reject"
 	"github.com/sessionspan/sessionspan/store"
@@ -65,13 +64,13 @@ func (a *API) takeEvents(w http.ResponseWriter, r *http.Request, body, name stri
 }
 
 // take reads and writes the events, which stand in a list of the name.
-func (b *batch) take(text, name string) error {
-	list, ok := rawjson.Get(text, name)
-	if !ok || rawjson.KindOf(list) != rawjson.Array {
+func (b *batch) take(text honeyhive.Value, name string) error {
+	list, ok := text.Get(name)
+	if !ok || list.Kind() != honeyhive.KindArray {
 		return reject.Errorf(http.StatusBadRequest, "%s: is missing or no array", name)
 	}
 	count := 0
-	for range rawjson.Elements(list) {
+	for range list.Elements() {
 		if count++; count > maxBatch {
 			return reject.Errorf(http.StatusRequestEntityTooLarge, "%s: there are more than %d: send fewer events at once", name, maxBatch)
 		}
@@ -80,7 +79,7 @@ func (b *batch) take(text, name string) error {
 		return err
 	}
 	n := 0
-	for element := range rawjson.Elements(list) {
+	for element := range list.Elements() {
 		packed, err := object(element, "event")
 		if err == nil {
 			err = b.add(packed)
@@ -105,11 +104,11 @@ func (b *batch) take(text, name string) error {
 
 // common reads what holds for all events of a batch: the session that the route
 // names, or that is_single_session asks for, with its properties.
-func (b *batch) common(text string) error {
+func (b *batch) common(text honeyhive.Value) error {
 	b.session = strings.ToLower(b.request.PathValue("id"))
-	properties, _ := rawjson.Get(text, "session_properties")
-	single, _ := rawjson.Get(text, "is_single_session")
-	if rawjson.KindOf(properties) == rawjson.Object {
+	properties, _ := text.Get("session_properties")
+	single, _ := text.Get("is_single_session")
+	if properties.Kind() == honeyhive.KindObject {
 		s, err := session(properties)
 		if err != nil {
 			return err
@@ -131,7 +130,7 @@ func (b *batch) common(text string) error {
 	return nil
 }
 
-func (b *batch) add(text string) error {
+func (b *batch) add(text honeyhive.Value) error {
 	e, err := b.read(text)
 	if err != nil {
 		return err
@@ -181,7 +180,7 @@ func (b *batch) flush() error {
 func (b *batch) answer() []byte {
 	out := appendStrings([]byte(`{"success":true,"event_ids":`), b.taken)
 	if b.session != "" {
-		out = rawjson.AppendString(append(out, `,"session_id":`...), b.session)
+		out = append(append(out, `,"session_id":`...), honeyhive.StringValue(b.session)...)
 	}
 	if more := b.failed - len(b.errors); more > 0 {
 		b.errors = append(b.errors, fmt.Sprintf("and %d more events were not taken", more))
@@ -198,7 +197,7 @@ func appendStrings(dst []byte, list []string) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = rawjson.AppendString(dst, s)
+		dst = append(dst, honeyhive.StringValue(s)...)
 	}
 	return append(dst, ']')
 }

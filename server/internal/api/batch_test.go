@@ -158,7 +158,7 @@ func TestShapes(t *testing.T) {
 // TestLongNames are cut.
 func TestLongNames(t *testing.T) {
 	long := strings.Repeat("né", 100_000)
-	e, err := event(`{"event_type":"tool","inputs":{},"event_name":"` + long + `","project":"` + long + `","error":"` + long + `"}`)
+	e, err := event(honeyhive.Value(`{"event_type":"tool","inputs":{},"event_name":"` + long + `","project":"` + long + `","error":"` + long + `"}`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
-	"github.com/sessionspan/sessionspan/internal/rawjson"
 	"github.com/sessionspan/sessionspan/server/internal/bodies"
 	"github.com/sessionspan/sessionspan/server/internal/reject"
 	"github.com/sessionspan/sessionspan/store"
@@ -49,7 +48,7 @@ func (a *API) query(w http.ResponseWriter, r *http.Request) error {
 	var o honeyhive.Object
 	for _, name := range []string{"project", "filters", "dateRange", "projections", "limit", "page"} {
 		text := r.URL.Query().Get(name)
-		switch parsed, err := rawjson.Parse(text); {
+		switch parsed, err := honeyhive.ParseValue(text); {
 		case text == "":
 		case name == "project":
 			o, _ = o.With(name, text)
@@ -77,7 +76,7 @@ func (a *API) export(w http.ResponseWriter, r *http.Request, body string) error 
 	out.write(`{"events":[`)
 	total, first := 0, int(q.Limit)*(int(q.Page)-1)
 	err = a.eachEvent(r.Context(), q, func(e *honeyhive.Event) error {
-		text := string(node(e))
+		text := honeyhive.Value(node(e))
 		if !q.matches(text) {
 			return nil
 		}
@@ -204,7 +203,7 @@ func (a *API) eventsOf(ctx context.Context, id honeyhive.UUID, visit func(*honey
 }
 
 // matches reports whether an event passes all filters.
-func (q *exportQuery) matches(event string) bool {
+func (q *exportQuery) matches(event honeyhive.Value) bool {
 	for i := range q.Filters {
 		if !q.Filters[i].matches(event) {
 			return false
@@ -213,11 +212,11 @@ func (q *exportQuery) matches(event string) bool {
 	return true
 }
 
-func (f *eventFilter) matches(event string) bool {
+func (f *eventFilter) matches(event honeyhive.Value) bool {
 	value, ok := at(event, f.Field)
 	have, want := "", textOf(f.Value)
 	if ok {
-		have = textOf(json.RawMessage(value))
+		have = value.Text()
 	}
 	switch f.Operator {
 	case "is":
@@ -242,24 +241,21 @@ func (f *eventFilter) matches(event string) bool {
 
 // textOf returns a value as text: a string as it is, anything else as JSON.
 func textOf(value json.RawMessage) string {
-	text, err := rawjson.Parse(string(value))
+	text, err := honeyhive.ParseValue(value)
 	if err != nil {
 		return ""
 	}
-	if rawjson.KindOf(text) == rawjson.String {
-		return rawjson.Unquote(text)
-	}
-	return text
+	return text.Text()
 }
 
 // at follows a dotted path into canonical JSON; numbers are places in a list.
-func at(text, path string) (string, bool) {
+func at(text honeyhive.Value, path string) (honeyhive.Value, bool) {
 	for name := range strings.SplitSeq(path, ".") {
 		var ok bool
-		if rawjson.KindOf(text) == rawjson.Array {
+		if text.Kind() == honeyhive.KindArray {
 			text, ok = element(text, name)
 		} else {
-			text, ok = rawjson.Get(text, name)
+			text, ok = text.Get(name)
 		}
 		if !ok {
 			return "", false
@@ -268,10 +264,10 @@ func at(text, path string) (string, bool) {
 	return text, true
 }
 
-func element(list, place string) (string, bool) {
+func element(list honeyhive.Value, place string) (honeyhive.Value, bool) {
 	want, err := strconv.Atoi(place)
 	n := 0
-	for e := range rawjson.Elements(list) {
+	for e := range list.Elements() {
 		if n == want && err == nil {
 			return e, true
 		}
@@ -281,13 +277,13 @@ func element(list, place string) (string, bool) {
 }
 
 // project leaves the fields that the query names, or all where it names none.
-func (q *exportQuery) project(event string) string {
+func (q *exportQuery) project(event honeyhive.Value) string {
 	if len(q.Projections) == 0 {
-		return event
+		return string(event)
 	}
 	var o honeyhive.Object
 	for _, field := range q.Projections {
-		if value, ok := rawjson.Get(event, field); ok {
+		if value, ok := event.Get(field); ok {
 			o, _ = o.With(field, json.RawMessage(value))
 		}
 	}

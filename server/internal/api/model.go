@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
-	"github.com/sessionspan/sessionspan/internal/rawjson"
 	"github.com/sessionspan/sessionspan/server/internal/reject"
 )
 
@@ -34,7 +33,7 @@ var modelBuckets = []string{"config", "inputs", "outputs", "metadata"}
 // modelEvent reads the payload of a model event in the older form. What that
 // form does not know is read as for any event, so that one in the newer form is
 // understood as well.
-func modelEvent(text string) (*honeyhive.Event, error) {
+func modelEvent(text honeyhive.Value) (*honeyhive.Event, error) {
 	if err := checkShape(text); err != nil {
 		return nil, invalid("model_event", err)
 	}
@@ -42,7 +41,7 @@ func modelEvent(text string) (*honeyhive.Event, error) {
 	named := make(map[string]members)
 	whole := make(map[string]honeyhive.Object)
 	seen := make(map[string]bool)
-	for key, value := range rawjson.Members(text) {
+	for key, value := range text.Members() {
 		if seen[key] {
 			return nil, invalid("model_event", &honeyhive.FieldError{Field: key, Problem: "stands more than once"})
 		}
@@ -62,7 +61,7 @@ func modelEvent(text string) (*honeyhive.Event, error) {
 		}
 	}
 	if !seen["event_type"] && !seen["eventType"] {
-		newer = append(newer, member{"event_type", `"` + honeyhive.TypeModel + `"`})
+		newer = append(newer, member{"event_type", honeyhive.StringValue(honeyhive.TypeModel)})
 	}
 	whole["inputs"] = honeyhive.EmptyObject().Merge(whole["inputs"])
 	for _, bucket := range modelBuckets {
@@ -72,20 +71,23 @@ func modelEvent(text string) (*honeyhive.Event, error) {
 		}
 		i := slices.IndexFunc(newer, func(m member) bool { return m.key == bucket })
 		if i < 0 {
-			newer = append(newer, member{bucket, object.JSONText()})
+			newer = append(newer, member{bucket, honeyhive.Value(object.JSONText())})
 			continue
 		}
 		before, err := honeyhive.ParseObject(newer[i].value)
 		if err != nil {
 			return nil, reject.Errorf(http.StatusBadRequest, "model_event: %s: %v", bucket, err)
 		}
-		newer[i].value = before.Merge(object).JSONText()
+		newer[i].value = honeyhive.Value(before.Merge(object).JSONText())
 	}
-	return event(newer.object().JSONText())
+	return event(honeyhive.Value(newer.object().JSONText()))
 }
 
-// member is a key of an object with its value, as text.
-type member struct{ key, value string }
+// member is a key of an object with its value.
+type member struct {
+	key   string
+	value honeyhive.Value
+}
 
 type members []member
 
@@ -103,11 +105,11 @@ func (list members) object() honeyhive.Object {
 	separator := "{"
 	for _, m := range list {
 		b.WriteString(separator)
-		b.Write(rawjson.AppendString(nil, m.key))
+		b.WriteString(string(honeyhive.StringValue(m.key)))
 		b.WriteString(":")
-		b.WriteString(m.value)
+		b.WriteString(string(m.value))
 		separator = ","
 	}
 	b.WriteString("}")
-	return honeyhive.TrustedObject(b.String())
+	return honeyhive.Value(b.String()).Object()
 }

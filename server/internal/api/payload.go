@@ -8,18 +8,17 @@ import (
 	"unsafe"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
-	"github.com/sessionspan/sessionspan/internal/rawjson"
 	"github.com/sessionspan/sessionspan/server/internal/brief"
 	"github.com/sessionspan/sessionspan/server/internal/reject"
 )
 
 // document reads a body that must hold a JSON object.
-func document(body string) (string, error) {
-	text, err := rawjson.Parse(body)
+func document(body string) (honeyhive.Value, error) {
+	text, err := honeyhive.ParseValue(body)
 	if err != nil {
 		return "", reject.Errorf(http.StatusBadRequest, "%v", err)
 	}
-	if k := rawjson.KindOf(text); k != rawjson.Object {
+	if k := text.Kind(); k != honeyhive.KindObject {
 		return "", reject.Errorf(http.StatusBadRequest, "the body is a JSON %s, not an object", k)
 	}
 	return text, nil
@@ -29,12 +28,12 @@ func document(body string) (string, error) {
 // object or as a string that holds one, or else the body itself. The first is
 // what clients send, the second what a version of the API describes, the third
 // the form of the newer routes.
-func unwrap(body, name string) (string, error) {
+func unwrap(body, name string) (honeyhive.Value, error) {
 	text, err := document(body)
 	if err != nil {
 		return "", err
 	}
-	inner, ok := rawjson.Get(text, name)
+	inner, ok := text.Get(name)
 	if !ok {
 		return text, nil
 	}
@@ -42,15 +41,15 @@ func unwrap(body, name string) (string, error) {
 }
 
 // object reads a payload that may be packed into a string.
-func object(text, name string) (string, error) {
-	if rawjson.KindOf(text) == rawjson.String {
-		unpacked, err := rawjson.Parse(rawjson.Unquote(text))
+func object(text honeyhive.Value, name string) (honeyhive.Value, error) {
+	if text.Kind() == honeyhive.KindString {
+		unpacked, err := honeyhive.ParseValue(text.Text())
 		if err != nil {
 			return "", reject.Errorf(http.StatusBadRequest, "%s: %v", name, err)
 		}
 		text = unpacked
 	}
-	if k := rawjson.KindOf(text); k != rawjson.Object {
+	if k := text.Kind(); k != honeyhive.KindObject {
 		return "", reject.Errorf(http.StatusBadRequest, "%s: is a JSON %s, not an object", name, k)
 	}
 	return text, nil
@@ -59,7 +58,7 @@ func object(text, name string) (string, error) {
 // session reads the payload that starts a session. Fields that only the
 // seed's schema asks for may be missing, as the newer routes leave them out; an
 // id that is missing, null or empty is made.
-func session(text string) (*honeyhive.SessionStartRequest, error) {
+func session(text honeyhive.Value) (*honeyhive.SessionStartRequest, error) {
 	if err := checkShape(text); err != nil {
 		return nil, invalid("session", err)
 	}
@@ -84,7 +83,9 @@ func session(text string) (*honeyhive.SessionStartRequest, error) {
 }
 
 // bytesOf returns the bytes of a text, for who copies them.
-func bytesOf(text string) []byte { return unsafe.Slice(unsafe.StringData(text), len(text)) } //nolint:gosec // they are read alone
+func bytesOf(text honeyhive.Value) []byte {
+	return unsafe.Slice(unsafe.StringData(string(text)), len(text)) //nolint:gosec // they are read alone
+}
 
 // maxFields is how many fields a payload may have beside those in its maps.
 const maxFields = 1000
@@ -92,9 +93,9 @@ const maxFields = 1000
 // checkShape refuses payloads that become many times larger than they are when
 // they are read: what a field name or the id of a child takes is more than the
 // shortest of them have.
-func checkShape(text string) error {
+func checkShape(text honeyhive.Value) error {
 	n := 0
-	for key, value := range rawjson.Members(text) {
+	for key, value := range text.Members() {
 		if n++; n > maxFields {
 			return fmt.Errorf("has more than %d fields", maxFields)
 		}
@@ -102,7 +103,7 @@ func checkShape(text string) error {
 			continue
 		}
 		child := 0
-		for id := range rawjson.Elements(value) {
+		for id := range value.Elements() {
 			if len(id) < len(nilID)+len(`""`) {
 				return &honeyhive.FieldError{Field: "children_ids", Problem: fmt.Sprintf("element %d: is no UUID", child)}
 			}
@@ -116,7 +117,7 @@ func checkShape(text string) error {
 const unknown = "unknown"
 
 // event reads the payload of an event.
-func event(text string) (*honeyhive.Event, error) {
+func event(text honeyhive.Value) (*honeyhive.Event, error) {
 	if err := checkShape(text); err != nil {
 		return nil, invalid("event", err)
 	}
@@ -159,7 +160,7 @@ func event(text string) (*honeyhive.Event, error) {
 
 // update reads the payload that changes an event or a session. The id of the
 // route, if it has one, is that of the event.
-func update(text, id string) (*honeyhive.Update, error) {
+func update(text honeyhive.Value, id string) (*honeyhive.Update, error) {
 	if err := checkShape(text); err != nil {
 		return nil, invalid("update", err)
 	}

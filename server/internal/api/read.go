@@ -7,7 +7,6 @@ import (
 	"net/http"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
-	"github.com/sessionspan/sessionspan/internal/rawjson"
 	"github.com/sessionspan/sessionspan/server/internal/reject"
 	"github.com/sessionspan/sessionspan/store"
 )
@@ -222,14 +221,7 @@ func (a *API) sendTree(ctx context.Context, out *stream, root *honeyhive.Event, 
 
 // openNode writes a node up to the beginning of its children.
 func openNode(out *stream, e *honeyhive.Event) {
-	text := string(node(e))
-	for key := range rawjson.Members(text) {
-		if key == "children" { // of the user's own: the tree has the name
-			o := honeyhive.TrustedObject(text).Without(key)
-			text = o.JSONText()
-			break
-		}
-	}
+	text := honeyhive.Value(node(e)).Object().Without("children").JSONText() // of the user's own: the tree has the name
 	out.write(text[:len(text)-1])
 	out.write(`,"children":[`)
 }

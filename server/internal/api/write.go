@@ -4,7 +4,6 @@ import (
 	"net/http"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
-	"github.com/sessionspan/sessionspan/internal/rawjson"
 	"github.com/sessionspan/sessionspan/server/internal/ingest"
 	"github.com/sessionspan/sessionspan/server/internal/reject"
 	"github.com/sessionspan/sessionspan/store"
@@ -23,8 +22,8 @@ func (a *API) startSession(w http.ResponseWriter, r *http.Request, body string) 
 		return err
 	}
 	id := s.SessionID.Or("")
-	out := rawjson.AppendString([]byte(`{"success":true,"session_id":`), id)
-	out = rawjson.AppendString(append(out, `,"event_id":`...), id)
+	out := append([]byte(`{"success":true,"session_id":`), honeyhive.StringValue(id)...)
+	out = append(append(out, `,"event_id":`...), honeyhive.StringValue(id)...)
 	write(w, http.StatusOK, jsonType, append(out, `,"event_type":"session"}`...))
 	return nil
 }
@@ -48,7 +47,7 @@ func (a *API) createModelEvent(w http.ResponseWriter, r *http.Request, body stri
 }
 
 // reader reads the payload of an event.
-type reader func(text string) (*honeyhive.Event, error)
+type reader func(text honeyhive.Value) (*honeyhive.Event, error)
 
 func (a *API) takeEvent(w http.ResponseWriter, r *http.Request, body, name string, read reader) error {
 	text, err := unwrap(body, name)
@@ -62,8 +61,8 @@ func (a *API) takeEvent(w http.ResponseWriter, r *http.Request, body, name strin
 	if err := a.write(r, store.Write{Event: e}); err != nil {
 		return err
 	}
-	out := rawjson.AppendString([]byte(`{"success":true,"event_id":`), e.EventID.Or(""))
-	out = rawjson.AppendString(append(out, `,"session_id":`...), e.SessionID.Or(""))
+	out := append([]byte(`{"success":true,"event_id":`), honeyhive.StringValue(e.EventID.Or(""))...)
+	out = append(append(out, `,"session_id":`...), honeyhive.StringValue(e.SessionID.Or(""))...)
 	write(w, http.StatusOK, jsonType, append(out, '}'))
 	return nil
 }
@@ -88,7 +87,7 @@ func (a *API) update(w http.ResponseWriter, r *http.Request, body string) error 
 	if err := a.write(r, store.Write{Update: u, MustExist: true}); err != nil {
 		return err
 	}
-	out := rawjson.AppendString([]byte(`{"success":true,"event_id":`), u.EventID.Or(""))
+	out := append([]byte(`{"success":true,"event_id":`), honeyhive.StringValue(u.EventID.Or(""))...)
 	write(w, http.StatusOK, jsonType, append(out, '}'))
 	return nil
 }
@@ -101,7 +100,7 @@ func (a *API) deleteSession(w http.ResponseWriter, r *http.Request) error {
 	if err := a.Store.Delete(r.Context(), id); err != nil {
 		return unavailable(r.Context(), err)
 	}
-	out := rawjson.AppendString([]byte(`{"success":true,"deleted":`), id.String())
+	out := append([]byte(`{"success":true,"deleted":`), honeyhive.StringValue(id.String())...)
 	write(w, http.StatusOK, jsonType, append(out, '}'))
 	return nil
 }

@@ -2,7 +2,6 @@ package page
 
 import (
 	"github.com/sessionspan/sessionspan/honeyhive"
-	"github.com/sessionspan/sessionspan/internal/rawjson"
 	"github.com/sessionspan/sessionspan/store"
 )
 
@@ -74,7 +73,7 @@ func (d *detail) fill(failed string, children honeyhive.Optional[[]string], payl
 	for i, o := range objects {
 		if b := s.bucket(bucketTitles[i].Value, bucketTitles[i].Label, o); b != nil {
 			if i < 2 && isMessage(o) {
-				m := s.message(o.JSONText(), bucketTitles[i].Value)
+				m := s.message(honeyhive.Value(o.JSONText()), bucketTitles[i].Value)
 				b.Fields = append([]field{{Kind: "messages", Messages: []message{m}}}, withoutMessage(b.Fields)...)
 			}
 			d.Buckets = append(d.Buckets, b)
@@ -82,13 +81,13 @@ func (d *detail) fill(failed string, children honeyhive.Optional[[]string], payl
 	}
 	d.Feedback = feedbackOf(objects[5])
 	raw := &shower{base: d.Base, budget: previewText}
-	d.JSON, d.JSONCut = raw.json(string(payload))
+	d.JSON, d.JSONCut = raw.json(honeyhive.Value(payload))
 }
 
 // isMessage reports whether outputs are a message themselves: role, content.
 func isMessage(o honeyhive.Object) bool {
 	role, ok := o.Get("role")
-	return ok && rawjson.KindOf(string(role)) == rawjson.String && (o.Has("content") || o.Has("tool_calls"))
+	return ok && honeyhive.Value(role).Kind() == honeyhive.KindString && (o.Has("content") || o.Has("tool_calls"))
 }
 
 // withoutMessage leaves out what a message shows.
@@ -106,20 +105,20 @@ func withoutMessage(fields []field) []field {
 
 func feedbackOf(o honeyhive.Object) feedbackView {
 	var v feedbackView
-	switch rating, _ := o.Get("rating"); rawjson.KindOf(string(rating)) {
-	case rawjson.True:
+	switch rating, _ := o.Get("rating"); honeyhive.Value(rating).Kind() {
+	case honeyhive.KindTrue:
 		v.Up = true
-	case rawjson.False:
+	case honeyhive.KindFalse:
 		v.Down = true
-	case rawjson.Number:
+	case honeyhive.KindNumber:
 		v.Down = rating[0] == '-'
 		v.Up = !v.Down && string(rating) != "0"
 	}
-	if score, ok := o.Get("score"); ok && rawjson.KindOf(string(score)) == rawjson.Number {
+	if score, ok := o.Get("score"); ok && honeyhive.Value(score).Kind() == honeyhive.KindNumber {
 		v.Score = string(score)
 	}
-	if comment, ok := o.Get("comment"); ok && rawjson.KindOf(string(comment)) == rawjson.String {
-		v.Comment, _ = cut(rawjson.Unquote(string(comment)), previewText)
+	if comment, ok := o.Get("comment"); ok && honeyhive.Value(comment).Kind() == honeyhive.KindString {
+		v.Comment, _ = cut(honeyhive.Value(comment).Text(), previewText)
 		v.Comment = visible(v.Comment)
 	}
 	return v

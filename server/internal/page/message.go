@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/sessionspan/sessionspan/internal/rawjson"
+	"github.com/sessionspan/sessionspan/honeyhive"
 )
 
 // message is one of a chat, as OpenAI's chat API has it.
@@ -35,11 +35,11 @@ type call struct {
 }
 
 // messages reads a list of messages; nil where it is none.
-func (s *shower) messages(list string, path ...string) ([]message, int) {
+func (s *shower) messages(list honeyhive.Value, path ...string) ([]message, int) {
 	var found []message
 	more := 0
-	for element := range rawjson.Elements(list) {
-		if _, ok := rawjson.Get(element, "role"); !ok {
+	for element := range list.Elements() {
+		if _, ok := element.Get("role"); !ok {
 			return nil, 0
 		}
 		if len(found) == previewList {
@@ -55,15 +55,15 @@ func (s *shower) messages(list string, path ...string) ([]message, int) {
 var messageSeed = maphash.MakeSeed()
 
 // message reads a message. Any object becomes one.
-func (s *shower) message(object string, path ...string) message {
-	get := func(key string) string {
-		v, _ := rawjson.Get(object, key)
+func (s *shower) message(object honeyhive.Value, path ...string) message {
+	get := func(key string) honeyhive.Value {
+		v, _ := object.Get(key)
 		if v == "null" {
 			return ""
 		}
 		return v
 	}
-	m := message{Role: rawjson.Unquote(get("role")), CallID: rawjson.Unquote(get("tool_call_id")), Name: line(rawjson.Unquote(get("name")), 80)}
+	m := message{Role: get("role").Text(), CallID: get("tool_call_id").Text(), Name: line(get("name").Text(), 80)}
 	switch m.Role {
 	case "system", "user", "assistant", "tool":
 	case "developer":
@@ -83,17 +83,17 @@ func (s *shower) message(object string, path ...string) message {
 	if isCut {
 		m.Download = s.download(append(path, "content")...)
 	}
-	m.Reasoning, _ = s.text(rawjson.Unquote(get("reasoning")))
-	m.Finish = line(rawjson.Unquote(get("finish_reason")), 40)
+	m.Reasoning, _ = s.text(get("reasoning").Text())
+	m.Finish = line(get("finish_reason").Text(), 40)
 	calls := get("tool_calls")
-	for element := range rawjson.Elements(calls) {
+	for element := range calls.Elements() {
 		if len(m.Calls) == previewList {
 			m.MoreCalls++
 			continue
 		}
 		m.Calls = append(m.Calls, s.call(element))
 	}
-	m.key = maphash.String(messageSeed, m.Role+"\x00"+text+"\x00"+calls+"\x00"+m.CallID)
+	m.key = maphash.String(messageSeed, m.Role+"\x00"+text+"\x00"+string(calls)+"\x00"+m.CallID)
 	return m
 }
 
@@ -115,57 +115,57 @@ func plainText(shown string) template.HTML {
 
 // contentText returns the text of the content of a message: a string, or a list
 // of parts.
-func contentText(content string) string {
-	switch rawjson.KindOf(content) {
-	case rawjson.String:
-		return rawjson.Unquote(content)
-	case rawjson.Array:
+func contentText(content honeyhive.Value) string {
+	switch content.Kind() {
+	case honeyhive.KindString:
+		return content.Text()
+	case honeyhive.KindArray:
 		var parts []string
-		for part := range rawjson.Elements(content) {
+		for part := range content.Elements() {
 			parts = append(parts, partText(part))
 		}
 		return strings.Join(parts, "\n\n")
-	case rawjson.Object:
+	case honeyhive.KindObject:
 		return indent(content)
 	}
-	return content
+	return string(content)
 }
 
 // partText returns what a part of a message says. What is no text is named, with
 // its size.
-func partText(part string) string {
-	if rawjson.KindOf(part) == rawjson.String {
-		return rawjson.Unquote(part)
+func partText(part honeyhive.Value) string {
+	if part.Kind() == honeyhive.KindString {
+		return part.Text()
 	}
-	if _, text := first(part, []string{"text", "content"}); rawjson.KindOf(text) == rawjson.String {
-		return rawjson.Unquote(text)
+	if _, text := first(part, []string{"text", "content"}); text.Kind() == honeyhive.KindString {
+		return text.Text()
 	}
-	kind, _ := rawjson.Get(part, "type")
+	kind, _ := part.Get("type")
 	if kind == "" || len(part) < 400 {
 		return indent(part)
 	}
-	return "[" + rawjson.Unquote(kind) + ", " + size(int64(len(part))) + "]"
+	return "[" + kind.Text() + ", " + size(int64(len(part))) + "]"
 }
 
-func (s *shower) call(object string) call {
-	function, ok := rawjson.Get(object, "function")
+func (s *shower) call(object honeyhive.Value) call {
+	function, ok := object.Get("function")
 	if !ok {
 		function = object
 	}
-	id, _ := rawjson.Get(object, "id")
-	name, _ := rawjson.Get(function, "name")
+	id, _ := object.Get("id")
+	name, _ := function.Get("name")
 	_, arguments := first(function, []string{"arguments", "args", "input"})
-	if rawjson.KindOf(arguments) == rawjson.String {
-		arguments = rawjson.Unquote(arguments)
-		if parsed, err := rawjson.Parse(arguments); err == nil {
+	text := arguments.Text()
+	if arguments.Kind() == honeyhive.KindString {
+		if parsed, err := honeyhive.ParseValue(text); err == nil {
 			arguments = parsed
 		}
 	}
-	c := call{ID: rawjson.Unquote(id), Name: line(rawjson.Unquote(name), 120)}
-	if kind := rawjson.KindOf(arguments); kind == rawjson.Object || kind == rawjson.Array {
+	c := call{ID: id.Text(), Name: line(name.Text(), 120)}
+	if kind := arguments.Kind(); kind == honeyhive.KindObject || kind == honeyhive.KindArray {
 		c.Arguments, _ = s.json(arguments)
 	} else {
-		c.Arguments, _ = s.text(arguments)
+		c.Arguments, _ = s.text(text)
 	}
 	return c
 }

@@ -136,7 +136,7 @@ func TestScoresAreNumbers(t *testing.T) {
 // TestManyCalls shows the first calls of a message, and counts the others.
 func TestManyCalls(t *testing.T) {
 	s := &shower{budget: previewAll}
-	m := s.message(`{"role":"assistant","tool_calls":[` + strings.Repeat(`{},`, 100_000) + `{}]}`)
+	m := s.message(honeyhive.Value(`{"role":"assistant","tool_calls":[` + strings.Repeat(`{},`, 100_000) + `{}]}`))
 	if len(m.Calls) != previewList || m.MoreCalls != 100_001-previewList {
 		t.Errorf("%d calls, %d more", len(m.Calls), m.MoreCalls)
 	}

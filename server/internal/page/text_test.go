@@ -9,7 +9,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
-	"github.com/sessionspan/sessionspan/internal/rawjson"
 )
 
 func TestHiddenCharactersAreSeen(t *testing.T) {
@@ -105,9 +104,9 @@ func TestNumbersReadWell(t *testing.T) {
 }
 
 func TestIndentKeepsTheValue(t *testing.T) {
-	for _, text := range []string{`{}`, `[]`, `"a{b,c:d}\"\\"`, `{"a":[1,{"b":null},[]],"c":{},"d\"e":"x: [y]"}`, `12345678901234567890`} {
+	for _, text := range []honeyhive.Value{`{}`, `[]`, `"a{b,c:d}\"\\"`, `{"a":[1,{"b":null},[]],"c":{},"d\"e":"x: [y]"}`, `12345678901234567890`} {
 		got := indent(text)
-		back, err := rawjson.Parse(got)
+		back, err := honeyhive.ParseValue(got)
 		if err != nil || back != text {
 			t.Errorf("%s: %s: %v", text, got, err)
 		}

@@ -7,7 +7,6 @@ import (
 	"strconv"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
-	"github.com/sessionspan/sessionspan/internal/rawjson"
 )
 
 // threadPage is how many events a page of a thread has.
@@ -149,10 +148,10 @@ func sessionTurn(show *shower, known seen, o honeyhive.Object, name string) []tu
 	}
 	if len(list) == 0 {
 		for key, value := range rest.All() {
-			if rawjson.KindOf(string(value)) != rawjson.String || !slices.Contains(textKeys, key) {
+			if honeyhive.Value(value).Kind() != honeyhive.KindString || !slices.Contains(textKeys, key) {
 				continue
 			}
-			text := rawjson.Unquote(string(value))
+			text := honeyhive.Value(value).Text()
 			m := show.message(textMessage(role, text), name)
 			if m.Cut {
 				m.Download = show.download(name, key)
@@ -174,9 +173,9 @@ func sessionTurn(show *shower, known seen, o honeyhive.Object, name string) []tu
 // textKeys are where a question or an answer stands that is no message.
 var textKeys = []string{"question", "query", "input", "prompt", "message", "text", "answer", "output", "result", "response", "content"}
 
-func textMessage(role, text string) string {
-	b := rawjson.AppendString([]byte(`{"role":"`+role+`","content":`), text)
-	return string(append(b, '}'))
+func textMessage(role, text string) honeyhive.Value {
+	b := append([]byte(`{"role":"`+role+`","content":`), honeyhive.StringValue(text)...)
+	return honeyhive.Value(append(b, '}'))
 }
 
 // conversation returns the messages in a bucket, and what else it holds.
@@ -184,17 +183,17 @@ func conversation(show *shower, o honeyhive.Object, name string) ([]message, hon
 	var list []message
 	for _, key := range []string{"chat_history", "messages"} {
 		value, ok := o.Get(key)
-		if !ok || rawjson.KindOf(string(value)) != rawjson.Array {
+		if !ok || honeyhive.Value(value).Kind() != honeyhive.KindArray {
 			continue
 		}
-		found, more := show.tail(string(value), name, key)
+		found, more := show.tail(honeyhive.Value(value), name, key)
 		if found != nil || more > 0 {
 			list = append(list, found...)
 			o = o.Without(key)
 		}
 	}
 	if isMessage(o) {
-		list = append(list, show.message(o.JSONText(), name))
+		list = append(list, show.message(honeyhive.Value(o.JSONText()), name))
 		for _, key := range []string{"role", "content", "tool_calls", "reasoning", "finish_reason", "choices"} {
 			o = o.Without(key)
 		}
@@ -203,10 +202,10 @@ func conversation(show *shower, o honeyhive.Object, name string) ([]message, hon
 }
 
 // tail reads the messages of a history, of a long one its end.
-func (s *shower) tail(list string, path ...string) (found []message, skipped int) {
-	var elements []string
-	for e := range rawjson.Elements(list) {
-		if !honeyhive.TrustedObject(e).Has("role") {
+func (s *shower) tail(list honeyhive.Value, path ...string) (found []message, skipped int) {
+	var elements []honeyhive.Value
+	for e := range list.Elements() {
+		if _, ok := e.Get("role"); !ok {
 			return nil, 0
 		}
 		elements = append(elements, e)
@@ -228,13 +227,13 @@ func newTurn(show *shower, known seen, n *node, p *honeyhive.Event) turn {
 	out, rest := conversation(show, p.Outputs, "outputs")
 	tn.Messages, tn.Before = known.fresh(append(in, out...))
 	if documents, ok := rest.Get("documents"); ok {
-		tn.Docs, tn.MoreDocs = show.documents(string(documents), "outputs", "documents")
+		tn.Docs, tn.MoreDocs = show.documents(honeyhive.Value(documents), "outputs", "documents")
 		if tn.Docs != nil {
 			rest = rest.Without("documents")
 		}
 	}
 	if id, ok := p.Metadata.Get("tool_call_id"); ok {
-		tn.CallID = rawjson.Unquote(string(id))
+		tn.CallID = honeyhive.Value(id).Text()
 	}
 	if len(in) == 0 && !question.IsEmpty() {
 		tn.Question = asked(show, question)
@@ -249,13 +248,13 @@ func newTurn(show *shower, known seen, n *node, p *honeyhive.Event) turn {
 func asked(show *shower, o honeyhive.Object) string {
 	if o.Len() == 1 {
 		for _, value := range o.All() {
-			if rawjson.KindOf(string(value)) == rawjson.String {
-				text, _ := show.text(rawjson.Unquote(string(value)))
+			if honeyhive.Value(value).Kind() == honeyhive.KindString {
+				text, _ := show.text(honeyhive.Value(value).Text())
 				return text
 			}
 		}
 	}
-	text, _ := show.json(o.JSONText())
+	text, _ := show.json(honeyhive.Value(o.JSONText()))
 	return text
 }
 
@@ -266,8 +265,8 @@ func (tn *turn) json(show *shower, o honeyhive.Object, name string) {
 	}
 	if o.Len() == 1 {
 		for key, value := range o.All() {
-			if rawjson.KindOf(string(value)) == rawjson.String {
-				text := rawjson.Unquote(string(value))
+			if honeyhive.Value(value).Kind() == honeyhive.KindString {
+				text := honeyhive.Value(value).Text()
 				tn.Size = int64(len(text))
 				if tn.Text, tn.Cut = show.text(text); tn.Cut {
 					tn.Download = show.download(name, key)
@@ -277,7 +276,7 @@ func (tn *turn) json(show *shower, o honeyhive.Object, name string) {
 		}
 	}
 	tn.Size = int64(len(o.JSONText()))
-	if tn.Text, tn.Cut = show.json(o.JSONText()); tn.Cut {
+	if tn.Text, tn.Cut = show.json(honeyhive.Value(o.JSONText())); tn.Cut {
 		tn.Download = show.download(name)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
-	"github.com/sessionspan/sessionspan/internal/rawjson"
 )
 
 // Bounds of what a page shows of a value, in bytes. The whole of it can be
@@ -58,21 +57,21 @@ func (s *shower) bucket(name, title string, o honeyhive.Object) *bucket {
 			b.More++
 			continue
 		}
-		b.Fields = append(b.Fields, s.field(key, string(value), name, key))
+		b.Fields = append(b.Fields, s.field(key, honeyhive.Value(value), name, key))
 	}
 	return b
 }
 
 // field shows a value that stands at a path.
-func (s *shower) field(key, value string, path ...string) field {
+func (s *shower) field(key string, value honeyhive.Value, path ...string) field {
 	f := field{Key: line(key, 120), Size: int64(len(value))}
-	switch rawjson.KindOf(value) {
-	case rawjson.String:
+	switch value.Kind() {
+	case honeyhive.KindString:
 		f.Kind = "text"
-		text := rawjson.Unquote(value)
+		text := value.Text()
 		f.Size = int64(len(text))
 		f.Text, f.Cut = s.text(text)
-	case rawjson.Array:
+	case honeyhive.KindArray:
 		if docs, more := s.documents(value, path...); docs != nil {
 			f.Kind, f.Docs, f.More = "documents", docs, more
 			break
@@ -99,10 +98,10 @@ func (s *shower) text(text string) (string, bool) {
 }
 
 // json shows the beginning of a value, indented.
-func (s *shower) json(value string) (string, bool) {
+func (s *shower) json(value honeyhive.Value) (string, bool) {
 	n := s.take(len(value))
 	if len(value) > n {
-		shown, _ := cut(value, n)
+		shown, _ := cut(string(value), n)
 		return visible(shown), true
 	}
 	return visible(indent(value)), false
@@ -128,7 +127,7 @@ func (s *shower) download(path ...string) string {
 }
 
 // indent writes canonical JSON in lines.
-func indent(value string) string {
+func indent(value honeyhive.Value) string {
 	var b strings.Builder
 	depth := 0
 	newline := func() {
@@ -201,9 +200,9 @@ var (
 )
 
 // first returns the value of the first key that an object has.
-func first(object string, keys []string) (key, value string) {
+func first(object honeyhive.Value, keys []string) (key string, value honeyhive.Value) {
 	for _, k := range keys {
-		if v, ok := rawjson.Get(object, k); ok {
+		if v, ok := object.Get(k); ok {
 			return k, v
 		}
 	}
@@ -212,16 +211,16 @@ func first(object string, keys []string) (key, value string) {
 
 // documents reads a list of documents; nil where it is none: each one has
 // content, or an id beside a score, and none is a message.
-func (s *shower) documents(list string, path ...string) ([]document, int) {
+func (s *shower) documents(list honeyhive.Value, path ...string) ([]document, int) {
 	var docs []document
 	var scores []float64
 	more := 0
-	for element := range rawjson.Elements(list) {
+	for element := range list.Elements() {
 		contentKey, content := first(element, contentKeys)
 		idKey, id := first(element, idKeys)
 		scoreKey, score := first(element, scoreKeys)
-		_, isMessage := rawjson.Get(element, "role")
-		if isMessage || contentKey == "" && (idKey == "" || scoreKey == "") || rawjson.KindOf(element) != rawjson.Object {
+		_, isMessage := element.Get("role")
+		if isMessage || contentKey == "" && (idKey == "" || scoreKey == "") || element.Kind() != honeyhive.KindObject {
 			return nil, 0
 		}
 		if len(docs) == previewList {
@@ -229,16 +228,16 @@ func (s *shower) documents(list string, path ...string) ([]document, int) {
 			continue
 		}
 		at := append(append([]string{}, path...), strconv.Itoa(len(docs)))
-		d := document{Rank: len(docs) + 1, ID: line(rawjson.Unquote(id), 200), Size: int64(len(rawjson.Unquote(content)))}
-		number, err := strconv.ParseFloat(rawjson.Unquote(score), 64)
+		d := document{Rank: len(docs) + 1, ID: line(id.Text(), 200), Size: int64(len(content.Text()))}
+		number, err := strconv.ParseFloat(score.Text(), 64)
 		if d.HasScore = err == nil && isFinite(number); d.HasScore {
 			d.Score = strconv.FormatFloat(number, 'g', 4, 64)
 		} else {
 			number = 0
 		}
 		scores = append(scores, number)
-		if rawjson.KindOf(content) == rawjson.String {
-			d.Content, d.Cut = s.text(rawjson.Unquote(content))
+		if content.Kind() == honeyhive.KindString {
+			d.Content, d.Cut = s.text(content.Text())
 		} else if content != "" {
 			d.Content, d.Cut = s.json(content)
 		}
@@ -261,15 +260,15 @@ func (s *shower) documents(list string, path ...string) ([]document, int) {
 }
 
 // others shows the members of an object but for some, as JSON.
-func (s *shower) others(object string, but ...string) string {
-	o := honeyhive.TrustedObject(object)
+func (s *shower) others(object honeyhive.Value, but ...string) string {
+	o := object.Object()
 	for _, k := range but {
 		o = o.Without(k)
 	}
 	if o.IsEmpty() {
 		return ""
 	}
-	text, isCut := s.json(o.JSONText())
+	text, isCut := s.json(honeyhive.Value(o.JSONText()))
 	if isCut {
 		text += "…"
 	}
@@ -283,37 +282,37 @@ func (p *page) value(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	text := string(payload)
+	value := honeyhive.Value(payload)
 	path := r.URL.Query()["k"]
 	for _, k := range path {
-		next, ok := step(text, k)
+		next, ok := step(value, k)
 		if !ok {
 			return notFound("The record holds no such value (any more).")
 		}
-		text = next
+		value = next
 	}
 	kind, ending := "application/json", ".json"
-	if rawjson.KindOf(text) == rawjson.String {
-		text, kind, ending = rawjson.Unquote(text), "text/plain; charset=utf-8", ".txt"
+	if value.Kind() == honeyhive.KindString {
+		kind, ending = "text/plain; charset=utf-8", ".txt"
 	}
 	if len(path) > 0 {
 		name += "-" + fileName(path[len(path)-1])
 	}
 	attach(w, name+ending, kind)
-	_, err = w.Write([]byte(text)) //nolint:gosec // it is sent as a file
+	_, err = w.Write([]byte(value.Text())) //nolint:gosec // it is sent as a file
 	return err
 }
 
 // step returns the member or element of a value.
-func step(text, k string) (string, bool) {
-	if rawjson.KindOf(text) != rawjson.Array {
-		return rawjson.Get(text, k)
+func step(value honeyhive.Value, k string) (honeyhive.Value, bool) {
+	if value.Kind() != honeyhive.KindArray {
+		return value.Get(k)
 	}
 	n, err := strconv.Atoi(k)
 	if err != nil || n < 0 {
 		return "", false
 	}
-	for element := range rawjson.Elements(text) {
+	for element := range value.Elements() {
 		if n == 0 {
 			return element, true
 		}

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/sessionspan/sessionspan/internal/rawjson"
+	"github.com/sessionspan/sessionspan/honeyhive"
 )
 
 // cursor walks canonical JSON, which was checked before, from its beginning to
@@ -18,11 +18,11 @@ type cursor struct {
 }
 
 // kind returns the kind of the value.
-func (c *cursor) kind() rawjson.Kind { return rawjson.KindOf(c.text[c.at:]) }
+func (c *cursor) kind() honeyhive.Kind { return honeyhive.Value(c.text[c.at:]).Kind() }
 
 // null reports whether the value is null, and passes it.
 func (c *cursor) null() bool {
-	if c.kind() != rawjson.Null {
+	if c.kind() != honeyhive.KindNull {
 		return false
 	}
 	c.at += len("null")
@@ -31,7 +31,7 @@ func (c *cursor) null() bool {
 
 // object visits the members of an object. visit reads or skips the value.
 func (c *cursor) object(visit func(key string) error) error {
-	if err := c.want(rawjson.Object); err != nil {
+	if err := c.want(honeyhive.KindObject); err != nil {
 		return err
 	}
 	for c.at++; c.text[c.at] != '}'; {
@@ -50,7 +50,7 @@ func (c *cursor) object(visit func(key string) error) error {
 
 // array visits the elements of an array. visit reads or skips one.
 func (c *cursor) array(visit func() error) error {
-	if err := c.want(rawjson.Array); err != nil {
+	if err := c.want(honeyhive.KindArray); err != nil {
 		return err
 	}
 	for c.at++; c.text[c.at] != ']'; {
@@ -65,10 +65,10 @@ func (c *cursor) array(visit func() error) error {
 	return nil
 }
 
-func (c *cursor) want(kind rawjson.Kind) error {
+func (c *cursor) want(kind honeyhive.Kind) error {
 	if got := c.kind(); got != kind {
 		article := "an"
-		if kind == rawjson.String {
+		if kind == honeyhive.KindString {
 			article = "a"
 		}
 		return spanError(fmt.Sprintf("is a JSON %s, not %s %s", got, article, kind))
@@ -78,7 +78,7 @@ func (c *cursor) want(kind rawjson.Kind) error {
 
 // str reads a string, which refers to the text where it has no escapes.
 func (c *cursor) str() (string, error) {
-	if err := c.want(rawjson.String); err != nil {
+	if err := c.want(honeyhive.KindString); err != nil {
 		return "", err
 	}
 	return c.raw(), nil
@@ -90,7 +90,7 @@ func (c *cursor) raw() string {
 	s := c.text[c.at:end]
 	c.at = end
 	if strings.IndexByte(s, '\\') >= 0 {
-		return rawjson.Unquote(s)
+		return honeyhive.Value(s).Text()
 	}
 	return s[1 : len(s)-1]
 }
@@ -134,9 +134,9 @@ func (c *cursor) literal() string {
 // 64-bit integers.
 func (c *cursor) digits() (string, error) {
 	switch c.kind() {
-	case rawjson.String:
+	case honeyhive.KindString:
 		return c.raw(), nil
-	case rawjson.Number:
+	case honeyhive.KindNumber:
 		return c.literal(), nil
 	}
 	return "", spanError(fmt.Sprintf("is a JSON %s, not a number", c.kind()))
@@ -201,7 +201,7 @@ func (c *cursor) double() (float64, error) {
 
 // number reads a number as JSON has it.
 func number(s string) (float64, error) {
-	if text, err := rawjson.Parse(s); err == nil && len(text) == len(s) && rawjson.KindOf(s) == rawjson.Number {
+	if text, err := honeyhive.ParseValue(s); err == nil && len(text) == len(s) && honeyhive.Value(s).Kind() == honeyhive.KindNumber {
 		if f, err := strconv.ParseFloat(s, 64); err == nil {
 			return f, nil
 		}
@@ -212,7 +212,7 @@ func number(s string) (float64, error) {
 // boolean reads true or false.
 func (c *cursor) boolean() (bool, error) {
 	switch c.kind() {
-	case rawjson.True, rawjson.False:
+	case honeyhive.KindTrue, honeyhive.KindFalse:
 		return c.literal() == "true", nil
 	}
 	return false, spanError(fmt.Sprintf("is a JSON %s, not a boolean", c.kind()))

@@ -1,8 +1,11 @@
 package traces
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -11,7 +14,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/sessionspan/sessionspan/convert"
-	"github.com/sessionspan/sessionspan/internal/rawjson"
+	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/server/internal/brief"
 )
 
@@ -25,13 +28,48 @@ const maxNesting = 2 * MaxDepth
 // ignored, as the specification asks. The body must not change while the request is
 // in use.
 func JSON(body []byte) *Request {
-	text, err := rawjson.ParseWithin(unsafe.String(unsafe.SliceData(body), len(body)), maxNesting) //nolint:gosec // the body does not change
+	text, err := canonical(body)
 	return &Request{walk: func(d *decoder) error {
 		if err == nil {
 			return d.jsonRequest(&cursor{text: text})
 		}
 		return notJSON(err)
 	}}
+}
+
+// canonical returns the text of the JSON without insignificant white space and in
+// UTF-8, copied only where it is not so already.
+func canonical(body []byte) (string, error) {
+	text := unsafe.String(unsafe.SliceData(body), len(body)) //nolint:gosec // the body does not change
+	open, spaces := 0, 0
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '"':
+			i = stringEnd(text, i)
+		case '{', '[':
+			if open++; open > maxNesting {
+				return "", fmt.Errorf("nested deeper than %d levels", maxNesting)
+			}
+		case '}', ']':
+			open--
+		case ' ', '\t', '\n', '\r':
+			spaces++
+		}
+	}
+	if !json.Valid(body) {
+		err := json.Unmarshal(body, new(json.RawMessage))
+		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+			err = fmt.Errorf("invalid JSON at byte %d: %w", syntax.Offset, err)
+		}
+		return "", err
+	}
+	if spaces > 0 {
+		var b bytes.Buffer
+		b.Grow(len(body) - spaces)
+		_ = json.Compact(&b, body)                                 // it is valid
+		text = unsafe.String(unsafe.SliceData(b.Bytes()), b.Len()) //nolint:gosec // nothing else has the buffer
+	}
+	return strings.ToValidUTF8(text, "\uFFFD"), nil
 }
 
 func notJSON(err error) error { return &FormatError{"read OTLP JSON: " + err.Error()} }
@@ -164,7 +202,7 @@ func (d *decoder) jsonText(c *cursor) (string, error) {
 
 // id reads a hexadecimal id. What is no string is passed.
 func (c *cursor) id(dst []byte) error {
-	if err := c.want(rawjson.String); err != nil {
+	if err := c.want(honeyhive.KindString); err != nil {
 		c.skip()
 		return err
 	}
@@ -200,7 +238,7 @@ func (d *decoder) jsonStatus(c *cursor) error {
 			d.span.Status, err = d.jsonText(c)
 			return err
 		}
-		if c.kind() == rawjson.String { // the name of the code, or its number
+		if c.kind() == honeyhive.KindString { // the name of the code, or its number
 			code := c.raw()
 			d.span.Failed = code == "STATUS_CODE_ERROR" || code == "2"
 			return nil

@@ -5,7 +5,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
-	"github.com/sessionspan/sessionspan/internal/rawjson"
+	"github.com/sessionspan/sessionspan/honeyhive"
 )
 
 // Field numbers of ExportTraceServiceResponse and ExportTracePartialSuccess.
@@ -33,7 +33,7 @@ func JSONResponse(rejected int, message string) []byte {
 		return []byte("{}")
 	}
 	out := strconv.AppendInt([]byte(`{"partialSuccess":{"rejectedSpans":"`), int64(rejected), 10)
-	out = rawjson.AppendString(append(out, `","errorMessage":`...), message)
+	out = append(append(out, `","errorMessage":`...), honeyhive.StringValue(message)...)
 	return append(out, "}}"...)
 }
 
@@ -53,5 +53,5 @@ func ProtoStatus(code int, message string) []byte {
 // JSONStatus is [ProtoStatus] as JSON.
 func JSONStatus(code int, message string) []byte {
 	out := strconv.AppendInt([]byte(`{"code":`), int64(code), 10)
-	return append(rawjson.AppendString(append(out, `,"message":`...), message), '}')
+	return append(append(append(out, `,"message":`...), honeyhive.StringValue(message)...), '}')
 }

@@ -2,19 +2,25 @@ package traces
 
 import (
 	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"math"
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/otel/attribute"
+	collectorpb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	resourcepb "go.opentelemetry.io/proto/otlp/resource/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/sessionspan/sessionspan/convert"
-	"github.com/sessionspan/sessionspan/internal/otlp"
+	"github.com/sessionspan/sessionspan/server/internal/traces/tracestest"
 )
 
 func text(s string) *commonpb.AnyValue {
@@ -110,11 +116,7 @@ func jsonOf(t testing.TB, data *tracepb.TracesData) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := otlp.JSON(body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
+	return tracestest.JSON(t, body)
 }
 
 // TestJSONByHand reads JSON as the specification shows it: integers as numbers
@@ -175,7 +177,7 @@ func TestRefused(t *testing.T) {
 		body string
 		want string
 	}{
-		"text":            {JSON, "hello", "read OTLP JSON: invalid JSON at byte 0"},
+		"text":            {JSON, "hello", "read OTLP JSON: invalid JSON at byte 1: invalid character 'h'"},
 		"array":           {JSON, "[]", "read OTLP JSON: is a JSON array, not an object"},
 		"no list":         {JSON, `{"resourceSpans":{}}`, "read OTLP JSON: resourceSpans: is a JSON object, not an array"},
 		"no lists":        {JSON, `{"resourceSpans":[{"scopeSpans":[{"spans":7}]}]}`, "resourceSpans: scopeSpans: spans: is a JSON number"},
@@ -193,7 +195,7 @@ func TestRefused(t *testing.T) {
 		"no base64":       {JSON, withValue(`{"bytesValue":"!"}`), "is no base64"},
 		"a bare value":    {JSON, withValue(`"x"`), "is a JSON string, not an object"},
 		"deep":            {JSON, withValue(deep(99)), "nested deeper than 200 messages"},
-		"very deep":       {JSON, withValue(deep(10000)), "read OTLP JSON: invalid JSON at byte"},
+		"very deep":       {JSON, withValue(deep(10000)), "read OTLP JSON: nested deeper than 400 levels"},
 		"deep unknown":    {JSON, `{"x":` + strings.Repeat("[", 100000) + strings.Repeat("]", 100000) + `}`, "nested deeper than 400 levels"},
 		"protobuf":        {Proto, "hello", "read OTLP protobuf: malformed"},
 		"invalid UTF-8":   {Proto, string(deepProto(1, "\xff")), "invalid UTF-8"},
@@ -241,15 +243,19 @@ func TestMaxDepth(t *testing.T) {
 	}
 }
 
-// TestResponses are read by the exporter's own reader of answers.
+// TestResponses are read by the modules of protobuf and of OTLP.
 func TestResponses(t *testing.T) {
 	for _, c := range []struct {
 		n       int
 		message string
 	}{{0, ""}, {3, "three"}, {0, "a warning"}} {
-		for contentType, body := range map[string][]byte{"application/x-protobuf": ProtoResponse(c.n, c.message), "application/json": JSONResponse(c.n, c.message)} {
-			if n, message := otlp.Rejected(contentType, body); n != int64(c.n) || message != c.message {
-				t.Errorf("%s: %d %q", contentType, n, message)
+		var binary, text collectorpb.ExportTraceServiceResponse
+		if err := errors.Join(proto.Unmarshal(ProtoResponse(c.n, c.message), &binary), protojson.Unmarshal(JSONResponse(c.n, c.message), &text)); err != nil {
+			t.Error(err)
+		}
+		for _, r := range []*collectorpb.ExportTraceServiceResponse{&binary, &text} {
+			if got := r.GetPartialSuccess(); got.GetRejectedSpans() != int64(c.n) || got.GetErrorMessage() != c.message {
+				t.Errorf("%v, want %d %q", r, c.n, c.message)
 			}
 		}
 	}
@@ -258,5 +264,46 @@ func TestResponses(t *testing.T) {
 	}
 	if got := ProtoStatus(3, "ab"); string(got) != "\x08\x03\x12\x02ab" {
 		t.Errorf("%q", got)
+	}
+}
+
+// TestFloats are written as encoding/json writes them, those that JSON does not
+// have as the protobuf module does.
+func TestFloats(t *testing.T) {
+	list := []float64{0, math.Copysign(0, -1), 1, -1.5, 1e-6, 9.99e-7, 1e-7, 1.5e-10, -1e-100, 1e20, 1e21, -1.5e22, 1e100, 0.1, 1.7e308, 5e-324, math.NaN(), math.Inf(1), math.Inf(-1)}
+	for _, f := range list {
+		want, err := json.Marshal(f)
+		if err != nil {
+			value, _ := protojson.Marshal(&commonpb.AnyValue{Value: &commonpb.AnyValue_DoubleValue{DoubleValue: f}})
+			var fields map[string]json.RawMessage
+			_ = json.Unmarshal(value, &fields)
+			want = fields["doubleValue"]
+		}
+		if got := appendFloat([]byte("x"), f); string(got) != "x"+string(want) {
+			t.Errorf("%s, want %s", got[1:], want)
+		}
+	}
+}
+
+// TestCanonicalJSON drops white space, mends UTF-8, refuses what is no JSON, and
+// copies nothing where there is nothing to change.
+func TestCanonicalJSON(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"a":[1,"b c\\",{}]}`: `{"a":[1,"b c\\",{}]}`, "\t{ \"a b\" :\r[ 1 , \"\\\" \" ] }\n": `{"a b":[1,"\" "]}`, "[\"a\xff\xfeb\", 1]": "[\"a\ufffdb\",1]",
+		strings.Repeat("[", maxNesting) + strings.Repeat("]", maxNesting): strings.Repeat("[", maxNesting) + strings.Repeat("]", maxNesting),
+		`"` + strings.Repeat("[", maxNesting+1) + `"`:                     `"` + strings.Repeat("[", maxNesting+1) + `"`,
+	} {
+		if got, err := canonical([]byte(body)); got != want || err != nil {
+			t.Errorf("%q: %q, %v", body, got, err)
+		}
+	}
+	for _, body := range []string{"", " ", "{", "]", `"`, `"\`, `{"a":1]`, "[1,]", "[01]", "\xff", "[]]", "[\"\n\"]", strings.Repeat("[", maxNesting+1) + strings.Repeat("]", maxNesting+1), strings.Repeat("]", 1e6) + strings.Repeat("[", 1e6)} {
+		if got, err := canonical([]byte(body)); err == nil {
+			t.Errorf("%.20q: %q", body, got)
+		}
+	}
+	body := []byte(`{"a":["` + strings.Repeat("x", 1000) + `"]}`)
+	if got, err := canonical(body); err != nil || unsafe.StringData(got) != unsafe.SliceData(body) {
+		t.Errorf("it is copied: %v", err)
 	}
 }

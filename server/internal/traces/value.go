@@ -2,11 +2,12 @@ package traces
 
 import (
 	"encoding/base64"
+	"math"
 	"strconv"
 
 	"go.opentelemetry.io/otel/attribute"
 
-	"github.com/sessionspan/sessionspan/internal/rawjson"
+	"github.com/sessionspan/sessionspan/honeyhive"
 )
 
 // maxList is how many elements a list or map has as a value. A longer one is the
@@ -52,7 +53,7 @@ func appendMap(dst []byte, pairs []attribute.KeyValue) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendValue(append(rawjson.AppendString(dst, string(kv.Key)), ':'), kv.Value)
+		dst = appendValue(append(append(dst, honeyhive.StringValue(string(kv.Key))...), ':'), kv.Value)
 	}
 	return append(dst, '}')
 }
@@ -65,11 +66,11 @@ func appendValue(dst []byte, v attribute.Value) []byte {
 	case attribute.INT64:
 		return strconv.AppendInt(dst, v.AsInt64(), 10)
 	case attribute.FLOAT64:
-		return rawjson.AppendFloat(dst, v.AsFloat64(), 64)
+		return appendFloat(dst, v.AsFloat64())
 	case attribute.STRING:
-		return rawjson.AppendString(dst, v.AsString())
+		return append(dst, honeyhive.StringValue(v.AsString())...)
 	case attribute.BYTESLICE:
-		return rawjson.AppendString(dst, base64.StdEncoding.EncodeToString(v.AsByteSlice()))
+		return append(dst, honeyhive.StringValue(base64.StdEncoding.EncodeToString(v.AsByteSlice()))...)
 	case attribute.SLICE:
 		return appendList(dst, v.AsSlice(), appendValue)
 	case attribute.MAP:
@@ -77,7 +78,27 @@ func appendValue(dst []byte, v attribute.Value) []byte {
 	case attribute.INT64SLICE:
 		return appendList(dst, v.AsInt64Slice(), func(dst []byte, n int64) []byte { return strconv.AppendInt(dst, n, 10) })
 	case attribute.FLOAT64SLICE:
-		return appendList(dst, v.AsFloat64Slice(), func(dst []byte, f float64) []byte { return rawjson.AppendFloat(dst, f, 64) })
+		return appendList(dst, v.AsFloat64Slice(), appendFloat)
 	}
 	return append(dst, "null"...)
+}
+
+// appendFloat writes a number as encoding/json does. Those that JSON does not have
+// are strings, as in the JSON form of protocol buffers.
+func appendFloat(dst []byte, f float64) []byte {
+	switch abs := math.Abs(f); {
+	case math.IsNaN(f):
+		return append(dst, `"NaN"`...)
+	case math.IsInf(f, 1):
+		return append(dst, `"Infinity"`...)
+	case math.IsInf(f, -1):
+		return append(dst, `"-Infinity"`...)
+	case abs != 0 && abs < 1e-6 || abs >= 1e21:
+		dst = strconv.AppendFloat(dst, f, 'e', -1, 64)
+		if n := len(dst); dst[n-3] == '-' && dst[n-2] == '0' { // e-09 becomes e-9
+			dst = append(dst[:n-2], dst[n-1])
+		}
+		return dst
+	}
+	return strconv.AppendFloat(dst, f, 'f', -1, 64)
 }
