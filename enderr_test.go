@@ -143,7 +143,7 @@ func TestRun(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := sessiontest.New(t)
 			ctx := p.Context(t.Context())
-			run := func(start func(in []string) (out, error)) (result out, err error, passed any) {
+			run := func(start func(in []string) (out, error)) (result out, passed any, err error) {
 				done := make(chan struct{})
 				go func() {
 					defer close(done)
@@ -151,10 +151,10 @@ func TestRun(t *testing.T) {
 					result, err = start([]string{"a"})
 				}()
 				<-done
-				return result, err, passed
+				return result, passed, err
 			}
 			var id string
-			check := func(result out, err error, passed any) {
+			check := func(result out, passed any, err error) {
 				t.Helper()
 				if strings.HasPrefix(tc.error, "panic") != (passed != nil) {
 					t.Errorf("passed %v", passed)

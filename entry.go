@@ -3,6 +3,7 @@ package sessionspan
 import (
 	"cmp"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -121,7 +122,7 @@ func yield(s *span.Span, k *convert.Record, others []attribute.KeyValue) {
 				}
 			}
 		}
-		s.Attributes = append(s.Attributes[:len(s.Attributes):len(s.Attributes)], others[i])
+		s.Attributes = append(slices.Clip(s.Attributes), others[i])
 	}
 	s.Attributes = lastOfEach(s.Attributes)
 	s.GenAI = lacking(s.Attributes, s.GenAI)

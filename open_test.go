@@ -82,7 +82,7 @@ func TestValueLimit(t *testing.T) {
 			t.Setenv("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", fmt.Sprint(most))
 			return nil
 		},
-		"the user's provider": func(t *testing.T) []sessionspan.Option {
+		"the user's provider": func(*testing.T) []sessionspan.Option {
 			return []sessionspan.Option{sessionspan.WithTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithRawSpanLimits(limits)))}
 		},
 	} {

@@ -94,7 +94,7 @@ func TestDestinationsOfEitherProvider(t *testing.T) {
 		var lists [2][]string
 		for i := range lists {
 			exported := tracetest.NewInMemoryExporter()
-			all := append(options, sessionspan.WithoutEnvironment(), sessionspan.WithProject("p"), sessionspan.WithErrorHandler(nil),
+			all := append(slices.Clip(options), sessionspan.WithoutEnvironment(), sessionspan.WithProject("p"), sessionspan.WithErrorHandler(nil),
 				sessionspan.WithSpanExporter(exported))
 			if i == 1 {
 				all = append(all, sessionspan.WithTracerProvider(sdktrace.NewTracerProvider()))

@@ -125,7 +125,7 @@ func (t *Tracer) newSession(options []FieldOption) (s *Session, given string, st
 			given = ""
 		}
 	}
-	apart.Session.Begin(s.rec.node, id)
+	apart.Begin(s.rec.node, id)
 	return s, given, start
 }
 

@@ -85,7 +85,7 @@ func TestUnknownIsNotZero(t *testing.T) {
 			counts := make(map[string]json.RawMessage)
 			for k, v := range got.Metadata.All() {
 				if strings.HasSuffix(k, "_tokens") {
-					counts[k] = json.RawMessage(v)
+					counts[k] = v
 				}
 			}
 			var want map[string]json.RawMessage

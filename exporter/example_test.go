@@ -51,7 +51,7 @@ func ExampleNewLines() {
 
 // An ingestion key goes to the routes under /v1 alone.
 func ExampleNewHTTP() {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		fmt.Println(r.Method, r.URL.Path)
 	}))
 	defer server.Close()
@@ -93,7 +93,7 @@ func ExampleNewHTTP_wrong() {
 
 // Spans go to a collector with what users and models say left out.
 func ExampleNewOTLP() {
-	collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		fmt.Println(r.Method, r.URL.Path, r.Header.Get("Content-Type"))
 	}))
 	defer collector.Close()

@@ -84,7 +84,7 @@ func (l *Limits) check() error {
 		{"UpdateFor", int64(l.UpdateFor)},
 	} {
 		if f.value < 0 {
-			errs = append(errs, fmt.Errorf("Limits.%s is negative", f.name))
+			errs = append(errs, fmt.Errorf("%s is negative", "Limits."+f.name))
 		}
 	}
 	return errors.Join(errs...)

@@ -95,7 +95,7 @@ func filesOf(t *testing.T, dir string) string {
 	var b strings.Builder
 	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
 		if err == nil && d.Type().IsRegular() {
-			text, err := os.ReadFile(name) //nolint:gosec // of the test
+			text, err := os.ReadFile(name)
 			b.Write(text)
 			return err
 		}

@@ -107,7 +107,7 @@ const eventBytes = 4 << 10
 // remember keeps the event of a call whose response is not over.
 func (c *call) remember() {
 	run := &c.x.run
-	if c.event == nil || c.x.id == "" || !run.pending() && !(run.background && run.over()) {
+	if c.event == nil || c.x.id == "" || !run.pending() && (!run.background || !run.over()) {
 		return
 	}
 	key := pendingKey{strings.ToLower(c.request.URL.Host), c.x.id}

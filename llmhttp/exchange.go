@@ -450,16 +450,6 @@ func (x *exchange) cite(p *piece, citation string) {
 	}
 }
 
-// annotate sets the citations of a text to a list that came whole.
-func (x *exchange) annotate(p *piece, list string) {
-	if list = filled(list); list == "" || x.blind || len(list) > x.room {
-		return
-	}
-	x.changes++
-	x.room -= len(list)
-	p.annotations = strings.Clone(list)
-}
-
 // reasons are why the choices ended, in the words of the provider.
 func (x *exchange) reasons() []string {
 	reasons := make([]string, 0, len(x.choices))

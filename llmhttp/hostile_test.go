@@ -129,7 +129,7 @@ func TestHostileBytes(t *testing.T) {
 	deep := func(open, text, end string, n int) string {
 		return strings.Repeat(open, n) + text + strings.Repeat(end, n)
 	}
-	for name, make := range map[string]func(n int) string{
+	for name, hostile := range map[string]func(n int) string{
 		"a line without an end":   func(n int) string { return "data: " + strings.Repeat("a", n) },
 		"lines without an end":    func(n int) string { return strings.Repeat("data: a\n", n/8) },
 		"empty lines":             func(n int) string { return strings.Repeat("\n", n) },
@@ -161,7 +161,7 @@ func TestHostileBytes(t *testing.T) {
 			for _, kind := range []string{"text/event-stream", "application/json", ""} {
 				read := func(n int) llmhttp.Cost {
 					r := httptest.NewRequest(http.MethodPost, "https://api.openai.com/v1/chat/completions", nil)
-					return llmhttp.Read(r, `{"model":"m","stream":true}`, kind, []byte(make(n)), limit)
+					return llmhttp.Read(r, `{"model":"m","stream":true}`, kind, []byte(hostile(n)), limit)
 				}
 				a, b := read(64<<10), read(256<<10)
 				if b.Allocated > 6*a.Allocated+1<<20 || b.Allocated > 100*(256<<10) || b.Kept > 8*limit {

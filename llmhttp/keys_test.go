@@ -130,13 +130,13 @@ func tries() []try {
 			try{name: "stream, a text, " + name, body: `{"model":"m","stream":true}`, request: bearer, header: []string{"Content-Type", "text/event-stream"}, answer: "event: error\ndata: " + strings.ReplaceAll(written, "\n", "") + "\n\n", secret: written},
 		)
 	}
-	for _, header := range strings.Fields(`Authorization Proxy-Authorization Api-Key X-Api-Key X-Goog-Api-Key Cookie X-Amz-Security-Token Ocp-Apim-Subscription-Key
+	for header := range strings.FieldsSeq(`Authorization Proxy-Authorization Api-Key X-Api-Key X-Goog-Api-Key Cookie X-Amz-Security-Token Ocp-Apim-Subscription-Key
 		Helicone-Auth X-Portkey-Api-Key Cf-Aig-Authorization X-Auth-Token X-Api-Token X-Litellm-Api-Key X-Csrf-Token X-Access-Token X-Client-Secret X-Signature
 		X-Service-Password X-Jwt-Assertion X-Session-Key x_api_key Apikey`) {
 		list = append(list, try{name: "header " + header, request: func(r *http.Request) { r.Header[header] = []string{tryKey} }, status: 401, answer: message(tryKey)})
 	}
 	sentKey := strings.ReplaceAll(url.PathEscape(tryKey), "&", "%26")
-	for _, name := range strings.Fields("key api_key api-key API_KEY access_token token subscription-key apikey apiKey sig code X-Amz-Signature X-Amz-Credential auth secret password signature") {
+	for name := range strings.FieldsSeq("key api_key api-key API_KEY access_token token subscription-key apikey apiKey sig code X-Amz-Signature X-Amz-Credential auth secret password signature") {
 		list = append(list,
 			try{name: "query " + name, request: func(r *http.Request) { r.URL.RawQuery = "alt=sse&" + name + "=" + url.QueryEscape(tryKey) }, status: 401, answer: message(tryKey)},
 			try{name: "query as sent " + name, request: func(r *http.Request) { r.URL.RawQuery = name + "=" + sentKey + "&a=%zz" }, status: 401, answer: message(sentKey), secret: sentKey},

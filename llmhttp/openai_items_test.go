@@ -2,6 +2,7 @@ package llmhttp_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -85,8 +86,8 @@ func TestItems(t *testing.T) {
 		"with an end that is early":  {[]string{created, say("response.incomplete", `"response":`+response("incomplete"))}, "", ""},
 		"each alone":                 {append([]string{created}, done...), `"error"`, broke},
 		"in pieces":                  {pieces, `"error"`, broke},
-		"in pieces and then whole":   {append(pieces[:len(pieces):len(pieces)], done...), `"error"`, broke},
-		"in pieces, the end without": {append(pieces[:len(pieces):len(pieces)], say("response.completed", `"response":{"id":"r","status":"completed","output":[]}`)), `"tool_calls"`, ""},
+		"in pieces and then whole":   {append(slices.Clip(pieces), done...), `"error"`, broke},
+		"in pieces, the end without": {append(slices.Clip(pieces), say("response.completed", `"response":{"id":"r","status":"completed","output":[]}`)), `"tool_calls"`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := answered{path: "/v1/responses", outputs: everyOutputs + c.finish + "}", err: c.err}

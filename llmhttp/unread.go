@@ -183,7 +183,7 @@ func (c *call) received() string {
 // context alone: clients cancel it when they have what they want.
 func (c *call) late(err error) bool {
 	ends := errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
-	if !ends || !c.x.done && !(c.streams && c.x.complete()) {
+	if !ends || !c.x.done && (!c.streams || !c.x.complete()) {
 		return false
 	}
 	c.unterminated = !c.x.done

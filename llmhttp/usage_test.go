@@ -1,6 +1,7 @@
 package llmhttp
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -62,8 +63,8 @@ func TestUsageInAnyOrder(t *testing.T) {
 		object := func(f tokenField, n int64) string {
 			text := strconv.FormatInt(n, 10)
 			parts := strings.Split(f.path, ".")
-			for i := len(parts) - 1; i >= 0; i-- {
-				text = `{"` + parts[i] + `":` + text + `}`
+			for _, part := range slices.Backward(parts) {
+				text = `{"` + part + `":` + text + `}`
 			}
 			return text
 		}

@@ -131,9 +131,9 @@ const encodeFor = 50 * time.Millisecond
 func (w *worker) encodeSome(inbox []any) (n int, failed map[*Record]error) {
 	e := &encoding{worker: w, inbox: inbox, until: time.Now().Add(encodeFor)}
 	for !e.over {
-		switch _, err := guarded(&w.calls, e.run); err {
-		case nil:
-		case errStuck:
+		switch _, err := guarded(&w.calls, e.run); {
+		case err == nil:
+		case errors.Is(err, errStuck):
 			e.leave()
 			return e.n, e.failed
 		default:

@@ -61,7 +61,7 @@ func (f foreign) Abandon(group [16]byte, live, announced any) *delivery.Record {
 // deeds are what code of users may do instead of returning.
 var deeds = map[string]func(){
 	"panics":     func() { panic("on purpose") },
-	"panics nil": func() { panic(nil) }, //nolint:govet // on purpose
+	"panics nil": func() { panic(nil) },
 	"exits":      runtime.Goexit,
 }
 

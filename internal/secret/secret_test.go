@@ -22,7 +22,7 @@ import (
 const mark = "[key]"
 
 func TestNamed(t *testing.T) {
-	for _, name := range strings.Fields(`Authorization Proxy-Authorization authorization_token Api-Key X-Api-Key apiKey APIKEY api_key api.key
+	for name := range strings.FieldsSeq(`Authorization Proxy-Authorization authorization_token Api-Key X-Api-Key apiKey APIKEY api_key api.key
 		X-Goog-Api-Key Ocp-Apim-Subscription-Key subscription-key Cf-Aig-Authorization Helicone-Auth X-Portkey-Api-Key X-Litellm-Api-Key
 		X-Auth-Token X-Api-Token X-Amz-Security-Token X-Amz-Signature X-Amz-Credential sig Cookie Set-Cookie access_token token tokenValue
 		key key2 apiKeyString clientSecret client_secret aws_secret_access_key password db-passwd PASSPHRASE privateKey auth authToken
@@ -31,7 +31,7 @@ func TestNamed(t *testing.T) {
 			t.Errorf("%s is no credential", name)
 		}
 	}
-	for _, name := range strings.Fields(`Content-Type Accept User-Agent max_tokens maxOutputTokens token_count tokenizer author authority config
+	for name := range strings.FieldsSeq(`Content-Type Accept User-Agent max_tokens maxOutputTokens token_count tokenizer author authority config
 		design keyword keywords authType auth_scheme token_url key_name tool_choice Traceparent X-Request-Id Content-Encoding description url
 		X-Stainless-Retry-Count Anthropic-Version OpenAI-Organization alt api-version prompt_cache_key encoding_format code`) {
 		if secret.Named(name) {

@@ -98,6 +98,8 @@ type recorder struct {
 	rand   *rand.Rand
 	breath time.Duration // after each step
 	open   []openSession
+
+	ended, updated int // records that were made
 }
 
 type openSession struct {
@@ -120,6 +122,11 @@ func (r *recorder) ordered(f func(), what string, a, b any) {
 	r.order.Lock()
 	defer r.order.Unlock()
 	f()
+	if what == saidUpdate {
+		r.updated++
+	} else {
+		r.ended++
+	}
 	say(r.tracer, what, a, b)
 }
 

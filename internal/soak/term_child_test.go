@@ -29,7 +29,7 @@ func termChild() {
 	ending, cancelEnding := context.WithCancel(context.Background())
 	defer cancelEnding()
 	go func() { // the time is up when all is in the spool, however long that takes
-		for !spooled(tracer) {
+		for !r.spooled() {
 			time.Sleep(time.Millisecond)
 		}
 		cancelEnding()
@@ -48,12 +48,9 @@ func termChild() {
 	checkAccounts(tracer.Stats(), fail)
 }
 
-// spooled reports whether all that was recorded is in the spool.
-func spooled(tracer *sessionspan.Tracer) bool {
-	for _, s := range tracer.Stats() {
-		if s.Spooled < s.Created {
-			return false
-		}
-	}
-	return true
+// spooled reports whether all that a recorder made is in the spools. An announcement
+// is a record too, and is in none.
+func (r *recorder) spooled() bool {
+	stats := r.tracer.Stats()
+	return stats[0].Spooled >= int64(r.ended+r.updated) && stats[1].Spooled >= int64(r.ended)
 }

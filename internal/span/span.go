@@ -230,7 +230,7 @@ func (s *Span) Snapshot() sdktrace.ReadOnlySpan {
 		Events:     slices.Clip(s.Events), Links: slices.Clip(s.Links), Status: s.Status,
 		DroppedAttributes: s.DroppedAttributes, DroppedEvents: s.DroppedEvents, DroppedLinks: s.DroppedLinks,
 		ChildSpanCount: s.ChildSpanCount, Resource: s.Resource,
-		InstrumentationScope: s.Scope, InstrumentationLibrary: s.Scope,
+		InstrumentationScope: s.Scope,
 	}
 	return stub.Snapshot()
 }
