@@ -214,7 +214,7 @@ func TestOddNumbers(t *testing.T) {
 	if status != http.StatusOK || !json.Valid([]byte(text)) || noNumber.MatchString(text) {
 		t.Errorf("export: %d %.300s", status, text)
 	}
-	res, err := http.Get(url + "/api/stream") //nolint:noctx // it is closed below
+	res, err := http.Get(url + "/api/stream")
 	if err != nil {
 		t.Fatal(err)
 	}

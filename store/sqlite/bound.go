@@ -13,7 +13,7 @@ import (
 // walks all events and sessions once, before anything else is done with the file,
 // and makes anew what such a number went into.
 
-// boundAtOnce is how many rows are looked at at once.
+// boundAtOnce is how many rows are looked at once.
 const boundAtOnce = 1000
 
 // Numbers of an event that are within bounds, but so large that a sum of some
@@ -88,7 +88,7 @@ func (w *writer) boundEvents(ctx context.Context, sessions map[int64]bool) error
 				sessions[session] = true
 			}
 		}
-		if err = errors.Join(err, rows.Err(), rows.Close()); err != nil || n == 0 {
+		if err = errors.Join(err, rows.Err(), rows.Close()); err != nil || n == 0 { //nolint:sqlclosecheck // what is written below waits for it
 			return err
 		}
 		err = w.transaction(func(w *writer) error {

@@ -154,11 +154,11 @@ func TestFileFolders(t *testing.T) {
 // TestFileNames opens a file by two names: it is in use, or refused.
 func TestFileNames(t *testing.T) {
 	dir := t.TempDir()
-	real := filepath.Join(dir, "real")
-	if err := errors.Join(os.Mkdir(real, 0o700), os.Symlink(real, filepath.Join(dir, "folder"))); err != nil {
+	folder := filepath.Join(dir, "real")
+	if err := errors.Join(os.Mkdir(folder, 0o700), os.Symlink(folder, filepath.Join(dir, "folder"))); err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(real, "x.db")
+	path := filepath.Join(folder, "x.db")
 	s, err := Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)

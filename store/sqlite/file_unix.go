@@ -30,7 +30,7 @@ func othersWrite(info fs.FileInfo) bool {
 		return false
 	}
 	st, ok := info.Sys().(*syscall.Stat_t)
-	return mode&all != 0 || mode&group != 0 && !(ok && int(st.Gid) == os.Getegid())
+	return mode&all != 0 || mode&group != 0 && (!ok || int(st.Gid) != os.Getegid())
 }
 
 // countNames returns how many names a file has.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -117,7 +118,7 @@ func TestSweep(t *testing.T) {
 		batch[i] = holdEvent(t, i, map[string]any{"n": i})
 	}
 	large := holdEvent(t, events, map[string]any{"text": strings.Repeat("x", 12<<20)})
-	holdWrite(t, s, append(batch, large)...)
+	holdWrite(t, s, slices.Concat(batch, []store.Write{large})...)
 	session := honeyhive.SessionID("hold", "session")
 	count := func(w *writer) (n, bytes int64) {
 		if err := w.scan(`SELECT (SELECT count(*) FROM record), (SELECT ifnull(sum(length(part)), 0) FROM body)`, nil, &n, &bytes); err != nil {
@@ -174,8 +175,7 @@ func TestAbandoned(t *testing.T) {
 	dir := t.TempDir()
 	s := openIn(t, dir).(*Store)
 	text := []byte(`{"inputs":"` + strings.Repeat("x", 3*partBytes-100) + `"}`)
-	column, err := s.stage(t.Context(), text, true)
-	if err != nil {
+	if _, err := s.stage(t.Context(), text, true); err != nil {
 		t.Fatal(err)
 	}
 	left := func() (n int) {
@@ -197,7 +197,8 @@ func TestAbandoned(t *testing.T) {
 	if n := left(); n != 0 {
 		t.Errorf("%d parts are left after a restart", n)
 	}
-	if column, err = s.stage(t.Context(), text, true); err != nil {
+	column, err := s.stage(t.Context(), text, true)
+	if err != nil {
 		t.Fatal(err)
 	}
 	s.abandon(column)

@@ -2,7 +2,7 @@
 // them in a file, and shows them in a browser.
 //
 //	sessionspan
-//	sessionspan -max-age 30d -max-size 2GiB
+//	-max-age 30d -max-size 2GiB
 //	sessionspan export sessions.jsonl
 //	sessionspan import sessions.jsonl
 package main

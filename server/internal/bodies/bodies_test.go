@@ -90,7 +90,10 @@ func TestOf(t *testing.T) {
 // TestEnds goes no further than its reader, and says what went wrong.
 func TestEnds(t *testing.T) {
 	k := &kept{bytes: make([]int64, 300), err: errors.New("no")}
-	for range Of(t.Context(), k, honeyhive.UUID{}) {
+	for _, err := range Of(t.Context(), k, honeyhive.UUID{}) {
+		if err != nil {
+			t.Error(err)
+		}
 		break
 	}
 	if len(k.limits) != 1 {

@@ -167,12 +167,10 @@ func TestTotal(t *testing.T) {
 // end.
 func TestWhatComesCounts(t *testing.T) {
 	r := NewReader(32*mib, 64*mib)
-	var bodies []*half
 	var wait sync.WaitGroup
 	defer wait.Wait()
 	for range 20 {
 		h := &half{left: 17 * mib, stuck: make(chan struct{}), end: make(chan struct{})}
-		bodies = append(bodies, h)
 		defer close(h.end)
 		wait.Go(func() {
 			req := request("", h)

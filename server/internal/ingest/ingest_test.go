@@ -335,7 +335,7 @@ func TestMemoryIsBounded(t *testing.T) {
 // TestTimesThatAreNone go to the metadata of the record, whatever it is, and the
 // rest of it stands.
 func TestTimesThatAreNone(t *testing.T) {
-	some := func(v float64) honeyhive.Optional[float64] { return honeyhive.Some(v) }
+	some := honeyhive.Some[float64]
 	for v, number := range map[float64]string{
 		1.7e308: "1.7e+308", -1.7e308: "-1.7e+308", 1.1e15: "1100000000000000", -1.1e15: "-1100000000000000",
 		math.Inf(1): `"Infinity"`, math.Inf(-1): `"-Infinity"`, math.NaN(): `"NaN"`,

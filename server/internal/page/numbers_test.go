@@ -89,7 +89,7 @@ func inField(t *testing.T, name string, y float64) {
 // it, within what the sound events say.
 func TestAbsurdTimesStretchNothing(t *testing.T) {
 	session := honeyhive.UUID{1}
-	some := func(v float64) honeyhive.Optional[float64] { return honeyhive.Some(v) }
+	some := honeyhive.Some[float64]
 	rows := []store.EventRow{{ID: honeyhive.UUID{2}, Measures: store.Measures{Start: some(1000), Duration: some(500), Cost: some(math.MaxFloat64), TokensIn: honeyhive.Some(int64(math.MaxInt64))}}}
 	for i, v := range absurd {
 		for k, m := range []store.Measures{{Start: some(v)}, {Start: some(1200), Duration: some(v)}, {End: some(v), Duration: some(v)}, {Start: some(1200), FirstToken: some(v), Cost: some(v), TokensIn: honeyhive.Some(absurdWhole[i%len(absurdWhole)])}} {

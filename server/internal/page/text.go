@@ -43,7 +43,7 @@ func hiddenHere(before, r, after rune) bool {
 	case r == '\ufe0f' && after == '\u20e3': // a key: 1, #, *
 		return !strings.ContainsRune("0123456789#*", before)
 	case r == '\ufe0e', r == '\ufe0f':
-		return !(before > unicode.MaxLatin1 && unicode.IsSymbol(before)) && !strings.ContainsRune("©®‼⁉ℹ〰〽", before)
+		return (before <= unicode.MaxLatin1 || !unicode.IsSymbol(before)) && !strings.ContainsRune("©®‼⁉ℹ〰〽", before)
 	case r > ' ' && unicode.Is(unicode.Zs, r):
 		return !isWord(before) && !isWord(after)
 	}

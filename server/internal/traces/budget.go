@@ -1,6 +1,7 @@
 package traces
 
 import (
+	"errors"
 	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -47,8 +48,8 @@ const (
 
 // isBound reports whether a problem is with a span as a whole.
 func isBound(err error) bool {
-	return err == errParts || err == errControl || err == errDepth || err == errName
-} //nolint:errorlint // they are never wrapped
+	return errors.Is(err, errParts) || errors.Is(err, errControl) || errors.Is(err, errDepth) || errors.Is(err, errName)
+}
 
 // budget counts what a request and the span at hand come to.
 type budget struct {

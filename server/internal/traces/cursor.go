@@ -227,12 +227,14 @@ func newMessage(names ...string) message {
 	m := make(message, 2*len(names))
 	for i, name := range names {
 		snake := ""
+		var snakeSb230 strings.Builder
 		for _, r := range name {
 			if r >= 'A' && r <= 'Z' {
-				snake += "_"
+				snakeSb230.WriteString("_")
 			}
-			snake += strings.ToLower(string(r))
+			snakeSb230.WriteString(strings.ToLower(string(r)))
 		}
+		snake += snakeSb230.String()
 		m[name], m[snake] = i, i
 	}
 	return m

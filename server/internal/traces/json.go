@@ -428,7 +428,7 @@ func (d *decoder) jsonNumbers(c *cursor) (v attribute.Value, ok bool, err error)
 	if rest := c.text[c.at:]; len(rest) > 0 && strings.HasPrefix(rest[1:], integerElement) {
 		element = integerElement
 	}
-	err = c.array(func() error {
+	all := c.array(func() error {
 		n++
 		if !strings.HasPrefix(c.text[c.at:], element) {
 			return errNoNumber
@@ -439,9 +439,9 @@ func (d *decoder) jsonNumbers(c *cursor) (v attribute.Value, ok bool, err error)
 		}
 		c.at++
 		return nil
-	})
+	}) == nil
 	c.at = start
-	if err != nil || n == 0 {
+	if !all || n == 0 {
 		return v, false, nil
 	}
 	if err := d.part(1 + n/numbersPart); err != nil {

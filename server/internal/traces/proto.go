@@ -40,7 +40,7 @@ func (f *fields) next() bool {
 	if len(f.rest) == 0 || f.err != nil {
 		return false
 	}
-	n := 0
+	var n int
 	if f.number, f.kind, n = protowire.ConsumeTag(f.rest); f.failed(n) {
 		return false
 	}
@@ -341,7 +341,7 @@ func (d *decoder) protoValue(b []byte, depth int) (v attribute.Value, err error)
 		case f.is(2, protowire.VarintType):
 			v = attribute.BoolValue(f.value != 0)
 		case f.is(3, protowire.VarintType):
-			v = attribute.Int64Value(int64(f.value)) //nolint:gosec // the bits are those of the number
+			v = attribute.Int64Value(int64(f.value))
 		case f.is(4, protowire.Fixed64Type):
 			v = attribute.Float64Value(math.Float64frombits(f.value))
 		case f.message(5):
@@ -392,7 +392,7 @@ func (d *decoder) protoNumbers(b []byte) (v attribute.Value, ok bool, err error)
 		}
 		kind = e.number
 	}
-	if n == 0 || f.err != nil {
+	if all := f.err == nil; !all || n == 0 {
 		return v, false, nil
 	}
 	if err := d.part(1 + n/numbersPart); err != nil {
@@ -408,7 +408,7 @@ func (d *decoder) protoNumbers(b []byte) (v attribute.Value, ok bool, err error)
 		if kind == double {
 			doubles = append(doubles, math.Float64frombits(e.value))
 		} else {
-			integers = append(integers, int64(e.value)) //nolint:gosec // the bits are those of the number
+			integers = append(integers, int64(e.value))
 		}
 	}
 	if kind == double {
