@@ -14,9 +14,9 @@ import (
 
 // This file keeps credentials out of what is recorded. Those of a request are
 // known by the names of its headers, of the parameters of its URL, and of the
-// members of its body. Of the body they are left out; and every text of an answer
-// or of an error that is not content goes through hide, since servers, gateways
-// and clients quote what they were sent.
+// members of its body, and by the schemes Bearer and Basic in a value. Of the body
+// they are left out; and every text of an answer or of an error that is not content
+// goes through hide, since servers, gateways and clients quote what they were sent.
 
 // keyMark takes the place of a credential.
 const keyMark = "[key]"
@@ -41,8 +41,10 @@ func (c *call) secrets() *secret.Matcher {
 		}
 		start := len(raw)
 		for name, values := range r.Header {
-			if secret.Named(name) {
-				raw = append(raw, values...)
+			for _, value := range values {
+				if secret.Credential(name, value) {
+					raw = append(raw, value)
+				}
 			}
 		}
 		slices.Sort(raw[start:]) // they are in no order
@@ -156,8 +158,10 @@ func (x *exchange) withoutSecrets(json string) string {
 	switch rawjson.KindOf(json) {
 	case rawjson.String:
 		clean := json
-		if strings.Contains(json, "://") {
-			s := text(json)
+		if s := text(json); secret.Credential("", s) {
+			x.learn(json)
+			clean = quote(keyMark)
+		} else if strings.Contains(s, "://") {
 			if without := secret.CleanURL(s, keyMark); without != s {
 				x.learnURL(s)
 				clean = quote(without)
@@ -256,8 +260,12 @@ func (x *exchange) learnBody(body string) {
 // program offers itself, and schemas, hold none.
 func (x *exchange) learnIn(name, json string) {
 	switch name {
-	case "function", "functionDeclarations", "function_declarations", "toolSpec", "parameters", "input_schema", "inputSchema":
+	case "function", "functionDeclarations", "function_declarations", "toolSpec", "input_schema", "inputSchema":
 		return
+	case "parameters": // those of a data source are no schema
+		if get(json, "properties") != "" {
+			return
+		}
 	}
 	switch kind := rawjson.KindOf(json); {
 	case held(name), secret.Named(name) && holds(json):
@@ -273,8 +281,10 @@ func (x *exchange) learnIn(name, json string) {
 		for k, v := range rawjson.Members(json) {
 			x.learnIn(k, v)
 		}
-	case kind == rawjson.String && strings.Contains(json, "://"):
-		if s := text(json); secret.CleanURL(s, keyMark) != s {
+	case kind == rawjson.String:
+		if s := text(json); secret.Credential("", s) {
+			x.learn(json)
+		} else if secret.CleanURL(s, keyMark) != s {
 			x.learnURL(s)
 		}
 	}

@@ -89,6 +89,11 @@ func tries() []try {
 		{name: "signature", request: func(r *http.Request) {
 			r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIATRYTRYTRY/2026/us, SignedHeaders=host, Signature=0123456789abcdef0123")
 		}, status: 403, answer: message("0123456789abcdef0123 of AKIATRYTRYTRY/2026/us"), secret: "0123456789abcdef0123"},
+		{name: "without its prefix", request: bearer, status: 401, answer: message(tryKey[3:]), secret: tryKey[3:]},
+		{name: "the end", request: bearer, status: 401, answer: message("ends in " + tryKey[len(tryKey)-14:]), secret: tryKey[len(tryKey)-14:]},
+		{name: "with other things", request: func(r *http.Request) { r.Header.Set("X-Auth", `{"of":"somebody","k":"`+tryKey+`"}`) }, status: 401, answer: message(tryKey)},
+		{name: "by the scheme of the value", request: func(r *http.Request) { r.Header.Set("X-Upstream", "Bearer "+tryKey) }, status: 401, answer: message(tryKey)},
+		{name: "after a semicolon", request: func(r *http.Request) { r.URL.RawQuery = "a=b;api_key=" + url.QueryEscape(tryKey) }, status: 401, answer: message(tryKey)},
 		{name: "a short key", request: func(r *http.Request) { r.Header.Set("X-Api-Key", "q7x2z") }, status: 401, answer: message("q7x2z"), secret: "q7x2z"},
 		{name: "the beginning", request: bearer, status: 401, answer: message(tryKey[:20] + "…"), secret: tryKey[:20]},
 		{name: "cut at the limit of a text", request: bearer, status: 401, answer: strings.Repeat("x", 1024-len(tryKey)+2) + tryKey + " tail", secret: tryKey[:len(tryKey)-2]},
@@ -146,6 +151,10 @@ func tries() []try {
 	for name, c := range map[string][2]string{
 		"MCP":                     {"/v1/responses", `{"model":"m","input":"x","tools":[{"type":"mcp","server_label":"a","server_url":"https://h.test/","authorization":` + k + `,"headers":{"X":` + k + `}}]}`},
 		"MCP, address":            {"/v1/responses", `{"model":"m","input":"x","tools":[{"type":"mcp","server_url":"https://h.test/sse?api_key=` + url.QueryEscape(tryKey) + `"}]}`},
+		"MCP, escaped address":    {"/v1/responses", `{"model":"m","input":"x","tools":[{"type":"mcp","server_url":"https:\/\/h.test\/sse?api_key=` + url.QueryEscape(tryKey) + `"}]}`},
+		"value with a scheme":     {"/v1/responses", `{"model":"m","input":"x","tools":[{"type":"t","value":` + quoted("Bearer "+tryKey) + `}]}`},
+		"data source":             {"/v1/chat/completions", `{"model":"m","messages":[],"data_sources":[{"type":"azure_search","parameters":{"endpoint":"https://h.test","authentication":{"type":"api_key","key":` + k + `}}}]}`},
+		"several tokens":          {"/v1/responses", `{"model":"m","input":"x","tools":[{"type":"t","access_tokens":[` + k + `]}]}`},
 		"MCP, user":               {"/v1/responses", `{"model":"m","input":"x","tools":[{"type":"mcp","server_url":"https://` + url.QueryEscape(tryKey) + `@h.test/sse"}]}`},
 		"tool, many names":        {"/v1/responses", `{"model":"m","input":"x","tools":[{"type":"t","apiKey":` + k + `,"access_token":` + k + `,"password":` + k + `,"token":` + k + `,"client-secret":` + k + `,"X-Custom-Key":[` + k + `],"nested":[{"credential":` + k + `}]}]}`},
 		"tool, pairs":             {"/v1/responses", `{"model":"m","input":"x","tools":[{"type":"t","env":[{"name":"OPENAI_API_KEY","value":` + k + `},{"key":"Authorization","value":` + k + `}]}]}`},

@@ -15,8 +15,10 @@ import (
 // A Matcher finds credentials in a text: as they are, in another case, broken
 // over lines, escaped as URLs, JSON, Go or HTML have it, several times over too,
 // and in base64 or hexadecimal, alone or as a part of what was encoded. The
-// beginning of a long one counts as well, since servers quote no more. A nil
-// Matcher finds nothing. It may be used by many goroutines.
+// beginning or the end of a long one counts as well, and 23 bytes from anywhere in
+// one that has no white space, since servers quote parts and drop prefixes, and
+// headers put more around a key. A nil Matcher finds nothing. It may be used by
+// many goroutines.
 //
 // Nobody can list all ways to write a text, so the text is read instead: white
 // space is dropped and escapes are decoded, as often as there are any, and after
@@ -29,13 +31,14 @@ type Matcher struct {
 // A needle is what is looked for.
 type needle struct {
 	text string // in lower case, without white space
+	at   int    // where in the text the seed begins
 	seed int    // so much of it is enough
 	word bool   // only where it is a word of its own
 	run  bool   // base64: what is around it is of the same encoding
 }
 
 const (
-	// seedBytes are how much of the beginning of a credential counts as it.
+	// seedBytes are how much of the beginning or end of a credential counts as it.
 	seedBytes = 12
 	// wordBytes is the length below which a credential may be part of a word.
 	wordBytes = 8
@@ -73,14 +76,23 @@ func NewMatcher(values []string) *Matcher {
 }
 
 func (m *Matcher) add(n needle) {
-	if n.text = folded(n.text); len(n.text) < Least || slices.ContainsFunc(m.needles, func(o needle) bool { return o.text == n.text }) {
+	if n.text = folded(n.text); len(n.text) < Least || slices.ContainsFunc(m.needles, func(o needle) bool { return o.text == n.text && o.at == n.at }) {
 		return
 	}
 	n.seed = min(len(n.text), seedBytes)
 	m.needles = append(m.needles, n)
 }
 
-func (m *Matcher) plain(v string) { m.add(needle{text: v, word: len(v) < wordBytes}) }
+func (m *Matcher) plain(v string) {
+	m.add(needle{text: v, word: len(v) < wordBytes})
+	if len(folded(v)) != len(v) { // with white space it is several things, each of which is looked for
+		return
+	}
+	// Pieces side by side, and the last one: what is long enough has one of them.
+	for at := seedBytes; at < len(v); at += seedBytes {
+		m.add(needle{text: v, at: min(at, len(v)-seedBytes)})
+	}
+}
 
 // encoded adds a credential in base64, at each of the three places at which it
 // may begin in what is encoded, without the characters that it shares with its
@@ -159,7 +171,7 @@ func (m *Matcher) find(text string, cut bool) (spans []span) {
 	for range mostDecoded {
 		for i := range m.needles {
 			spans = d.search(&m.needles[i], spans)
-			if cut {
+			if cut && m.needles[i].at == 0 {
 				spans = d.searchEnd(&m.needles[i], spans)
 			}
 		}
@@ -238,7 +250,7 @@ func (d *decoded) span(from, to int) span {
 
 // search adds where a needle stands.
 func (d *decoded) search(n *needle, spans []span) []span {
-	seed := []byte(n.text[:n.seed])
+	seed := []byte(n.text[n.at : n.at+n.seed])
 	for from := 0; ; {
 		i := bytes.Index(d.low[from:], seed)
 		if i < 0 {
@@ -246,8 +258,11 @@ func (d *decoded) search(n *needle, spans []span) []span {
 		}
 		i += from
 		end := i + n.seed
-		for end < len(d.low) && end-i < len(n.text) && d.low[end] == n.text[end-i] {
+		for j := n.at + n.seed; end < len(d.low) && j < len(n.text) && d.low[end] == n.text[j]; j++ {
 			end++
+		}
+		for j := n.at; i > from && j > 0 && d.low[i-1] == n.text[j-1]; j-- {
+			i--
 		}
 		s := d.span(i, end)
 		if n.run {

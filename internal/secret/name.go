@@ -2,8 +2,8 @@
 // server quotes what it was sent, and takes them out.
 //
 // A credential is known in two ways: by the name under which it stands in a
-// request ([Named]), and, once it is known, by its characters, in whatever way
-// they are escaped or encoded ([Matcher]).
+// request, or the scheme before it ([Credential]), and, once it is known, by its
+// characters, in whatever way they are escaped or encoded ([Matcher]).
 package secret
 
 import (
@@ -41,12 +41,15 @@ type part struct {
 var (
 	// parts are those of names without case and separators, by their first letter.
 	parts = ['z' + 1][]part{
-		'a': {{"auth", []string{"or"}}, {"authori", []string{"t"}}}, // not author, authority
+		'a': {{"auth", []string{"or"}}, {"authori", []string{"t"}}, // not author, authority
+			{"accesstoken", nil}, {"apitoken", nil}}, // also several
 		'b': {{"bearer", nil}},
-		'c': {{"credential", nil}, {"cookie", nil}, {"connectionstring", nil}},
+		'c': {{"credential", nil}, {"cookie", nil}, {"connectionstring", nil}, {"clientassertion", nil}},
+		'h': {{"hmac", nil}},
 		'j': {{"jwt", nil}},
 		'k': {{"key", []string{"word", "board", "frame", "note"}}},
-		'p': {{"password", nil}, {"passwd", nil}, {"passphrase", nil}},
+		'p': {{"password", nil}, {"passwd", nil}, {"passphrase", nil}, {"passcode", nil}},
+		'r': {{"refreshtoken", nil}},
 		's': {{"secret", nil}, {"signature", nil}},
 		't': {{"token", []string{"s", "iz", "is", "count", "limit", "budget"}}},
 	}

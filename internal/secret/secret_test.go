@@ -26,14 +26,15 @@ func TestNamed(t *testing.T) {
 		X-Goog-Api-Key Ocp-Apim-Subscription-Key subscription-key Cf-Aig-Authorization Helicone-Auth X-Portkey-Api-Key X-Litellm-Api-Key
 		X-Auth-Token X-Api-Token X-Amz-Security-Token X-Amz-Signature X-Amz-Credential sig Cookie Set-Cookie access_token token tokenValue
 		key key2 apiKeyString clientSecret client_secret aws_secret_access_key password db-passwd PASSPHRASE privateKey auth authToken
-		OPENAI_API_KEY bearer id_jwt pwd dbPwd credentials connection_string X-Session-Token`) {
+		OPENAI_API_KEY bearer id_jwt pwd dbPwd credentials connection_string X-Session-Token
+		access_tokens apiTokens refresh_token refreshTokens client_assertion X-Passcode X-Hub-Hmac`) {
 		if !secret.Named(name) {
 			t.Errorf("%s is no credential", name)
 		}
 	}
 	for name := range strings.FieldsSeq(`Content-Type Accept User-Agent max_tokens maxOutputTokens token_count tokenizer author authority config
 		design keyword keywords authType auth_scheme token_url key_name tool_choice Traceparent X-Request-Id Content-Encoding description url
-		X-Stainless-Retry-Count Anthropic-Version OpenAI-Organization alt api-version prompt_cache_key encoding_format code`) {
+		X-Stainless-Retry-Count Anthropic-Version OpenAI-Organization alt total_tokens input_tokens api-version prompt_cache_key encoding_format code`) {
 		if secret.Named(name) {
 			t.Errorf("%s is a credential", name)
 		}
@@ -63,6 +64,15 @@ func TestValues(t *testing.T) {
 		"placeholder": {func(v *secret.Values) { v.Field("Bearer ollama"); v.Field("EMPTY") }, nil},
 		"url":         {func(v *secret.Values) { v.URL(u) }, []string{"the-user:the-password", "the-password", "the-user", "a%2fkey%20x", "a/key x", "func-code", "short"}},
 		"no url":      {func(v *secret.Values) { v.URL(nil) }, nil},
+		"tab":         {func(v *secret.Values) { v.Field("Bearer\tthe-key") }, []string{"the-key"}},
+		"no padding": {func(v *secret.Values) {
+			v.Field("Basic " + base64.RawURLEncoding.EncodeToString([]byte("u??>>:the-key")))
+		}, []string{base64.RawURLEncoding.EncodeToString([]byte("u??>>:the-key")), "u??>>:the-key", "the-key", "u??>>"}},
+		"no scheme": {func(v *secret.Values) { v.Field(base64.StdEncoding.EncodeToString([]byte("{the-key}"))) }, []string{base64.StdEncoding.EncodeToString([]byte("{the-key}")), "{the-key}"}},
+		"other header": {func(v *secret.Values) {
+			v.Header(http.Header{"X-Upstream": {"Bearer 0123456789abcdef", "Bearer of news"}})
+		}, []string{"0123456789abcdef"}},
+		"semicolon": {func(v *secret.Values) { v.URL(&url.URL{RawQuery: "a=b;api_key=the-key;c"}) }, []string{"the-key"}},
 		"header": {func(v *secret.Values) {
 			v.Header(http.Header{"Helicone-Auth": {"one-of-two", "two-of-two"}, "Accept": {"text/html"}})
 		}, []string{"one-of-two", "two-of-two"}},
@@ -258,6 +268,22 @@ func TestHideAnything(t *testing.T) {
 }
 
 const seed = 12
+
+// TestHideParts holds that what a server quotes of a key from anywhere in it is
+// hidden, and what it ends with.
+func TestHideParts(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		key := rapid.StringMatching(`[A-Za-z0-9+/=_.:{}"-]{24,200}`).Draw(t, "key")
+		m := secret.NewMatcher([]string{key})
+		size := rapid.IntRange(2*seed-1, len(key)).Draw(t, "size")
+		from := rapid.IntRange(0, len(key)-size).Draw(t, "from")
+		for _, part := range []string{key[from : from+size], key[len(key)-rapid.IntRange(seed, len(key)).Draw(t, "end"):]} {
+			if got := m.Hide("no such key as <"+part+"> here", mark); got != "no such key as <"+mark+"> here" {
+				t.Fatalf("of %q: %q", part, got)
+			}
+		}
+	})
+}
 
 func FuzzHide(f *testing.F) {
 	f.Add("bad key sk-long%2Fkey", "sk-long/key", false)

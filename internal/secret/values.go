@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Values are credentials that are known.
@@ -23,11 +25,11 @@ func (v *Values) Add(value string) {
 	}
 }
 
-// Header adds the credentials of headers, known by their names.
+// Header adds the credentials of headers, as [Credential] knows them.
 func (v *Values) Header(h http.Header) {
 	for name, values := range h {
-		if Named(name) {
-			for _, value := range values {
+		for _, value := range values {
+			if Credential(name, value) {
 				v.Field(value)
 			}
 		}
@@ -37,20 +39,38 @@ func (v *Values) Header(h http.Header) {
 // schemes start the values of headers. See RFC 9110, section 11.1.
 var schemes = []string{"basic", "bearer", "token", "apikey", "api-key", "digest", "negotiate", "key", "aws4-hmac-sha256", "sso-key"}
 
+// Credential reports whether a header or a member of an object holds a credential:
+// its name says so, or its value, which is one word after the scheme Bearer or Basic.
+func Credential(name, value string) bool {
+	const least = 16 // of that word, which is no word of a language then
+	if Named(name) {
+		return true
+	}
+	scheme, rest := cutScheme(value)
+	return len(rest) >= least && !strings.ContainsFunc(rest, unicode.IsSpace) && (strings.EqualFold(scheme, "bearer") || strings.EqualFold(scheme, "basic"))
+}
+
+// cutScheme cuts the first word off the value of a header.
+func cutScheme(value string) (scheme, rest string) {
+	value = strings.TrimSpace(value)
+	if end := strings.IndexAny(value, " \t"); end >= 0 {
+		return value[:end], strings.TrimSpace(value[end:])
+	}
+	return value, ""
+}
+
 // Field adds the value of a header that holds credentials: all of it, what
-// follows a scheme, what a list of parameters or cookies holds, and what Basic
-// encodes.
+// follows a scheme, what a list of parameters or cookies holds, and what Basic, or
+// a text in base64, encodes.
 func (v *Values) Field(value string) {
 	value = strings.TrimSpace(value)
-	scheme, rest, ok := strings.Cut(value, " ")
-	if ok && slices.ContainsFunc(schemes, func(s string) bool { return strings.EqualFold(s, scheme) }) {
-		value = strings.TrimSpace(rest)
+	scheme, rest := cutScheme(value)
+	if rest != "" && slices.ContainsFunc(schemes, func(s string) bool { return strings.EqualFold(s, scheme) }) {
+		value = rest
 	}
 	v.Add(value)
-	if strings.EqualFold(scheme, "basic") {
-		v.basic(value)
-	}
-	for part := range strings.FieldsFuncSeq(value, func(r rune) bool { return r == ',' || r == ';' || r == ' ' }) {
+	v.encoded(value, strings.EqualFold(scheme, "basic"))
+	for part := range strings.FieldsFuncSeq(value, func(r rune) bool { return r == ',' || r == ';' || r == ' ' || r == '\t' }) {
 		name, param, ok := strings.Cut(part, "=")
 		if param = strings.Trim(param, `"`); !ok || strings.Trim(param, "=") == "" {
 			v.Add(part)
@@ -69,14 +89,20 @@ func described(name string) bool {
 	return false
 }
 
-// basic adds what the Basic scheme encodes: RFC 7617.
-func (v *Values) basic(encoded string) {
-	text, err := base64.StdEncoding.DecodeString(encoded)
-	if err != nil {
-		return
+// encoded adds what base64 encodes, in either alphabet and with or without padding:
+// a user and a password as of RFC 7617, or a text as a whole.
+func (v *Values) encoded(value string, basic bool) {
+	value = strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(value, "="))
+	decoded, err := base64.RawStdEncoding.DecodeString(value)
+	text := string(decoded)
+	switch {
+	case err != nil:
+	case basic:
+		user, password, _ := strings.Cut(text, ":")
+		v.user(user, password)
+	case !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == utf8.RuneError }):
+		v.Add(text)
 	}
-	user, password, _ := strings.Cut(string(text), ":")
-	v.user(user, password)
 }
 
 // user adds a password, and the name before it, which is the credential itself
@@ -107,7 +133,11 @@ func (v *Values) URL(u *url.URL) {
 func (v *Values) query(query string) {
 	for query != "" {
 		var pair string
-		pair, query, _ = strings.Cut(query, "&")
+		end := strings.IndexAny(query, "&;")
+		if end < 0 {
+			end = len(query)
+		}
+		pair, query = query[:end], query[min(end+1, len(query)):]
 		name, raw, _ := strings.Cut(pair, "=")
 		if plain, err := url.QueryUnescape(name); err == nil {
 			name = plain
