@@ -36,26 +36,6 @@ type Incoming struct {
 // Read checks a write and returns it in canonical form. The write is not
 // changed.
 func Read(w *store.Write, now time.Time) (Incoming, error) {
-	in, err := read(w, now)
-	if err == nil {
-		err = CheckSize(in.Layer.Text)
-	}
-	return in, err
-}
-
-// CheckSize refuses a payload that is larger than a record may be.
-func CheckSize(text string) error {
-	const leastKey = len(`"":0,`)
-	switch {
-	case len(text) > store.MaxRecordBytes:
-		return &store.TooLargeError{Bytes: len(text)}
-	case len(text) > leastKey*store.MaxRecordKeys && Keys(text, store.MaxRecordKeys) > store.MaxRecordKeys:
-		return &store.TooLargeError{Bytes: len(text), Keys: true}
-	}
-	return nil
-}
-
-func read(w *store.Write, now time.Time) (Incoming, error) {
 	at := w.At
 	if at.IsZero() {
 		at = now
@@ -74,6 +54,18 @@ func read(w *store.Write, now time.Time) (Incoming, error) {
 		return in, err
 	}
 	return Incoming{}, errors.New("exactly one of Session, Event and Update must be set")
+}
+
+// CheckSize refuses a payload that is larger than a record may be.
+func CheckSize(text string) error {
+	const leastKey = len(`"":0,`)
+	switch {
+	case len(text) > store.MaxRecordBytes:
+		return &store.TooLargeError{Bytes: len(text)}
+	case len(text) > leastKey*store.MaxRecordKeys && Keys(text, store.MaxRecordKeys) > store.MaxRecordKeys:
+		return &store.TooLargeError{Bytes: len(text), Keys: true}
+	}
+	return nil
 }
 
 // identify reads a UUID and writes it back in its canonical form.
@@ -102,6 +94,9 @@ func readSession(s honeyhive.SessionStartRequest, at int64, fill bool) (Incoming
 		return Incoming{}, err
 	}
 	layer := NewLayer(rank(s.EndTime, s.Duration).with(fill), at, string(s.AppendJSON(nil)))
+	if err := CheckSize(layer.Text); err != nil { // before it is looked through
+		return Incoming{}, err
+	}
 	return Incoming{Kind: Session, ID: id, SessionID: id, Layer: layer, Own: SessionOwn(&s, true)}, nil
 }
 
@@ -156,6 +151,9 @@ func readEvent(e honeyhive.Event, at int64, fill bool) (Incoming, error) {
 		e.ParentID = honeyhive.Some(parent.String())
 	}
 	layer := NewLayer(rank(e.EndTime, e.Duration).with(fill), at, string(e.AppendJSON(nil)))
+	if err := CheckSize(layer.Text); err != nil { // before it is looked through
+		return Incoming{}, err
+	}
 	return Incoming{
 		Kind: Event, ID: id, SessionID: session, Layer: layer,
 		Row: EventRow(&e), Project: e.Project.Or(""), Source: e.Source.Or(""),
@@ -171,7 +169,8 @@ func readUpdate(u honeyhive.Update, at int64, fill bool) (Incoming, error) {
 	if list, _ := u.ChildrenIDs.Get(); len(list) == 0 {
 		u.ChildrenIDs = honeyhive.Optional[[]string]{}
 	}
-	return Incoming{Kind: Unknown, ID: id, Layer: NewLayer(Updated.with(fill), at, string(u.AppendJSON(nil)))}, nil
+	layer := NewLayer(Updated.with(fill), at, string(u.AppendJSON(nil)))
+	return Incoming{Kind: Unknown, ID: id, Layer: layer}, CheckSize(layer.Text)
 }
 
 // FoldSession returns the record that the layers of a session come to.

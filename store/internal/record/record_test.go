@@ -1,15 +1,18 @@
 package record
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/store"
 )
 
 func object(t testing.TB, text string) honeyhive.Object {
@@ -92,4 +95,27 @@ func FuzzDecodeLayers(f *testing.F) {
 			t.Errorf("got %v, want %v", again, layers)
 		}
 	})
+}
+
+// TestReadTooLarge holds that a record that is too large is not looked through: what
+// a search of its fields takes, for a text of escapes, is seconds.
+func TestReadTooLarge(t *testing.T) {
+	metadata, err := honeyhive.ObjectOf(map[string]any{"text": strings.Repeat(`"`, store.MaxRecordBytes/2)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, session := honeyhive.NewUUID().String(), honeyhive.NewUUID().String()
+	for name, w := range map[string]store.Write{
+		"session": {Session: &honeyhive.SessionStartRequest{SessionID: honeyhive.Some(session), SessionName: honeyhive.Some("name"), Metadata: metadata}},
+		"event":   {Event: &honeyhive.Event{EventID: honeyhive.Some(id), SessionID: honeyhive.Some(session), EventName: honeyhive.Some("name"), Metadata: metadata}},
+	} {
+		in, err := Read(&w, time.Now())
+		var large *store.TooLargeError
+		if !errors.As(err, &large) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if in.Row.Name != "" || in.Own.Name != "" {
+			t.Errorf("%s: it was looked through: %q, %q", name, in.Row.Name, in.Own.Name)
+		}
+	}
 }
