@@ -158,8 +158,7 @@ func (x *exchange) withoutSecrets(json string) string {
 	switch rawjson.KindOf(json) {
 	case rawjson.String:
 		clean := json
-		if s := text(json); secret.Credential("", s) {
-			x.learn(json)
+		if s := text(json); x.learnText(s) {
 			clean = quote(keyMark)
 		} else if strings.Contains(s, "://") {
 			if without := secret.CleanURL(s, keyMark); without != s {
@@ -234,6 +233,15 @@ func (x *exchange) learn(json string) {
 	}
 }
 
+// learnText keeps the credentials that stand in a text, and reports whether it has any.
+func (x *exchange) learnText(text string) bool {
+	list := secret.InText(text)
+	for _, v := range list {
+		(*secret.Values)(&x.credentials).Field(strings.Clone(v))
+	}
+	return len(list) > 0
+}
+
 // learnURL keeps the credentials of a URL.
 func (x *exchange) learnURL(text string) {
 	if u, err := url.Parse(text); err == nil {
@@ -282,8 +290,8 @@ func (x *exchange) learnIn(name, json string) {
 			x.learnIn(k, v)
 		}
 	case kind == rawjson.String:
-		if s := text(json); secret.Credential("", s) {
-			x.learn(json)
+		if s := text(json); x.learnText(s) {
+			return
 		} else if secret.CleanURL(s, keyMark) != s {
 			x.learnURL(s)
 		}

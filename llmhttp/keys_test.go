@@ -153,6 +153,8 @@ func tries() []try {
 		"MCP, address":            {"/v1/responses", `{"model":"m","input":"x","tools":[{"type":"mcp","server_url":"https://h.test/sse?api_key=` + url.QueryEscape(tryKey) + `"}]}`},
 		"MCP, escaped address":    {"/v1/responses", `{"model":"m","input":"x","tools":[{"type":"mcp","server_url":"https:\/\/h.test\/sse?api_key=` + url.QueryEscape(tryKey) + `"}]}`},
 		"value with a scheme":     {"/v1/responses", `{"model":"m","input":"x","tools":[{"type":"t","value":` + quoted("Bearer "+tryKey) + `}]}`},
+		"a setting":               {"/v1/responses", `{"model":"m","input":"x","tools":[{"type":"t","env":[` + quoted("OPENAI_API_KEY="+tryKey) + `]}]}`},
+		"a header as a text":      {"/v1/responses", `{"model":"m","input":"x","tools":[{"type":"t","extra":` + quoted("Authorization: Bearer "+tryKey) + `}]}`},
 		"data source":             {"/v1/chat/completions", `{"model":"m","messages":[],"data_sources":[{"type":"azure_search","parameters":{"endpoint":"https://h.test","authentication":{"type":"api_key","key":` + k + `}}}]}`},
 		"several tokens":          {"/v1/responses", `{"model":"m","input":"x","tools":[{"type":"t","access_tokens":[` + k + `]}]}`},
 		"MCP, user":               {"/v1/responses", `{"model":"m","input":"x","tools":[{"type":"mcp","server_url":"https://` + url.QueryEscape(tryKey) + `@h.test/sse"}]}`},

@@ -87,6 +87,30 @@ func TestValues(t *testing.T) {
 	}
 }
 
+func TestInText(t *testing.T) {
+	const key = "0123456789abcdef"
+	for text, want := range map[string][]string{
+		"Bearer " + key:                        {"Bearer " + key},
+		"API_KEY=" + key:                       {key},
+		"--token=" + key:                       {key},
+		`X-Api-Key: "` + key + `"`:             {key},
+		"Authorization: Bearer " + key:         {"Bearer " + key},
+		"Server=h;User=u;Pwd=" + key + "; a=b": {key},
+		"api_key=" + key + ";token=" + key:     {key, key},
+		"Basic authentication":                 nil,
+		"the key: " + key:                      nil,
+		"key: value":                           nil,
+		"token: a text about tokens":           nil,
+		"tokens=" + key:                        nil,
+		"https://h.test/" + key:                nil,
+		"":                                     nil,
+	} {
+		if diff := cmp.Diff(want, secret.InText(text)); diff != "" {
+			t.Errorf("%q: %s", text, diff)
+		}
+	}
+}
+
 func TestCleanURL(t *testing.T) {
 	for text, want := range map[string]string{
 		"https://h.test/sse?api_key=abc&x=1":        "https://h.test/sse?api_key=[key]&x=1",

@@ -39,15 +39,39 @@ func (v *Values) Header(h http.Header) {
 // schemes start the values of headers. See RFC 9110, section 11.1.
 var schemes = []string{"basic", "bearer", "token", "apikey", "api-key", "digest", "negotiate", "key", "aws4-hmac-sha256", "sso-key"}
 
-// Credential reports whether a header or a member of an object holds a credential:
-// its name says so, or its value, which is one word after the scheme Bearer or Basic.
-func Credential(name, value string) bool {
-	const least = 16 // of that word, which is no word of a language then
-	if Named(name) {
-		return true
-	}
+// Credential reports whether a header holds a credential: its name says so, or its
+// value, which is one long word after the scheme Bearer or Basic.
+func Credential(name, value string) bool { return Named(name) || schemed(value) }
+
+func schemed(value string) bool {
 	scheme, rest := cutScheme(value)
-	return len(rest) >= least && !strings.ContainsFunc(rest, unicode.IsSpace) && (strings.EqualFold(scheme, "bearer") || strings.EqualFold(scheme, "basic"))
+	return longWord(rest) && (strings.EqualFold(scheme, "bearer") || strings.EqualFold(scheme, "basic"))
+}
+
+// longWord reports whether a text is a word, and longer than those of a language.
+func longWord(text string) bool {
+	const least = 16
+	return len(text) >= least && !strings.ContainsFunc(text, unicode.IsSpace)
+}
+
+// InText returns the credentials that a text of a request is or assigns to names of
+// credentials, as settings and headers do that are written as texts: "Bearer …",
+// "API_KEY=…", "--token=…", "Authorization: Bearer …", "User=u;Pwd=…".
+func InText(text string) (list []string) {
+	if schemed(text) {
+		return []string{text}
+	}
+	for part := range strings.SplitSeq(text, ";") {
+		at := strings.IndexAny(part, "=:")
+		if at < 0 {
+			continue
+		}
+		name, value := strings.TrimSpace(part[:at]), strings.Trim(part[at+1:], " \t\"'")
+		if Named(name) && !strings.ContainsFunc(name, unicode.IsSpace) && (longWord(value) || schemed(value)) {
+			list = append(list, value)
+		}
+	}
+	return list
 }
 
 // cutScheme cuts the first word off the value of a header.
