@@ -36,14 +36,14 @@ type ToolCall struct {
 
 // A Document is what a search found. What is empty is not written.
 type Document struct {
-	ID string `json:"id,omitempty"`
+	ID string
 	// Score is how well the document fits, in the terms of the search. Zero means
 	// that there is none, unless HasScore is set. One that is no number is
 	// reported, and written as "NaN" and the like.
-	Score    float64        `json:"score,omitempty"`
-	HasScore bool           `json:"has_score,omitempty"` // also where it is zero
-	Content  string         `json:"content,omitempty"`
-	Metadata map[string]any `json:"metadata,omitempty"`
+	Score    float64
+	HasScore bool // also where it is zero
+	Content  string
+	Metadata map[string]any
 }
 
 // Usage counts the tokens of a call to a model. A count that is not known is not
