@@ -45,7 +45,7 @@ func runPractice(ctx context.Context, spec Spec) (Result, error) {
 	}
 	requests := max(1, spec.Spans/(practice.Steps+1))
 	const warm = 40
-	one(s, warm)
+	one(ctx, s, warm)
 	if err := s.Flush(ctx); err != nil {
 		return Result{}, fmt.Errorf("warm up: %w", err)
 	}
@@ -69,7 +69,7 @@ func runPractice(ctx context.Context, spec Spec) (Result, error) {
 	} else {
 		runtime.LockOSThread()
 		thread := ThreadCPU()
-		one(s, requests)
+		one(ctx, s, requests)
 		r.CallerNS = float64(ThreadCPU()-thread) / float64(requests)
 		runtime.UnlockOSThread()
 	}
@@ -93,10 +93,10 @@ func runPractice(ctx context.Context, spec Spec) (Result, error) {
 }
 
 // one makes requests one after the other, without a network.
-func one(s http.Handler, requests int) {
+func one(ctx context.Context, s http.Handler, requests int) {
 	for range requests {
 		w := httptest.NewRecorder()
-		s.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/ask", http.NoBody))
+		s.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodPost, "/ask", http.NoBody))
 	}
 }
 

@@ -2,6 +2,7 @@ package clienttest
 
 import (
 	"context"
+	"maps"
 	"testing"
 
 	"github.com/anthropics/anthropic-sdk-go"
@@ -69,9 +70,7 @@ func anthropicEvents(rt *rapid.T, m object) (events []string) {
 		b, _ := v.(object)
 		at := func(d object) { send("content_block_delta", object{"index": i, "delta": d}) }
 		begin := object{}
-		for k, v := range b {
-			begin[k] = v
-		}
+		maps.Copy(begin, b)
 		switch b["type"] {
 		case "text":
 			begin["text"] = ""

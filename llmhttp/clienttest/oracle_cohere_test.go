@@ -67,7 +67,7 @@ func TestOracleCohere(t *testing.T) {
 	c := newCohereOracle(o)
 	messages := cohere.ChatMessages{cohereText("user", user)}
 	rapid.Check(t, func(rt *rapid.T) {
-		thinking, text, plan := "", "", ""
+		var thinking, text, plan string
 		var content, calls, citations list
 		if chance(rt, 3) {
 			thinking = aText.Draw(rt, "thinking")

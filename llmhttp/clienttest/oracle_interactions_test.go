@@ -3,6 +3,7 @@ package clienttest
 import (
 	"context"
 	"encoding/base64"
+	"maps"
 	"testing"
 
 	"google.golang.org/genai"
@@ -149,9 +150,7 @@ func TestOracleInteractions(t *testing.T) {
 		end := object{"id": head["id"], "model": answeredModel, "status": rapid.SampledFrom([]string{"completed", "requires_action", "incomplete"}).Draw(rt, "status"), "usage": usage}
 		events = append(events, event("interaction.completed", object{"event_type": "interaction.completed", "interaction": end}), "event: done\ndata: [DONE]\n\n")
 		whole := object{"steps": steps}
-		for k, v := range end {
-			whole[k] = v
-		}
+		maps.Copy(whole, end)
 
 		o.play(rt, sends("application/json", nil, encode(whole)), func(ctx context.Context) reading {
 			r, err := c.Interactions.Create(ctx, ask(false))

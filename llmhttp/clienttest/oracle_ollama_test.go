@@ -2,6 +2,7 @@ package clienttest
 
 import (
 	"context"
+	"maps"
 	"net/url"
 	"strings"
 	"testing"
@@ -27,9 +28,7 @@ func TestOracleOllama(t *testing.T) {
 		}
 		line := func(m, more object) string {
 			l := object{"model": answeredModel, "created_at": "2026-11-01T10:00:00Z", "message": m, "done": false}
-			for k, v := range more {
-				l[k] = v
-			}
+			maps.Copy(l, more)
 			return encode(l) + "\n"
 		}
 		end := object{"done": true, "done_reason": rapid.SampledFrom([]string{"stop", "length"}).Draw(rt, "reason")}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -301,15 +302,13 @@ func chatRead(c *openai.ChatCompletion, usage bool) (outputs, metadata object) {
 		all = append(all, o)
 	}
 	outputs = object{}
-	for name, v := range all[0].(object) {
-		outputs[name] = v
-	}
+	maps.Copy(outputs, all[0].(object))
 	if len(all) > 1 {
 		outputs["choices"] = all
 	}
 	metadata = object{
 		"response_id": c.ID, "response_model": c.Model, "response_service_tier": string(c.ServiceTier), "system_fingerprint": c.SystemFingerprint, "finish_reasons": finishes,
-		"prompt_tokens": nil, "completion_tokens": nil, "total_tokens": nil, "cache_read_input_tokens": nil, "reasoning_tokens": nil,
+		"prompt_tokens": nil, "completion_tokens": nil, "total_tokens": nil, "cache_read_input_tokens": nil, "reasoning_tokens": nil, //nolint:staticcheck // servers still say it
 	}
 	if u := c.Usage; usage {
 		metadata["prompt_tokens"], metadata["completion_tokens"], metadata["total_tokens"] = u.PromptTokens, u.CompletionTokens, u.TotalTokens

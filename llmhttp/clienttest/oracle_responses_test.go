@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -154,9 +155,7 @@ func itemAtRandom(t *rapid.T, i int, send func(kind string, more object)) object
 	for j := range rapid.IntRange(1, 2).Draw(t, "contents") {
 		at := object{"item_id": id, "output_index": i, "content_index": j}
 		with := func(more object) object {
-			for k, v := range at {
-				more[k] = v
-			}
+			maps.Copy(more, at)
 			return more
 		}
 		text := someTexts(t, "text")
