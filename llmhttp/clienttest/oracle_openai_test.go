@@ -307,8 +307,8 @@ func chatRead(c *openai.ChatCompletion, usage bool) (outputs, metadata object) {
 		outputs["choices"] = all
 	}
 	metadata = object{
-		"response_id": c.ID, "response_model": c.Model, "response_service_tier": string(c.ServiceTier), "system_fingerprint": c.SystemFingerprint, "finish_reasons": finishes,
-		"prompt_tokens": nil, "completion_tokens": nil, "total_tokens": nil, "cache_read_input_tokens": nil, "reasoning_tokens": nil, //nolint:staticcheck // servers still say it
+		"response_id": c.ID, "response_model": c.Model, "response_service_tier": string(c.ServiceTier), "system_fingerprint": c.SystemFingerprint, "finish_reasons": finishes, //nolint:staticcheck // servers still say it
+		"prompt_tokens": nil, "completion_tokens": nil, "total_tokens": nil, "cache_read_input_tokens": nil, "reasoning_tokens": nil,
 	}
 	if u := c.Usage; usage {
 		metadata["prompt_tokens"], metadata["completion_tokens"], metadata["total_tokens"] = u.PromptTokens, u.CompletionTokens, u.TotalTokens
