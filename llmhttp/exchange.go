@@ -348,8 +348,12 @@ func (p *part) detach() (size int) {
 // whole sets the parts of a choice that came whole.
 func (x *exchange) whole(c *choice, parts []part) {
 	x.changes++
+	x.pieces -= len(c.parts)
 	c.parts, c.index, c.calls = c.parts[:0], nil, nil
 	for i, p := range parts {
+		if x.full() {
+			break
+		}
 		c.add(piece{part: p, key: i})
 	}
 	x.content = x.content || len(parts) > 0

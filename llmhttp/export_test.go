@@ -8,9 +8,11 @@ import (
 
 // A Cost is what it takes to read an answer.
 type Cost struct {
-	Allocated int // bytes
-	Steps     int // that were taken to find pieces of the answer
-	Kept      int // bytes of texts, at the end
+	Allocated int  // bytes
+	Steps     int  // that were taken to find pieces of the answer
+	Kept      int  // bytes of texts, at the end
+	Parts     int  // of the answer that are kept
+	Cut       bool // something of the answer is not kept
 }
 
 // Read reads an answer to a request as a call does, without recording anything.
@@ -32,12 +34,17 @@ func Read(r *http.Request, request, kind string, body []byte, limit int) Cost {
 		c.feed(body[:n])
 		body = body[n:]
 	}
+	c.readRest(endEOF)
 	c.x.messages()
 	runtime.ReadMemStats(&after)
 	if c.broken {
 		panic("the reader panicked")
 	}
-	return Cost{int(after.TotalAlloc - before.TotalAlloc), c.x.steps, heldBy(c)}
+	parts := 0
+	for _, choice := range c.x.choices {
+		parts += len(choice.parts)
+	}
+	return Cost{int(after.TotalAlloc - before.TotalAlloc), c.x.steps, heldBy(c), parts, c.x.cut}
 }
 
 // heldBy returns how many bytes of texts a call holds.

@@ -171,3 +171,33 @@ func TestHostileBytes(t *testing.T) {
 		})
 	}
 }
+
+// TestHostileWhole sends answers that come whole and hold many parts: no more are kept
+// than of a stream, and that some are missing is known.
+func TestHostileWhole(t *testing.T) {
+	const limit, many = 1 << 20, 200_000
+	for name, c := range map[string]struct{ url, before, part, after string }{
+		"chat, content":    {"/v1/chat/completions", `{"choices":[{"index":0,"message":{"content":[`, `{}`, `]}}]}`},
+		"chat, calls":      {"/v1/chat/completions", `{"choices":[{"index":0,"message":{"tool_calls":[`, `{}`, `]}}]}`},
+		"responses":        {"/v1/responses", `{"output":[{"type":"message","content":[`, `{}`, `]}]}`},
+		"Anthropic":        {"/v1/messages", `{"type":"message","content":[`, `{}`, `]}`},
+		"Anthropic, zeros": {"/v1/messages", `{"type":"message","content":[`, `0`, `]}`},
+		"Gemini":           {"/v1beta/models/m:generateContent", `{"candidates":[{"content":{"parts":[`, `{}`, `]}}]}`},
+		"Bedrock":          {"/model/m/converse", `{"output":{"message":{"content":[`, `{}`, `]}}}`},
+		"Ollama":           {"http://localhost:11434/api/chat", `{"message":{"tool_calls":[`, `{}`, `]},"done":true}`},
+		"Cohere":           {"https://api.cohere.com/v2/chat", `{"message":{"content":[`, `{}`, `]}}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := httptest.NewRequest(http.MethodPost, c.url, nil)
+			r.Header.Set("Anthropic-Version", "1")
+			body := c.before + strings.Repeat(c.part+",", many) + c.part + c.after
+			cost := llmhttp.Read(r, `{"model":"m","messages":[]}`, "application/json", []byte(body), limit)
+			if cost.Parts > 1<<13 {
+				t.Errorf("%d parts are kept", cost.Parts)
+			}
+			if cost.Parts > 0 && !cost.Cut {
+				t.Error("that some are missing is not known")
+			}
+		})
+	}
+}
