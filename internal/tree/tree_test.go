@@ -104,7 +104,7 @@ func startOwn(t *tree.Tree, s *fakeSpan, scope *tree.Node) {
 func TestTree(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		late := make(map[*tree.Node]bool)
-		var tr *tree.Tree = newTree(tree.Config{Late: func(n *tree.Node) {
+		tr := newTree(tree.Config{Late: func(n *tree.Node) {
 			if late[n] {
 				rt.Error("told twice")
 			}
