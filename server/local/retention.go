@@ -7,8 +7,15 @@ import (
 	"github.com/sessionspan/sessionspan/store"
 )
 
-// pruneEvery is how often the age of sessions is looked at.
-const pruneEvery = 10 * time.Minute
+const (
+	// pruneEvery is how often the age of sessions is looked at.
+	pruneEvery = 10 * time.Minute
+	// lookEvery is how often their size is, beside each change: the index is written
+	// later.
+	lookEvery = time.Second
+	// pruneRest is how long a store that is too large still, or again, is left alone.
+	pruneRest = 100 * time.Millisecond
+)
 
 // spare is how much less than the most is left after old sessions were deleted, so
 // that this is not done anew for each write.
@@ -42,8 +49,7 @@ func (s *Server) retain(r store.Retention) {
 }
 
 // outgrows returns when the store has outgrown a size, or when the age of sessions
-// is to be looked at. A store that could not be made as small as that, since reads
-// still need what was deleted, must first grow some more.
+// is to be looked at.
 func (s *Server) outgrows(ctx context.Context, most int64) {
 	ctx, cancel := context.WithTimeout(ctx, pruneEvery)
 	defer cancel()
@@ -51,24 +57,29 @@ func (s *Server) outgrows(ctx context.Context, most int64) {
 		<-ctx.Done()
 		return
 	}
-	var err error
-	for first := true; err == nil; first = false {
-		var seq, size int64
-		if seq, err = s.store.Seq(ctx); err != nil {
-			break
+	for first := true; ; first = false {
+		seq, err := s.store.Seq(ctx)
+		var size int64
+		if err == nil {
+			size, err = s.store.Size(ctx)
 		}
-		if size, err = s.store.Size(ctx); err != nil {
-			break
+		switch {
+		case err != nil: // which the next Prune tells of
+			<-ctx.Done()
+			return
+		case size > most && !first:
+			return
+		case size > most: // what others wrote meanwhile, or reads still need
+			rest, done := context.WithTimeout(ctx, pruneRest)
+			<-rest.Done()
+			done()
+			continue
 		}
-		if size > most && !first {
+		look, done := context.WithTimeout(ctx, lookEvery)
+		_ = s.store.WaitChange(look, seq) // it may also have ended the look, or all
+		done()
+		if ctx.Err() != nil {
 			return
 		}
-		if size > most {
-			most = size + spare(most)
-		}
-		err = s.store.WaitChange(ctx, seq)
-	}
-	if err != nil { // which the next Prune tells of
-		<-ctx.Done()
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,17 +17,19 @@ import (
 type pruner struct {
 	store.Store
 
-	size    int64
+	size    atomic.Int64
+	leaves  int64 // the size after the next Prune
 	changes chan struct{}
 	calls   chan store.Retention
 }
 
 func (p *pruner) Prune(_ context.Context, r store.Retention) (store.Pruned, error) {
 	p.calls <- r
+	p.size.Store(p.leaves)
 	return store.Pruned{Sessions: 1}, nil
 }
 
-func (p *pruner) Size(context.Context) (int64, error) { return p.size, nil }
+func (p *pruner) Size(context.Context) (int64, error) { return p.size.Load(), nil }
 
 func (p *pruner) Seq(context.Context) (int64, error) { return 0, nil }
 
@@ -89,21 +92,20 @@ func TestRetentionBySize(t *testing.T) {
 			synctest.Wait()
 		}
 		grow := func(size int64) {
-			p.size = size
+			p.size.Store(size)
 			p.changes <- struct{}{}
 			synctest.Wait()
 		}
 		next(0, "at the start")
 		grow(most)
+		p.leaves = most + 1 // reads need what was deleted
 		grow(most + 1)
 		next(0, "past the size")
-		// It did not help: it is tried again when there is more.
-		grow(most + 2)
-		grow(most + 1 + most/16)
-		grow(most + 2 + most/16)
-		next(0, "past the size once more")
-		p.size = most
-		next(pruneEvery, "after some time")
+		p.leaves = most
+		next(pruneRest, "past the size still")
+		p.size.Store(most + 1) // of which no change tells
+		next(pruneRest+lookEvery, "past the size without a change")
+		next(pruneRest+lookEvery+pruneEvery, "after some time")
 		close(s.stop)
 		s.work.Wait()
 	})
