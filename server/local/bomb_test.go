@@ -1,10 +1,13 @@
 package local
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"runtime"
@@ -18,6 +21,9 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/store"
 )
 
 // What a request may cost in memory: so many times what it is after decompression,
@@ -29,9 +35,9 @@ const (
 )
 
 // peakLive runs f and returns how much the memory in use grew meanwhile, at most, as
-// the collector finds it: it runs whenever a twentieth was allocated.
+// the collector finds it: it runs whenever a tenth was allocated.
 func peakLive(f func()) int64 {
-	defer debug.SetGCPercent(debug.SetGCPercent(5))
+	defer debug.SetGCPercent(debug.SetGCPercent(10))
 	runtime.GC()
 	before := liveHeap()
 	var most atomic.Int64
@@ -78,11 +84,11 @@ func encoded(t testing.TB, encoding string, body []byte) []byte {
 }
 
 // bombSizes are how large the bombs are after decompression: SESSIONSPAN_BOMB_KIB, a
-// list, or what lets the suite end soon. A size that is given sends all of them.
+// list, or what lets the suite end soon.
 func bombSizes(t *testing.T) (sizes []int, all bool) {
 	list := os.Getenv("SESSIONSPAN_BOMB_KIB")
 	if list == "" {
-		return []int{2 << 20}, false
+		return []int{500 << 10}, false
 	}
 	for text := range strings.SplitSeq(list, ",") {
 		n, err := strconv.Atoi(text)
@@ -102,33 +108,68 @@ const perServer = 25
 // three encodings by turns.
 const stride = 5
 
+// sink is a store that makes of records what any store does, and forgets them.
+type sink struct{ store.Store }
+
+func (sink) Write(ctx context.Context, batch []store.Write) error {
+	for _, w := range batch {
+		switch {
+		case w.Session != nil:
+			_ = w.Session.AppendJSON(nil)
+		case w.Event != nil:
+			_ = w.Event.AppendJSON(nil)
+		default:
+			_ = w.Update.AppendJSON(nil)
+		}
+	}
+	return ctx.Err()
+}
+
+func (sink) Delete(context.Context, ...honeyhive.UUID) error { return nil }
+
+func (sink) Sessions(context.Context, store.SessionQuery) (store.SessionPage, error) {
+	return store.SessionPage{}, nil
+}
+
 // TestBombs sends each route what becomes much more than it is. Each is answered,
-// with a few words, and costs no more memory than it may. With SESSIONSPAN_BOMB_CPU
-// set, to a number of milliseconds, it may cost no more time of the processor either,
-// which only holds on a machine that does nothing else.
+// with a few words, and costs no more memory than it may.
+//
+// With SESSIONSPAN_BOMB_KIB set, to sizes, it sends all kinds of texts in all places
+// of them, to a server with a file; that takes long. With SESSIONSPAN_BOMB_CPU set,
+// to a number of milliseconds, it measures the time of the processor instead, which
+// is so much at most on a machine that does nothing else.
 func TestBombs(t *testing.T) {
 	sizes, all := bombSizes(t)
 	most, _ := strconv.Atoi(os.Getenv("SESSIONSPAN_BOMB_CPU"))
 	for _, size := range sizes {
-		var s *Server
+		var url string
 		for i, b := range append(pbBombs(all), jsonBombs(all)...) {
 			if testing.Short() && i%stride != 0 {
 				continue
 			}
-			if s == nil || i%perServer == 0 {
-				s = start(t)
+			switch {
+			case i%perServer > 0:
+			case all:
+				url = start(t).URL()
+			default:
+				url = over(t, sink{})
 			}
 			encoding := []string{"gzip", "zstd", ""}[i%3]
 			body := []byte(b.body(size - 2000))
 			sent := encoded(t, encoding, body)
-			send(t, http.MethodDelete, s.URL()+"/v1/sessions/"+sessionID, "", nil)
+			send(t, http.MethodDelete, url+"/v1/sessions/"+sessionID, "", nil)
 			if b.method == http.MethodPut {
-				post(t, s.URL()+"/events", `{"event":{"event_type":"tool","inputs":{},"event_id":"`+bombEvent+`","session_id":"`+sessionID+`"}}`)
+				post(t, url+"/events", `{"event":{"event_type":"tool","inputs":{},"event_id":"`+bombEvent+`","session_id":"`+sessionID+`"}}`)
 			}
 			var status int
 			var answer string
 			used := cpuTime()
-			grown := peakLive(func() { status, answer = sendBomb(t, s, b, encoding, sent) })
+			var grown int64
+			if most > 0 { // the collector runs as usual
+				status, answer = sendBomb(t, url, b, encoding, sent)
+			} else {
+				grown = peakLive(func() { status, answer = sendBomb(t, url, b, encoding, sent) })
+			}
 			used = cpuTime() - used
 			t.Logf("%s: %d KiB, %d KiB sent %s: %d KiB, %.1f times, %d ms, %d %.100s", b.name, len(body)>>10, len(sent)>>10, encoding, grown>>10, float64(grown)/float64(len(body)), used.Milliseconds(), status, answer)
 			if allowed := int64(memoryFactor*len(body) + memoryFixed); grown > allowed {
@@ -144,9 +185,9 @@ func TestBombs(t *testing.T) {
 	}
 }
 
-func sendBomb(t testing.TB, s *Server, b bomb, encoding string, sent []byte) (int, string) {
+func sendBomb(t testing.TB, url string, b bomb, encoding string, sent []byte) (int, string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), b.method, s.URL()+b.path, bytes.NewReader(sent))
+	req, err := http.NewRequestWithContext(t.Context(), b.method, url+b.path, bytes.NewReader(sent))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,4 +205,44 @@ func sendBomb(t testing.TB, s *Server, b bomb, encoding string, sent []byte) (in
 		t.Fatal(err)
 	}
 	return res.StatusCode, fmt.Sprintf("%q", text)
+}
+
+// TestTinyChunks sends bodies a byte at a time, as each chunk of its own: that takes
+// no more memory than any other way, whatever the answer is.
+func TestTinyChunks(t *testing.T) {
+	url := over(t, sink{})
+	for _, path := range []string{"/v1/traces", "/events/batch", "/session/start"} {
+		var status string
+		grown := peakLive(func() {
+			conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer func() { _ = conn.Close() }()
+			_, _ = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n", path)
+			sent := make(chan struct{})
+			go func() {
+				defer close(sent)
+				for range 200 { // until the server hangs up
+					if _, err := io.WriteString(conn, strings.Repeat("1\r\n[\r\n", 10_000)); err != nil {
+						return
+					}
+				}
+				_, _ = io.WriteString(conn, "0\r\n\r\n")
+			}()
+			if res, err := http.ReadResponse(bufio.NewReader(conn), nil); err == nil {
+				status = res.Status
+				_ = res.Body.Close()
+			}
+			_ = conn.Close()
+			<-sent
+		})
+		if grown > memoryFixed/4 {
+			t.Errorf("%s: %d MiB", path, grown>>20)
+		}
+		if status != "" && status[0] != '4' { // none is read where the server hung up before
+			t.Errorf("%s: %q", path, status)
+		}
+	}
 }

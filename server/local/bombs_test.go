@@ -121,7 +121,7 @@ func pbBombs(all bool) []bomb {
 			identity.WriteString(pb(1, pbText(fmt.Sprintf("honeyhive.session_%d", i), "x")))
 		}
 		var spans strings.Builder
-		for i := uint64(1); spans.Len() < n; i++ {
+		for i := uint64(1); spans.Len() < n && (all || i < 100); i++ {
 			spans.WriteString(pb(2, pbIDs(1, i, 0)))
 		}
 		return pb(1, pb(1, identity.String())+pb(2, spans.String()))

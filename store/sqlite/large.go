@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"unsafe"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/store"
@@ -121,25 +122,25 @@ func (s *Store) base(ctx context.Context, id honeyhive.UUID) (*entry, error) {
 func (s *Store) ready(ctx context.Context, e *entry, kind record.Kind) (*ready, error) {
 	r := &ready{pk: e.pk, was: e.was, received: e.received, isKnown: record.Has(e.layers)}
 	r.rank, r.at = last(e.layers)
-	payload := ""
+	var payload []byte
 	switch kind {
 	case record.Event:
 		p, err := record.FoldEvent(e.layers)
 		if err != nil {
 			return r, err
 		}
-		payload = string(p.AppendJSON(nil))
+		payload = p.AppendJSON(nil)
 		r.event = count(&p, len(payload), e.received)
 	case record.Session:
 		p, err := record.FoldSession(e.id, e.layers)
 		if err != nil {
 			return r, err
 		}
-		payload = string(p.AppendJSON(nil))
+		payload = p.AppendJSON(nil)
 		r.own = record.SessionOwn(&p, r.isKnown)
 		r.own.Bytes = int64(len(payload))
 	}
-	whole := payload
+	whole := unsafe.String(unsafe.SliceData(payload), len(payload)) //nolint:gosec // a copy of it is the most memory that a write takes, and it does not change any more
 	if kind == record.Unknown {
 		whole = record.Fold(e.layers)
 	}
@@ -148,10 +149,10 @@ func (s *Store) ready(ctx context.Context, e *entry, kind record.Kind) (*ready, 
 			return r, &store.BatchError{Writes: []store.WriteError{{Err: err}}}
 		}
 	}
-	r.same = payload == e.payload
+	r.same = string(payload) == e.payload
 	var err error
 	if r.columns[0], err = s.stage(ctx, record.EncodeLayers(e.layers), false); err == nil && kind != record.Unknown {
-		r.columns[1], err = s.stage(ctx, []byte(payload), true)
+		r.columns[1], err = s.stage(ctx, payload, true)
 	}
 	return r, err
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/server/internal/brief"
+	"github.com/sessionspan/sessionspan/store"
 )
 
 // Bounds of what a request may hold, in units of about a microsecond of work, of which
@@ -41,6 +42,7 @@ func (e spanError) Error() string { return string(e) }
 const (
 	errParts   = spanError("it has more than 200,000 attributes, events, links and values")
 	errControl = spanError("most of its text is control characters")
+	errRecord  = spanError("it is larger than the 32 MiB that a record may have")
 	errDepth   = spanError("its values are nested deeper than 200 messages")
 	errUTF8    = spanError("invalid UTF-8 in a text")
 	errName    = spanError("the name of an attribute is longer than 64 KiB")
@@ -48,7 +50,7 @@ const (
 
 // isBound reports whether a problem is with a span as a whole.
 func isBound(err error) bool {
-	return errors.Is(err, errParts) || errors.Is(err, errControl) || errors.Is(err, errDepth) || errors.Is(err, errName)
+	return errors.Is(err, errParts) || errors.Is(err, errControl) || errors.Is(err, errRecord) || errors.Is(err, errDepth) || errors.Is(err, errName)
 }
 
 // budget counts what a request and the span at hand come to.
@@ -56,7 +58,8 @@ type budget struct {
 	work  int // of the request
 	parts int // of the span
 	// size is how many bytes the span has, grown how many its texts take more
-	// when they are written as JSON.
+	// when they are written as JSON. In a request in JSON they are as long as they
+	// will be, and size is 0.
 	size, grown int
 }
 
@@ -108,11 +111,24 @@ const spareGrowth = 64 << 10
 // text takes the text of a value: what it grows by, and the parts of the JSON that
 // it may hold.
 func (b *budget) text(s string) error {
-	if b.grown += growth(s); b.grown > b.size+spareGrowth {
-		return errControl
+	if b.size > 0 {
+		if err := b.grow(growth(s)); err != nil {
+			return err
+		}
 	}
 	if start := strings.TrimLeft(s, " \t\r\n"); start != "" && (start[0] == '{' || start[0] == '[') {
 		return b.part(elements(start, maxParts+1))
+	}
+	return nil
+}
+
+// grow takes what a value takes more as JSON.
+func (b *budget) grow(n int) error {
+	switch b.grown += n; {
+	case b.grown > b.size+spareGrowth:
+		return errControl
+	case b.size+b.grown > store.MaxRecordBytes:
+		return errRecord
 	}
 	return nil
 }
@@ -126,6 +142,8 @@ func growth(s string) int {
 			n += len(`\u0000`) - 1
 		case c == '"', c == '\\':
 			n++
+		case c == 0xe2 && (strings.HasPrefix(s[i:], "\u2028") || strings.HasPrefix(s[i:], "\u2029")):
+			n += len(`\u2028`) - len("\u2028")
 		}
 	}
 	return n

@@ -6,6 +6,9 @@ import (
 	"testing"
 
 	"google.golang.org/protobuf/proto"
+
+	"github.com/sessionspan/sessionspan/server/internal/brief"
+	"github.com/sessionspan/sessionspan/store"
 )
 
 // hostileJSON are texts that once were, or might be, read wrongly.
@@ -35,6 +38,9 @@ func seeds(t testing.TB) [][]byte {
 	return [][]byte{
 		body, deepProto(5, "x"), deepProto(60, "x"), many(1), many(2, 1), many(2, 2, 1), many(9, span...), many(11, span...), many(13, span...), many(15, span...),
 		many(1, append([]byte{5, 2, 9}, span...)...), many(1, append([]byte{6, 2, 9}, span...)...), many(3, append([]byte{11}, span...)...), many(1, 1, 1),
+		withSpans(append(append([]byte{}, ids...), field(9, append(field(1, []byte("gen_ai.input.messages")), field(2, field(1, []byte(`[{"role":"user","parts":[{},0,"\"]"]}]`)))...))...)),
+		withSpans(append(append([]byte{}, ids...), field(9, append(field(1, []byte("l")), field(2, field(5, []byte(strings.Repeat("\x0a\x02\x0a\x00", maxList+1))))...))...)),
+		withSpans(append(append([]byte{}, ids...), field(9, append(field(1, []byte("honeyhive.session_id")), field(2, field(1, []byte(strings.Repeat("\x01é", 100))))...))...), ids),
 		[]byte("\x0b\x0b\x0c\x0c"), []byte("\x0a\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01"),
 	}
 }
@@ -92,6 +98,9 @@ func TestLargeSpans(t *testing.T) {
 		"JSON lists":  {text(" {\"a\":[" + strings.Repeat("[]", n)), errParts.Error()},
 		"controls":    {text(strings.Repeat("\x01", 1<<20)), errControl.Error()},
 		"name":        {field(5, []byte(strings.Repeat("\x01", 1<<20))), errControl.Error()},
+		"large":       {text(strings.Repeat("x", store.MaxRecordBytes)), errRecord.Error()},
+		"bytes":       {value(field(7, make([]byte, store.MaxRecordBytes-store.MaxRecordBytes/8))), errRecord.Error()},
+		"separators":  {text(strings.Repeat("\u2028", store.MaxRecordBytes/5)), errRecord.Error()},
 		"status":      {field(15, field(2, []byte(strings.Repeat("\x01", 1<<20)))), errControl.Error()},
 	} {
 		r := Proto(withSpans(append(append([]byte{}, ids...), c.body...), good))
@@ -143,5 +152,36 @@ func TestElements(t *testing.T) {
 	}
 	if got := elements(strings.Repeat(",", 100), 10); got != 10 {
 		t.Errorf("it goes on to %d", got)
+	}
+}
+
+// TestLongNames cuts what names something, and no content.
+func TestLongNames(t *testing.T) {
+	long := strings.Repeat("é", brief.MaxName)
+	pair := func(key, value string) []byte {
+		return field(9, append(field(1, []byte(key)), field(2, field(1, []byte(value)))...))
+	}
+	body := append(append(append([]byte{}, ids...), field(5, []byte(long))...), field(11, field(2, []byte(long)))...)
+	for _, key := range []string{"honeyhive.project", "gen_ai.conversation.id", "honeyhive_inputs", "honeyhive_inputs.question", "honeyhive_error", "app.text"} {
+		body = append(body, pair(key, long)...)
+	}
+	bad := append(append([]byte{}, ids...), pair(long, "x")...)
+	resource := field(1, append(field(1, []byte("service.name")), field(2, field(1, []byte(long)))...))
+	r := Proto(field(1, append(field(1, resource), field(2, append(field(2, body), field(2, bad)...))...)))
+	got, err := read(t, r)
+	if err != nil || len(got) != 1 || r.Invalid != 1 || !strings.Contains(r.Problem, errName.Error()) {
+		t.Fatalf("%v, %d spans, %q", err, len(got), r.Problem)
+	}
+	isCut := func(what, s string, want bool) {
+		t.Helper()
+		if cut := len(s) < len(long) && strings.HasSuffix(s, "é…"); cut != want || !cut && s != long {
+			t.Errorf("%s has %d bytes", what, len(s))
+		}
+	}
+	isCut("the name", got[0].Name, true)
+	isCut("the name of an event", got[0].Events[0].Name, true)
+	isCut("the project", got[0].Project, true)
+	for i, kv := range got[0].Attributes {
+		isCut(string(kv.Key), kv.Value.AsString(), i < 2)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"strings"
 	"unsafe"
 
@@ -102,7 +101,7 @@ func (d *decoder) jsonRequest(c *cursor) error {
 
 func (d *decoder) jsonResourceSpans(c *cursor) error {
 	d.resource = resource{}
-	d.open(math.MaxInt / 2)
+	d.open(0)
 	start := c.at
 	err := c.fields(resourceSpansMessage, func(field int) error {
 		if field != 0 {
@@ -139,8 +138,7 @@ func (d *decoder) jsonScopeSpans(c *cursor) error {
 	}
 	return c.fields(scopeMessage, func(int) error {
 		return c.array(func() error {
-			// A text does not become longer than it is in JSON already.
-			if err := d.begin(math.MaxInt / 2); err != nil {
+			if err := d.begin(0); err != nil {
 				return err
 			}
 			start := c.at

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.opentelemetry.io/otel/attribute"
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
@@ -147,7 +148,7 @@ func read(t testing.TB, r *Request) ([]convert.Span, error) {
 	return first, err1
 }
 
-var compare = []cmp.Option{cmp.AllowUnexported(attribute.Value{}), cmp.Comparer(func(a, b float64) bool { return a == b || a != a && b != b })}
+var compare = []cmp.Option{cmpopts.EquateEmpty(), cmp.AllowUnexported(attribute.Value{}), cmp.Comparer(func(a, b float64) bool { return a == b || a != a && b != b })}
 
 // checkProto compares a message, encoded, with what the decoder makes of it.
 func checkProto(t testing.TB, data *tracepb.TracesData) {

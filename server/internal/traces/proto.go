@@ -349,7 +349,9 @@ func (d *decoder) protoValue(b []byte, depth int) (v attribute.Value, err error)
 		case f.message(6):
 			v, err = d.protoMap(f.bytes, depth+3)
 		case f.message(7):
-			v = attribute.ByteSliceValue(f.bytes)
+			if err = d.grow(len(f.bytes) / 3); err == nil { // in base64
+				v = attribute.ByteSliceValue(f.bytes)
+			}
 		}
 		if err != nil {
 			return v, err

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"time"
+	"unsafe"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/store"
@@ -93,7 +94,7 @@ func readSession(s honeyhive.SessionStartRequest, at int64, fill bool) (Incoming
 	if err := finite(s.StartTime, s.EndTime, s.Duration); err != nil {
 		return Incoming{}, err
 	}
-	layer := NewLayer(rank(s.EndTime, s.Duration).with(fill), at, string(s.AppendJSON(nil)))
+	layer := NewLayer(rank(s.EndTime, s.Duration).with(fill), at, textOf(s.AppendJSON(nil)))
 	if err := CheckSize(layer.Text); err != nil { // before it is looked through
 		return Incoming{}, err
 	}
@@ -150,7 +151,7 @@ func readEvent(e honeyhive.Event, at int64, fill bool) (Incoming, error) {
 	if parent, err := honeyhive.ParseUUID(e.ParentID.Or("")); err == nil {
 		e.ParentID = honeyhive.Some(parent.String())
 	}
-	layer := NewLayer(rank(e.EndTime, e.Duration).with(fill), at, string(e.AppendJSON(nil)))
+	layer := NewLayer(rank(e.EndTime, e.Duration).with(fill), at, textOf(e.AppendJSON(nil)))
 	if err := CheckSize(layer.Text); err != nil { // before it is looked through
 		return Incoming{}, err
 	}
@@ -169,7 +170,7 @@ func readUpdate(u honeyhive.Update, at int64, fill bool) (Incoming, error) {
 	if list, _ := u.ChildrenIDs.Get(); len(list) == 0 {
 		u.ChildrenIDs = honeyhive.Optional[[]string]{}
 	}
-	layer := NewLayer(Updated.with(fill), at, string(u.AppendJSON(nil)))
+	layer := NewLayer(Updated.with(fill), at, textOf(u.AppendJSON(nil)))
 	return Incoming{Kind: Unknown, ID: id, Layer: layer}, CheckSize(layer.Text)
 }
 
@@ -177,7 +178,7 @@ func readUpdate(u honeyhive.Update, at int64, fill bool) (Incoming, error) {
 func FoldSession(id honeyhive.UUID, layers []Layer) (honeyhive.SessionStartRequest, error) {
 	var s honeyhive.SessionStartRequest
 	if len(layers) > 0 {
-		if err := s.UnmarshalJSON([]byte(Fold(layers))); err != nil {
+		if err := s.UnmarshalJSON(bytesOf(Fold(layers))); err != nil {
 			return s, err
 		}
 	}
@@ -188,14 +189,21 @@ func FoldSession(id honeyhive.UUID, layers []Layer) (honeyhive.SessionStartReque
 // FoldEvent returns the record that the layers of an event come to.
 func FoldEvent(layers []Layer) (honeyhive.Event, error) {
 	var e honeyhive.Event
-	err := e.UnmarshalJSON([]byte(Fold(layers)))
+	err := e.UnmarshalJSON(bytesOf(Fold(layers)))
 	return e, err
 }
 
 // FoldUpdate returns the update that layers without a record come to.
 func FoldUpdate(id honeyhive.UUID, layers []Layer) (honeyhive.Update, error) {
 	var u honeyhive.Update
-	err := u.UnmarshalJSON([]byte(Fold(layers)))
+	err := u.UnmarshalJSON(bytesOf(Fold(layers)))
 	u.EventID = honeyhive.Some(id.String())
 	return u, err
 }
+
+// A record may be large, and its copies are what a write takes in memory. So texts
+// and bytes stand for each other where neither changes any more.
+
+func textOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) } //nolint:gosec // nobody changes the bytes
+
+func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) } //nolint:gosec // they are read alone

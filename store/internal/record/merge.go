@@ -63,7 +63,7 @@ type Layer struct {
 
 // NewLayer returns the layer of a whole payload, in canonical JSON.
 func NewLayer(rank Rank, at int64, text string) Layer {
-	sum := sha256.Sum256([]byte(text))
+	sum := sha256.Sum256(bytesOf(text))
 	return Layer{Stamp{rank, at, binary.BigEndian.Uint64(sum[:8])}, text}
 }
 

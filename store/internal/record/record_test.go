@@ -79,6 +79,10 @@ func TestAppendText(t *testing.T) {
 	if got := AppendText(nil, long); len(got) > MaxText+8 || !utf8.Valid(got) {
 		t.Errorf("a long text gives %d bytes", len(got))
 	}
+	number := `{"inputs":{"a":` + strings.Repeat("7", 2*MaxText) + `,"b":"x"}}`
+	if got := AppendText(nil, number); len(got) > MaxText+8 {
+		t.Errorf("%d bytes of a number", len(got))
+	}
 }
 
 func FuzzDecodeLayers(f *testing.F) {

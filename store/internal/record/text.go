@@ -70,7 +70,7 @@ func appendWords(b []byte, value honeyhive.Value, limit int) []byte {
 		}
 		b = append(Spread(b, s), '\n')
 	case honeyhive.KindNumber:
-		b = append(append(b, value...), '\n')
+		b = append(append(b, value[:min(len(value), limit-len(b))]...), '\n')
 	case honeyhive.KindObject:
 		for _, v := range value.Members() {
 			if b = appendWords(b, v, limit); len(b) >= limit {
