@@ -100,6 +100,9 @@ func (b *tab) settled(before int) {
 	}
 	own := chromedp.FromContext(b.ctx).BrowserContextID
 	for _, info := range targets {
+		if info.Type == "browser_ui" {
+			continue // the browser's own, such as what drops down from its address bar
+		}
 		if info.BrowserContextID == own && info.TargetID != chromedp.FromContext(b.ctx).Target.TargetID {
 			b.Errorf("another tab or worker was opened: %s %s", info.Type, info.URL)
 		}

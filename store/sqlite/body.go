@@ -113,8 +113,9 @@ func (s *Store) stage(ctx context.Context, text []byte, words bool) (column []by
 			s.abandon(b.column())
 		}
 	}()
-	if words { //nolint:gosec // the text does not change, and a copy of it would be large
-		if found := record.AppendText(nil, unsafe.String(unsafe.SliceData(text), len(text))); len(found) > 0 {
+	if words {
+		whole := unsafe.String(unsafe.SliceData(text), len(text)) //nolint:gosec // the text does not change, and a copy of it would be large
+		if found := record.AppendText(nil, whole); len(found) > 0 {
 			if err := put(wordsPart, found); err != nil {
 				return nil, err
 			}

@@ -114,8 +114,7 @@ func TestReadTooLarge(t *testing.T) {
 		"event":   {Event: &honeyhive.Event{EventID: honeyhive.Some(id), SessionID: honeyhive.Some(session), EventName: honeyhive.Some("name"), Metadata: metadata}},
 	} {
 		in, err := Read(&w, time.Now())
-		var large *store.TooLargeError
-		if !errors.As(err, &large) {
+		if _, ok := errors.AsType[*store.TooLargeError](err); !ok {
 			t.Errorf("%s: %v", name, err)
 		}
 		if in.Row.Name != "" || in.Own.Name != "" {
