@@ -32,14 +32,14 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 test: $(NEIGHBOURS) ## run all tests that need nothing but Go, with the race detector where there is a C compiler; what tries many faults, lives or deaths tries fewer of them
-	@set -e; for m in $(MODULES); do (cd $$m && $(WITH_NEIGHBOURS) && echo "test $$m" && $(GO) test $(RACE) -short ./...); done
+	@set -e; for m in $(MODULES); do (cd $$m && $(WITH_NEIGHBOURS) && echo "test $$m" && $(GO) test -timeout 20m $(RACE) -short ./...); done
 	@# Budgets of allocations do not hold under the race detector.
 	@[ -z "$(RACE)" ] || $(GO) test -short -run 'Nothing|NotSampled|Allocations|CostOfMerging' \
 		. ./exporter ./honeyhive ./internal/otlp ./internal/rawjson
 
 test-long: $(NEIGHBOURS) ## run the same tests in their whole length
-	$(GO) test ./...
-	@set -e; for m in $(HEAVY); do (cd $$m && $(WITH_NEIGHBOURS) && echo "test $$m" && $(GO) test $(RACE) ./...); done
+	$(GO) test -timeout 30m ./...
+	@set -e; for m in $(HEAVY); do (cd $$m && $(WITH_NEIGHBOURS) && echo "test $$m" && $(GO) test -timeout 30m $(RACE) ./...); done
 
 test-all: test test-long e2e ## also run what takes minutes to build or needs Node or a browser: clients of models, of the server, a collector, the page
 	cd bench && $(GO) test ./...

@@ -13,15 +13,15 @@ import (
 	"github.com/sessionspan/sessionspan/exporter"
 )
 
+// envBurst sets how many spans a burst has.
+const envBurst = "SESSIONSPAN_BURST"
+
 // spansInBurst is how many spans a burst has: sessions of a hundred.
 func spansInBurst() int {
-	switch {
-	case testing.Short():
+	if testing.Short() {
 		return 1_000
-	case raceEnabled:
-		return 4_000
 	}
-	return 20_000
+	return fromEnv(envBurst, 4_000)
 }
 
 // TestBurst records as fast as it can, with the default settings, for a server

@@ -32,9 +32,11 @@ func TestSoakKillTimed(t *testing.T) {
 	testKills(t, fromEnv("SESSIONSPAN_KILLS", 400), promised)
 }
 
-// TestSoakBurst runs the bursts in their full size, which they do not have under
-// the race detector.
-func TestSoakBurst(t *testing.T) { TestBurst(t) }
+// TestSoakBurst runs the bursts in their full size.
+func TestSoakBurst(t *testing.T) {
+	t.Setenv(envBurst, "20000")
+	TestBurst(t)
+}
 
 // TestSoakHeap has the default limit. SESSIONSPAN_QUEUE_MB changes it.
 func TestSoakHeap(t *testing.T) {
