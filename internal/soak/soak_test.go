@@ -137,7 +137,7 @@ func soakOutage(t *testing.T, kind outage, d destination) {
 // for a server that is away, with a spool, and drains it afterwards.
 func TestSoakLongOutage(t *testing.T) {
 	length := durationFromEnv(t, "SESSIONSPAN_OUTAGE", 10*time.Minute)
-	for _, d := range []destination{{false, true}, {true, true}} {
+	for _, d := range []destination{{spool: true}, {otlp: true, spool: true}} {
 		t.Run(d.String(), func(t *testing.T) { longOutage(t, d, length) })
 	}
 }
