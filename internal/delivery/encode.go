@@ -18,7 +18,7 @@ func (w *worker) charge(r *Record) {
 	if !r.pooled && cap(r.Body)-len(r.Body) > len(r.Body)/8 {
 		r.Body = slices.Clone(r.Body) // without the room that it grew into
 	}
-	size := int64(cap(r.Body))
+	size := inPages(cap(r.Body))
 	if r.pooled {
 		size = int64(w.buffers.takes(r.Body))
 	}
@@ -32,6 +32,17 @@ func (w *worker) charge(r *Record) {
 	w.taken += max(0, size-r.size)
 	w.freed += max(0, r.size-size)
 	r.size = size
+}
+
+// inPages returns what a body of its own takes of the heap: beyond 32 KiB memory
+// comes in pages, and a body of just over 64 KiB takes an eighth more than its
+// length.
+func inPages(n int) int64 {
+	const large, page = 32 << 10, 8 << 10
+	if n <= large {
+		return int64(n)
+	}
+	return int64(n+page-1) / page * page
 }
 
 // settleBudget tells the budget what was taken and freed.

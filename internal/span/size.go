@@ -14,12 +14,13 @@ func AttributesSize(attributes []attribute.KeyValue) int64 {
 	return n
 }
 
-// TextSize returns about what a text of n bytes takes: memory comes in classes of
-// sizes, and above 32 KiB in pages.
+// TextSize returns about what a text of n bytes takes, and what the record takes
+// that is encoded of the text: memory comes in classes of sizes, and above 32 KiB
+// in pages. A text that fills its pages fills one more with the record's frame.
 func TextSize(n int) int64 {
-	const large, page = 32 << 10, 8 << 10
+	const large, page, frame = 32 << 10, 8 << 10, 512
 	if n > large {
-		return int64(n+page-1) / page * page
+		return int64(n+frame+page-1) / page * page
 	}
 	return int64(n + n/16)
 }
