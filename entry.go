@@ -157,9 +157,7 @@ var listers = sync.Pool{New: func() any { return new(lister) }}
 
 // list calls use with the attributes of what know fills in. Their texts may be kept.
 func list(know func(s *span.Span), use func([]attribute.KeyValue)) {
-	const ids = 80 // bytes, about
 	l := listers.Get().(*lister)
-	l.span.Grow(ids)
 	know(&l.span)
 	l.list = l.span.AppendAttributes(l.list[:0])
 	use(l.list)
@@ -173,8 +171,7 @@ func list(know func(s *span.Span), use func([]attribute.KeyValue)) {
 func (r *recording) stamp(s sdktrace.ReadWriteSpan) {
 	n := r.node
 	list(func(to *span.Span) {
-		e := r.newEntry(tree.Children{})
-		e.parent = n.KnownParent()
+		e := entry{identity: n.Identity(), parent: n.KnownParent()}
 		k := e.show(to)
 		k.EventID = n.Chosen
 		if r.kind == nil {

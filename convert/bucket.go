@@ -71,6 +71,8 @@ type bucketReader struct {
 	members []member
 	places  map[string]int // of members by key, once there are many
 	groups  []group
+	scratch []byte // in which objects are written
+	last    string // what closed returned last, if that was short
 }
 
 // few is how many keys are looked through without an index.
@@ -202,10 +204,10 @@ func (b *bucketReader) merged() honeyhive.Object {
 		return b.whole.Merge(honeyhive.TrustedObject(b.text()))
 	}
 	// Nothing is replaced: the members stand behind those of the whole.
-	whole := b.whole.JSONText()
 	const perMember = 48
-	text := append(make([]byte, 0, len(whole)+perMember*len(b.members)), whole[:len(whole)-1]...)
-	return honeyhive.TrustedObject(string(append(b.appendMembers(text), '}')))
+	whole := b.whole.JSONText()
+	text := append(slices.Grow(b.scratch[:0], len(whole)+perMember*len(b.members)), whole[:len(whole)-1]...)
+	return honeyhive.TrustedObject(b.closed(b.appendMembers(text)))
 }
 
 // readWhole reads the keys of the whole.
@@ -259,7 +261,7 @@ func (b *bucketReader) reset() {
 	clear(b.had)
 	clear(b.members)
 	clear(b.groups)
-	*b = bucketReader{had: b.had[:0], members: b.members[:0], groups: b.groups[:0]}
+	*b = bucketReader{had: b.had[:0], members: b.members[:0], groups: b.groups[:0], scratch: b.scratch[:0], last: b.last}
 	if cap(b.had)+cap(b.members)+cap(b.groups) > 4*few {
 		*b = bucketReader{}
 	}
@@ -267,7 +269,26 @@ func (b *bucketReader) reset() {
 
 // text returns the members as a JSON object, but those that the whole has from
 // a better source.
-func (b *bucketReader) text() string { return string(append(b.appendMembers([]byte{'{'}), '}')) }
+func (b *bucketReader) text() string { return b.closed(b.appendMembers(append(b.scratch[:0], '{'))) }
+
+// closed returns the object that was written into the scratch buffer, with its end.
+// The buckets of one span after the other often say the same, such as the name of an
+// operation: then it is the text of the last, rather than another copy.
+func (b *bucketReader) closed(object []byte) string {
+	const short, most = 128, 16 << 10
+	object = append(object, '}')
+	if b.scratch = object; cap(object) > most {
+		b.scratch = nil
+	}
+	if string(object) == b.last {
+		return b.last
+	}
+	text := string(object)
+	if len(text) <= short {
+		b.last = text
+	}
+	return text
+}
 
 // appendMembers writes what text returns into an object that is open.
 func (b *bucketReader) appendMembers(text []byte) []byte {

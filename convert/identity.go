@@ -25,10 +25,13 @@ func Identify(s *Span) Identity {
 	}
 	r := newReader(s)
 	defer r.free()
+	if s.Known != nil {
+		r.know(s.Known)
+	}
 	for i := range s.Attributes {
 		kv := &s.Attributes[i]
 		found, ok := identityRules[string(kv.Key)]
-		if !ok || kv.Value.Type() == attribute.EMPTY {
+		if !ok || kv.Value.Type() == attribute.EMPTY || r.knows(string(kv.Key)) {
 			continue
 		}
 		if known := found.at(r); known.set && known.from < found.from {
@@ -49,7 +52,7 @@ func (r *Record) identity() Identity {
 // alone: it did not fail, since the text of an error comes from many places, and
 // none of its events speaks as its attributes do.
 func plainIdentity(s *Span) bool {
-	if s.Failed || s.Known != nil {
+	if s.Failed || s.Known != nil && (s.Known.Failed || s.Known.Error != "") {
 		return false
 	}
 	for i := range s.Attributes {

@@ -42,6 +42,9 @@ func TestIdentify(t *testing.T) {
 		if name := rapid.SampledFrom(names).Draw(t, "event"); name != "" {
 			s.Events = append(s.Events, convert.Event{Name: name, Attributes: draw("of the event")})
 		}
+		if rapid.Bool().Draw(t, "something is known") {
+			s.Known = drawKnown(t)
+		}
 		before := slices.Clone(s.Attributes)
 		if d := cmp.Diff(identityOf(s), convert.Identify(s)); d != "" {
 			t.Error(d)

@@ -31,6 +31,9 @@ func (r *reader) know(k *Record) {
 	}
 }
 
+// knows reports whether an attribute is one in whose place something is known.
+func (r *reader) knows(key string) bool { return r.known != &nothing && r.known.says(key) }
+
 // says reports whether an attribute is one in whose place something is known.
 func (k *Record) says(key string) bool {
 	switch key {
@@ -74,11 +77,20 @@ const operationName = "gen_ai.operation.name"
 // isObject reports whether a bucket is one that counts.
 func isObject(o *honeyhive.Object) bool { return rawjson.KindOf(o.JSONText()) == rawjson.Object }
 
-// choose returns an id that is known, or else the one that the span gives itself,
-// and the text of it.
-func (r *reader) choose(field string, known honeyhive.UUID, given ranked) (id honeyhive.UUID, text string) {
+// choose returns an id that is known, or else the one that the span gives itself.
+func (r *reader) choose(field string, known honeyhive.UUID, given ranked) honeyhive.UUID {
 	if !known.IsZero() {
-		return known, known.String()
+		return known
 	}
-	return r.id(field, given), given.text
+	return r.id(field, given)
+}
+
+// unused keeps in the metadata the text of an id that choose returned and that the
+// record cannot have.
+func (r *reader) unused(field string, known honeyhive.UUID, given ranked) {
+	text := given.text
+	if !known.IsZero() {
+		text = known.String()
+	}
+	r.original(field, quoted(text))
 }

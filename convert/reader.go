@@ -78,7 +78,7 @@ func (t *ranked) put(text string, from rank) {
 // attribute reads an attribute by the rule of its name.
 func (r *reader) attribute(kv attribute.KeyValue) {
 	key := valid(string(kv.Key))
-	if key == "" || r.known != &nothing && r.known.says(key) {
+	if key == "" || r.knows(key) {
 		return
 	}
 	if found := exactRules[key]; found != nil {

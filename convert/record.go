@@ -53,15 +53,14 @@ func (r *reader) ids(rec *Record) {
 			r.buckets[Metadata].put(OriginalSessionID, quoted(r.sessionID.text), rankDerived)
 		}
 	}
-	var given string
-	rec.EventID, given = r.choose("event_id", r.known.EventID, r.eventID)
+	rec.EventID = r.choose("event_id", r.known.EventID, r.eventID)
 	if rec.IsSession {
 		// Without an id of its own a session is named by its root span.
 		if rec.SessionID.IsZero() {
 			rec.SessionID = honeyhive.EventID(s.TraceID, s.SpanID)
 		}
 		if !rec.EventID.IsZero() && rec.EventID != rec.SessionID {
-			r.original("event_id", quoted(given))
+			r.unused("event_id", r.known.EventID, r.eventID)
 		}
 		rec.EventID = rec.SessionID
 		return
@@ -69,9 +68,9 @@ func (r *reader) ids(rec *Record) {
 	if rec.EventID.IsZero() {
 		rec.EventID = honeyhive.EventID(s.TraceID, s.SpanID)
 	}
-	rec.ParentID, given = r.choose("parent_id", r.known.ParentID, r.parentID)
+	rec.ParentID = r.choose("parent_id", r.known.ParentID, r.parentID)
 	if rec.ParentID == rec.EventID { // nothing is above itself
-		r.original("parent_id", quoted(given))
+		r.unused("parent_id", r.known.ParentID, r.parentID)
 		rec.ParentID = honeyhive.UUID{}
 	}
 	if rec.ParentID.IsZero() && s.ParentSpanID != [8]byte{} && s.ParentSpanID != s.SpanID {

@@ -250,7 +250,7 @@ type unchecked struct{}
 func (o *collector) Encode(r *delivery.Record) error {
 	s := o.view.show(r.Value.(span.Source))
 	defer o.view.clear()
-	derive(s)
+	o.view.derive()
 	o.attributes = s.AppendAttributes(o.attributes[:0])
 	list := o.attributes
 	if o.bucketKeys {

@@ -13,13 +13,12 @@ import (
 
 // derive makes a span of a session say what HoneyHive's endpoint reads and does
 // not derive itself. A tracer knows all of it of its own spans.
-func derive(s *span.Span) {
+func (v *view) derive() {
+	s := &v.span
 	if s.Known != nil && s.Known.Name != "" || !convert.Speaks(s.Attributes) && (s.Known == nil || s.Known.Type == "") {
 		return
 	}
-	var n convert.Span
-	s.Neutral(&n)
-	rec := convert.Convert(&n)
+	rec := read(v, convert.Identify, "", "")
 	if rec.SessionID.IsZero() {
 		return
 	}

@@ -21,7 +21,10 @@ type payloads struct {
 	transport
 	view            view
 	project, source string // for spans that name none
-	neutral         convert.Span
+	// What Encode, which is called by one goroutine, uses again and again. Of the
+	// events of a session the same is known of the session.
+	event honeyhive.Event
+	last  *eventRecord
 }
 
 // transport is what the destinations of payloads differ in.
@@ -36,7 +39,8 @@ type transport interface {
 // sessionRecord is the Value of the record of a session, for Amend.
 type sessionRecord struct{ request honeyhive.SessionStartRequest }
 
-// eventRecord is the Value of the record of an event, for Announce.
+// eventRecord is the Value of the record of an event, for Announce. It does not
+// change.
 type eventRecord struct{ project, source, sessionName string }
 
 // Encode converts a span, or writes an update.
@@ -66,10 +70,8 @@ func (p *payloads) Encode(r *delivery.Record) error {
 // convert is the one conversion, with this destination's privacy and defaults. The
 // record may stand in memory of the view, until that is cleared.
 func (p *payloads) convert(s span.Source) convert.Record {
-	p.view.show(s).Neutral(&p.neutral)
-	p.neutral.Project, p.neutral.Source = p.project, p.source
-	rec := convert.Convert(&p.neutral)
-	p.neutral = convert.Span{} // nothing of it is kept until the next one comes
+	p.view.show(s)
+	rec := read(&p.view, convert.Convert, p.project, p.source)
 	p.view.privacy.originals(&rec)
 	return rec
 }
@@ -109,14 +111,19 @@ func (p *payloads) encodeRecord(r *delivery.Record, rec *convert.Record) {
 	}
 	bare := *rec
 	bare.EventID, bare.SessionID, bare.ParentID = honeyhive.UUID{}, honeyhive.UUID{}, honeyhive.UUID{}
-	e := bare.Event()
+	e := &p.event
+	*e = bare.Event()
 	e.EventID, e.SessionID = p.idText(rec.EventID), p.idText(rec.SessionID)
 	if e.ParentID = e.SessionID; rec.ParentID != rec.SessionID {
 		e.ParentID = p.idText(rec.ParentID)
 	}
 	r.Kind, r.Group, r.ID, r.Elsewhere = delivery.Member, rec.SessionID, rec.EventID, rec.Continued
-	r.Value = &eventRecord{rec.Project, rec.Source, rec.SessionName}
-	r.Body = p.appendEvent(r.Body, &e)
+	if p.last == nil || *p.last != (eventRecord{rec.Project, rec.Source, rec.SessionName}) {
+		p.last = &eventRecord{rec.Project, rec.Source, rec.SessionName}
+	}
+	r.Value = p.last
+	r.Body = p.appendEvent(r.Body, e)
+	*e = honeyhive.Event{} // nothing of it is kept until the next one comes
 }
 
 // idText returns an id as text that holds until the view is cleared.

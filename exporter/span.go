@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/internal/span"
 )
@@ -11,6 +12,7 @@ type view struct {
 	privacy privacy
 	cut     cutter
 	span    span.Span
+	neutral convert.Span // the span as a conversion looks at it
 }
 
 // show returns what the destination may see of a source, until clear.
@@ -22,6 +24,16 @@ func (v *view) show(s span.Source) *span.Span {
 }
 
 func (v *view) clear() { v.span.Clear() }
+
+// read calls a function of package convert with the span that is shown, for which
+// the project and the source are defaults. What it returns may stand in memory of the
+// view, until that is cleared.
+func read[T any](v *view, by func(*convert.Span) T, project, source string) T {
+	v.span.Neutral(&v.neutral)
+	v.neutral.Project, v.neutral.Source = project, source
+	defer func() { v.neutral = convert.Span{} }() // nothing of it is kept until the next one comes
+	return by(&v.neutral)
+}
 
 // updateOverhead is about what an update takes in memory besides its texts.
 const updateOverhead = 1024

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"go.opentelemetry.io/otel/attribute"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/sessionspan/sessionspan/internal/delivery"
@@ -52,18 +53,20 @@ type wrapped struct {
 func (d *wrapped) Encode(r *delivery.Record) error {
 	if !d.privacy.off() {
 		v := view{privacy: d.privacy, cut: d.cut}
-		r.Value = span.FromSDK(v.show(r.Value.(span.Source)).Snapshot())
+		snapshot, _ := v.show(r.Value.(span.Source)).Snapshot(nil)
+		r.Value = span.FromSDK(snapshot)
 	}
 	return nil
 }
 
 func (d *wrapped) Send(ctx context.Context, batch []*delivery.Record) delivery.Result {
-	spans := make([]sdktrace.ReadOnlySpan, len(batch))
+	const ids, attributes = 128, 24 // of a span, about
 	v := view{cut: d.cut}
+	v.span.Grow(ids * len(batch))
+	list := make([]attribute.KeyValue, 0, attributes*len(batch))
+	spans := make([]sdktrace.ReadOnlySpan, len(batch))
 	for i, r := range batch {
-		const ids = 128 // bytes, about
-		v.span.Grow(ids)
-		spans[i] = v.show(r.Value.(span.Source)).Snapshot()
+		spans[i], list = v.show(r.Value.(span.Source)).Snapshot(list)
 		v.span.Forget()
 	}
 	err := d.exporter.ExportSpans(ctx, spans)

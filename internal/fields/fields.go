@@ -78,6 +78,7 @@ func (f *Fields) Add(p Part) (ok bool, err error) {
 
 const (
 	usualParts = 2
+	usualSaid  = 4 // attributes of the GenAI conventions
 	// mostParts is how many parts wait at most. What comes after them is merged, so
 	// that values which replace each other take no more memory than the last.
 	mostParts = 16
@@ -113,6 +114,9 @@ func (f *Fields) SayAgain(kvs ...attribute.KeyValue) {
 }
 
 func (s *Set) say(kvs []attribute.KeyValue) {
+	if s.genAI == nil && len(kvs) > 0 {
+		s.genAI = make([]attribute.KeyValue, 0, max(usualSaid, len(kvs)))
+	}
 	for _, kv := range kvs {
 		s.attributes = without(s.attributes, kv.Key)
 		s.genAI = upsert(s.genAI, kv)

@@ -78,10 +78,10 @@ func (s *Span) Clear() {
 	*s = Span{text: text, GenAI: s.GenAI[:0]}
 }
 
-// Forget is Clear where somebody keeps the texts.
+// Forget is Clear where somebody keeps the texts: the next ones stand behind them.
 func (s *Span) Forget() {
+	s.text = s.text[len(s.text):]
 	s.Clear()
-	s.text = nil
 }
 
 // Know makes Known a record in the memory of the span, and returns it.
@@ -107,7 +107,12 @@ func (s *Span) Text(write func(dst []byte) []byte) string {
 func (s *Span) Grow(n int) { s.text = slices.Grow(s.text, n) }
 
 // ID returns the text of an id, in the memory of the span.
-func (s *Span) ID(id honeyhive.UUID) string { return s.Text(id.Append) }
+func (s *Span) ID(id honeyhive.UUID) string {
+	if s.SessionID != "" && s.Known != nil && id == s.Known.SessionID {
+		return s.SessionID // as of the parent of what stands directly under the session
+	}
+	return s.Text(id.Append)
+}
 
 // Neutral fills in what the conversion needs of the span.
 func (s *Span) Neutral(n *convert.Span) {
@@ -143,10 +148,7 @@ func (s *Span) AppendKnown(dst []attribute.KeyValue) []attribute.KeyValue {
 		}
 	}
 	if !k.SessionID.IsZero() {
-		id := s.SessionID
-		if id == "" {
-			id = s.ID(k.SessionID)
-		}
+		id := s.ID(k.SessionID)
 		dst = append(dst, attribute.String(honeyhive.AttrSessionID, id), attribute.Bool(honeyhive.AttrSessionAutoCreate, true))
 		if !HasKey(s.Attributes, SessionIDOfOTel) { // others have a right to it
 			dst = append(dst, attribute.String(SessionIDOfOTel, id))
@@ -221,16 +223,17 @@ func HasKey(list []attribute.KeyValue, key attribute.Key) bool {
 }
 
 // Snapshot returns the span as one of the SDK, which keeps the texts of s: call
-// Forget before s is used again.
-func (s *Span) Snapshot() sdktrace.ReadOnlySpan {
-	const known = 20 // about as many as AppendKnown appends
+// Forget before s is used again. Its attributes are appended to a list, whose end is
+// returned for the next span of the batch.
+func (s *Span) Snapshot(list []attribute.KeyValue) (sdktrace.ReadOnlySpan, []attribute.KeyValue) {
+	const known = 16 // about as many as AppendKnown appends
+	list = s.AppendAttributes(slices.Grow(list, known+len(s.GenAI)+len(s.Attributes)))
 	stub := tracetest.SpanStub{
 		SpanContext: s.Context, Parent: s.Parent, Name: s.Name, SpanKind: s.Kind, StartTime: s.Start, EndTime: s.End,
-		Attributes: s.AppendAttributes(make([]attribute.KeyValue, 0, known+len(s.GenAI)+len(s.Attributes))),
-		Events:     slices.Clip(s.Events), Links: slices.Clip(s.Links), Status: s.Status,
+		Attributes: slices.Clip(list), Events: slices.Clip(s.Events), Links: slices.Clip(s.Links), Status: s.Status,
 		DroppedAttributes: s.DroppedAttributes, DroppedEvents: s.DroppedEvents, DroppedLinks: s.DroppedLinks,
 		ChildSpanCount: s.ChildSpanCount, Resource: s.Resource,
 		InstrumentationScope: s.Scope,
 	}
-	return stub.Snapshot()
+	return stub.Snapshot(), list[len(list):]
 }
