@@ -352,7 +352,9 @@ func (w *worker) diskDue(now time.Time) (time.Time, bool) {
 	return due, ok
 }
 
-// leaveDisk closes the logs. A disk that does not answer is left after a while.
+// leaveDisk closes the logs. A slow disk has as long as Close waits, since what it
+// has not written yet may be lost or sent again; then a disk that does not answer is
+// left after diskGrace.
 func (w *worker) leaveDisk() {
 	if w.spool == nil {
 		return
@@ -368,6 +370,12 @@ func (w *worker) leaveDisk() {
 		}
 		closed <- errors.Join(errs...)
 	}()
+	select {
+	case err := <-closed:
+		w.spoolFailed(err)
+		return
+	case <-w.abort:
+	}
 	deadline := time.NewTimer(diskGrace)
 	defer deadline.Stop()
 	select {

@@ -1,6 +1,7 @@
 package delivery_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -179,4 +180,31 @@ func FuzzRetryAfter(f *testing.F) {
 			t.Errorf("%q: %s", value, wait)
 		}
 	})
+}
+
+// TestSlowDisk closes an engine whose disk takes seconds for each call: Close waits
+// for the disk as long as its context lasts, and leaves nothing that was delivered.
+func TestSlowDisk(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "spool")
+	synctest.Test(t, func(t *testing.T) {
+		var slow atomic.Bool
+		disk := &faultyDisk{FS: spool.OS, fails: func(string) bool {
+			if slow.Load() {
+				time.Sleep(3 * time.Second)
+			}
+			return false
+		}}
+		d := newDestination()
+		e := spooled(t, delivery.Config{}, d, dir, spool.Options{FS: disk})
+		slow.Store(true)
+		put(e, event(1, 11, "a"), session(1, "S"))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		if err := e.Close(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	if n := logs(t, dir); n != 0 {
+		t.Errorf("%d logs are left", n)
+	}
 }
