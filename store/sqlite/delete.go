@@ -22,20 +22,31 @@ import (
 const keptDeletions = 100_000
 
 // A budget is what a transaction may delete. Words are those that the index has: it
-// reads what is deleted when it merges the rest, so that must not be much.
-type budget struct{ rows, bytes, words int64 }
+// reads what is deleted when it merges the rest, so that must not be much. A row may
+// take long, by what hangs on it and by what else the machine does, so time counts too.
+type budget struct {
+	rows, bytes, words int64
+	end                time.Time
+}
 
 const (
-	sweepRows  = 100
+	sweepRows  = 200
 	sweepBytes = 8 << 20
 	sweepWords = 512 << 10
+	sweepStep  = 10 * time.Millisecond
 )
 
-func newBudget() *budget { return &budget{sweepRows, sweepBytes, sweepWords} }
+func newBudget() *budget {
+	return &budget{sweepRows, sweepBytes, sweepWords, time.Now().Add(sweepStep)}
+}
 
 func (b *budget) spend(rows, bytes int64) { b.rows, b.bytes = b.rows-rows, b.bytes-bytes }
 
-func (b *budget) left() bool { return b.rows > 0 && b.bytes > 0 && b.words > 0 }
+// left reports whether there is anything left. A budget of which nothing is spent yet
+// has time left: otherwise nothing would ever be done.
+func (b *budget) left() bool {
+	return b.rows > 0 && b.bytes > 0 && b.words > 0 && (b.rows == sweepRows || time.Now().Before(b.end))
+}
 
 // sweepTime is how long the writer goes on with transactions that delete, when
 // others wait.
@@ -121,7 +132,7 @@ func (w *writer) deleteEvent(e *entry) error {
 // tidy deletes some of what is left to delete, and merges what that makes the index
 // merge.
 func (w *writer) tidy() {
-	err := w.forAWhile(func(w *writer) (bool, error) {
+	err := w.forAWhile(w.unsynced, func(w *writer) (bool, error) {
 		if !w.garbage.Swap(false) { // whoever adds to it meanwhile says so
 			return true, nil
 		}
@@ -139,19 +150,21 @@ func (w *writer) tidy() {
 	}
 }
 
-// forAWhile runs transactions until one is the last, or others have waited for long
-// enough. What the index is to merge goes first: the more of a segment is deleted,
-// the longer it takes to merge as much of it.
-func (w *writer) forAWhile(step func(w *writer) (done bool, err error)) error {
+// forAWhile runs transactions, as the given function does, until one is the last, or
+// others have waited for long enough. What the index is to merge goes first: the more
+// of a segment is deleted, the longer it takes to merge as much of it.
+func (w *writer) forAWhile(transaction func(func(*writer) error) error, step func(w *writer) (done bool, err error)) error {
 	for start := time.Now(); time.Since(start) < sweepTime; {
 		done := false
-		err := w.transaction(func(w *writer) (err error) {
-			if w.unmerged {
-				return w.merge()
-			}
-			done, err = step(w)
-			return err
-		})
+		var err error
+		if w.unmerged {
+			err = w.unsynced((*writer).merge)
+		} else {
+			err = transaction(func(w *writer) (err error) {
+				done, err = step(w)
+				return err
+			})
+		}
 		if done && !w.unmerged || err != nil {
 			return err
 		}
@@ -278,7 +291,7 @@ func (s *Store) prune(ctx context.Context, r store.Retention) (total store.Prune
 	for done := false; !done; {
 		var steps store.Pruned
 		err := s.submit(ctx, &request{bare: true, run: func(w *writer) error {
-			return w.forAWhile(func(w *writer) (bool, error) {
+			return w.forAWhile(w.transaction, func(w *writer) (bool, error) {
 				step, last, err := w.prune(s.now(), r, newBudget())
 				steps.Sessions, steps.Events = steps.Sessions+step.Sessions, steps.Events+step.Events
 				done = last

@@ -217,7 +217,7 @@ func unpackSample(b []byte) (sample, error) {
 	u := unpacker{b: b}
 	u.readBits()
 	s := sample{
-		duration: u.float(bitDuration), firstToken: u.float(bitFirstToken),
+		duration: record.Duration(u.float(bitDuration)), firstToken: u.float(bitFirstToken),
 		in: u.integer(bitTokensIn), out: u.integer(bitTokensOut), cost: u.integer(bitCost),
 		moment: math.Float64frombits(u.uint64()), events: int64(u.uint64()),
 	}

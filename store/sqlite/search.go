@@ -24,7 +24,7 @@ const (
 // process is killed. It returns a request that came meanwhile.
 func (w *writer) index() (waiting *request) {
 	left := true
-	err := w.transaction(func(w *writer) error {
+	err := w.unsynced(func(w *writer) error {
 		keys, words, err := w.unindexed()
 		left = len(keys) > 0
 		since := 0

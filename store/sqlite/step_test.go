@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/store"
@@ -167,6 +168,41 @@ func TestSweep(t *testing.T) {
 		return nil
 	})
 	checkTables(t, s)
+}
+
+// TestBudget ends a step that takes long, but not before it did anything.
+func TestBudget(t *testing.T) {
+	b := newBudget()
+	b.end = time.Now()
+	if !b.left() {
+		t.Error("nothing is left of a budget of which nothing was spent")
+	}
+	if b.spend(1, 0); b.left() {
+		t.Error("a step that took long goes on")
+	}
+}
+
+// TestUnsynced leaves the next transactions as durable as they were, whether or not one
+// that does not wait for the disk fails.
+func TestUnsynced(t *testing.T) {
+	s := openIn(t, t.TempDir()).(*Store)
+	defer func() { _ = s.Close() }()
+	bare(t, s, func(w *writer) error {
+		synchronous := func() (mode int) {
+			if err := w.conn.QueryRowContext(t.Context(), `PRAGMA synchronous`).Scan(&mode); err != nil {
+				t.Fatal(err)
+			}
+			return mode
+		}
+		for _, want := range []error{nil, errors.New("it failed")} {
+			during := 0
+			err := w.unsynced(func(*writer) error { during = synchronous(); return want })
+			if !errors.Is(err, want) || during != 1 || synchronous() != 2 {
+				t.Errorf("%v; synchronous is %d meanwhile and %d afterwards", err, during, synchronous())
+			}
+		}
+		return nil
+	})
 }
 
 // TestAbandoned ends a write of a large record in its midst: what was written of it

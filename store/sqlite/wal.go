@@ -70,11 +70,34 @@ func (s *Store) startCheckpoints() error {
 				return
 			}
 			// A disk that is full or damaged fails writes too, which tell of it.
-			if _, err := db.ExecContext(s.open, `PRAGMA wal_checkpoint(PASSIVE)`); err == nil {
+			if s.checkpoint(db) == nil {
 				_ = s.restartLog(s.open)
 			}
 		}
 	})
+	return nil
+}
+
+// Bounds of what is copied before the writer copies the rest, for which others wait:
+// until the last round had no more than so many pages to copy, or after so many rounds.
+const (
+	checkpointRest   = 64
+	checkpointRounds = 4
+)
+
+// checkpoint copies what is in the log, beside the writer, until little is added to it
+// meanwhile.
+func (s *Store) checkpoint(db *sql.DB) error {
+	for round, before := 0, 0; round < checkpointRounds; round++ {
+		var busy, all, copied int
+		if err := db.QueryRowContext(s.open, `PRAGMA wal_checkpoint(PASSIVE)`).Scan(&busy, &all, &copied); err != nil {
+			return err
+		}
+		if all-before <= checkpointRest {
+			break
+		}
+		before = copied
+	}
 	return nil
 }
 

@@ -267,6 +267,17 @@ func (w *writer) transaction(f func(*writer) error) error {
 	return nil
 }
 
+// unsynced runs f in a transaction that does not wait for the disk: it does what the
+// database says is left to do, so that after a loss of power it is done again. It must
+// give out no sequence number, since others would see one that is given out again.
+func (w *writer) unsynced(f func(*writer) error) error {
+	if err := w.drain(`PRAGMA synchronous = NORMAL`); err != nil {
+		return err
+	}
+	err := w.transaction(f)
+	return errors.Join(err, w.drain(`PRAGMA synchronous = FULL`))
+}
+
 // stmt returns a statement, prepared once.
 func (w *writer) stmt(query string) (*sql.Stmt, error) {
 	if s := w.prepared[query]; s != nil {

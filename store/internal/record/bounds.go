@@ -34,10 +34,16 @@ func milliseconds(v honeyhive.Optional[float64]) honeyhive.Optional[float64] {
 	return within(v, -maxMilliseconds, maxMilliseconds)
 }
 
+// Duration returns a duration that is known and within bounds. A negative one, which
+// clocks that differ make, is none: it would be the least of all percentiles.
+func Duration(v honeyhive.Optional[float64]) honeyhive.Optional[float64] {
+	return within(v, 0, maxMilliseconds)
+}
+
 // Bounded returns measures that were stored without those that are out of
 // bounds: a store may be older than the bounds.
 func Bounded(m store.Measures) store.Measures {
-	m.Start, m.End, m.Duration = milliseconds(m.Start), milliseconds(m.End), milliseconds(m.Duration)
+	m.Start, m.End, m.Duration = milliseconds(m.Start), milliseconds(m.End), Duration(m.Duration)
 	m.FirstToken = within(m.FirstToken, 0, maxMilliseconds)
 	m.TokensIn, m.TokensOut = BoundedSum(m.TokensIn), BoundedSum(m.TokensOut)
 	m.Cost = within(m.Cost, 0, maxSum*CostUnit)

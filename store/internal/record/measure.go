@@ -34,7 +34,7 @@ func (b buckets) measures() store.Measures {
 		FirstToken: b.number(firstTokenKeys, func(v float64) bool { return v >= 0 && v <= maxMilliseconds }),
 		Feedback:   !b.feedback.IsEmpty(), Rating: rating(b.feedback),
 	}
-	m.Start, m.End, m.Duration = milliseconds(b.start), milliseconds(b.end), milliseconds(b.duration)
+	m.Start, m.End, m.Duration = milliseconds(b.start), milliseconds(b.end), Duration(b.duration)
 	fillDuration(&m)
 	return m
 }
@@ -43,7 +43,7 @@ func fillDuration(m *store.Measures) {
 	start, ok1 := m.Start.Get()
 	end, ok2 := m.End.Get()
 	if m.Duration.IsZero() && ok1 && ok2 {
-		m.Duration = milliseconds(honeyhive.Some(max(0, end-start)))
+		m.Duration = Duration(honeyhive.Some(max(0, end-start)))
 	}
 }
 
