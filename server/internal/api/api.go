@@ -4,8 +4,10 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"mime"
 	"net/http"
 	"strings"
@@ -191,18 +193,14 @@ func (a *API) traces(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return unavailable(r.Context(), err)
 	}
-	rejected, problem := req.Invalid+result.Rejected, req.Problem
-	if problem == "" {
-		problem = result.Problem
+	rejected, problem := req.Invalid+result.Rejected, cmp.Or(req.Problem, result.Problem)
+	switch {
+	case rejected > 0:
+		a.Rejected.Add(r, reject.Errorf(http.StatusBadRequest, "%d spans were not taken: %s", rejected, problem)) // the others were
+	case req.Mended > 0:
+		problem = fmt.Sprintf("%d values are not as OTLP has them, and were taken as they are: %s", req.Mended, req.Mend)
 	}
-	if rejected > 0 {
-		reason := reject.Errorf(http.StatusBadRequest, "%d spans were not taken: %s", rejected, problem)
-		if result.Taken+result.LeftOut == 0 {
-			return reason
-		}
-		a.Rejected.Add(r, reason) // the others were
-		problem = reject.Bounded(problem)
-	}
+	problem = reject.Bounded(problem)
 	if mediaType == jsonType {
 		write(w, http.StatusOK, jsonType, traces.JSONResponse(rejected, problem))
 	} else {

@@ -1,7 +1,6 @@
 package traces
 
 import (
-	"errors"
 	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -25,6 +24,8 @@ const (
 	maxParts = 200_000
 	// numbersPart is how many numbers of a list of numbers count as one part.
 	numbersPart = 8
+	// passWork is how many bytes are passed in a unit of work.
+	passWork = 1 << 10
 )
 
 // A TooLargeError says that a request holds more than is taken at once.
@@ -34,24 +35,24 @@ func (*TooLargeError) Error() string {
 	return "the request holds more spans, attributes, events and values than are taken at once, which are 10,000 spans with 150 each: send fewer spans at once"
 }
 
+// A spanError says why a span is left out.
 type spanError string
 
 func (e spanError) Error() string { return string(e) }
 
-// Problems with a single span.
+// A valueError says what is wrong with a value. It costs the value alone.
+type valueError string
+
+func (e valueError) Error() string { return string(e) }
+
+// Problems with a span as a whole.
 const (
 	errParts   = spanError("it has more than 200,000 attributes, events, links and values")
 	errControl = spanError("most of its text is control characters")
 	errRecord  = spanError("it is larger than the 32 MiB that a record may have")
 	errDepth   = spanError("its values are nested deeper than 200 messages")
-	errUTF8    = spanError("invalid UTF-8 in a text")
 	errName    = spanError("the name of an attribute is longer than 64 KiB")
 )
-
-// isBound reports whether a problem is with a span as a whole.
-func isBound(err error) bool {
-	return errors.Is(err, errParts) || errors.Is(err, errControl) || errors.Is(err, errRecord) || errors.Is(err, errDepth) || errors.Is(err, errName)
-}
 
 // budget counts what a request and the span at hand come to.
 type budget struct {

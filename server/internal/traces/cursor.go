@@ -1,11 +1,11 @@
 package traces
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
 )
@@ -71,7 +71,7 @@ func (c *cursor) want(kind honeyhive.Kind) error {
 		if kind == honeyhive.KindString {
 			article = "a"
 		}
-		return spanError(fmt.Sprintf("is a JSON %s, not %s %s", got, article, kind))
+		return valueError(fmt.Sprintf("is a JSON %s, not %s %s", got, article, kind))
 	}
 	return nil
 }
@@ -139,7 +139,7 @@ func (c *cursor) digits() (string, error) {
 	case honeyhive.KindNumber:
 		return c.literal(), nil
 	}
-	return "", spanError(fmt.Sprintf("is a JSON %s, not a number", c.kind()))
+	return "", valueError(fmt.Sprintf("is a JSON %s, not a number", c.kind()))
 }
 
 // integer reads a signed 64-bit integer.
@@ -150,36 +150,49 @@ func (c *cursor) integer() (int64, error) {
 	}
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil {
-		f, ok := wholeNumber(s)
-		if !ok || f < math.MinInt64 || f >= math.MaxInt64 {
-			return 0, spanError(fmt.Sprintf("%.32q is no 64-bit integer", s))
+		f, notNumber := number(s)
+		if notNumber != nil || f != math.Trunc(f) || f < math.MinInt64 || f >= math.MaxInt64 {
+			return 0, valueError(fmt.Sprintf("%.32q is no 64-bit integer", s))
 		}
 		n = int64(f)
 	}
 	return n, nil
 }
 
-// nanoseconds reads an unsigned 64-bit integer.
-func (c *cursor) nanoseconds() (uint64, error) {
+// nanoseconds reads an unsigned 64-bit integer; an empty text is none. What is
+// meant is known of a number with a fraction, of a date, and of the halves into
+// which JavaScript takes such an integer apart; all of them are no OTLP.
+func (c *cursor) nanoseconds() (n uint64, isMended bool, err error) {
+	if c.kind() == honeyhive.KindObject {
+		n, err = c.halves()
+		return n, true, err
+	}
 	s, err := c.digits()
-	if err != nil {
-		return 0, err
+	if err != nil || s == "" {
+		return 0, false, err
 	}
-	n, err := strconv.ParseUint(s, 10, 64)
-	if err != nil {
-		f, ok := wholeNumber(s)
-		if !ok || f < 0 || f >= math.MaxUint64 {
-			return 0, spanError(fmt.Sprintf("%.32q is no time in nanoseconds", s))
-		}
-		n = uint64(f)
+	if n, err := strconv.ParseUint(s, 10, 64); err == nil {
+		return n, false, nil
 	}
-	return n, nil
+	if f, err := number(s); err == nil && f >= 0 && f < math.MaxUint64 {
+		return uint64(f), f != math.Trunc(f), nil
+	}
+	if t, err := time.Parse(time.RFC3339Nano, s); err == nil && t.Unix() >= 0 && t.Year() < 2262 {
+		return uint64(t.UnixNano()), true, nil
+	}
+	return 0, false, valueError(fmt.Sprintf("%.32q is no time in nanoseconds", s))
 }
 
-// wholeNumber reads an integer that is written with a fraction or an exponent.
-func wholeNumber(s string) (float64, bool) {
-	f, err := number(s)
-	return f, err == nil && f == math.Trunc(f)
+var halvesMessage = newMessage("low", "high")
+
+// halves reads a 64-bit integer of two of 32 bits, which may have signs.
+func (c *cursor) halves() (n uint64, err error) {
+	err = c.fields(halvesMessage, func(field int) error {
+		half, err := c.integer()
+		n |= uint64(uint32(half)) << (32 * field)
+		return err
+	})
+	return n, err
 }
 
 // double reads a 64-bit float.
@@ -206,7 +219,7 @@ func number(s string) (float64, error) {
 			return f, nil
 		}
 	}
-	return 0, spanError(fmt.Sprintf("%.32q is no 64-bit number", s))
+	return 0, valueError(fmt.Sprintf("%.32q is no 64-bit number", s))
 }
 
 // boolean reads true or false.
@@ -215,7 +228,7 @@ func (c *cursor) boolean() (bool, error) {
 	case honeyhive.KindTrue, honeyhive.KindFalse:
 		return c.literal() == "true", nil
 	}
-	return false, spanError(fmt.Sprintf("is a JSON %s, not a boolean", c.kind()))
+	return false, valueError(fmt.Sprintf("is a JSON %s, not a boolean", c.kind()))
 }
 
 // message is the fields of a message by their names in JSON, those of protobuf
@@ -226,40 +239,48 @@ type message map[string]int
 func newMessage(names ...string) message {
 	m := make(message, 2*len(names))
 	for i, name := range names {
-		snake := ""
-		var snakeSb230 strings.Builder
+		var snake strings.Builder
 		for _, r := range name {
 			if r >= 'A' && r <= 'Z' {
-				snakeSb230.WriteString("_")
+				snake.WriteByte('_')
 			}
-			snakeSb230.WriteString(strings.ToLower(string(r)))
+			snake.WriteString(strings.ToLower(string(r)))
 		}
-		snake += snakeSb230.String()
-		m[name], m[snake] = i, i
+		m[name], m[snake.String()] = i, i
 	}
 	return m
 }
 
-// fields visits those fields of a message that have a value. visit reads it.
+// fields visits those fields of a message that have a value. visit reads it. A field
+// that stands twice is visited twice.
 func (c *cursor) fields(m message, visit func(field int) error) error {
-	var seen uint32
 	return c.object(func(key string) error {
 		field, known := m[key]
 		if !known {
 			c.skip()
 			return nil
 		}
-		if seen&(1<<field) != 0 {
-			return spanError(fmt.Sprintf("duplicate field %q", key))
-		}
-		seen |= 1 << field
 		if c.null() {
 			return nil
 		}
 		err := visit(field)
-		if _, isAbout := errors.AsType[spanError](err); isAbout && !isBound(err) {
-			err = spanError(key + ": " + err.Error())
+		if problem, ok := err.(valueError); ok { //nolint:errorlint // it is never wrapped
+			err = valueError(key + ": " + string(problem))
 		}
 		return err
 	})
+}
+
+// attempt reads a value with read. One that is not as the protocol has it is passed:
+// its text is returned, and what is wrong with it.
+func (c *cursor) attempt(read func() error) (raw string, problem valueError, err error) {
+	start := c.at
+	err = read()
+	problem, ok := err.(valueError) //nolint:errorlint // it is never wrapped
+	if !ok {
+		return "", "", err
+	}
+	c.at = start
+	c.skip()
+	return c.text[start:c.at], problem, nil
 }

@@ -2,12 +2,12 @@ package traces
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 	"unsafe"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -17,50 +17,47 @@ import (
 	"github.com/sessionspan/sessionspan/server/internal/brief"
 )
 
-// maxNesting is how many arrays and objects may be open: some three for each two
-// messages.
-const maxNesting = 2 * MaxDepth
-
 // JSON returns the request that a body in the JSON encoding holds, in which ids are
 // hexadecimal, enumerations are numbers, 64-bit integers are strings or numbers,
 // and fields have names in camel case, or as protobuf has them. Unknown fields are
 // ignored, as the specification asks. The body must not change while the request is
 // in use.
 func JSON(body []byte) *Request {
-	text, err := canonical(body)
+	text, repaired, err := canonical(body)
 	return &Request{walk: func(d *decoder) error {
-		if err == nil {
-			return d.jsonRequest(&cursor{text: text})
+		if err != nil {
+			return notJSON(err)
 		}
-		return notJSON(err)
+		if repaired != nil {
+			d.mend(valueError(repaired.Error()))
+			d.tell("the request")
+		}
+		return d.jsonRequest(&cursor{text: text})
 	}}
 }
 
 // canonical returns the text of the JSON without insignificant white space and in
-// UTF-8, copied only where it is not so already.
-func canonical(body []byte) (string, error) {
-	text := unsafe.String(unsafe.SliceData(body), len(body)) //nolint:gosec // the body does not change
-	open, spaces := 0, 0
+// UTF-8, copied only where it is not so already. Where the values of what is no JSON
+// could be repaired, it says what is wrong.
+func canonical(body []byte) (text string, repaired, err error) {
+	if !json.Valid(body) {
+		repaired = json.Unmarshal(body, new(json.RawMessage))
+		if syntax, ok := errors.AsType[*json.SyntaxError](repaired); ok {
+			repaired = fmt.Errorf("invalid JSON at byte %d: %w", syntax.Offset, repaired)
+		}
+		if body = repair(body); body == nil || !json.Valid(body) || honeyhive.Value(bytes.TrimLeft(body, " \t\r\n")).Kind() != honeyhive.KindObject {
+			return "", nil, repaired
+		}
+	}
+	text = unsafe.String(unsafe.SliceData(body), len(body)) //nolint:gosec // the body does not change
+	spaces := 0
 	for i := 0; i < len(text); i++ {
 		switch text[i] {
 		case '"':
 			i = stringEnd(text, i)
-		case '{', '[':
-			if open++; open > maxNesting {
-				return "", fmt.Errorf("nested deeper than %d levels", maxNesting)
-			}
-		case '}', ']':
-			open--
 		case ' ', '\t', '\n', '\r':
 			spaces++
 		}
-	}
-	if !json.Valid(body) {
-		err := json.Unmarshal(body, new(json.RawMessage))
-		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-			err = fmt.Errorf("invalid JSON at byte %d: %w", syntax.Offset, err)
-		}
-		return "", err
 	}
 	if spaces > 0 {
 		var b bytes.Buffer
@@ -68,16 +65,19 @@ func canonical(body []byte) (string, error) {
 		_ = json.Compact(&b, body)                                 // it is valid
 		text = unsafe.String(unsafe.SliceData(b.Bytes()), b.Len()) //nolint:gosec // nothing else has the buffer
 	}
-	return strings.ToValidUTF8(text, "\uFFFD"), nil
+	return strings.ToValidUTF8(text, "\uFFFD"), repaired, nil
 }
 
 func notJSON(err error) error { return &FormatError{"read OTLP JSON: " + err.Error()} }
+
+// valueFields are the fields of a value.
+var valueFields = [...]string{"stringValue", "boolValue", "intValue", "doubleValue", "arrayValue", "kvlistValue", "bytesValue"}
 
 // The messages of OTLP, as far as they are read, and the numbers of their fields.
 var (
 	requestMessage = newMessage("resourceSpans")
 	scopeMessage   = newMessage("spans")
-	valueMessage   = newMessage("stringValue", "boolValue", "intValue", "doubleValue", "arrayValue", "kvlistValue", "bytesValue")
+	valueMessage   = newMessage(valueFields[:]...)
 	valuesMessage  = newMessage("values")
 
 	resourceSpansMessage = newMessage("resource", "scopeSpans")
@@ -91,10 +91,27 @@ var (
 
 func (d *decoder) jsonRequest(c *cursor) error {
 	err := c.fields(requestMessage, func(int) error {
-		return c.array(func() error { return d.jsonResourceSpans(c) })
+		return c.array(func() error { return d.jsonElement(c, "resource spans", d.jsonResourceSpans) })
 	})
-	if problem, ok := err.(spanError); ok { //nolint:errorlint // it is never wrapped
+	problem, ok := err.(valueError) //nolint:errorlint // it is never wrapped
+	switch {
+	case ok:
 		return notJSON(problem)
+	case err == nil && d.resources == 0 && d.request.Invalid > 0: // nothing of it is what it should be
+		return notJSON(errors.New(d.request.Problem))
+	}
+	return err
+}
+
+// jsonElement reads an element of a list that can hold spans. One that does not is
+// left out.
+func (d *decoder) jsonElement(c *cursor, what string, read func(c *cursor) error) error {
+	if c.null() {
+		return nil
+	}
+	_, problem, err := c.attempt(func() error { return read(c) })
+	if problem != "" {
+		d.leaveOut(what + ": " + string(problem))
 	}
 	return err
 }
@@ -108,13 +125,7 @@ func (d *decoder) jsonResourceSpans(c *cursor) error {
 			c.skip()
 			return nil
 		}
-		return c.fields(resourceMessage, func(int) error {
-			return c.array(func() error {
-				kv, err := d.jsonPair(c, valueDepth)
-				d.resource.add(kv)
-				return err
-			})
-		})
+		return d.jsonResource(c)
 	})
 	if err == nil {
 		err = d.count(partWork)
@@ -122,14 +133,43 @@ func (d *decoder) jsonResourceSpans(c *cursor) error {
 	if err != nil {
 		return err
 	}
+	d.resources++
 	c.at = start // the resource counts for spans that stand before it, too
 	return c.fields(resourceSpansMessage, func(field int) error {
 		if field != 1 {
 			c.skip()
 			return nil
 		}
-		return c.array(func() error { return d.jsonScopeSpans(c) })
+		return c.array(func() error { return d.jsonElement(c, "scope spans", d.jsonScopeSpans) })
 	})
+}
+
+// jsonResource reads a resource, as far as it is one.
+func (d *decoder) jsonResource(c *cursor) error {
+	d.mended = 0
+	start := c.at
+	err := c.fields(resourceMessage, func(int) error {
+		return c.array(func() error {
+			if c.null() {
+				return nil
+			}
+			kv, err := d.jsonPair(c, valueDepth)
+			if err == nil {
+				d.resource.add(kv)
+			}
+			return err
+		})
+	})
+	if _, isTooLarge := err.(*TooLargeError); isTooLarge { //nolint:errorlint // it is never wrapped
+		return err
+	}
+	if err != nil { // the rest is not read
+		d.mend(valueError(err.Error()))
+		c.at = start
+		c.skip()
+	}
+	d.tell("resource")
+	return nil
 }
 
 func (d *decoder) jsonScopeSpans(c *cursor) error {
@@ -138,6 +178,9 @@ func (d *decoder) jsonScopeSpans(c *cursor) error {
 	}
 	return c.fields(scopeMessage, func(int) error {
 		return c.array(func() error {
+			if c.null() {
+				return nil
+			}
 			if err := d.begin(0); err != nil {
 				return err
 			}
@@ -152,50 +195,100 @@ func (d *decoder) jsonScopeSpans(c *cursor) error {
 	})
 }
 
+// originals are the fields of a span by the names under which the text of one that
+// could not be read is kept.
+var originals = [...]string{"trace_id", "span_id", "parent_id", "name", "start_time", "end_time", "attributes", "events", "links", "status"}
+
 func (d *decoder) jsonSpan(c *cursor) error {
+	return c.fields(spanMessage, func(field int) error {
+		raw, problem, err := c.attempt(func() error { return d.jsonSpanField(c, field) })
+		if problem == "" {
+			return err
+		}
+		d.span.Attributes, err = d.keep(d.span.Attributes, originals[field], raw, problem)
+		return err
+	})
+}
+
+func (d *decoder) jsonSpanField(c *cursor, field int) (err error) {
 	s := &d.span
-	return c.fields(spanMessage, func(field int) (err error) {
-		var t uint64
-		switch field {
-		case 0:
-			d.id("trace id", c.id(s.TraceID[:]))
-		case 1:
-			d.id("span id", c.id(s.SpanID[:]))
-		case 2:
-			if c.text[c.at:c.at+2] == `""` {
-				c.skip()
-				return nil
-			}
-			d.id("parent span id", c.id(s.ParentSpanID[:]))
-		case 3:
-			s.Name, err = d.jsonText(c)
-			s.Name = brief.Name(s.Name)
-		case 4:
-			t, err = c.nanoseconds()
-			s.Start = instant(t)
-		case 5:
-			t, err = c.nanoseconds()
-			s.End = instant(t)
-		case 6:
-			s.Attributes, err = d.jsonAppend(s.Attributes, c, valueDepth)
-		case 7:
-			err = c.array(func() error { return d.jsonEvent(c) })
-		case 8:
-			err = c.array(func() error { return d.jsonLink(c) })
-		case 9:
-			err = d.jsonStatus(c)
+	switch field {
+	case 0:
+		d.id("trace id", c.id(s.TraceID[:]))
+	case 1:
+		d.id("span id", c.id(s.SpanID[:]))
+	case 2:
+		if c.text[c.at:c.at+2] == `""` {
+			c.skip()
+			return nil
+		}
+		d.id("parent span id", c.id(s.ParentSpanID[:]))
+	case 3:
+		s.Name, err = d.jsonText(c)
+		s.Name = brief.Name(s.Name)
+	case 4:
+		s.Start, err = d.jsonTime(c)
+	case 5:
+		s.End, err = d.jsonTime(c)
+	case 6:
+		s.Attributes, err = d.jsonAppend(s.Attributes, c, valueDepth)
+	case 7:
+		err = d.jsonBelow(c, func() error { return d.jsonEvent(c) })
+	case 8:
+		err = d.jsonBelow(c, func() error { return d.jsonLink(c) })
+	case 9:
+		err = d.jsonStatus(c)
+	}
+	return err
+}
+
+// keep adds the text of what could not be read to the attributes.
+func (d *decoder) keep(to []attribute.KeyValue, field, raw string, problem valueError) ([]attribute.KeyValue, error) {
+	d.mend(problem)
+	kv := attribute.KeyValue{Key: original(field), Value: attribute.StringValue(raw)}
+	err := d.text(raw)
+	if err == nil {
+		err = d.pair(&kv)
+	}
+	return append(to, kv), err
+}
+
+// jsonBelow reads a list of events or links. An element that is none is noted.
+func (d *decoder) jsonBelow(c *cursor, read func() error) error {
+	return c.array(func() error {
+		if c.null() {
+			return nil
+		}
+		_, problem, err := c.attempt(read)
+		if problem != "" {
+			d.mend(problem)
 		}
 		return err
 	})
 }
 
-// jsonText reads a text that goes into the record.
+// jsonTime reads a time, none where it is not set.
+func (d *decoder) jsonTime(c *cursor) (time.Time, error) {
+	start := c.at
+	n, isMended, err := c.nanoseconds()
+	if isMended && err == nil {
+		d.mend(valueError(fmt.Sprintf("%.32q is no time in nanoseconds", c.text[start:c.at])))
+	}
+	return instant(n), err
+}
+
+// jsonText reads a text that goes into the record. Of any other value it is the JSON.
 func (d *decoder) jsonText(c *cursor) (string, error) {
-	s, err := c.str()
+	raw, problem, err := c.attempt(func() error { return c.want(honeyhive.KindString) })
 	if err != nil {
 		return "", err
 	}
-	return s, d.text(s)
+	if problem != "" {
+		d.mend(problem)
+	} else {
+		raw = c.raw()
+	}
+	return raw, d.text(raw)
 }
 
 // id reads a hexadecimal id. What is no string is passed.
@@ -206,12 +299,12 @@ func (c *cursor) id(dst []byte) error {
 	}
 	text := c.raw()
 	if len(text) != hex.EncodedLen(len(dst)) {
-		return fmt.Errorf("has not %d hexadecimal digits", hex.EncodedLen(len(dst)))
+		return valueError(fmt.Sprintf("has not %d hexadecimal digits", hex.EncodedLen(len(dst))))
 	}
 	for i := range dst {
 		high, low := hexDigit(text[2*i]), hexDigit(text[2*i+1])
 		if high > 15 || low > 15 {
-			return spanError("has a character that is no hexadecimal digit")
+			return valueError("has a character that is no hexadecimal digit")
 		}
 		dst[i] = high<<4 | low
 	}
@@ -237,8 +330,8 @@ func (d *decoder) jsonStatus(c *cursor) error {
 			return err
 		}
 		if c.kind() == honeyhive.KindString { // the name of the code, or its number
-			code := c.raw()
-			d.span.Failed = code == "STATUS_CODE_ERROR" || code == "2"
+			code := strings.TrimPrefix(strings.ToUpper(c.raw()), "STATUS_CODE_")
+			d.span.Failed = code == "ERROR" || code == "2"
 			return nil
 		}
 		code, err := c.integer()
@@ -253,22 +346,28 @@ func (d *decoder) jsonEvent(c *cursor) error {
 	}
 	var e convert.Event
 	from := len(d.below)
-	err := c.fields(eventMessage, func(field int) (err error) {
-		var t uint64
-		switch field {
-		case 0:
-			t, err = c.nanoseconds()
-			e.Time = instant(t)
-		case 1:
-			e.Name, err = d.jsonText(c)
-			e.Name = brief.Name(e.Name)
-		case 2:
-			d.below, err = d.jsonAppend(d.below, c, valueDepth+1)
+	err := c.fields(eventMessage, func(field int) error {
+		raw, problem, err := c.attempt(func() (err error) {
+			switch field {
+			case 0:
+				e.Time, err = d.jsonTime(c)
+			case 1:
+				e.Name, err = d.jsonText(c)
+				e.Name = brief.Name(e.Name)
+			case 2:
+				d.below, err = d.jsonAppend(d.below, c, valueDepth+1)
+			}
+			return err
+		})
+		if problem != "" {
+			d.below, err = d.keep(d.below, [...]string{"time", "name", "attributes"}[field], raw, problem)
 		}
 		return err
 	})
 	e.Attributes = since(d.below, from)
-	d.span.Events = append(d.span.Events, e)
+	if err == nil {
+		d.span.Events = append(d.span.Events, e)
+	}
 	return err
 }
 
@@ -290,14 +389,27 @@ func (d *decoder) jsonLink(c *cursor) error {
 		}
 		return err
 	})
-	d.link(l, from, traceErr, spanErr)
+	if err == nil {
+		d.link(l, from, traceErr, spanErr)
+	}
 	return err
 }
 
 // jsonAppend reads a list of attributes.
 func (d *decoder) jsonAppend(dst []attribute.KeyValue, c *cursor, depth int) ([]attribute.KeyValue, error) {
 	err := c.array(func() error {
-		kv, err := d.jsonPair(c, depth)
+		if c.null() {
+			return nil
+		}
+		var kv attribute.KeyValue
+		raw, problem, err := c.attempt(func() (err error) {
+			kv, err = d.jsonPair(c, depth)
+			return err
+		})
+		if problem != "" {
+			dst, err = d.keep(dst, "attributes", raw, problem)
+			return err
+		}
 		dst = append(dst, kv)
 		return err
 	})
@@ -311,7 +423,12 @@ func (d *decoder) jsonPair(c *cursor, depth int) (kv attribute.KeyValue, err err
 			kv.Value, err = d.jsonValue(c, depth)
 			return err
 		}
-		key, err := c.str()
+		key, problem, err := c.attempt(func() error { return c.want(honeyhive.KindString) })
+		if problem != "" {
+			d.mend(problem)
+		} else {
+			key = c.raw()
+		}
 		kv.Key = attribute.Key(key)
 		return err
 	})
@@ -320,151 +437,3 @@ func (d *decoder) jsonPair(c *cursor, depth int) (kv attribute.KeyValue, err err
 	}
 	return kv, err
 }
-
-// jsonValue reads a value. One that is not set is empty.
-func (d *decoder) jsonValue(c *cursor, depth int) (v attribute.Value, err error) {
-	if depth > MaxDepth {
-		return v, errDepth
-	}
-	isSet := false
-	err = c.fields(valueMessage, func(field int) error {
-		if isSet {
-			return spanError("is a second value")
-		}
-		isSet = true
-		v, err = d.jsonOneOf(c, field, depth)
-		return err
-	})
-	return v, err
-}
-
-func (d *decoder) jsonOneOf(c *cursor, field, depth int) (attribute.Value, error) {
-	switch field {
-	case 0:
-		s, err := d.jsonText(c)
-		return attribute.StringValue(s), err
-	case 1:
-		b, err := c.boolean()
-		return attribute.BoolValue(b), err
-	case 2:
-		n, err := c.integer()
-		return attribute.Int64Value(n), err
-	case 3:
-		f, err := c.double()
-		return attribute.Float64Value(f), err
-	case 4:
-		return d.jsonList(c, depth+2)
-	case 5:
-		from := len(d.pairs)
-		err := c.fields(valuesMessage, func(int) error {
-			return c.array(func() error {
-				kv, err := d.jsonPair(c, depth+3)
-				d.pairs = append(d.pairs, kv)
-				return err
-			})
-		})
-		return d.mapping(from), err
-	}
-	s, err := c.str()
-	if err != nil {
-		return attribute.Value{}, err
-	}
-	b, err := decodeBase64(s)
-	return attribute.ByteSliceValue(b), err
-}
-
-// decodeBase64 reads either alphabet, padded or not, as JSON of protobuf has it.
-func decodeBase64(s string) ([]byte, error) {
-	encoding := base64.StdEncoding
-	if strings.ContainsAny(s, "-_") {
-		encoding = base64.URLEncoding
-	}
-	if len(s)%4 != 0 {
-		encoding = encoding.WithPadding(base64.NoPadding)
-	}
-	b, err := encoding.DecodeString(s)
-	if err != nil {
-		return nil, spanError("is no base64")
-	}
-	return b, nil
-}
-
-func (d *decoder) jsonList(c *cursor, depth int) (v attribute.Value, err error) {
-	v = attribute.SliceValue()
-	err = c.fields(valuesMessage, func(int) error {
-		var ok bool
-		if v, ok, err = d.jsonNumbers(c); ok {
-			return err
-		}
-		from := len(d.values)
-		err := c.array(func() error {
-			if err := d.part(1); err != nil || c.null() {
-				d.values = append(d.values, attribute.Value{})
-				return err
-			}
-			v, err := d.jsonValue(c, depth)
-			d.values = append(d.values, v)
-			return err
-		})
-		v = d.list(from)
-		return err
-	})
-	return v, err
-}
-
-// Elements of lists of numbers, as they are written without more.
-const (
-	integerElement = `{"intValue":`
-	doubleElement  = `{"doubleValue":`
-)
-
-// jsonNumbers reads a list that holds integers alone, or doubles alone. It stays
-// where it is at any other.
-func (d *decoder) jsonNumbers(c *cursor) (v attribute.Value, ok bool, err error) {
-	start := c.at
-	element, n := doubleElement, 0
-	if rest := c.text[c.at:]; len(rest) > 0 && strings.HasPrefix(rest[1:], integerElement) {
-		element = integerElement
-	}
-	all := c.array(func() error {
-		n++
-		if !strings.HasPrefix(c.text[c.at:], element) {
-			return errNoNumber
-		}
-		c.at += len(element)
-		if _, err := c.digits(); err != nil || c.text[c.at] != '}' {
-			return errNoNumber
-		}
-		c.at++
-		return nil
-	}) == nil
-	c.at = start
-	if !all || n == 0 {
-		return v, false, nil
-	}
-	if err := d.part(1 + n/numbersPart); err != nil {
-		return v, true, err
-	}
-	if element == integerElement {
-		list := make([]int64, 0, n)
-		err = c.array(func() error {
-			c.at += len(element)
-			number, err := c.integer()
-			list = append(list, number)
-			c.at++
-			return err
-		})
-		return attribute.Int64SliceValue(list), true, err
-	}
-	list := make([]float64, 0, n)
-	err = c.array(func() error {
-		c.at += len(element)
-		number, err := c.double()
-		list = append(list, number)
-		c.at++
-		return err
-	})
-	return attribute.Float64SliceValue(list), true, err
-}
-
-const errNoNumber = spanError("is no number")

@@ -66,7 +66,7 @@ func (f *fields) failed(n int) bool {
 	if n < 0 {
 		// The module varies the space in its errors on purpose.
 		text := strings.ReplaceAll(protowire.ParseError(n).Error(), "\u00a0", " ")
-		f.err = spanError("malformed: " + strings.TrimPrefix(text, "proto: "))
+		f.err = valueError("malformed: " + strings.TrimPrefix(text, "proto: "))
 	}
 	return n < 0
 }
@@ -78,19 +78,13 @@ func (f *fields) is(number protowire.Number, kind protowire.Type) bool {
 // message reports whether the field is a message, a text or bytes with a number.
 func (f *fields) message(number protowire.Number) bool { return f.is(number, protowire.BytesType) }
 
-// text returns the field as a text, which refers to the body.
-func (f *fields) text() (string, error) {
-	if !utf8.Valid(f.bytes) {
-		return "", errUTF8
+// text returns the field as a text, which refers to the body where it is UTF-8.
+func (f *fields) text() string {
+	s := unsafe.String(unsafe.SliceData(f.bytes), len(f.bytes)) //nolint:gosec // the body does not change
+	if utf8.ValidString(s) {
+		return s
 	}
-	return unsafe.String(unsafe.SliceData(f.bytes), len(f.bytes)), nil //nolint:gosec // the body does not change
-}
-
-func notProto(what string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return &FormatError{fmt.Sprintf("read OTLP protobuf: %s%v", what, err)}
+	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
 func (d *decoder) protoRequest(body []byte) error {
@@ -103,12 +97,16 @@ func (d *decoder) protoRequest(body []byte) error {
 			return err
 		}
 	}
-	return notProto("", f.err)
+	if f.err != nil {
+		return &FormatError{"read OTLP protobuf: " + f.err.Error()}
+	}
+	return nil
 }
 
 func (d *decoder) protoResourceSpans(b []byte) error {
 	d.resource = resource{}
 	d.open(len(b))
+	d.mended = 0
 	f := fields{rest: b}
 	for f.next() {
 		if f.message(1) { // resource
@@ -117,9 +115,7 @@ func (d *decoder) protoResourceSpans(b []byte) error {
 			}
 		}
 	}
-	if f.err != nil {
-		return notProto("", f.err)
-	}
+	d.tell("resource")
 	if err := d.count(partWork); err != nil {
 		return err
 	}
@@ -130,9 +126,13 @@ func (d *decoder) protoResourceSpans(b []byte) error {
 			}
 		}
 	}
+	if f.err != nil {
+		d.leaveOut("resource spans: " + f.err.Error())
+	}
 	return nil
 }
 
+// protoResource reads a resource, as far as it is one.
 func (d *decoder) protoResource(b []byte) error {
 	f := fields{rest: b}
 	for f.next() {
@@ -140,15 +140,24 @@ func (d *decoder) protoResource(b []byte) error {
 			continue
 		}
 		kv, err := d.protoPair(f.bytes, valueDepth)
-		if _, isTooLarge := err.(*TooLargeError); isTooLarge { //nolint:errorlint // it is never wrapped
-			return err
+		if problem, isOfSpan := err.(spanError); isOfSpan { //nolint:errorlint // it is never wrapped
+			d.mend(valueError(problem)) // the rest is not read
+			break
 		}
 		if err != nil {
-			return notProto("resource: ", err)
+			return err
 		}
 		d.resource.add(kv)
 	}
-	return notProto("resource: ", f.err)
+	d.mendRest(&f)
+	return nil
+}
+
+// mendRest notes that a message is malformed behind what was read of it.
+func (d *decoder) mendRest(f *fields) {
+	if f.err != nil {
+		d.mend(valueError(f.err.Error()))
+	}
 }
 
 func (d *decoder) protoScopeSpans(b []byte) error {
@@ -167,7 +176,10 @@ func (d *decoder) protoScopeSpans(b []byte) error {
 			return err
 		}
 	}
-	return notProto("", f.err)
+	if f.err != nil {
+		d.leaveOut("scope spans: " + f.err.Error())
+	}
+	return nil
 }
 
 func (d *decoder) protoSpan(b []byte) error {
@@ -210,8 +222,8 @@ func (d *decoder) protoSpan(b []byte) error {
 
 // protoText reads a text that goes into the record.
 func (d *decoder) protoText(f *fields) (string, error) {
-	s, err := f.text()
-	if err != nil {
+	s := f.text()
+	if err := d.grow(max(0, len(s)-len(f.bytes))); err != nil {
 		return "", err
 	}
 	return s, d.text(s)
@@ -231,7 +243,8 @@ func (d *decoder) protoStatus(b []byte) error {
 			return err
 		}
 	}
-	return f.err
+	d.mendRest(&f)
+	return nil
 }
 
 // statusError is the code of the status of a span that failed.
@@ -261,7 +274,8 @@ func (d *decoder) protoEvent(b []byte) error {
 	}
 	e.Attributes = since(d.below, from)
 	d.span.Events = append(d.span.Events, e)
-	return f.err
+	d.mendRest(&f)
+	return nil
 }
 
 func (d *decoder) protoLink(b []byte) error {
@@ -287,13 +301,14 @@ func (d *decoder) protoLink(b []byte) error {
 		}
 	}
 	d.link(l, from, traceErr, spanErr)
-	return f.err
+	d.mendRest(&f)
+	return nil
 }
 
 // copyID copies an id.
 func copyID(dst, field []byte) error {
 	if len(field) != len(dst) {
-		return fmt.Errorf("is %d bytes long, not %d", len(field), len(dst))
+		return valueError(fmt.Sprintf("is %d bytes long, not %d", len(field), len(dst)))
 	}
 	copy(dst, field)
 	return nil
@@ -310,9 +325,7 @@ func (d *decoder) protoPair(b []byte, depth int) (kv attribute.KeyValue, err err
 	for f.next() {
 		switch {
 		case f.message(1):
-			var key string
-			key, err = f.text()
-			kv.Key = attribute.Key(key)
+			kv.Key = attribute.Key(f.text())
 		case f.message(2):
 			kv.Value, err = d.protoValue(f.bytes, depth)
 		}
@@ -320,9 +333,7 @@ func (d *decoder) protoPair(b []byte, depth int) (kv attribute.KeyValue, err err
 			return kv, err
 		}
 	}
-	if f.err != nil {
-		return kv, f.err
-	}
+	d.mendRest(&f)
 	return kv, d.pair(&kv)
 }
 
@@ -357,7 +368,8 @@ func (d *decoder) protoValue(b []byte, depth int) (v attribute.Value, err error)
 			return v, err
 		}
 	}
-	return v, f.err
+	d.mendRest(&f)
+	return v, nil
 }
 
 func (d *decoder) protoList(b []byte, depth int) (attribute.Value, error) {
@@ -379,7 +391,8 @@ func (d *decoder) protoList(b []byte, depth int) (attribute.Value, error) {
 		}
 		d.values = append(d.values, v)
 	}
-	return d.list(from), f.err
+	d.mendRest(&f)
+	return d.list(from), nil
 }
 
 // protoNumbers reads a list that holds integers alone, or doubles alone.
@@ -432,5 +445,6 @@ func (d *decoder) protoMap(b []byte, depth int) (attribute.Value, error) {
 		}
 		d.pairs = append(d.pairs, kv)
 	}
-	return d.mapping(from), f.err
+	d.mendRest(&f)
+	return d.mapping(from), nil
 }

@@ -9,6 +9,7 @@
 package traces
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -27,13 +28,20 @@ const MaxDepth = 200
 // span or a resource.
 const valueDepth = 6
 
-// Request is what one request holds.
+// Request is what one request holds. What it has that is no OTLP costs itself: a
+// value is taken as the text that it is, where it says anything; a span without ids,
+// or one that is too large, is left out; so is what a broken message has yet to hold.
 type Request struct {
 	// Invalid counts the spans that the last walk left out: those that are not as
-	// the protocol has it, have no valid trace and span id, or are too large.
-	// Problem says of the first one what is wrong.
+	// the protocol has it, have no valid trace and span id, or are too large. A
+	// message that can hold spans, and is none, counts as one. Problem says of the
+	// first one what is wrong.
 	Invalid int
 	Problem string
+	// Mended counts the values of spans that were taken which are not as the
+	// protocol has it. Mend says of the first one what is wrong.
+	Mended int
+	Mend   string
 
 	walk func(*decoder) error
 }
@@ -45,7 +53,7 @@ type Request struct {
 // The error is that of visit, which ends the walk; a [TooLargeError]; or says
 // why the body is no request.
 func (r *Request) Spans(visit func(*convert.Span) error) error {
-	r.Invalid, r.Problem = 0, ""
+	r.Invalid, r.Problem, r.Mended, r.Mend = 0, "", 0, ""
 	return r.walk(&decoder{request: r, visit: visit})
 }
 
@@ -55,9 +63,14 @@ type decoder struct {
 	visit   func(*convert.Span) error
 	budget
 
-	resource resource
-	span     convert.Span
-	problem  error // with the ids of the span
+	resource  resource
+	resources int // how many there were, of a request in JSON
+	span      convert.Span
+	problem   error // with the ids of the span
+	// mended counts the values of the span, or of the resource, which are not as the
+	// protocol has it.
+	mended    int
+	firstMend valueError
 	// below holds the attributes of events and links. pairs and values hold what
 	// the open maps and lists are made of, those of the innermost last.
 	below, pairs []attribute.KeyValue
@@ -72,7 +85,7 @@ func (d *decoder) begin(size int) error {
 		Attributes: append(emptied(s.Attributes), d.resource.identity...), Events: emptied(s.Events), Links: emptied(s.Links),
 	}
 	d.below, d.pairs, d.values = emptied(d.below), emptied(d.pairs), emptied(d.values)
-	d.problem = nil
+	d.problem, d.mended = nil, 0
 	d.open(size)
 	return d.count(spanWork + len(d.resource.identity))
 }
@@ -101,26 +114,56 @@ func (d *decoder) end(err error) error {
 	if err == nil && d.span.SpanID == [8]byte{} {
 		err = errors.New("span id: is missing or all zeros")
 	}
-	if err == nil {
-		return d.visit(&d.span)
+	if err != nil {
+		d.leaveOut(fmt.Sprintf("span %.64q: %v", d.span.Name, err))
+		return nil
 	}
+	if d.mended > 0 {
+		d.tell(fmt.Sprintf("span %.64q", d.span.Name))
+	}
+	return d.visit(&d.span)
+}
+
+// leaveOut counts what is no span.
+func (d *decoder) leaveOut(problem string) {
 	if d.request.Invalid++; d.request.Invalid == 1 {
-		d.request.Problem = fmt.Sprintf("span %.64q: %v", d.span.Name, err)
+		d.request.Problem = problem
 	}
-	return nil
+}
+
+// mend notes what is wrong with a value.
+func (d *decoder) mend(problem valueError) {
+	if d.mended++; d.mended == 1 {
+		d.firstMend = problem
+	}
+}
+
+// tell passes on what is wrong with values of something that is taken.
+func (d *decoder) tell(of string) {
+	if d.request.Mended == 0 && d.mended > 0 {
+		d.request.Mend = of + ": " + string(d.firstMend)
+	}
+	d.request.Mended += d.mended
+	d.mended = 0
 }
 
 // link adds a link whose attributes are those below from a place on, if its ids
 // could be read.
 func (d *decoder) link(l convert.Link, from int, traceErr, spanErr error) {
-	if traceErr == nil && spanErr == nil {
-		l.Attributes = since(d.below, from)
-		d.span.Links = append(d.span.Links, l)
+	if err := cmp.Or(traceErr, spanErr); err != nil {
+		d.mend(valueError("the id of a link: " + err.Error()))
+		return
 	}
+	l.Attributes = since(d.below, from)
+	d.span.Links = append(d.span.Links, l)
 }
 
 // errNoID says that an id is not there.
-const errNoID = spanError("is missing")
+const errNoID = valueError("is missing")
+
+// original names the attribute that keeps the text of a field of a span which could
+// not be read.
+func original(field string) attribute.Key { return attribute.Key("original_" + field) }
 
 // since returns what was appended to a list from a place on, nil for nothing.
 func since(list []attribute.KeyValue, from int) []attribute.KeyValue {
