@@ -63,21 +63,15 @@ func EventFromContext(ctx context.Context) *Event {
 // ContextWithSession returns a context in which new events belong directly to
 // the session, in whatever event ctx is. It is for work that a session hands to
 // a goroutine with a context of its own; the span of the session becomes the
-// parent there. A nil session returns ctx.
+// parent there. A nil or zero session returns ctx.
 func ContextWithSession(ctx context.Context, s *Session) context.Context {
-	if s == nil {
-		return ctx
-	}
 	return s.recording().context(ctx)
 }
 
 // ContextWithEvent returns a context in which new events belong to the event. A
-// nil event returns ctx.
+// nil or zero event returns ctx.
 func ContextWithEvent(ctx context.Context, e *Event) context.Context {
-	if e == nil {
-		return ctx
-	}
-	return e.rec.context(ctx)
+	return e.recording().context(ctx)
 }
 
 // ContextWithTracer returns a context in which the functions of this package use

@@ -69,7 +69,7 @@ func (k Kind) info() *kindInfo {
 }
 
 // An Event is one step of a session. Its methods are safe for concurrent use and
-// do nothing on a nil Event. What is set after End is delivered as an update.
+// do nothing on a nil or zero Event. What is set after End is delivered as an update.
 type Event struct{ rec recording }
 
 // StartEvent starts an event of the session that the context is in, under the event
@@ -100,9 +100,7 @@ func (t *Tracer) StartEvent(ctx context.Context, kind Kind, name string, options
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	if t == nil {
-		t = nothing
-	}
+	t = t.orNothing()
 	above := recordingFrom(ctx)
 	if above != nil && above.session != nil && above.tracer != nil && !above.tracer.disabled && !t.disabled {
 		t = above.tracer // who delivers the session delivers its events
@@ -169,10 +167,19 @@ func (r *recording) place() *tree.Node {
 	return r.node
 }
 
+// recording returns what the methods work on: nil for a nil or zero event, of which
+// nothing is recorded.
+func (e *Event) recording() *recording {
+	if e == nil || e.rec.node == nil {
+		return nil
+	}
+	return &e.rec
+}
+
 // ID returns the event's id, a UUID. It is "" on a nil Event, and where nothing
 // is recorded unless the caller chose the id.
 func (e *Event) ID() string {
-	if e == nil {
+	if e.recording() == nil {
 		return ""
 	}
 	switch n := e.rec.node; {
@@ -199,61 +206,51 @@ func (e *Event) Session() *Session {
 // Span returns the span of the event: one that records nothing where the event
 // does not.
 func (e *Event) Span() trace.Span {
-	if e == nil || e.rec.span == nil {
-		return trace.SpanFromContext(context.Background())
-	}
-	return e.rec.span
+	return e.recording().openSpan()
 }
 
 // IsRecording reports whether what is set goes anywhere. It is worth asking
 // before something costly is computed only to be recorded.
-func (e *Event) IsRecording() bool { return e != nil && e.rec.recorded() }
+func (e *Event) IsRecording() bool { return e.recording().recorded() }
 
 // SetName renames the event. An empty name sets nothing. After End, when the API
 // changes no names any more, it goes to the metadata, as event_name.
 func (e *Event) SetName(name string) {
-	if e != nil {
-		e.rec.setText(metadataEventName, name, func(name string) bool {
-			if e.rec.fields.Frozen() {
-				return false
-			}
-			e.rec.span.SetName(name)
-			return true
-		})
-	}
+	r := e.recording()
+	r.setText(metadataEventName, name, func(name string) bool {
+		if r.fields.Frozen() {
+			return false
+		}
+		r.span.SetName(name)
+		return true
+	})
 }
 
 // SetInputs merges v into the inputs. See the package documentation on values.
 // After End they go to the metadata, as inputs.
-func (e *Event) SetInputs(v any) { e.set(convert.Inputs, v) }
+func (e *Event) SetInputs(v any) { e.recording().set(convert.Inputs, v) }
 
 // SetOutputs merges v into the outputs. See the package documentation on values.
-func (e *Event) SetOutputs(v any) { e.set(convert.Outputs, v) }
+func (e *Event) SetOutputs(v any) { e.recording().set(convert.Outputs, v) }
 
 // SetConfig merges v into the configuration. See the package documentation on
 // values.
-func (e *Event) SetConfig(v any) { e.set(convert.Config, v) }
+func (e *Event) SetConfig(v any) { e.recording().set(convert.Config, v) }
 
 // SetMetadata merges v into the metadata. See the package documentation on
 // values.
-func (e *Event) SetMetadata(v any) { e.set(convert.Metadata, v) }
+func (e *Event) SetMetadata(v any) { e.recording().set(convert.Metadata, v) }
 
 // SetMetrics merges v into the metrics. See the package documentation on values.
-func (e *Event) SetMetrics(v any) { e.set(convert.Metrics, v) }
+func (e *Event) SetMetrics(v any) { e.recording().set(convert.Metrics, v) }
 
 // SetFeedback merges v into the feedback. See the package documentation on
 // values.
-func (e *Event) SetFeedback(v any) { e.set(convert.Feedback, v) }
+func (e *Event) SetFeedback(v any) { e.recording().set(convert.Feedback, v) }
 
 // SetUserProperties merges v into what is known of the user. See the package
 // documentation on values.
-func (e *Event) SetUserProperties(v any) { e.set(convert.UserProperties, v) }
-
-func (e *Event) set(b convert.Bucket, v any) {
-	if e != nil {
-		e.rec.set(b, v)
-	}
-}
+func (e *Event) SetUserProperties(v any) { e.recording().set(convert.UserProperties, v) }
 
 // SetAttributes sets attributes of the event's span, such as those of the GenAI
 // conventions, besides what the fields above write. They reach the span at its
@@ -261,56 +258,34 @@ func (e *Event) set(b convert.Bucket, v any) {
 // [Event.Span], they obey [WithContentOffSpans]. After End they are dropped, since
 // an update can change no attributes.
 func (e *Event) SetAttributes(attributes ...attribute.KeyValue) {
-	if e != nil {
-		e.rec.attributes(attributes...)
-	}
+	e.recording().attributes(attributes...)
 }
 
 // ExportsSpan reports whether anybody but a session API reads the span of the
 // event: an OTLP destination, or another processor of the user's provider. Where
 // nobody does, attributes that only repeat what the fields hold need not be made.
-func (e *Event) ExportsSpan() bool { return e != nil && e.rec.viewers() }
+func (e *Event) ExportsSpan() bool { return e.recording().viewers() }
 
 // SetError says why the event failed. The last text counts; an empty one sets
 // nothing. After End it goes to the metadata, as error.
-func (e *Event) SetError(text string) {
-	if e != nil {
-		e.rec.setError(text)
-	}
-}
+func (e *Event) SetError(text string) { e.recording().setError(text) }
 
 // RecordError says that the event failed with err, and adds err to its span as
 // an exception. A nil err records nothing.
-func (e *Event) RecordError(err error) {
-	if e != nil {
-		e.rec.recordError(err)
-	}
-}
+func (e *Event) RecordError(err error) { e.recording().recordError(err) }
 
 // SetDuration sets how long the event took, where that is not the time from its
 // start to its end.
-func (e *Event) SetDuration(d time.Duration) {
-	if e != nil && e.rec.active() {
-		e.rec.setDuration(convert.Milliseconds(d))
-	}
-}
+func (e *Event) SetDuration(d time.Duration) { e.recording().setDuration(convert.Milliseconds(d)) }
 
 // SetEndTime sets when the event ended. Without it, and after one with the zero
 // time, End takes the time of the call. After End the zero time changes nothing.
-func (e *Event) SetEndTime(t time.Time) {
-	if e != nil && e.rec.active() {
-		e.rec.setEndTime(t)
-	}
-}
+func (e *Event) SetEndTime(t time.Time) { e.recording().setEndTime(t) }
 
 // AddChildren adds ids of events to children_ids, for events that no span of
 // this process stands for. What is no UUID is reported and left out. After End
 // the longer list is delivered as an update.
-func (e *Event) AddChildren(ids ...string) {
-	if e != nil {
-		e.rec.addChildren(ids)
-	}
-}
+func (e *Event) AddChildren(ids ...string) { e.recording().addChildren(ids) }
 
 // End ends the event and hands it over for delivery. Only the first call of End or
 // [Event.EndErr] counts.
@@ -318,14 +293,11 @@ func (e *Event) AddChildren(ids ...string) {
 // Deferred, it records a panic that passes, and lets it go on. An error that the
 // function returns it does not see; see [Event.EndErr].
 func (e *Event) End(options ...FieldOption) {
-	if e == nil {
-		return
-	}
 	if r := recover(); r != nil {
-		e.rec.panicked(r)
+		e.recording().panicked(r)
 		defer panic(r)
 	}
-	e.rec.end(options)
+	e.recording().end(options)
 }
 
 // EndErr ends the event like [Event.End], and says that it failed with the error
@@ -339,16 +311,13 @@ func (e *Event) End(options ...FieldOption) {
 // A nil pointer and a nil error record nothing; a panic counts before an error. On
 // an event that has ended nothing is recorded.
 func (e *Event) EndErr(err *error, options ...FieldOption) {
-	if e == nil {
-		return
-	}
 	if r := recover(); r != nil {
-		e.rec.panicked(r)
+		e.recording().panicked(r)
 		defer panic(r)
 	} else {
-		e.rec.returned(err)
+		e.recording().returned(err)
 	}
-	e.rec.end(options)
+	e.recording().end(options)
 }
 
 // Do runs f as an event: in becomes its inputs, what f returns its outputs, an

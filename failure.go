@@ -12,7 +12,7 @@ import (
 )
 
 func (r *recording) setError(text string) {
-	r.setText(metadataError, validText(text), r.fields.SetError)
+	r.setText(metadataError, validText(text), func(text string) bool { return r.fields.SetError(text) })
 }
 
 // recordError sets the error and adds it to the span as an exception.
@@ -28,7 +28,7 @@ func (r *recording) recordError(err error) {
 // returned records the error of a function that returns, unless the recording has
 // ended. A session that another process holds does not end here.
 func (r *recording) returned(err *error) {
-	if err == nil || *err == nil {
+	if r == nil || err == nil || *err == nil {
 		return
 	}
 	if !r.fields.Frozen() || r.node.IsRoot() && r.node.Session.Continued {

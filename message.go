@@ -97,84 +97,44 @@ func WithQuery(query string) FieldOption { return FieldOption{field: fieldQuery,
 func WithTopK(k int) FieldOption { return FieldOption{field: fieldTopK, number: float64(k)} }
 
 // SetMessages sets the messages of the conversation so far: inputs.chat_history.
-func (s *Session) SetMessages(messages ...Message) {
-	if s != nil {
-		s.recording().setMessages(messages)
-	}
-}
+func (s *Session) SetMessages(messages ...Message) { s.recording().setMessages(messages) }
 
 // SetReply sets the answer of the session: role, content and tool_calls in its
 // outputs, and choices where there is more than one.
-func (s *Session) SetReply(choices ...Message) {
-	if s != nil {
-		s.recording().setReply(choices)
-	}
-}
+func (s *Session) SetReply(choices ...Message) { s.recording().setReply(choices) }
 
 // SetUsage sets the token counts of the whole session, in its metadata. Where
 // none are set, the session ends with the sum of what its events of this process
 // used: those whose usage was set, and spans of other tracers that say theirs. An
 // event that says its own while events below it do, such as an agent, is not
 // counted twice.
-func (s *Session) SetUsage(u Usage) {
-	if s != nil {
-		s.recording().setUsage(u)
-	}
-}
+func (s *Session) SetUsage(u Usage) { s.recording().setUsage(u) }
 
 // SetModel names the model that the event calls, and who provides it, in the
 // configuration. An empty one is left out; [WithModel] says how they are named.
-func (e *Event) SetModel(provider, model string) {
-	if e != nil {
-		e.rec.setModel(provider, model)
-	}
-}
+func (e *Event) SetModel(provider, model string) { e.recording().setModel(provider, model) }
 
 // SetMessages sets the messages that the model is sent: inputs.chat_history.
-func (e *Event) SetMessages(messages ...Message) {
-	if e != nil {
-		e.rec.setMessages(messages)
-	}
-}
+func (e *Event) SetMessages(messages ...Message) { e.recording().setMessages(messages) }
 
 // SetReply sets what the model answered: role, content and tool_calls in the
 // outputs, and choices where there is more than one.
-func (e *Event) SetReply(choices ...Message) {
-	if e != nil {
-		e.rec.setReply(choices)
-	}
-}
+func (e *Event) SetReply(choices ...Message) { e.recording().setReply(choices) }
 
 // SetUsage sets the token counts that are known, in the metadata: prompt_tokens,
 // completion_tokens, total_tokens, cache_read_input_tokens,
 // cache_write_input_tokens and reasoning_tokens.
-func (e *Event) SetUsage(u Usage) {
-	if e != nil {
-		e.rec.setUsage(u)
-	}
-}
+func (e *Event) SetUsage(u Usage) { e.recording().setUsage(u) }
 
 // SetQuery sets what is searched for: inputs.query.
-func (e *Event) SetQuery(query string) {
-	if e != nil {
-		e.rec.setQuery(query)
-	}
-}
+func (e *Event) SetQuery(query string) { e.recording().setQuery(query) }
 
 // SetTopK sets how many documents are searched for: config.top_k, and
 // gen_ai.retrieval.top_k on the span. A number below one sets nothing.
-func (e *Event) SetTopK(k int) {
-	if e != nil {
-		e.rec.setTopK(k)
-	}
-}
+func (e *Event) SetTopK(k int) { e.recording().setTopK(k) }
 
 // SetDocuments sets what the search found, best first: outputs.documents.
-func (e *Event) SetDocuments(documents ...Document) {
-	if e != nil {
-		e.rec.setDocuments(documents)
-	}
-}
+func (e *Event) SetDocuments(documents ...Document) { e.recording().setDocuments(documents) }
 
 // setBytes merges JSON that was made here into a bucket.
 func (r *recording) setBytes(b convert.Bucket, text []byte) { r.add(fields.Object(b, string(text))) }
@@ -333,7 +293,7 @@ func (d *Document) append(r *recording, dst []byte) []byte {
 
 // viewers reports whether attributes of the GenAI conventions that hold content
 // are worth writing: whether anybody but this library reads the span.
-func (r *recording) viewers() bool { return r.span != nil && r.tracer.forViewers }
+func (r *recording) viewers() bool { return r.spanned() && r.tracer.forViewers }
 
 func (r *recording) list(dst []byte, messages []Message, write func(*Message, *recording, []byte) []byte) []byte {
 	dst = append(dst, '[')

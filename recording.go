@@ -20,7 +20,7 @@ import (
 )
 
 // recording is what a session and an event have in common: a span, a place in the
-// tree, and what is set until the span ends.
+// tree, and what is set until the span ends. Setters do nothing on a nil recording.
 type recording struct {
 	tracer *Tracer // nil for a session that came with a request; see Tracer.bind
 	// session and event are where the recording belongs; event is the recording's
@@ -51,8 +51,12 @@ func (r *recording) Attributes() []attribute.KeyValue { return r.sdk.Attributes(
 // Owner implements [tree.Owner].
 func (r *recording) Owner() {}
 
-// context returns ctx with the recording as the place where events belong.
+// context returns ctx with the recording as the place where events belong, or as it
+// is where there is none.
 func (r *recording) context(ctx context.Context) context.Context {
+	if r == nil {
+		return ctx
+	}
 	if ctx == nil {
 		ctx = context.Background()
 	}
@@ -85,11 +89,22 @@ func (r *recording) start(ctx context.Context, name string, options ...trace.Spa
 // its own. A session that another process holds has none.
 func (r *recording) starts() bool { return r.inside.rec != nil && r.node.Key == (tree.Key{}) }
 
+// spanned reports whether the recording has a span, which others may read.
+func (r *recording) spanned() bool { return r != nil && r.span != nil }
+
+// openSpan returns the span of the recording, or one that records nothing.
+func (r *recording) openSpan() trace.Span {
+	if r.spanned() {
+		return r.span
+	}
+	return trace.SpanFromContext(context.Background())
+}
+
 // active reports whether what is being set goes anywhere. It is for setters:
 // where something is lost because nobody has set up a tracer, that is said.
 func (r *recording) active() bool {
-	if r.recorded() {
-		return true
+	if r == nil || r.recorded() {
+		return r != nil
 	}
 	if s := r.node.Session; r.tracer == nil && s != nil && !s.UnsampledElsewhere {
 		tracerOf(context.Background()) // says once that there is none
@@ -99,8 +114,8 @@ func (r *recording) active() bool {
 
 // recorded reports whether what is set goes anywhere.
 func (r *recording) recorded() bool {
-	if r.span != nil {
-		return true
+	if r == nil || r.span != nil {
+		return r != nil
 	}
 	s := r.node.Session
 	return s != nil && s.Continued && r.node.IsRoot() && !s.UnsampledElsewhere && !r.reporter().disabled
@@ -185,7 +200,7 @@ func (r *recording) add(p fields.Part) {
 // attributes sets attributes besides the buckets. After the end they are of no
 // use: the span is gone.
 func (r *recording) attributes(kvs ...attribute.KeyValue) {
-	if r.span != nil {
+	if r.spanned() {
 		r.fields.SetAttributes(kvs...)
 	}
 }
@@ -210,13 +225,13 @@ func (r *recording) setText(key, text string, set func(text string) bool) {
 }
 
 func (r *recording) setDuration(ms float64) {
-	if !r.fields.SetDuration(ms) {
+	if r.active() && !r.fields.SetDuration(ms) {
 		r.update(func(u *honeyhive.Update) { u.Duration = honeyhive.Some(ms) })
 	}
 }
 
 func (r *recording) setEndTime(t time.Time) {
-	if !r.fields.SetEnd(t) && !t.IsZero() {
+	if r.active() && !r.fields.SetEnd(t) && !t.IsZero() {
 		r.update(func(u *honeyhive.Update) { u.EndTime = honeyhive.Some(float64(t.UnixMilli())) })
 	}
 }
@@ -246,7 +261,7 @@ func (r *recording) addChildren(ids []string) {
 
 // end writes what was set to the span, where others read that, and ends it.
 func (r *recording) end(options []FieldOption) {
-	if r.span == nil {
+	if !r.spanned() {
 		return
 	}
 	r.apply(opEnd, options)

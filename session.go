@@ -18,7 +18,7 @@ import (
 
 // A Session is one conversation, or one run of a pipeline. Start one with
 // [StartSession], join one with [ContinueSession]. Its methods are safe for
-// concurrent use and do nothing on a nil Session. What is set after End, or on a
+// concurrent use and do nothing on a nil or zero Session. What is set after End, or on a
 // session that was continued, is delivered as an update.
 type Session struct {
 	rec  recording
@@ -35,10 +35,16 @@ type Session struct {
 	sampled sampling
 }
 
-// recording returns what the methods work on.
+// recording returns what the methods work on: nil for a nil or zero session, of
+// which nothing is recorded.
 func (s *Session) recording() *recording {
-	if s.open != nil {
+	switch {
+	case s == nil:
+		return nil
+	case s.open != nil:
 		return &s.open.rec
+	case s.rec.node == nil:
+		return nil
 	}
 	return &s.rec
 }
@@ -69,9 +75,7 @@ func (t *Tracer) StartSession(ctx context.Context, name string, options ...Field
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	if t == nil {
-		t = nothing
-	}
+	t = t.orNothing()
 	if name == "" {
 		if name = t.sessionName; name == "" {
 			name = "session"
@@ -187,9 +191,7 @@ func (t *Tracer) ContinueSession(ctx context.Context, id string) (context.Contex
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	if t == nil {
-		t = nothing
-	}
+	t = t.orNothing()
 	u := honeyhive.SessionID(t.project, id)
 	if u.IsZero() {
 		t.reports.Report("continue", errors.New("sessionspan: continue session: the id is empty"))
@@ -254,7 +256,7 @@ func (t *Tracer) continued(id honeyhive.UUID) *Session {
 
 // ID returns the session's id, a UUID: "" on a nil Session.
 func (s *Session) ID() string {
-	if s == nil {
+	if s.recording() == nil {
 		return ""
 	}
 	return s.rec.node.Session.ID.String()
@@ -266,23 +268,17 @@ func (s *Session) EventID() string { return s.ID() }
 // Span returns the root span of the session: one that records nothing where the
 // session does not, or was continued.
 func (s *Session) Span() trace.Span {
-	if s == nil || s.recording().span == nil {
-		return trace.SpanFromContext(context.Background())
-	}
-	return s.recording().span
+	return s.recording().openSpan()
 }
 
 // IsRecording reports whether what is set goes anywhere. It is worth asking
 // before something costly is computed only to be recorded.
-func (s *Session) IsRecording() bool { return s != nil && s.recording().recorded() }
+func (s *Session) IsRecording() bool { return s.recording().recorded() }
 
 // SetName renames the session. An empty name sets nothing. On a session that was
 // continued or has ended, whose name the API does not change, it goes to the
 // metadata, as session_name.
 func (s *Session) SetName(name string) {
-	if s == nil {
-		return
-	}
 	r := s.recording()
 	r.setText(metadataSessionName, name, func(name string) bool {
 		if !r.fields.SetName(name) {
@@ -313,11 +309,8 @@ func (s *Session) SetSource(name string) {
 
 // setOrigin changes a text that is part of the identity of the session.
 func (s *Session) setOrigin(key, text string, set func(*fields.Fields, string) bool, origin func(*Session) *string) {
-	if s == nil || text == "" {
-		return
-	}
 	r := s.recording()
-	if !r.active() {
+	if text == "" || !r.active() {
 		return
 	}
 	s = r.session
@@ -333,79 +326,53 @@ func (s *Session) setOrigin(key, text string, set func(*fields.Fields, string) b
 // SetInputs merges v into the inputs. See the package documentation on values.
 // On a session that was continued or has ended they go to the metadata, as
 // inputs.
-func (s *Session) SetInputs(v any) { s.set(convert.Inputs, v) }
+func (s *Session) SetInputs(v any) { s.recording().set(convert.Inputs, v) }
 
 // SetOutputs merges v into the outputs. See the package documentation on values.
-func (s *Session) SetOutputs(v any) { s.set(convert.Outputs, v) }
+func (s *Session) SetOutputs(v any) { s.recording().set(convert.Outputs, v) }
 
 // SetConfig merges v into the configuration. See the package documentation on
 // values.
-func (s *Session) SetConfig(v any) { s.set(convert.Config, v) }
+func (s *Session) SetConfig(v any) { s.recording().set(convert.Config, v) }
 
 // SetMetadata merges v into the metadata. See the package documentation on
 // values.
-func (s *Session) SetMetadata(v any) { s.set(convert.Metadata, v) }
+func (s *Session) SetMetadata(v any) { s.recording().set(convert.Metadata, v) }
 
 // SetMetrics merges v into the metrics. See the package documentation on values.
-func (s *Session) SetMetrics(v any) { s.set(convert.Metrics, v) }
+func (s *Session) SetMetrics(v any) { s.recording().set(convert.Metrics, v) }
 
 // SetFeedback merges v into the feedback. See the package documentation on
 // values.
-func (s *Session) SetFeedback(v any) { s.set(convert.Feedback, v) }
+func (s *Session) SetFeedback(v any) { s.recording().set(convert.Feedback, v) }
 
 // SetUserProperties merges v into what is known of the user. See the package
 // documentation on values.
-func (s *Session) SetUserProperties(v any) { s.set(convert.UserProperties, v) }
-
-func (s *Session) set(b convert.Bucket, v any) {
-	if s != nil {
-		s.recording().set(b, v)
-	}
-}
+func (s *Session) SetUserProperties(v any) { s.recording().set(convert.UserProperties, v) }
 
 // SetError says why the session failed. The last text counts; an empty one sets
 // nothing. On a session that was continued or has ended it goes to the metadata,
 // as error.
-func (s *Session) SetError(text string) {
-	if s != nil {
-		s.recording().setError(text)
-	}
-}
+func (s *Session) SetError(text string) { s.recording().setError(text) }
 
 // RecordError says that the session failed with err, and adds err to its span as
 // an exception. A nil err records nothing.
-func (s *Session) RecordError(err error) {
-	if s != nil {
-		s.recording().recordError(err)
-	}
-}
+func (s *Session) RecordError(err error) { s.recording().recordError(err) }
 
 // SetDuration sets how long the session took, where that is not the time from
 // its start to its end.
-func (s *Session) SetDuration(d time.Duration) {
-	if s != nil && s.recording().active() {
-		s.recording().setDuration(convert.Milliseconds(d))
-	}
-}
+func (s *Session) SetDuration(d time.Duration) { s.recording().setDuration(convert.Milliseconds(d)) }
 
 // SetEndTime sets when the session ended. Without it, and after one with the zero
 // time, End takes the time of the call. On a session that was continued or has
 // ended the zero time changes nothing.
-func (s *Session) SetEndTime(t time.Time) {
-	if s != nil && s.recording().active() {
-		s.recording().setEndTime(t)
-	}
-}
+func (s *Session) SetEndTime(t time.Time) { s.recording().setEndTime(t) }
 
 // AddChildren adds ids of events to children_ids, for events that no span of
 // this process stands for. What is no UUID is reported and left out. On a session
 // that has ended the longer list is delivered as an update, and on one that was
 // continued a list of what was added here.
-func (s *Session) AddChildren(ids ...string) {
-	if s != nil {
-		s.recording().addChildren(ids)
-	}
-}
+func (s *Session) AddChildren(ids ...string) { s.recording().addChildren(ids) }
 
 // End ends the session and hands it over for delivery, after which its events
 // follow. Only the first call of End or [Session.EndErr] counts. Events that still
@@ -415,9 +382,6 @@ func (s *Session) AddChildren(ids ...string) {
 // Deferred, it records a panic that passes, and lets it go on. An error that the
 // function returns it does not see; see [Session.EndErr].
 func (s *Session) End(options ...FieldOption) {
-	if s == nil {
-		return
-	}
 	if r := recover(); r != nil {
 		s.recording().panicked(r)
 		defer panic(r)
@@ -437,9 +401,6 @@ func (s *Session) End(options ...FieldOption) {
 // a session that has ended nothing is recorded. On one that was continued, which
 // does not end, the error is.
 func (s *Session) EndErr(err *error, options ...FieldOption) {
-	if s == nil {
-		return
-	}
 	if r := recover(); r != nil {
 		s.recording().panicked(r)
 		defer panic(r)
@@ -450,11 +411,12 @@ func (s *Session) EndErr(err *error, options ...FieldOption) {
 }
 
 func (s *Session) end(options []FieldOption) {
-	if s.open != nil || s.rec.node.Session.Continued {
-		s.recording().apply(opEnd, options)
+	r := s.recording()
+	if r != nil && (s.open != nil || r.node.Session.Continued) {
+		r.apply(opEnd, options)
 		return
 	}
-	s.rec.end(options)
+	r.end(options)
 }
 
 // Run runs f in a session: in becomes the session's inputs, what f returns its

@@ -26,7 +26,7 @@ import (
 const defaultSource = "production"
 
 // A Tracer records sessions and delivers them. Make one with [New] and end it
-// with [Tracer.Shutdown]. All methods are safe for concurrent use; a nil Tracer
+// with [Tracer.Shutdown]. All methods are safe for concurrent use; a nil or zero Tracer
 // records nothing.
 //
 // A program may have several, on one provider or on several. What is started in
@@ -240,10 +240,7 @@ func (t *Tracer) disable() {
 // program itself writes on them. Destinations get all of it past the span. Who wants
 // to see it in another processor gives New a provider.
 func (t *Tracer) TracerProvider() trace.TracerProvider {
-	if t == nil {
-		return noop.NewTracerProvider()
-	}
-	return t.provider
+	return t.orNothing().provider
 }
 
 // ForgottenSpans returns how many spans were forgotten because they did not end; see
@@ -394,15 +391,21 @@ var defaultTracer atomic.Pointer[Tracer]
 // nothing is the tracer where there is none.
 var nothing = func() *Tracer { t := new(Tracer); t.disable(); return t }()
 
+// orNothing returns the tracer, or one that records nothing in place of a nil or zero
+// one.
+func (t *Tracer) orNothing() *Tracer {
+	if t == nil || t.tracer == nil {
+		return nothing
+	}
+	return t
+}
+
 var sayNoDefault sync.Once
 
 // SetDefault makes t the tracer of the functions of this package where the
 // context names no other. A nil t records nothing.
 func SetDefault(t *Tracer) {
-	if t == nil {
-		t = nothing
-	}
-	defaultTracer.Store(t)
+	defaultTracer.Store(t.orNothing())
 }
 
 // Default returns the tracer that was given to [SetDefault], or one that records

@@ -16,7 +16,7 @@ import (
 )
 
 // Exporter delivers to one destination. Make one with [NewHTTP], [NewLines],
-// [NewOTLP] or [Wrap]. A nil Exporter does nothing.
+// [NewOTLP] or [Wrap]. A nil or zero Exporter does nothing.
 //
 // It starts no goroutine before its first span, unless its spool holds records
 // of processes that have ended, and leaves none behind after Shutdown unless code
@@ -34,6 +34,9 @@ type Exporter struct {
 
 var _ sdktrace.SpanExporter = (*Exporter)(nil)
 
+// none reports whether the exporter is nil, or zero, which nobody made.
+func (e *Exporter) none() bool { return e == nil || e.engine == nil }
+
 // ErrNoUpdates says that a destination takes spans alone and so cannot change
 // a session or event that it was sent.
 var ErrNoUpdates = errors.New("the destination takes no updates")
@@ -43,7 +46,7 @@ var ErrNoUpdates = errors.New("the destination takes no updates")
 // server does not know its target. It returns [ErrNoUpdates] for OTLP and for
 // wrapped exporters.
 func (e *Exporter) Update(session honeyhive.UUID, u *honeyhive.Update) error {
-	if e == nil || !e.sessions {
+	if e.none() || !e.sessions {
 		return ErrNoUpdates
 	}
 	e.engine.Put(&update{session, func() *honeyhive.Update { return u }}, sizeOfUpdate(u))
@@ -62,7 +65,7 @@ type update struct {
 // session are delivered, or with an error when ctx ends; they are kept and sent
 // later all the same.
 func (e *Exporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
-	if e == nil {
+	if e.none() {
 		return nil
 	}
 	for _, s := range spans {
@@ -85,7 +88,7 @@ func inSession(attributes []attribute.KeyValue) bool {
 // before is delivered, or ctx ends. The error counts what waits, and what was
 // dropped since the last flush, and names the last error of the destination.
 func (e *Exporter) ForceFlush(ctx context.Context) error {
-	if e == nil {
+	if e.none() {
 		return nil
 	}
 	return e.engine.Flush(orBackground(ctx))
@@ -100,7 +103,7 @@ func (e *Exporter) ForceFlush(ctx context.Context) error {
 // of yours hangs, such as a redactor, a writer or a foreign SpanExporter. That code
 // is left behind in its goroutine, which the error says.
 func (e *Exporter) Shutdown(ctx context.Context) error {
-	if e == nil {
+	if e.none() {
 		return nil
 	}
 	ctx = orBackground(ctx)

@@ -14,31 +14,31 @@ type queue Exporter
 func init() { pipeline.Of = func(e any) pipeline.Destination { return (*queue)(e.(*Exporter)) } }
 
 // TakesSpans implements [pipeline.Destination].
-func (q *queue) TakesSpans() bool { return q != nil && !q.sessions }
+func (q *queue) TakesSpans() bool { return !(*Exporter)(q).none() && !q.sessions }
 
 // Open implements [pipeline.Destination].
 func (q *queue) Open(session honeyhive.UUID, root span.Source) {
-	if q != nil && q.sessions {
+	if !(*Exporter)(q).none() && q.sessions {
 		q.engine.Open(session, root)
 	}
 }
 
 // Gone implements [pipeline.Destination].
 func (q *queue) Gone(session honeyhive.UUID) {
-	if q != nil && q.sessions {
+	if !(*Exporter)(q).none() && q.sessions {
 		q.engine.Gone(session)
 	}
 }
 
 // Try implements [pipeline.Destination].
 func (q *queue) Try(now time.Time, s span.Source, size int64) bool {
-	return q == nil || q.engine.Try(now, s, size)
+	return (*Exporter)(q).none() || q.engine.Try(now, s, size)
 }
 
 // Put implements [pipeline.Destination]. A session whose root is dropped has ended
 // all the same.
 func (q *queue) Put(since time.Time, s span.Source, size int64) {
-	if q == nil || q.engine.PutSince(since, s, size) || !q.sessions {
+	if (*Exporter)(q).none() || q.engine.PutSince(since, s, size) || !q.sessions {
 		return
 	}
 	var shown span.Span
@@ -64,7 +64,7 @@ func rootOf(s *span.Span) (session honeyhive.UUID, ok bool) {
 
 // Update implements [pipeline.Destination].
 func (q *queue) Update(session honeyhive.UUID, build func() *honeyhive.Update) error {
-	if q == nil || !q.sessions {
+	if (*Exporter)(q).none() || !q.sessions {
 		return ErrNoUpdates
 	}
 	q.engine.Put(&update{session, build}, updateOverhead)

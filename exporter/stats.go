@@ -70,7 +70,7 @@ const (
 
 // Stats returns the account of the destination. That of a nil Exporter is empty.
 func (e *Exporter) Stats() Stats {
-	if e == nil {
+	if e.none() {
 		return Stats{}
 	}
 	return statsOf(e.engine.Stats())
