@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/sessionspan/sessionspan"
@@ -132,6 +133,51 @@ func TestRedactorsThatMisbehave(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestRootsThatCannotBeEncoded: sessions whose roots a redactor costs are let go of.
+// Their events are sent at once, under an announcement that tells nothing of what
+// could not be redacted; nothing of one record stands in the next; and the end of the
+// program does not come back to the sessions.
+func TestRootsThatCannotBeEncoded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const sessions = 20
+		const poison = "poison"
+		var calls atomic.Int64
+		redact := func(_, text string) string {
+			if calls.Add(1); strings.Contains(text, poison) {
+				runtime.Goexit()
+			}
+			return text
+		}
+		f := &fake{answer: ok}
+		e, err := exporter.NewHTTP(exporter.HTTPConfig{URL: "http://localhost", Transport: f}, exporter.WithRedactor(redact), exporter.WithErrorHandler(nil))
+		tracer := tracerFor(t, e, err)
+		for range sessions {
+			ctx, s := tracer.StartSession(t.Context(), "s", sessionspan.WithInputs(map[string]any{"q": poison}))
+			_, ev := sessionspan.StartEvent(ctx, sessionspan.Tool, "broken", sessionspan.WithInputs(map[string]any{"q": poison}))
+			ev.Span().SetAttributes(attribute.String("foreign", "of another"))
+			ev.End()
+			_, ev = sessionspan.StartEvent(ctx, sessionspan.Tool, "whole")
+			ev.End()
+			s.End()
+		}
+		time.Sleep(5 * time.Second)
+		if s := e.Stats(); s.Waiting != 0 || s.Dropped[exporter.Broken] != 2*sessions || s.Delivered != 2*sessions {
+			t.Errorf("%+v", s)
+		}
+		for _, r := range f.seen() {
+			if body := string(r.body); strings.Contains(body, poison) || strings.Contains(body, "of another") {
+				t.Errorf("%s: %s", r.path, body)
+			}
+		}
+		before := calls.Load()
+		_ = tracer.Shutdown(t.Context()) // which counts what was dropped
+		if n := calls.Load() - before; n != 0 {
+			t.Errorf("the redactor was called %d times for sessions that had ended", n)
+		}
+		checkAccount(t, e)
+	})
 }
 
 // within calls what must end soon after its context has.

@@ -248,8 +248,8 @@ type unchecked struct{}
 
 // Encode writes the copy of the span that the endpoint gets.
 func (o *collector) Encode(r *delivery.Record) error {
-	s := o.view.show(r.Value.(span.Source))
 	defer o.view.clear()
+	s := o.view.show(r.Value.(span.Source))
 	o.view.derive()
 	o.attributes = s.AppendAttributes(o.attributes[:0])
 	list := o.attributes

@@ -47,12 +47,16 @@ type eventRecord struct{ project, source, sessionName string }
 func (p *payloads) Encode(r *delivery.Record) error {
 	switch v := r.Value.(type) {
 	case span.Source:
-		rec := p.convert(v)
+		defer p.view.clear()
+		v.Show(&p.view.span)
+		if id, ok := rootOf(&p.view.span); ok { // said now, since a redactor may end it all
+			r.Kind, r.Group = delivery.Opener, id
+		}
+		rec := p.convert(v.Size())
 		if !rec.IsSession {
 			r.Body = r.Room(sizeOfPayload(&rec))
 		}
 		p.encodeRecord(r, &rec)
-		p.view.clear()
 	case *update:
 		u := p.view.cut.update(p.view.privacy.update(v.build()))
 		id, err := honeyhive.ParseUUID(u.EventID.Or(""))
@@ -67,10 +71,11 @@ func (p *payloads) Encode(r *delivery.Record) error {
 	return nil
 }
 
-// convert is the one conversion, with this destination's privacy and defaults. The
-// record may stand in memory of the view, until that is cleared.
-func (p *payloads) convert(s span.Source) convert.Record {
-	p.view.show(s)
+// convert is the one conversion, with this destination's privacy and defaults, of the
+// span that the view shows, whose source has the given size. The record may stand in
+// memory of the view, until that is cleared.
+func (p *payloads) convert(size int64) convert.Record {
+	p.view.limit(size)
 	rec := read(&p.view, convert.Convert, p.project, p.source)
 	p.view.privacy.originals(&rec)
 	return rec
@@ -137,8 +142,9 @@ func (p *payloads) idText(id honeyhive.UUID) honeyhive.Optional[string] {
 // session returns the payload of a session, of which nothing stands in memory of
 // the view.
 func (p *payloads) session(s span.Source) honeyhive.SessionStartRequest {
-	rec := p.convert(s)
 	defer p.view.clear()
+	s.Show(&p.view.span)
+	rec := p.convert(s.Size())
 	return kept(&rec)
 }
 

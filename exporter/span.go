@@ -18,11 +18,18 @@ type view struct {
 // show returns what the destination may see of a source, until clear.
 func (v *view) show(s span.Source) *span.Span {
 	s.Show(&v.span)
-	v.privacy.span(&v.span)
-	v.cut.span(&v.span, s.Size())
+	v.limit(s.Size())
 	return &v.span
 }
 
+// limit takes away what the destination may not see of the span that is shown, of a
+// source of the given size.
+func (v *view) limit(size int64) {
+	v.privacy.span(&v.span)
+	v.cut.span(&v.span, size)
+}
+
+// clear is to be deferred before show: a redactor may end its goroutine.
 func (v *view) clear() { v.span.Clear() }
 
 // read calls a function of package convert with the span that is shown, for which

@@ -65,6 +65,9 @@ func (w *worker) acceptSome(inbox []any) int {
 		w.take(r)
 		if err := failed[r]; err != nil {
 			w.broken(r, err)
+			if r.Kind == Opener {
+				steps = append(steps, gone{r.Group, true})
+			}
 			continue
 		}
 		w.charge(r)
@@ -93,7 +96,7 @@ func (w *worker) acceptSome(inbox []any) int {
 				w.announce(g)
 			}
 		case gone:
-			w.gone(m.group)
+			w.gone(m)
 		case *flush:
 			w.pressing.Add(-1)
 			w.beginFlush(m)

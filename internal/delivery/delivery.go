@@ -100,7 +100,8 @@ type Result struct {
 // Destination is where records go. Its methods are called one at a time by the
 // worker, except Send.
 type Destination interface {
-	// Encode fills in the record from its Value. An error drops the record. It may
+	// Encode fills in the record from its Value. An error drops the record; where its
+	// Kind is Opener by then, the Group no longer waits for one. It may
 	// append to the Body that it finds, which is empty and has room; what it leaves
 	// there is copied where it is short. Where it knows the length it better appends
 	// to what Record.Room returns.
@@ -301,13 +302,16 @@ func (e *Engine) Open(group [16]byte, live any) {
 }
 
 // gone says that the opener of a group will not come.
-type gone struct{ group [16]byte }
+type gone struct {
+	group  [16]byte
+	broken bool // it could not be encoded
+}
 
 // Gone says that the opener of a group will not come, since it was dropped.
 func (e *Engine) Gone(group [16]byte) {
 	e.mu.Lock()
 	if !e.closed {
-		e.post(gone{group})
+		e.post(gone{group: group})
 	}
 	e.mu.Unlock()
 }

@@ -189,10 +189,12 @@ func (w *worker) hold(g *group, r *Record) {
 	}
 }
 
-// gone lets go of a group whose opener was dropped. What it holds is worth more
-// under what is known of it than not at all.
-func (w *worker) gone(id [16]byte) {
-	g := w.groups.get(id)
+// gone lets go of a group whose opener was dropped: the queue was full, or the opener
+// could not be encoded. Events that wait for the opener are sent all the same, under
+// an announcement that says what is known of the session. An opener that is broken
+// would be so as an announcement too, which is then made of what the events say.
+func (w *worker) gone(m gone) {
+	g := w.groups.get(m.group)
 	if g == nil {
 		return
 	}
@@ -204,7 +206,7 @@ func (w *worker) gone(id [16]byte) {
 	if g.roots > 0 {
 		return
 	}
-	if w.full() {
+	if m.broken || w.full() {
 		g.live = nil // what the queue had no room for is not sent in another form
 	}
 	if len(g.held) > 0 {

@@ -206,6 +206,7 @@ func (w *worker) route(r *Record) {
 		r.pooled = false // it gets another body
 		if err := w.guarded(func() error { w.dest.Amend(r, g.announced); return nil }); err != nil {
 			w.broken(r, err)
+			w.forget(g)
 			return
 		}
 		r.Kind = Update
