@@ -106,7 +106,7 @@ const eventBytes = 4 << 10
 
 // remember keeps the event of a call whose response is not over.
 func (c *call) remember() {
-	run := &c.x.run
+	run := c.x.run
 	if c.event == nil || c.x.id == "" || !run.pending() && (!run.background || !run.over()) {
 		return
 	}
@@ -126,7 +126,7 @@ func (c *call) remember() {
 // answer belongs to. It returns false where nothing is to be recorded: the
 // response is not over, or was recorded before, or could not be had.
 func (c *call) adopt() bool {
-	x := &c.x
+	x := c.x
 	if c.status >= http.StatusBadRequest || x.id == "" || !x.run.over() {
 		return false
 	}

@@ -28,11 +28,11 @@ type call struct {
 	space   *workspace
 
 	mu       sync.Mutex
-	x        exchange
-	sent     *capture // the request
-	sentAll  bool     // all of it
-	asked    bool     // the request was read
-	exports  bool     // attributes that hold content are worth writing, and may be
+	x        *exchange // of the workspace, so nil after the end
+	sent     *capture  // the request
+	sentAll  bool      // all of it
+	asked    bool      // the request was read
+	exports  bool      // attributes that hold content are worth writing, and may be
 	status   int
 	length   int64  // of the answer, where it is known
 	seen     int64  // bytes of the answer
@@ -87,7 +87,7 @@ func (c *call) readRequest() {
 	c.asked = true
 	if !c.sent.cut && c.request.Header.Get("Content-Encoding") == "" {
 		if body, err := rawjson.Parse(c.sent.text()); err == nil && rawjson.KindOf(body) == rawjson.Object {
-			c.x.format.request(&c.x, body)
+			c.x.format.request(c.x, body)
 			c.x.learnBody(body)
 			c.usageAsked = c.streamAsked() && get(body, "stream_options", "include_usage") == "true"
 		}
@@ -238,7 +238,7 @@ func (c *call) chunk(event string, data []byte) {
 	c.flushOnly()
 	c.x.content = false
 	if text, ok := c.again.match(event, data); ok {
-		write(&c.x, c.again.piece, text)
+		c.x.write(c.again.piece, text)
 		if !c.again.framed {
 			c.again.frame(event)
 		}
@@ -254,32 +254,36 @@ func (c *call) chunk(event string, data []byte) {
 }
 
 // repeats reads events of a stream that follow one another and are all as the last
-// one was.
-func (c *call) repeats(p []byte) int {
+// one was. It returns how long they are together, and whether the beginning of
+// another such event follows, which is all that is left of p.
+func (c *call) repeats(p []byte) (n int, begun bool) {
 	r := c.again
 	if r == nil || !r.framed || c.x.done {
-		return 0
+		return 0, false
 	}
 	most := min(c.t.limit, blobFrom) // longer ones are read another way
-	read := 0
-	for {
-		text, n := r.next(p[read:])
-		if n == 0 || n >= most {
-			break
+	x, more := c.x, r.piece.more
+	for keep := !x.blind && !x.spills(r.piece); ; {
+		text, size := r.next(p[n:])
+		if size == 0 || size >= most || keep && (len(text) > x.room || len(text) > cap(more)-len(more)) {
+			break // which write makes room for, one at a time
 		}
-		write(&c.x, r.piece, text)
-		read += n
+		if n += size; keep {
+			x.room -= len(text)
+			more = append(more, text...)
+		}
 	}
-	if read > 0 {
+	if n > 0 {
+		r.piece.more = more
 		c.newest = c.arrived
 	}
-	return read
+	return n, len(p)-n < most && r.begins(p[n:])
 }
 
 // parse reads an event of the stream that is not like the one before. It reports
 // whether it is one.
 func (c *call) parse(event string, data []byte) bool {
-	x := &c.x
+	x := c.x
 	if string(data) == "[DONE]" {
 		x.done = true
 		return false
@@ -362,7 +366,7 @@ func (c *call) end(err error, how string) {
 	c.giveSpace()
 	c.asked, c.again = true, nil
 	c.answered, c.matcher = nil, nil
-	c.split, c.got, c.inflate, c.sent, c.request, c.head, c.only, c.x = nil, nil, nil, nil, nil, nil, "", exchange{}
+	c.split, c.got, c.inflate, c.sent, c.request, c.head, c.only, c.x = nil, nil, nil, nil, nil, nil, "", nil
 	if c.event != nil {
 		c.event.End()
 	}

@@ -243,7 +243,7 @@ func (cohereChatV1) chunk(x *exchange, event, data string) {
 		var parts []part
 		for _, p := range x.choice(0).parts {
 			if p.kind == partText {
-				p.text += string(p.more)
+				p.text += p.written()
 				parts = append(parts, p.part)
 			}
 		}

@@ -93,8 +93,8 @@ func (c *call) hideError(text string) string {
 // hideAnswer takes credentials out of what the answer says of itself: its id,
 // model, and why it ended, and what stands in the metadata.
 func (c *call) hideAnswer() {
-	x := &c.x
-	if !c.secrets().In(build(c.appendSaid)) { // nearly always
+	x := c.x
+	if !c.secrets().In(build(0, c.appendSaid)) { // nearly always
 		return
 	}
 	x.id, x.model = c.hide(x.id), c.hide(x.model)
@@ -119,7 +119,7 @@ func (c *call) hideAnswer() {
 
 // appendSaid appends all that hideAnswer looks at.
 func (c *call) appendSaid(b []byte) []byte {
-	x := &c.x
+	x := c.x
 	add := func(text string) { b = append(append(b, text...), '|') }
 	add(x.id)
 	add(x.model)

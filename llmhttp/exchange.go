@@ -1,10 +1,12 @@
 package llmhttp
 
 import (
+	"bytes"
 	"cmp"
 	"net/http"
 	"slices"
 	"strings"
+	"unsafe"
 
 	"go.opentelemetry.io/otel/attribute"
 
@@ -30,6 +32,7 @@ type exchange struct {
 	// Of the answer.
 	id, model string
 	choices   []*choice
+	one       choice // the first of them that came
 	outputs   fields // what is answered and is no message
 	usage     usage
 	problem   *problem
@@ -148,7 +151,11 @@ func (x *exchange) choice(number int) *choice {
 		return &s.choice
 	}
 	x.changes++
-	c := &choice{number: number, role: "assistant"}
+	c := &x.one
+	if len(x.choices) > 0 {
+		c = new(choice)
+	}
+	c.number, c.role = number, "assistant"
 	x.choices = slices.Insert(x.choices, at, c)
 	return c
 }
@@ -250,21 +257,21 @@ func (x *exchange) add(p *piece, text string) {
 	}
 	x.changes++
 	x.added, x.text = p, text
-	write(x, p, text)
+	x.write(p, []byte(text))
 }
 
 // longText is the length in bytes from which a text that grows gets twice the room.
 const longText = 1 << 10
 
-// write appends a text to a piece, as far as there is room.
-func write[T string | []byte](x *exchange, p *piece, text T) {
+// write appends a text to a piece, as far as there is room. It does not keep text.
+func (x *exchange) write(p *piece, text []byte) {
 	x.content = true
 	if x.blind || x.spills(p) {
 		return
 	}
 	if len(text) > x.room {
 		x.cut = true
-		text = T(strings.ToValidUTF8(string(text[:max(0, x.room)]), ""))
+		text = bytes.ToValidUTF8(text[:max(0, x.room)], nil)
 	}
 	x.room -= len(text)
 	if n := len(p.more); n >= longText && n+len(text) > cap(p.more) {
@@ -272,6 +279,10 @@ func write[T string | []byte](x *exchange, p *piece, text T) {
 	}
 	p.more = append(p.more, text...)
 }
+
+// written returns what was appended to a piece. It is not copied: a piece only
+// grows, and what grows behind the text leaves it as it is.
+func (p *piece) written() string { return unsafe.String(unsafe.SliceData(p.more), len(p.more)) } //nolint:gosec // see above
 
 // append adds to a piece that is folded a text that is of use only whole, and a
 // comma.
@@ -282,8 +293,8 @@ func (x *exchange) append(p *piece, text string) {
 		x.cut = true
 		return
 	}
-	write(x, p, text)
-	write(x, p, ",")
+	x.write(p, []byte(text))
+	x.write(p, []byte{','})
 }
 
 // sound digests a piece of sound, in base64.
@@ -367,18 +378,18 @@ func (x *exchange) message(c *choice) message {
 		if p.blob != nil {
 			q.size, q.sha256 = p.blob.sum()
 		}
-		if len(p.more) > 0 {
+		if more := p.written(); more != "" {
 			switch {
 			case p.fold != nil:
-				q.json = p.fold(q.json, string(p.more))
+				q.json = p.fold(q.json, more)
 			case q.kind == partCall && p.free:
-				q.json = freeText(string(p.more))
+				q.json = freeText(more)
 			case q.kind == partCall:
-				q.json = arguments(string(p.more))
+				q.json = arguments(more)
 			case q.kind == partOther: // a tool that runs at the provider: its input comes in pieces
-				q.json = withMember(q.json, "input", arguments(string(p.more)))
+				q.json = withMember(q.json, "input", arguments(more))
 			default:
-				q.text += string(p.more)
+				q.text += more
 			}
 		}
 		if p.args != nil {

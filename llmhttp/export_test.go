@@ -17,7 +17,7 @@ type Cost struct {
 
 // Read reads an answer to a request as a call does, without recording anything.
 func Read(r *http.Request, request, kind string, body []byte, limit int) Cost {
-	c := &call{t: newTracing([]Option{WithLimit(limit)}), space: new(workspace), request: r, status: http.StatusOK, length: -1, contentType: kind}
+	c := &call{t: newTracing([]Option{WithLimit(limit)}), x: new(exchange), space: new(workspace), request: r, status: http.StatusOK, length: -1, contentType: kind}
 	found, ok := c.t.recognise(r)
 	if !ok {
 		panic("not a call: " + r.URL.String())
@@ -26,7 +26,7 @@ func Read(r *http.Request, request, kind string, body []byte, limit int) Cost {
 		found.format = bedrockInvoke{}
 	}
 	c.x.route, c.x.room = found, limit
-	found.format.request(&c.x, request)
+	found.format.request(c.x, request)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	for len(body) > 0 {
@@ -50,7 +50,7 @@ func Read(r *http.Request, request, kind string, body []byte, limit int) Cost {
 // heldBy returns how many bytes of texts a call holds.
 func heldBy(c *call) int {
 	seen := make(map[uintptr]bool)
-	n := texts(reflect.ValueOf(&c.x), seen)
+	n := texts(reflect.ValueOf(c.x), seen)
 	if s, ok := c.split.(*splitter); ok {
 		n += cap(s.data) + cap(s.loose) + cap(s.stray) + cap(s.line.b)
 	}
@@ -69,8 +69,8 @@ func texts(v reflect.Value, seen map[uintptr]bool) (n int) {
 		return texts(v.Elem(), seen)
 	case reflect.Struct:
 		for i := range v.NumField() {
-			if name := v.Type().Field(i).Name; name == "text" && v.Type() == reflect.TypeFor[exchange]() || name == "arena" {
-				continue // a part of the chunk, and messages, whose texts are those of the pieces
+			if name := v.Type().Field(i).Name; name == "text" && v.Type() == reflect.TypeFor[exchange]() || name == "arena" || name == "one" {
+				continue // a part of the chunk; messages, whose texts are those of the pieces; one of the choices
 			}
 			n += texts(v.Field(i), seen)
 		}

@@ -30,7 +30,7 @@ func (c *call) failure(err error, how string) (kind, text string) {
 }
 
 func (c *call) problem(err error, how string) (kind, text string) {
-	x := &c.x
+	x := c.x
 	switch {
 	case c.status >= http.StatusBadRequest:
 		p := problem{kind: c.errorType}

@@ -1,9 +1,11 @@
 package llmhttp
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"unsafe"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
@@ -196,16 +198,37 @@ var scratch = sync.Pool{New: func() any { return new([]byte) }}
 // mostScratch is how large a buffer may be that is kept.
 const mostScratch = 64 << 10
 
-// build returns what write appends.
-func build(write func([]byte) []byte) string {
+// build returns what write appends, which is about so many bytes.
+func build(size int, write func([]byte) []byte) string {
 	buffer := scratch.Get().(*[]byte)
-	b := write((*buffer)[:0])
+	b := write(slices.Grow((*buffer)[:0], size))
+	if cap(b) > mostScratch && cap(b)-len(b) <= len(b)/8 {
+		return unsafe.String(unsafe.SliceData(b), len(b)) //nolint:gosec // nobody else has b
+	}
 	text := string(b)
 	if cap(b) <= mostScratch {
 		*buffer = b
 		scratch.Put(buffer)
 	}
 	return text
+}
+
+// bytes returns about how long a message is in JSON.
+func (m *message) bytes() int {
+	n := 64
+	for i := range m.parts {
+		p := &m.parts[i]
+		n += 64 + len(p.text) + len(p.json) + len(p.annotations)
+	}
+	return n
+}
+
+// bytesOf returns about how long messages are in JSON.
+func bytesOf(messages []message) (n int) {
+	for i := range messages {
+		n += messages[i].bytes()
+	}
+	return n
 }
 
 // comma separates an element of a list from the one before it.
@@ -294,6 +317,15 @@ func (p *part) appendCall(dst []byte) []byte {
 	f.json("arguments", p.json)
 	c.b = f.bytes()
 	return c.bytes()
+}
+
+// appendTexts writes texts as a list.
+func appendTexts(dst []byte, list []string) []byte {
+	dst = append(dst, '[')
+	for _, s := range list {
+		dst = rawjson.AppendString(comma(dst), s)
+	}
+	return append(dst, ']')
 }
 
 // joinLists returns lists as one, and "" for none.
@@ -434,7 +466,11 @@ func (f *fields) decimal(key string, n float64) {
 
 // object returns the object.
 func (f fields) object() honeyhive.Object {
-	return honeyhive.TrustedObject(build(func(b []byte) []byte {
+	size := 2
+	for i := range f {
+		size += len(f[i].key) + len(f[i].value) + len(`"":"",`)
+	}
+	return honeyhive.TrustedObject(build(size, func(b []byte) []byte {
 		o := object{b: b}
 		for i := range f {
 			if m := &f[i]; m.plain {

@@ -284,9 +284,9 @@ func (x *exchange) deltaAudio(c *choice, v string) {
 // closed reports whether the arguments of a call are a whole object, to which
 // nothing can be added. What was looked at once is not looked at again.
 func (p *piece) closed() bool {
-	e := &p.end
-	for ; e.seen < len(p.more); e.seen++ {
-		b := p.more[e.seen]
+	e, more := &p.end, p.written()
+	for ; e.seen < len(more); e.seen++ {
+		b := more[e.seen]
 		switch {
 		case e.escaped:
 			e.escaped = false
@@ -300,7 +300,7 @@ func (p *piece) closed() bool {
 			e.depth--
 		}
 	}
-	return e.depth <= 0 && !e.inString && len(p.more) > 0 && p.more[len(p.more)-1] == '}'
+	return e.depth <= 0 && !e.inString && strings.HasSuffix(more, "}")
 }
 
 // endOf is how far the arguments of a call were read to see whether they end.

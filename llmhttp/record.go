@@ -10,7 +10,6 @@ import (
 
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/internal/genai"
-	"github.com/sessionspan/sessionspan/internal/rawjson"
 )
 
 // This file writes what was read of a call to its event: in the buckets of this
@@ -20,7 +19,7 @@ import (
 
 // recordRequest records what is asked.
 func (c *call) recordRequest() {
-	x := &c.x
+	x := c.x
 	if x.retrieves { // which event it belongs to shows in the answer
 		return
 	}
@@ -67,7 +66,7 @@ func (c *call) recordRequest() {
 		return
 	}
 	if len(x.system)+len(x.input) > 0 {
-		x.inputs.json("chat_history", build(func(b []byte) []byte { return appendChat(b, x.system, x.input) }))
+		x.inputs.json("chat_history", build(bytesOf(x.input), func(b []byte) []byte { return appendChat(b, x.system, x.input) }))
 	}
 	if len(x.inputs) > 0 {
 		c.event.SetInputs(x.inputs.object())
@@ -88,7 +87,7 @@ func (c *call) set(list []attribute.KeyValue) {
 
 // name returns the name of the event.
 func (c *call) name() (name string) {
-	x := &c.x
+	x := c.x
 	if c.t.name != nil {
 		func() {
 			defer func() { _ = recover() }()
@@ -106,15 +105,15 @@ func (c *call) name() (name string) {
 
 // appendInput adds what is said to the model, where attributes may hold content.
 func (c *call) appendInput(list []attribute.KeyValue) []attribute.KeyValue {
-	x := &c.x
+	x := c.x
 	if !c.exports {
 		return list
 	}
 	if len(x.system) > 0 {
-		list = append(list, genai.SystemInstructions.String(build(func(b []byte) []byte { return appendParts(b, x.system) })))
+		list = append(list, genai.SystemInstructions.String(build(0, func(b []byte) []byte { return appendParts(b, x.system) })))
 	}
 	if len(x.input) > 0 {
-		list = append(list, genai.InputMessages.String(build(func(b []byte) []byte { return appendMessages(b, x.input) })))
+		list = append(list, genai.InputMessages.String(build(bytesOf(x.input), func(b []byte) []byte { return appendMessages(b, x.input) })))
 	}
 	if len(x.tools) > 0 {
 		list = append(list, genai.ToolDefinitions.String(x.definitions()))
@@ -124,7 +123,7 @@ func (c *call) appendInput(list []attribute.KeyValue) []attribute.KeyValue {
 
 // record writes what was answered.
 func (c *call) record(err error, how string) {
-	x := &c.x
+	x := c.x
 	if x.retrieves && !c.adopt() {
 		return
 	}
@@ -148,7 +147,7 @@ func (c *call) record(err error, how string) {
 	}
 	if reasons := x.reasons(); len(reasons) > 0 {
 		list = append(list, genai.FinishReasons.StringSlice(reasons))
-		x.metadata.json("finish_reasons", build(func(b []byte) []byte { b, _ = rawjson.Append(b, reasons); return b }))
+		x.metadata.json("finish_reasons", build(0, func(b []byte) []byte { return appendTexts(b, reasons) }))
 	}
 	if c.status != 0 {
 		list = append(list, attrStatusCode.Int(c.status))
@@ -189,14 +188,14 @@ func (c *call) record(err error, how string) {
 	}
 	c.set(list)
 	if c.exports && len(messages) > 0 {
-		c.set(append(list[:0], genai.OutputMessages.String(build(func(b []byte) []byte { return appendMessages(b, messages) }))))
+		c.set(append(list[:0], genai.OutputMessages.String(build(bytesOf(messages), func(b []byte) []byte { return appendMessages(b, messages) }))))
 	}
 	x.attributes = list
 	if c.event == nil {
 		return
 	}
 	if len(messages) > 0 {
-		c.event.SetOutputs(honeyhive.TrustedObject(build(func(b []byte) []byte { return appendReply(b, messages) })))
+		c.event.SetOutputs(honeyhive.TrustedObject(build(bytesOf(messages), func(b []byte) []byte { return appendReply(b, messages) })))
 	}
 	if len(x.outputs) > 0 && !x.blind {
 		c.event.SetOutputs(x.outputs.object())

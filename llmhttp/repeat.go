@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/sessionspan/sessionspan/internal/rawjson"
 )
 
 // The events of a stream are nearly all alike: each is the one before it with
@@ -87,28 +89,11 @@ func paddingAt(body string, i int) (hole, bool) {
 
 // match returns the text of an event that has the pattern.
 func (r *repeat) match(event string, data []byte) (text []byte, ok bool) {
-	if r == nil || event != r.event {
+	if r == nil || event != r.event || !hasPrefix(data, r.between[0]) {
 		return nil, false
 	}
-	for i, digits := range r.digits {
-		if !hasPrefix(data, r.between[i]) {
-			return nil, false
-		}
-		data = data[len(r.between[i]):]
-		n := bytes.IndexByte(data, '"')
-		if digits {
-			if n = leadingDigits(data); n == 0 {
-				return nil, false
-			}
-		} else if n < 0 || !plainText(data[:n]) {
-			return nil, false
-		}
-		if i == r.text {
-			text = data[:n]
-		}
-		data = data[n:]
-	}
-	return text, string(data) == r.between[len(r.digits)]
+	text, rest, ok := r.fill(data[len(r.between[0]):])
+	return text, ok && string(rest) == r.between[len(r.digits)]
 }
 
 // frame sets how an event that matched is sent.
@@ -123,34 +108,52 @@ func (r *repeat) frame(event string) {
 // next returns the text of an event that has the pattern, as it is sent, and how
 // long the event is; 0 if p does not start with one.
 func (r *repeat) next(p []byte) (text []byte, length int) {
-	rest, ok := bytes.CutPrefix(p, []byte(r.first))
-	if !ok {
+	if !hasPrefix(p, r.first) {
 		return nil, 0
 	}
-	for i, digits := range r.digits {
-		if i > 0 {
-			if !hasPrefix(rest, r.between[i]) {
-				return nil, 0
-			}
-			rest = rest[len(r.between[i]):]
-		}
-		n := bytes.IndexByte(rest, '"')
-		if digits {
-			if n = leadingDigits(rest); n == 0 {
-				return nil, 0
-			}
-		} else if n < 0 || !plainText(rest[:n]) {
-			return nil, 0
-		}
-		if i == r.text {
-			text = rest[:n]
-		}
-		rest = rest[n:]
-	}
-	if !hasPrefix(rest, r.last) {
+	text, rest, ok := r.fill(p[len(r.first):])
+	if !ok || !hasPrefix(rest, r.last) {
 		return nil, 0
 	}
 	return text, len(p) - len(rest) + len(r.last)
+}
+
+// begins reports whether p may be the beginning of an event that has the pattern.
+func (r *repeat) begins(p []byte) bool {
+	n := min(len(p), len(r.first))
+	if n == 0 || string(p[:n]) != r.first[:n] {
+		return false
+	}
+	end := lineEnd(p[n:])
+	return end < 0 || p[n+end] == '\n' && n+end == len(p)-1
+}
+
+// fill reads the holes of an event and what stands between them, from the first
+// hole on. It returns the text, and what follows the last hole.
+func (r *repeat) fill(p []byte) (text, rest []byte, ok bool) {
+	for i, digits := range r.digits {
+		if i > 0 {
+			if !hasPrefix(p, r.between[i]) {
+				return nil, nil, false
+			}
+			p = p[len(r.between[i]):]
+		}
+		var n int
+		if digits {
+			n = leadingDigits(p)
+			ok = n > 0
+		} else {
+			n, ok = plainText(p)
+		}
+		if !ok {
+			return nil, nil, false
+		}
+		if i == r.text {
+			text = p[:n]
+		}
+		p = p[n:]
+	}
+	return text, p, true
 }
 
 func hasPrefix(data []byte, prefix string) bool {
@@ -169,14 +172,13 @@ func leadingDigits(data []byte) int {
 	return n
 }
 
-// plainText reports whether a string of JSON stands for itself.
-func plainText(s []byte) bool {
-	ascii := true
-	for _, c := range s {
-		if c < 0x20 || c == '\\' {
-			return false
-		}
-		ascii = ascii && c < utf8.RuneSelf
+// plainText returns the length of what stands before the quote that ends a string
+// of JSON, and whether it stands for itself.
+func plainText(s []byte) (n int, ok bool) {
+	n = rawjson.Plain(s)
+	if n < len(s) && s[n] >= utf8.RuneSelf {
+		n = bytes.IndexByte(s, '"')
+		return n, n >= 0 && !bytes.ContainsFunc(s[:n], func(r rune) bool { return r < ' ' || r == '\\' }) && utf8.Valid(s[:n])
 	}
-	return ascii || utf8.Valid(s)
+	return n, n < len(s) && s[n] == '"'
 }

@@ -2,6 +2,7 @@ package llmhttp
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,7 +13,7 @@ import (
 // reading returns a call whose answer is read by a format, and the number of
 // events that were read as repeats.
 func reading(f format, chunks []string, patterns bool) (*call, int) {
-	c := &call{t: newTracing(nil)}
+	c := &call{t: newTracing(nil), x: new(exchange)}
 	c.x.route, c.x.room = route{format: f}, 1<<20
 	repeats := 0
 	for _, chunk := range chunks {
@@ -136,7 +137,7 @@ func TestLongLines(t *testing.T) {
 	image := strings.Repeat("QUJD", 1<<20)
 	line := `data: {"candidates":[{"content":{"parts":[{"inlineData":{"mimeType":"image/png","data":"` + image + `"}},{"text":"see"}]},"finishReason":"STOP"}]}` + "\n\n"
 	for _, n := range []int{len(line), 4096, 1000} {
-		c := &call{t: newTracing([]Option{WithLimit(1 << 20)})}
+		c := &call{t: newTracing([]Option{WithLimit(1 << 20)}), x: new(exchange)}
 		c.x.route, c.x.room = route{format: geminiContent{}}, 1<<20
 		c.contentType = "text/event-stream"
 		c.choose(formEvents)
@@ -172,17 +173,17 @@ func TestRepeatsAsSent(t *testing.T) {
 			b.WriteString(start + `{"choices":[{"index":` + index + `,"delta":{"content":"` + text + `"}}],"created_at":` + rapid.SampledFrom([]string{"1", "22"}).Draw(rt, "time") + "}" + end)
 		}
 		read := func(size int, patterns bool) string {
-			c := &call{t: newTracing(nil), contentType: typeEvents}
+			c := &call{t: newTracing(nil), x: new(exchange), contentType: typeEvents}
 			c.x.route, c.x.room = route{format: chatCompletions{}}, 1<<20
 			c.choose(formEvents)
 			s := c.split.(*splitter)
-			s.repeats = func(p []byte) int {
+			s.repeats = func(p []byte) (int, bool) {
 				if !patterns {
-					return 0
+					return 0, false
 				}
-				n := c.repeats(p)
+				n, begun := c.repeats(p)
 				total += n
-				return n
+				return n, begun
 			}
 			for rest := []byte(b.String()); len(rest) > 0; {
 				n := min(size, len(rest))
@@ -193,7 +194,7 @@ func TestRepeatsAsSent(t *testing.T) {
 			return seen(c)
 		}
 		want := read(b.Len(), false)
-		for _, size := range []int{b.Len(), 100, 1} {
+		for _, size := range []int{b.Len(), 300, 100, 61, 17, 1} {
 			if diff := cmp.Diff(want, read(size, true)); diff != "" {
 				rt.Fatalf("%q in pieces of %d: %s", b.String(), size, diff)
 			}
@@ -201,5 +202,33 @@ func TestRepeatsAsSent(t *testing.T) {
 	})
 	if total == 0 {
 		t.Error("nothing was read as a repeat")
+	}
+}
+
+// TestRepeatsOverPieces checks that events which the pieces of a stream cut are
+// read as repeats too.
+func TestRepeatsOverPieces(t *testing.T) {
+	event := "data: " + `{"id":"c","choices":[{"index":0,"delta":{"content":" words"}}]}` + "\n\n"
+	stream := []byte(strings.Repeat(event, 1000))
+	for _, size := range []int{len(stream), 4 << 10, 100, 7} {
+		c := &call{t: newTracing(nil), x: new(exchange), contentType: typeEvents}
+		c.x.route, c.x.room = route{format: chatCompletions{}}, 1<<20
+		c.choose(formEvents)
+		s, repeated := c.split.(*splitter), 0
+		s.repeats = func(p []byte) (int, bool) {
+			n, begun := c.repeats(p)
+			repeated += n
+			return n, begun
+		}
+		for piece := range slices.Chunk(stream, size) {
+			s.write(piece)
+		}
+		s.end()
+		if text := c.x.messages()[0].parts[0].text; text != strings.Repeat(" words", 1000) {
+			t.Errorf("in pieces of %d: %d bytes of text", size, len(text))
+		}
+		if least := len(stream) - 40*len(event); repeated < least { // those that the text needs more room for are read alone
+			t.Errorf("in pieces of %d: %d bytes of %d are repeats", size, repeated, len(stream))
+		}
 	}
 }

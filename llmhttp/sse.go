@@ -16,8 +16,11 @@ type splitter struct {
 	// document is given JSON that is no event. The bytes are good until it returns.
 	document func(data []byte)
 	// repeats reads events that are as the last one was, from the beginning of an
-	// event on, and returns how long they are together. It may be nil.
-	repeats func(p []byte) int
+	// event on. It returns how long they are together, and whether all that follows
+	// is the beginning of another one. It may be nil.
+	repeats func(p []byte) (n int, begun bool)
+
+	tail []byte // the beginning of an event that may be as the last one was
 
 	held    bool // line holds something
 	event   string
@@ -38,6 +41,48 @@ const mostStray = 512
 
 // write takes the next bytes of the stream, and does not keep p.
 func (s *splitter) write(p []byte) {
+	if len(s.tail) > 0 && len(p) > 0 {
+		p = s.join(p)
+	}
+	s.lines(p, s.repeats != nil)
+}
+
+// mostTail is how many bytes of an event are kept as they are.
+const mostTail = blobFrom
+
+// join reads the line whose beginning was kept, with the empty one behind it, and
+// returns what follows.
+func (s *splitter) join(p []byte) []byte {
+	end := 0
+	switch i := lineEnd(p); {
+	case s.tail[len(s.tail)-1] == '\n':
+		if p[0] == '\n' {
+			end = 1
+		}
+	case i < 0 || i == len(p)-1 && p[i] == '\n':
+		if len(s.tail)+len(p) <= mostTail {
+			s.tail = append(s.tail, p...)
+			return nil
+		}
+	case i <= mostTail:
+		if end = i + 1; p[i] == '\n' && p[end] == '\n' {
+			end++
+		}
+	}
+	s.tail = append(s.tail, p[:end]...)
+	s.endTail()
+	return p[end:]
+}
+
+// endTail reads what was kept of an event.
+func (s *splitter) endTail() {
+	s.lines(s.tail, false)
+	s.tail = s.tail[:0]
+}
+
+// lines reads the next bytes of the stream. keep says that the beginning of an
+// event at their end may be kept as it is.
+func (s *splitter) lines(p []byte, keep bool) {
 	for len(p) > 0 {
 		if s.afterCR {
 			s.afterCR = false
@@ -47,7 +92,13 @@ func (s *splitter) write(p []byte) {
 			}
 		}
 		if s.repeats != nil && !s.held && !s.hasData && s.event == "" && !s.skip && s.nest.depth == 0 {
-			if p = p[s.repeats(p):]; len(p) == 0 {
+			n, begun := s.repeats(p)
+			p = p[n:]
+			if begun && keep {
+				s.tail = append(s.tail, p...)
+				return
+			}
+			if len(p) == 0 {
 				return
 			}
 		}
@@ -207,6 +258,7 @@ func (s *splitter) dispatch() {
 // end takes what is left at the end of the stream for complete: servers forget
 // the last empty line.
 func (s *splitter) end() {
+	s.endTail()
 	if s.held {
 		s.endHeld()
 	}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"time"
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
@@ -123,16 +122,15 @@ func (t *tracing) do(r *http.Request, next func(*http.Request) (*http.Response, 
 // it. It returns nil where nothing is recorded.
 func (t *tracing) start(r *http.Request, found route) (context.Context, *call) {
 	ctx := r.Context()
-	c := &call{t: t, request: r, started: time.Now()}
+	c := newCall(t, r)
 	c.x.route = found
 	c.x.room, c.x.blind = t.limit, t.blind
 	if found.retrieves {
-		c.takeSpace()
 		return ctx, c
 	}
 	if span := foreignSpan(ctx); span != nil {
 		c.span = span
-		c.takeSpace()
+		c.x.attributes = nil // nobody knows how long a span that is not ours holds them
 		c.exports = !t.blind && sessionspan.ContentOnSpans(sessionspan.ContextWithTracer(ctx, t.tracer))
 		return ctx, c
 	}
@@ -142,10 +140,10 @@ func (t *tracing) start(r *http.Request, found route) (context.Context, *call) {
 		ctx, c.event = sessionspan.StartEvent(ctx, found.kind(), found.operation)
 	}
 	if !c.event.IsRecording() {
+		c.giveSpace()
 		return ctx, nil
 	}
 	c.span = c.event.Span()
-	c.takeSpace()
 	c.exports = !t.blind && c.event.ExportsSpan()
 	c.x.config.text("provider", found.provider)
 	return ctx, c

@@ -19,7 +19,7 @@ import (
 // which some servers send unasked and under another name, or is the message of an
 // error, where the status is one.
 func (c *call) readAnswer(raw string) {
-	x := &c.x
+	x := c.x
 	body, err := rawjson.Parse(raw)
 	kind := rawjson.KindOf(body)
 	failed := c.status >= http.StatusBadRequest
@@ -43,7 +43,7 @@ func (c *call) readAnswer(raw string) {
 
 // readWhole reads an answer that is JSON.
 func (c *call) readWhole(body string) {
-	x := &c.x
+	x := c.x
 	x.format.answer(x, body)
 	if x.problem == nil && !x.answered() {
 		x.errorIn(body)
@@ -113,7 +113,7 @@ func unread(raw string, err error) (reason, excerpt string) {
 // incomplete returns what went wrong where an answer ended without an error of
 // its reading.
 func (c *call) incomplete() (kind, text string) {
-	x := &c.x
+	x := c.x
 	switch {
 	case c.broken, x.done, c.status < http.StatusOK, c.status >= http.StatusMultipleChoices, c.status == http.StatusNoContent:
 		return "", ""

@@ -62,7 +62,7 @@ func (u *usage) readAt(counts, path string, table []tokenField) {
 		inner := false
 		for i := range table {
 			rest := table[i].path
-			if len(rest) < len(path)+len(k) || rest[len(path):len(path)+len(k)] != k || rest[:len(path)] != path {
+			if len(k) == 0 || len(rest) < len(path)+len(k) || rest[len(path)] != k[0] || rest[len(path):len(path)+len(k)] != k || rest[:len(path)] != path {
 				continue
 			}
 			rest = rest[len(path)+len(k):]

@@ -1,7 +1,9 @@
 package llmhttp
 
 import (
+	"net/http"
 	"sync"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 )
@@ -9,6 +11,7 @@ import (
 // A workspace is what a call needs while it runs and gives back at its end, for
 // the next one. Nothing of it is kept by an event: what is recorded is copied.
 type workspace struct {
+	exchange         exchange
 	attributes       []attribute.KeyValue
 	input            []message
 	arena            []part
@@ -21,21 +24,17 @@ type workspace struct {
 
 var workspaces = sync.Pool{New: func() any { return new(workspace) }}
 
-// takeSpace gives a call its workspace. Attributes of a span that is not ours are
-// not taken from it, since nobody knows how long it holds them.
-func (c *call) takeSpace() {
+// newCall returns a call with a workspace.
+func newCall(t *tracing, r *http.Request) *call {
 	w := workspaces.Get().(*workspace)
-	c.space = w
-	x := &c.x
-	if c.event != nil {
-		x.attributes = w.attributes
-	}
-	x.input, x.arena, x.choices, x.config, x.metadata = w.input, w.arena, w.choices, w.config, w.metadata
+	x := &w.exchange
+	x.attributes, x.input, x.arena, x.choices, x.config, x.metadata = w.attributes, w.input, w.arena, w.choices, w.config, w.metadata
+	return &call{t: t, request: r, started: time.Now(), space: w, x: x}
 }
 
 // giveSpace takes the workspace back. The exchange must not be used any more.
 func (c *call) giveSpace() {
-	w, x := c.space, &c.x
+	w, x := c.space, c.x
 	if c.event != nil {
 		w.attributes = emptied(x.attributes)
 	}
@@ -48,7 +47,7 @@ func (c *call) giveSpace() {
 		w.body = nil
 	}
 	w.raw = emptied(w.raw)
-	w.sent, w.got = capture{}, capture{}
+	w.sent, w.got, w.exchange = capture{}, capture{}, exchange{}
 	c.space = nil
 	workspaces.Put(w)
 }

@@ -94,6 +94,7 @@ func (f *Fields) SetAttributes(kvs ...attribute.KeyValue) bool {
 	}
 	s := &f.set
 	s.sayAll()
+	s.attributes = slices.Grow(s.attributes, len(kvs))
 	for _, kv := range kvs {
 		if kv.Valid() { // the SDK takes no others
 			s.genAI = without(s.genAI, kv.Key)

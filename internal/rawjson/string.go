@@ -39,7 +39,7 @@ func first(marks uint64) int { return bits.TrailingZeros64(marks) / 8 }
 
 // escaped returns the index of the first byte at or after i that AppendString
 // may have to change: a special one, or one that is no ASCII.
-func escaped(s string, i int) int {
+func escaped[T string | []byte](s T, i int) int {
 	for ; i+8 <= len(s); i += 8 {
 		word := load(s, i)
 		if marks := (special(word) | word) & highBits; marks != 0 {
@@ -53,6 +53,10 @@ func escaped(s string, i int) int {
 	}
 	return i
 }
+
+// Plain returns how many bytes at the start of s are ASCII and stand in a JSON
+// string as they are.
+func Plain(s []byte) int { return escaped(s, 0) }
 
 const hex = "0123456789abcdef"
 

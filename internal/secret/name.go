@@ -66,9 +66,21 @@ func named(name []byte) bool {
 		!slices.ContainsFunc(about, func(end string) bool { return hasSuffix(name, end) })
 }
 
+// seconds are the second letters of parts by their first, as bits: few bytes of a
+// name begin a part, and nearly all names are none.
+var seconds = func() (letters ['z' + 1]uint32) {
+	for first, list := range parts {
+		for _, p := range list {
+			letters[first] |= 1 << (p.text[1] - 'a')
+		}
+	}
+	return letters
+}()
+
 func within(name []byte) bool {
-	for i, c := range name {
-		if int(c) >= len(parts) {
+	for i := range len(name) - 1 {
+		c := name[i]
+		if int(c) >= len(parts) || seconds[c]>>(name[i+1]-'a')&1 == 0 {
 			continue
 		}
 		for _, p := range parts[c] {

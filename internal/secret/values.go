@@ -44,8 +44,13 @@ var schemes = []string{"basic", "bearer", "token", "apikey", "api-key", "digest"
 func Credential(name, value string) bool { return Named(name) || schemed(value) }
 
 func schemed(value string) bool {
-	scheme, rest := cutScheme(value)
-	return longWord(rest) && (strings.EqualFold(scheme, "bearer") || strings.EqualFold(scheme, "basic"))
+	value = strings.TrimSpace(value)
+	for _, scheme := range [...]string{"bearer", "basic"} {
+		if n := len(scheme); len(value) > n && (value[n] == ' ' || value[n] == '\t') && strings.EqualFold(value[:n], scheme) {
+			return longWord(strings.TrimSpace(value[n:]))
+		}
+	}
+	return false
 }
 
 // longWord reports whether a text is a word, and longer than those of a language.
