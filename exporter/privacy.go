@@ -297,25 +297,33 @@ var moreContent = []string{
 }
 
 // content are the attributes, and the families of them without the dot at the
-// end, that hold what users, models and tools say.
-var content = func() map[string]bool {
-	names := make(map[string]bool)
+// end, that hold what users, models and tools say. labels are the names and versions
+// of prompts, which stand among the prompts themselves.
+var content, labels = func() (content, labels map[string]bool) {
+	content, labels = make(map[string]bool), make(map[string]bool)
 	for _, m := range convert.Tables() {
 		for field := range strings.SplitSeq(m.Field, ", ") {
-			if strings.HasPrefix(field, "inputs") || strings.HasPrefix(field, "outputs") {
-				names[strings.TrimSuffix(m.Attribute, ".")] = true
+			switch {
+			case strings.HasPrefix(field, "inputs"), strings.HasPrefix(field, "outputs"):
+				content[strings.TrimSuffix(m.Attribute, ".")] = true
+			case field == "config.prompt_name", field == "config.prompt_version", field == "config.prompt_id":
+				labels[m.Attribute] = true
 			}
 		}
 	}
 	for _, name := range moreContent {
-		names[name] = true
+		content[name] = true
 	}
-	return names
+	return content, labels
 }()
 
 // isContent reports whether an attribute holds content: by its own name, or by
-// any family that it is of, whatever else the tables say of its own name.
+// any family that it is of, whatever else the tables say of its own name, unless that
+// is the name or the version of a prompt.
 func isContent(key string) bool {
+	if labels[key] {
+		return false
+	}
 	for i := len(key); i > 0; i = strings.LastIndexByte(key[:i], '.') {
 		if content[key[:i]] {
 			return true
