@@ -16,6 +16,7 @@ var genAI = dialect{
 	name:     "OpenTelemetry GenAI",
 	base:     rankGenAI,
 	prefixes: []string{"gen_ai."},
+	identity: []string{"gen_ai.main_agent."}, // which is an attribute of the process, too
 	rules: []rule{
 		set(operationName, "event_type, metadata.operation_name", (*reader).setOperation),
 		to("gen_ai.provider.name", Config, "provider"),

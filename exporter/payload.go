@@ -48,7 +48,7 @@ func (p *payloads) Encode(r *delivery.Record) error {
 	switch v := r.Value.(type) {
 	case span.Source:
 		defer p.view.clear()
-		v.Show(&p.view.span)
+		p.view.open(v)
 		if id, ok := rootOf(&p.view.span); ok { // said now, since a redactor may end it all
 			r.Kind, r.Group = delivery.Opener, id
 		}
@@ -143,7 +143,7 @@ func (p *payloads) idText(id honeyhive.UUID) honeyhive.Optional[string] {
 // the view.
 func (p *payloads) session(s span.Source) honeyhive.SessionStartRequest {
 	defer p.view.clear()
-	s.Show(&p.view.span)
+	p.view.open(s)
 	rec := p.convert(s.Size())
 	return kept(&rec)
 }

@@ -1,6 +1,11 @@
 package exporter
 
 import (
+	"slices"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/resource"
+
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/internal/span"
@@ -13,6 +18,25 @@ type view struct {
 	cut     cutter
 	span    span.Span
 	neutral convert.Span // the span as a conversion looks at it
+
+	resource *resource.Resource // of the last span that open has shown
+	agent    []attribute.KeyValue
+}
+
+// open shows a source to a conversion, whose records say of the resource which agent
+// the program is. The local server reads the same from the resource of a span that
+// comes by OTLP.
+func (v *view) open(s span.Source) {
+	s.Show(&v.span)
+	if r := v.span.Resource; r != v.resource {
+		v.resource, v.agent = r, nil
+		for it := r.Iter(); it.Next(); {
+			if kv := it.Attribute(); convert.IsMainAgent(kv) {
+				v.agent = append(v.agent, kv)
+			}
+		}
+	}
+	v.span.Attributes = convert.AppendMainAgent(slices.Clip(v.span.Attributes), v.agent)
 }
 
 // show returns what the destination may see of a source, until clear.

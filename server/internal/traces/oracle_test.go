@@ -37,7 +37,7 @@ func expected(data *tracepb.TracesData) (list []convert.Span, invalid int) {
 					continue
 				}
 				out.Project, out.Source = res.project(), res.source()
-				if all := append(slices.Clone(res.identity), out.Attributes...); len(all) > 0 {
+				if all := convert.AppendMainAgent(append(slices.Clone(res.identity), out.Attributes...), res.agent); len(all) > 0 {
 					out.Attributes = all
 				}
 				list = append(list, out)

@@ -7,6 +7,7 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 
+	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/server/internal/brief"
 )
 
@@ -15,7 +16,7 @@ import (
 // way the span comes.
 type resource struct {
 	projects, sources [4]string // by their keys
-	identity          []attribute.KeyValue
+	identity, agent   []attribute.KeyValue
 }
 
 // Attributes of a resource that name the project and the source, the best
@@ -42,6 +43,9 @@ func (r *resource) add(kv attribute.KeyValue) {
 	}
 	if i := slices.Index(sourceKeys[:], key); i >= 0 {
 		r.sources[i] = brief.Name(kv.Value.AsString())
+	}
+	if convert.IsMainAgent(kv) {
+		r.agent = convert.AppendMainAgent(r.agent, []attribute.KeyValue{kv}) // each key once
 	}
 	for _, prefix := range sessionPrefixes {
 		if strings.HasPrefix(key, prefix) {

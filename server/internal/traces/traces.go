@@ -87,7 +87,7 @@ func (d *decoder) begin(size int) error {
 	d.below, d.pairs, d.values = emptied(d.below), emptied(d.pairs), emptied(d.values)
 	d.problem, d.mended = nil, 0
 	d.open(size)
-	return d.count(spanWork + len(d.resource.identity))
+	return d.count(spanWork + len(d.resource.identity) + len(d.resource.agent))
 }
 
 // emptied returns the memory of a list for the next span, unless it is large.
@@ -121,6 +121,7 @@ func (d *decoder) end(err error) error {
 	if d.mended > 0 {
 		d.tell(fmt.Sprintf("span %.64q", d.span.Name))
 	}
+	d.span.Attributes = convert.AppendMainAgent(d.span.Attributes, d.resource.agent)
 	return d.visit(&d.span)
 }
 
