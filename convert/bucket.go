@@ -277,9 +277,11 @@ func (b *bucketReader) text() string { return b.closed(b.appendMembers(append(b.
 func (b *bucketReader) closed(object []byte) string {
 	const short, most = 128, 16 << 10
 	object = append(object, '}')
-	if b.scratch = object; cap(object) > most {
+	if cap(object) > most {
 		b.scratch = nil
+		return rawjson.Text(object)
 	}
+	b.scratch = object
 	if string(object) == b.last {
 		return b.last
 	}

@@ -50,7 +50,7 @@ func appendValue(dst []byte, v attribute.Value, depth int) []byte {
 func appendMap(dst []byte, kvs []attribute.KeyValue, depth int) []byte {
 	var b bucketReader
 	for _, kv := range kvs {
-		b.put(valid(string(kv.Key)), string(appendValue(nil, kv.Value, depth)), rankRest)
+		b.put(valid(string(kv.Key)), rawjson.Text(appendValue(nil, kv.Value, depth)), rankRest)
 	}
 	return append(dst, b.text()...)
 }
@@ -67,7 +67,7 @@ func appendList[T any](dst []byte, list []T, element func([]byte, T) []byte) []b
 }
 
 // plain returns a value as JSON, a string as a JSON string.
-func plain(v attribute.Value) string { return string(appendValue(nil, v, 0)) }
+func plain(v attribute.Value) string { return rawjson.Text(appendValue(nil, v, 0)) }
 
 // structured returns a value as JSON, where a string that holds a JSON object
 // or array stands for it: that is how dialects write what is no scalar.

@@ -1,6 +1,9 @@
 package honeyhive
 
-import "errors"
+import (
+	"errors"
+	"iter"
+)
 
 // The types of events. A session is an event too: its event id is its session
 // id.
@@ -120,4 +123,12 @@ func (e Event) MarshalCamelJSON() ([]byte, error) {
 func (e *Event) UnmarshalJSON(data []byte) error {
 	*e = Event{}
 	return readPayload(data, e, eventFields, &e.Unknown)
+}
+
+// UnmarshalMembers reads a payload from the members of an object, such as
+// [Value.Members]. It is UnmarshalJSON for texts that are canonical already: they are
+// not checked again, and what e holds refers to them instead of to a copy.
+func (e *Event) UnmarshalMembers(members iter.Seq2[string, Value]) error {
+	*e = Event{}
+	return readMembers(members, e, eventFields, &e.Unknown)
 }

@@ -3,7 +3,9 @@ package honeyhive
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/sessionspan/sessionspan/internal/rawjson"
@@ -26,7 +28,8 @@ type field[P any] struct {
 	// members are the names as they stand in an object, with their quotes and colon.
 	members  [2]string
 	required bool
-	nullable bool // the schema of the API takes a null
+	nullable bool             // the schema of the API takes a null
+	object   func(*P) *Object // of a field that is a map
 	state    func(*P) state
 	write    func([]byte, *P) []byte // appends a present value
 	read     func(*P, string) error  // sets the value from canonical JSON, not null
@@ -66,7 +69,7 @@ func optionalField[P, V any](name, camel string, c codec[V], at func(*P) *Option
 // objectField describes a map of the payload.
 func objectField[P any](name, camel string, at func(*P) *Object) field[P] {
 	return field[P]{
-		name: name, camel: camel, members: [2]string{`"` + name + `":`, `"` + camel + `":`},
+		name: name, camel: camel, members: [2]string{`"` + name + `":`, `"` + camel + `":`}, object: at,
 		state: func(p *P) state {
 			switch o := at(p); {
 			case o.IsZero():
@@ -186,6 +189,10 @@ var idListCodec = codec[[]string]{
 // appendPayload writes the fields that are not absent, in the order of the
 // table, and then the unknown ones.
 func appendPayload[P any](dst []byte, p *P, fields []field[P], unknown Object, camel bool) []byte {
+	if size := textBytes(p, fields, unknown); size >= largePayload {
+		const perField = 64
+		dst = slices.Grow(dst, size+perField*len(fields))
+	}
 	dst = append(dst, '{')
 	first := len(dst)
 	spelling := 0
@@ -217,9 +224,22 @@ func appendPayload[P any](dst []byte, p *P, fields []field[P], unknown Object, c
 	return append(dst, '}')
 }
 
-// readPayload sets the fields that data holds, in either spelling. It reads as
-// much as it can, and returns a [FieldError] for each field of a wrong type and
-// for each that stands twice.
+// largePayload is how long a payload is for which room is made at once: room that grows
+// would be there twice for a while.
+const largePayload = 64 << 10
+
+// textBytes returns how many bytes the objects of a payload have.
+func textBytes[P any](p *P, fields []field[P], unknown Object) int {
+	n := len(unknown.text)
+	for i := range fields {
+		if fields[i].object != nil {
+			n += len(fields[i].object(p).text)
+		}
+	}
+	return n
+}
+
+// readPayload is readMembers for JSON of any form, of which it keeps a copy.
 func readPayload[P any](data []byte, p *P, fields []field[P], unknown *Object) error {
 	body, err := rawjson.Parse(string(data))
 	if err != nil {
@@ -228,10 +248,17 @@ func readPayload[P any](data []byte, p *P, fields []field[P], unknown *Object) e
 	if k := rawjson.KindOf(body); k != rawjson.Object {
 		return kindError{k}
 	}
+	return readMembers(Value(body).Members(), p, fields, unknown)
+}
+
+// readMembers sets the fields that canonical JSON holds, in either spelling; their texts
+// refer to it. It reads as much as it can, and returns a [FieldError] for each field of
+// a wrong type and for each that stands twice.
+func readMembers[P any](members iter.Seq2[string, Value], p *P, fields []field[P], unknown *Object) error {
 	var problems []error
 	var rest objectBuilder
 	seen := make(map[string]bool, len(fields))
-	for k, v := range rawjson.Members(body) {
+	for k, v := range members {
 		f := find(fields, k)
 		wire := k
 		if f != nil {
@@ -244,11 +271,11 @@ func readPayload[P any](data []byte, p *P, fields []field[P], unknown *Object) e
 		seen[wire] = true
 		switch {
 		case f == nil:
-			rest.add(k, v)
+			rest.add(k, string(v))
 		case v == "null":
 			f.setNull(p)
 		default:
-			if err := f.read(p, v); err != nil {
+			if err := f.read(p, string(v)); err != nil {
 				problems = append(problems, &FieldError{Field: wire, Problem: err.Error()})
 			}
 		}

@@ -57,7 +57,7 @@ func ObjectOf(v any) (Object, error) {
 		return o, nil
 	}
 	data, err := rawjson.Append(nil, v)
-	text := string(data)
+	text := rawjson.Text(data)
 	switch k := rawjson.KindOf(text); k {
 	case rawjson.Object:
 		return Object{text: text}, err
@@ -241,7 +241,7 @@ func (b *objectBuilder) object() Object {
 	if len(b.text) == 0 {
 		return EmptyObject()
 	}
-	return Object{text: string(append(b.text, '}'))}
+	return Object{text: rawjson.Text(append(b.text, '}'))}
 }
 
 // MarshalJSON writes the object; an absent one as null, since it cannot leave

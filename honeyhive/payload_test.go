@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"slices"
@@ -357,4 +358,32 @@ func BenchmarkSessionJSON(b *testing.B) {
 			}
 		}
 	})
+}
+
+// TestUnmarshalMembers reads what UnmarshalJSON does.
+func TestUnmarshalMembers(t *testing.T) {
+	for _, text := range []string{
+		`{}`, `{"event_id":7,"event_id":"x"}`, `{"session_id":"","inputs":{"a":[1]},"outputs":null,"u":"\u00e9","startTime":5,"duration":"x"}`,
+		`{"config":{"text":"` + strings.Repeat("x", 100<<10) + `"},"error":"` + strings.Repeat(`\"`, 50<<10) + `"}`,
+	} {
+		value, err := honeyhive.ParseValue(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var e1, e2 honeyhive.Event
+		var s1, s2 honeyhive.SessionStartRequest
+		var u1, u2 honeyhive.Update
+		for _, c := range []struct {
+			json, members error
+			same          bool
+		}{
+			{e1.UnmarshalJSON([]byte(text)), e2.UnmarshalMembers(value.Members()), bytes.Equal(e1.AppendJSON(nil), e2.AppendJSON(nil))},
+			{s1.UnmarshalJSON([]byte(text)), s2.UnmarshalMembers(value.Members()), bytes.Equal(s1.AppendJSON(nil), s2.AppendJSON(nil))},
+			{u1.UnmarshalJSON([]byte(text)), u2.UnmarshalMembers(value.Members()), bytes.Equal(u1.AppendJSON(nil), u2.AppendJSON(nil))},
+		} {
+			if fmt.Sprint(c.json) != fmt.Sprint(c.members) || !c.same {
+				t.Errorf("%.80s: %v, %v, the same payload: %v", text, c.json, c.members, c.same)
+			}
+		}
+	}
 }

@@ -1,6 +1,9 @@
 package honeyhive
 
-import "errors"
+import (
+	"errors"
+	"iter"
+)
 
 // SessionStartRequest is the payload that starts a session: sixteen fields, of
 // which project, session_name and source are required, and evaluations.
@@ -97,4 +100,12 @@ func (r SessionStartRequest) MarshalCamelJSON() ([]byte, error) {
 func (r *SessionStartRequest) UnmarshalJSON(data []byte) error {
 	*r = SessionStartRequest{}
 	return readPayload(data, r, sessionFields, &r.Unknown)
+}
+
+// UnmarshalMembers reads a payload from the members of an object, such as
+// [Value.Members]. It is UnmarshalJSON for texts that are canonical already: they are
+// not checked again, and what r holds refers to them instead of to a copy.
+func (r *SessionStartRequest) UnmarshalMembers(members iter.Seq2[string, Value]) error {
+	*r = SessionStartRequest{}
+	return readMembers(members, r, sessionFields, &r.Unknown)
 }

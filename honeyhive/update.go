@@ -1,6 +1,9 @@
 package honeyhive
 
-import "errors"
+import (
+	"errors"
+	"iter"
+)
 
 // Update is the payload that changes an event, or a session: its event id is
 // the session id. The API merges each map by its top-level keys, and leaves
@@ -80,4 +83,12 @@ func (u Update) MarshalJSON() ([]byte, error) { return u.AppendJSON(nil), nil }
 func (u *Update) UnmarshalJSON(data []byte) error {
 	*u = Update{}
 	return readPayload(data, u, updateFields, &u.Unknown)
+}
+
+// UnmarshalMembers reads a payload from the members of an object, such as
+// [Value.Members]. It is UnmarshalJSON for texts that are canonical already: they are
+// not checked again, and what u holds refers to them instead of to a copy.
+func (u *Update) UnmarshalMembers(members iter.Seq2[string, Value]) error {
+	*u = Update{}
+	return readMembers(members, u, updateFields, &u.Unknown)
 }

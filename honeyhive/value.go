@@ -48,7 +48,7 @@ func ParseValue[T ~string | ~[]byte](data T) (Value, error) {
 
 // StringValue returns a string as a Value. Bytes that are no UTF-8 are replaced by
 // U+FFFD.
-func StringValue(s string) Value { return Value(rawjson.AppendString(nil, s)) }
+func StringValue(s string) Value { return Value(rawjson.Text(rawjson.AppendString(nil, s))) }
 
 // Kind returns the type of the value: [KindInvalid] for the empty text.
 func (v Value) Kind() Kind { return Kind(rawjson.KindOf(string(v))) }

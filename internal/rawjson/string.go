@@ -2,9 +2,11 @@ package rawjson
 
 import (
 	"math/bits"
+	"slices"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // Most bytes of most texts stand in a JSON string as they are. So strings are
@@ -60,9 +62,27 @@ func Plain(s []byte) int { return escaped(s, 0) }
 
 const hex = "0123456789abcdef"
 
+// largeText is how long a text is of which no copy is made that is not needed, and for
+// which room is made at once: room that grows would be there twice for a while.
+const largeText = 64 << 10
+
+// spare is what the room for a large text has for what stands behind it.
+const spare = 1 << 10
+
+// Text returns bytes as a text. They must not change any more: of many it is no copy.
+func Text(b []byte) string {
+	if len(b) < largeText {
+		return string(b)
+	}
+	return unsafe.String(unsafe.SliceData(b), len(b)) //nolint:gosec // nobody changes the bytes
+}
+
 // AppendString writes s as a JSON string. Bytes that are no UTF-8 become
 // U+FFFD; the line separators U+2028 and U+2029 are escaped.
 func AppendString(dst []byte, s string) []byte {
+	if len(s) >= largeText {
+		dst = slices.Grow(dst, len(`""`)+len(s)+growth(s)+spare)
+	}
 	dst = append(dst, '"')
 	start := 0
 	for i := escaped(s, 0); i < len(s); i = escaped(s, i) {
@@ -91,6 +111,30 @@ func AppendString(dst []byte, s string) []byte {
 	}
 	dst = append(dst, s[start:]...)
 	return append(dst, '"')
+}
+
+// growth returns how many bytes longer s is in a JSON string.
+func growth(s string) int {
+	n := 0
+	for i := escaped(s, 0); i < len(s); i = escaped(s, i) {
+		c := s[i]
+		if c < utf8.RuneSelf {
+			var escape [len(`\u0000`)]byte
+			n += len(appendEscape(escape[:0], c)) - 1
+			i++
+			continue
+		}
+		if size := letter(s[i:]); size > 0 {
+			i += size
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if r == utf8.RuneError && size == 1 || r == '\u2028' || r == '\u2029' {
+			n += len(`\u0000`) - size
+		}
+		i += size
+	}
+	return n
 }
 
 // letter returns the length of a rune at the start of s that is known at a

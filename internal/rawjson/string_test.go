@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+	"unsafe"
 
 	"github.com/sessionspan/sessionspan/internal/rawjson"
 )
@@ -135,4 +136,22 @@ func FuzzUnquote(f *testing.F) {
 			t.Fatalf("%q: quoted %s", want, quoted)
 		}
 	})
+}
+
+// TestLargeStrings makes room for a large string once, whatever it becomes, and refers
+// to large bytes.
+func TestLargeStrings(t *testing.T) {
+	for _, part := range []string{"a", `"`, "\x01", "\n", "\xff", "\xe2\x80", "\u2028", "é", "漢", "😀", "\ufffd", "a\u2029\\"} {
+		s := strings.Repeat(part, 1<<20)
+		got := rawjson.AppendString(nil, s)
+		if most := len(got) + len(got)/100 + 8<<10; cap(got) > most {
+			t.Errorf("%q: room for %d bytes for %d", part, cap(got), len(got))
+		}
+		if n := testing.AllocsPerRun(1, func() { _ = rawjson.Text(rawjson.AppendString(nil, s)) }); n > 1 {
+			t.Errorf("%q: %v times memory", part, n)
+		}
+	}
+	if b := []byte("small"); unsafe.StringData(rawjson.Text(b)) == unsafe.SliceData(b) {
+		t.Error("a small text keeps the room of its bytes")
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"unsafe"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/store"
@@ -180,7 +181,7 @@ func (w *writer) find(id honeyhive.UUID, most int64) (e *entry, doomed bool, err
 
 // decode reads the texts of an entry.
 func (e *entry) decode(rank record.Rank, at int64, layers, payload []byte) error {
-	e.payload = string(payload)
+	e.payload = unsafe.String(unsafe.SliceData(payload), len(payload)) //nolint:gosec // it was read for this, and does not change any more
 	switch {
 	case layers != nil:
 		var whole bool

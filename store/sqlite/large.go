@@ -70,8 +70,12 @@ func (s *Store) prepare(ctx context.Context, in *record.Incoming, all map[honeyh
 	if base.received == 0 || in.Layer.At < base.received {
 		base.received = in.Layer.At
 	}
+	var only *record.Incoming
+	if len(base.layers) == 0 {
+		only = in
+	}
 	base.layers = record.Merge(base.layers, in.Layer)
-	if all[in.ID], err = s.ready(ctx, base, kind); err != nil {
+	if all[in.ID], err = s.ready(ctx, base, kind, only); err != nil {
 		return err
 	}
 	if in.Kind != record.Event {
@@ -81,7 +85,7 @@ func (s *Store) prepare(ctx context.Context, in *record.Incoming, all map[honeyh
 	if err != nil || !above.large || above.was != record.Unknown {
 		return err
 	}
-	all[in.SessionID], err = s.ready(ctx, above, record.Session)
+	all[in.SessionID], err = s.ready(ctx, above, record.Session, nil)
 	return err
 }
 
@@ -118,20 +122,26 @@ func (s *Store) base(ctx context.Context, id honeyhive.UUID) (*entry, error) {
 	return e, err
 }
 
-// ready makes out what the layers of a record of a kind come to, and stages it.
-func (s *Store) ready(ctx context.Context, e *entry, kind record.Kind) (*ready, error) {
+// ready makes out what the layers of a record of a kind come to, and stages it. Only is
+// the write of all layers, where there is no other one: its text is the payload.
+func (s *Store) ready(ctx context.Context, e *entry, kind record.Kind, only *record.Incoming) (*ready, error) {
 	r := &ready{pk: e.pk, was: e.was, received: e.received, isKnown: record.Has(e.layers)}
 	r.rank, r.at = last(e.layers)
 	var payload []byte
-	switch kind {
-	case record.Event:
+	switch {
+	case only != nil && only.Kind == kind && kind != record.Unknown:
+		payload = unsafe.Slice(unsafe.StringData(only.Layer.Text), len(only.Layer.Text)) //nolint:gosec // they are read alone
+		r.event = record.Counted{EventRow: only.Row, Project: only.Project, Source: only.Source, Received: e.received}
+		r.own = only.Own
+		r.event.Bytes, r.own.Bytes = int64(len(payload)), int64(len(payload))
+	case kind == record.Event:
 		p, err := record.FoldEvent(e.layers)
 		if err != nil {
 			return r, err
 		}
 		payload = p.AppendJSON(nil)
 		r.event = count(&p, len(payload), e.received)
-	case record.Session:
+	case kind == record.Session:
 		p, err := record.FoldSession(e.id, e.layers)
 		if err != nil {
 			return r, err
@@ -151,8 +161,12 @@ func (s *Store) ready(ctx context.Context, e *entry, kind record.Kind) (*ready, 
 	}
 	r.same = string(payload) == e.payload
 	var err error
-	if r.columns[0], err = s.stage(ctx, record.EncodeLayers(e.layers), false); err == nil && kind != record.Unknown {
+	if kind != record.Unknown {
 		r.columns[1], err = s.stage(ctx, payload, true)
+	}
+	payload, whole, e.payload = nil, "", "" // the layers are written in memory of their own
+	if err == nil {
+		r.columns[0], err = s.stage(ctx, record.EncodeLayers(e.layers), false)
 	}
 	return r, err
 }

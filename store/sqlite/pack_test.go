@@ -33,10 +33,14 @@ func TestPack(t *testing.T) {
 		}
 	}
 	for _, status := range statuses {
-		want := sample{moment: 5, status: status, duration: full.Duration, in: full.TokensIn, cost: full.TokensOut, events: 9}
+		want := sample{moment: 5, status: status, duration: full.FirstToken, in: full.TokensIn, cost: full.TokensOut, events: 9}
 		if got, err := unpackSample(packSample(&want)); err != nil || got != want {
 			t.Errorf("got %v, %v, want %v", got, err, want)
 		}
+	}
+	old := sample{status: store.StatusOK, duration: full.Duration} // from before it was out of bounds
+	if got, err := unpackSample(packSample(&old)); err != nil || !got.duration.IsZero() {
+		t.Errorf("got %v, %v", got, err)
 	}
 }
 
@@ -78,8 +82,11 @@ func TestPragmas(t *testing.T) {
 			"journal_mode": "wal", "synchronous": "2", "page_size": "8192", "auto_vacuum": "2", "application_id": "1936945262",
 		} {
 			var got string
-			if err := s.w.conn.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil || got != want {
-				t.Errorf("%s is %s, %v, want %s", pragma, got, err, want)
+			bare(t, s, func(w *writer) error { // between transactions
+				return w.conn.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got)
+			})
+			if got != want {
+				t.Errorf("%s is %s, want %s", pragma, got, want)
 			}
 		}
 		if _, err := s.read.ExecContext(t.Context(), "DELETE FROM session"); err == nil {

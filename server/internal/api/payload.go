@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"unsafe"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/server/internal/brief"
@@ -63,7 +62,7 @@ func session(text honeyhive.Value) (*honeyhive.SessionStartRequest, error) {
 		return nil, invalid("session", err)
 	}
 	s := new(honeyhive.SessionStartRequest)
-	if err := s.UnmarshalJSON(bytesOf(text)); err != nil {
+	if err := s.UnmarshalMembers(text.Members()); err != nil {
 		return nil, invalid("session", err)
 	}
 	dropEmpty(&s.Project, &s.SessionName, &s.Source, &s.SessionID, &s.Error)
@@ -80,11 +79,6 @@ func session(text honeyhive.Value) (*honeyhive.SessionStartRequest, error) {
 	lower(&s.SessionID)
 	lowerAll(s.ChildrenIDs)
 	return s, nil
-}
-
-// bytesOf returns the bytes of a text, for who copies them.
-func bytesOf(text honeyhive.Value) []byte {
-	return unsafe.Slice(unsafe.StringData(string(text)), len(text)) //nolint:gosec // they are read alone
 }
 
 // maxFields is how many fields a payload may have beside those in its maps.
@@ -122,7 +116,7 @@ func event(text honeyhive.Value) (*honeyhive.Event, error) {
 		return nil, invalid("event", err)
 	}
 	e := new(honeyhive.Event)
-	if err := e.UnmarshalJSON(bytesOf(text)); err != nil {
+	if err := e.UnmarshalMembers(text.Members()); err != nil {
 		return nil, invalid("event", err)
 	}
 	dropEmpty(&e.EventID, &e.SessionID, &e.ParentID, &e.EventName, &e.Project, &e.Source, &e.Error)
@@ -165,7 +159,7 @@ func update(text honeyhive.Value, id string) (*honeyhive.Update, error) {
 		return nil, invalid("update", err)
 	}
 	u := new(honeyhive.Update)
-	if err := u.UnmarshalJSON(bytesOf(text)); err != nil {
+	if err := u.UnmarshalMembers(text.Members()); err != nil {
 		return nil, invalid("update", err)
 	}
 	if given := u.EventID.Or(id); id != "" && !strings.EqualFold(given, id) {

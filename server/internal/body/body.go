@@ -26,7 +26,8 @@ type Reader struct {
 	total int64
 
 	held  atomic.Int64
-	work  *semaphore.Weighted
+	small *semaphore.Weighted // what the work on small bodies may take, and on others
+	large *semaphore.Weighted
 	gzips sync.Pool
 	zstds sync.Pool
 }
@@ -38,11 +39,14 @@ const becomes = 3
 // NewReader returns a reader of bodies of at most maxBody bytes each, after
 // decompression, and of at most total bytes that have come and are not yet
 // released. An eighth of the total is kept for small bodies, so that large ones
-// which do not come to their end are not in their way. The work on all bodies takes
-// at most three times the total: a request whose work does not fit in waits for the
-// others.
+// which do not come to their end are not in their way. The work on bodies that are not
+// small takes as much as that on one of maxBody: such a one is worked on alone, and
+// others wait for it, but not the small ones, whose work is bounded by itself.
 func NewReader(maxBody, total int64) *Reader {
-	return &Reader{max: maxBody, total: total, work: semaphore.NewWeighted(becomes * total)}
+	return &Reader{
+		max: maxBody, total: total,
+		small: semaphore.NewWeighted(becomes * max(total/8, smallBody)), large: semaphore.NewWeighted(becomes * max(maxBody, smallBody)),
+	}
 }
 
 // Body is what was read. It must be released when nothing refers to Bytes any
@@ -52,6 +56,7 @@ type Body struct {
 
 	reader     *Reader
 	held, work int64
+	from       *semaphore.Weighted // that the work was taken from
 }
 
 // Text returns the bytes as a text. They must not change while it is in use.
@@ -61,7 +66,7 @@ func (b *Body) Text() string { return unsafe.String(unsafe.SliceData(b.Bytes), l
 func (b *Body) Release() {
 	b.reader.held.Add(-b.held)
 	if b.work > 0 {
-		b.reader.work.Release(b.work)
+		b.from.Release(b.work)
 	}
 	b.held, b.work = 0, 0
 }
@@ -89,7 +94,10 @@ func (r *Reader) Read(req *http.Request) (*Body, error) {
 // begin waits for room for the work on a body.
 func (b *Body) begin(ctx context.Context, size int64) error {
 	n := becomes * size
-	if err := b.reader.work.Acquire(ctx, n); err != nil {
+	if b.from = b.reader.small; size > smallBody {
+		b.from = b.reader.large
+	}
+	if err := b.from.Acquire(ctx, n); err != nil {
 		return reject.Errorf(http.StatusServiceUnavailable, "the request ended before it was worked on")
 	}
 	b.work = n

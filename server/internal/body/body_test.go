@@ -211,39 +211,51 @@ func (h *half) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// TestWorkWaits lets a request wait whose work has no room, until the others are
-// through or its client has left.
+// TestWorkWaits lets a large request wait whose work has no room, until the others are
+// through or its client has left, and small ones pass by, as far as they have room.
 func TestWorkWaits(t *testing.T) {
-	r := NewReader(mib, mib)
-	first, err := r.Read(request("", bytes.NewReader(make([]byte, mib/2+mib/4))))
+	r := NewReader(4*mib, 16*mib)
+	read := func(ctx context.Context, size int) (*Body, error) {
+		return r.Read(request("", bytes.NewReader(make([]byte, size))).WithContext(ctx))
+	}
+	first, err := read(t.Context(), 3*mib)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !r.work.TryAcquire(becomes * mib / 4) {
-		t.Fatal("there is no room left")
-	}
 	ctx, leave := context.WithCancel(t.Context())
-	req := request("", bytes.NewReader(make([]byte, 1000))).WithContext(ctx)
-	left := make(chan error)
+	left, came := make(chan error), make(chan error)
 	go func() {
-		_, err := r.Read(req)
+		_, err := read(ctx, 2*mib)
 		left <- err
 	}()
 	leave()
 	if err := <-left; reject.As(err).Status != http.StatusServiceUnavailable {
 		t.Errorf("the client has left: %v", err)
 	}
-	came := make(chan error)
 	go func() {
-		b, err := r.Read(request("", bytes.NewReader(make([]byte, 1000))))
+		b, err := read(t.Context(), 2*mib)
 		if err == nil {
 			b.Release()
 		}
 		came <- err
 	}()
+	var small []*Body
+	for range 2 {
+		b, err := read(t.Context(), mib)
+		if err != nil {
+			t.Fatalf("a small one: %v", err)
+		}
+		small = append(small, b)
+	}
+	if r.small.TryAcquire(1) {
+		t.Error("small ones have room without end")
+	}
 	first.Release()
 	if err := <-came; err != nil {
 		t.Errorf("there is room: %v", err)
+	}
+	for _, b := range small {
+		b.Release()
 	}
 }
 

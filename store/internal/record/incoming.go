@@ -178,7 +178,7 @@ func readUpdate(u honeyhive.Update, at int64, fill bool) (Incoming, error) {
 func FoldSession(id honeyhive.UUID, layers []Layer) (honeyhive.SessionStartRequest, error) {
 	var s honeyhive.SessionStartRequest
 	if len(layers) > 0 {
-		if err := s.UnmarshalJSON(bytesOf(Fold(layers))); err != nil {
+		if err := s.UnmarshalMembers(fold(layers)); err != nil {
 			return s, err
 		}
 	}
@@ -189,14 +189,14 @@ func FoldSession(id honeyhive.UUID, layers []Layer) (honeyhive.SessionStartReque
 // FoldEvent returns the record that the layers of an event come to.
 func FoldEvent(layers []Layer) (honeyhive.Event, error) {
 	var e honeyhive.Event
-	err := e.UnmarshalJSON(bytesOf(Fold(layers)))
+	err := e.UnmarshalMembers(fold(layers))
 	return e, err
 }
 
 // FoldUpdate returns the update that layers without a record come to.
 func FoldUpdate(id honeyhive.UUID, layers []Layer) (honeyhive.Update, error) {
 	var u honeyhive.Update
-	err := u.UnmarshalJSON(bytesOf(Fold(layers)))
+	err := u.UnmarshalMembers(fold(layers))
 	u.EventID = honeyhive.Some(id.String())
 	return u, err
 }

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
+	"iter"
 	"slices"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
@@ -93,16 +94,25 @@ func (c cell) isNull() bool { return !c.inside && c.text == "null" }
 func cells(text string, layer int) func(yield func(cell) bool) {
 	return func(yield func(cell) bool) {
 		for field, value := range honeyhive.Value(text).Members() {
-			if !mapFields[field] || value == "{}" || value.Kind() != honeyhive.KindObject {
-				if !yield(cell{place{field: field}, string(value), layer}) {
+			for c := range cellsOf(field, value, layer) {
+				if !yield(c) {
 					return
 				}
-				continue
 			}
-			for key, v := range value.Members() {
-				if !yield(cell{place{field, key, true}, string(v), layer}) {
-					return
-				}
+		}
+	}
+}
+
+// cellsOf walks the places of a field.
+func cellsOf(field string, value honeyhive.Value, layer int) func(yield func(cell) bool) {
+	return func(yield func(cell) bool) {
+		if !mapFields[field] || value == "{}" || value.Kind() != honeyhive.KindObject {
+			yield(cell{place{field: field}, string(value), layer})
+			return
+		}
+		for key, v := range value.Members() {
+			if !yield(cell{place{field, key, true}, string(v), layer}) {
+				return
 			}
 		}
 	}
@@ -181,24 +191,50 @@ func Fold(layers []Layer) string {
 	if len(layers) == 1 {
 		return layers[0].Text
 	}
-	fields := make(map[string]*writer)
+	var out writer
+	for field, value := range fold(layers) {
+		out.member(field, string(value))
+	}
+	return out.object()
+}
+
+// fold walks the fields of the payload that layers come to. What one layer alone has of
+// a field is a part of its text.
+func fold(layers []Layer) iter.Seq2[string, honeyhive.Value] {
+	if len(layers) == 1 {
+		return honeyhive.Value(layers[0].Text).Members()
+	}
 	var order []string
+	values := make(map[string][]honeyhive.Value)
 	for i := range layers {
-		for c := range cells(layers[i].Text, i) {
-			w := fields[c.field]
-			if w == nil {
-				w = new(writer)
-				fields[c.field] = w
-				order = append(order, c.field)
+		for field, value := range honeyhive.Value(layers[i].Text).Members() {
+			if values[field] == nil {
+				order = append(order, field)
 			}
+			values[field] = append(values[field], value)
+		}
+	}
+	return func(yield func(string, honeyhive.Value) bool) {
+		for _, field := range order {
+			if !yield(field, foldValues(field, values[field])) {
+				return
+			}
+		}
+	}
+}
+
+// foldValues returns what the values of a field come to, the earliest first.
+func foldValues(field string, values []honeyhive.Value) honeyhive.Value {
+	if len(values) == 1 {
+		return values[0]
+	}
+	var w writer
+	for i, value := range values {
+		for c := range cellsOf(field, value, i) {
 			w.fold(c)
 		}
 	}
-	var out writer
-	for _, f := range order {
-		out.member(f, fields[f].value())
-	}
-	return out.object()
+	return honeyhive.Value(w.value())
 }
 
 // writer writes an object from cells.
@@ -242,7 +278,7 @@ func (w *writer) object() string {
 	if len(w.buf) == 0 {
 		return "{}"
 	}
-	return string(append(w.buf, '}'))
+	return textOf(append(w.buf, '}'))
 }
 
 // fold writes cells of one field.
