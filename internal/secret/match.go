@@ -4,17 +4,17 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/hex"
-	"html"
+	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"unicode/utf8"
 )
 
 // A Matcher finds credentials in a text: as they are, in another case, broken
-// over lines, escaped as URLs, JSON, Go or HTML have it, several times over too,
-// and in base64 or hexadecimal, alone or as a part of what was encoded. The
+// over lines, also by marks that continue or quote lines, escaped as URLs, JSON, Go,
+// HTML or mail have it, several times over too, as the numbers of its bytes, and in
+// base64, base32 or hexadecimal, alone or as a part of what was encoded. The
 // beginning or the end of a long one counts as well, and 23 bytes from anywhere in
 // one that has no white space, since servers quote parts and drop prefixes, and
 // headers put more around a key. A nil Matcher finds nothing. It may be used by
@@ -45,7 +45,7 @@ const (
 	// cutBytes are how much of one counts where a text was cut.
 	cutBytes = 4
 	// mostDecoded is how often escapes are decoded.
-	mostDecoded = 5
+	mostDecoded = 8
 )
 
 // NewMatcher returns a Matcher of credentials. Those that are shorter than [Least]
@@ -58,9 +58,10 @@ func NewMatcher(values []string) *Matcher {
 		}
 		m.plain(v)
 		m.encoded(v)
+		m.codes(v)
 		// A server may have decoded it.
 		d := new(decoded)
-		for d.start(v); d.decode(); {
+		for d.start(v, false); d.decode(); {
 			m.plain(string(d.b))
 		}
 		if strings.Contains(v, "+") { // read as a space by a server
@@ -79,7 +80,7 @@ func (m *Matcher) add(n needle) {
 	if n.text = folded(n.text); len(n.text) < Least || slices.ContainsFunc(m.needles, func(o needle) bool { return o.text == n.text && o.at == n.at }) {
 		return
 	}
-	n.seed = min(len(n.text), seedBytes)
+	n.seed = min(len(n.text), max(n.seed, seedBytes))
 	m.needles = append(m.needles, n)
 }
 
@@ -128,6 +129,26 @@ func lower(c byte) byte {
 	return c
 }
 
+// codes adds a credential as the numbers of its bytes, as Go, C and JSON write them.
+func (m *Matcher) codes(v string) {
+	for _, c := range [...]struct{ format, between string }{
+		{"%d", ""}, {"%d", ","}, {"%02x", ":"}, {"%02x", "-"}, {"0x%02x", ""}, {"0x%02x", ","}, {"0x%x", ""}, {"0x%x", ","},
+	} {
+		var text []byte
+		seed := 0
+		for i := range len(v) {
+			if i > 0 {
+				text = append(text, c.between...)
+			}
+			text = fmt.Appendf(text, c.format, v[i])
+			if i < seedBytes {
+				seed = len(text)
+			}
+		}
+		m.add(needle{text: string(text), seed: seed})
+	}
+}
+
 // In reports whether a credential stands in the text.
 func (m *Matcher) In(text string) bool { return len(m.find(text, false)) > 0 }
 
@@ -165,9 +186,20 @@ func (m *Matcher) find(text string, cut bool) (spans []span) {
 	if m == nil || len(m.needles) == 0 || len(text) < cutBytes {
 		return nil
 	}
+	spans = m.findPlain(text, cut, false)
+	if strings.IndexByte(text, '\n') >= 0 { // whether a mark is one of lines, or a part of a credential, nobody knows
+		spans = append(spans, m.findPlain(text, cut, true)...)
+	}
+	return append(spans, m.findNested(text)...)
+}
+
+// findPlain returns where credentials stand that need no more than that escapes are
+// decoded, and, if that is asked for, that the marks are dropped which stand where a
+// line ends or begins.
+func (m *Matcher) findPlain(text string, cut, marks bool) (spans []span) {
 	d := texts.Get().(*decoded)
 	defer d.put()
-	d.start(text)
+	d.start(text, marks)
 	for range mostDecoded {
 		for i := range m.needles {
 			spans = d.search(&m.needles[i], spans)
@@ -206,14 +238,17 @@ func (d *decoded) put() {
 }
 
 // start takes a text, without its white space.
-func (d *decoded) start(text string) {
+func (d *decoded) start(text string, marks bool) {
 	*d = decoded{text: text, b: append(d.b[:0], text...), low: d.low}
 	if d.lower() {
 		d.b, d.at = d.b[:0], make([]span, 0, len(d.text))
-		for i := range len(d.text) {
-			if !space(d.text[i]) {
-				d.b, d.at = append(d.b, d.text[i]), append(d.at, span{i, i + 1})
+		for i := 0; i < len(d.text); {
+			if n := folding(d.text[i:], marks); n > 0 {
+				i += n
+				continue
 			}
+			d.b, d.at = append(d.b, d.text[i]), append(d.at, span{i, i + 1})
+			i++
 		}
 		d.lower()
 	}
@@ -313,102 +348,4 @@ func (d *decoded) searchEnd(n *needle, spans []span) []span {
 		}
 	}
 	return spans
-}
-
-// decode decodes the escapes that are left, and reports whether there were any.
-func (d *decoded) decode() bool {
-	if bytes.IndexByte(d.b, '%') < 0 && bytes.IndexByte(d.b, '\\') < 0 && bytes.IndexByte(d.b, '&') < 0 {
-		return false
-	}
-	b, at := make([]byte, 0, len(d.b)), make([]span, 0, len(d.b))
-	found := false
-	for i := 0; i < len(d.b); {
-		n, plain, escaped := 1, "", false
-		switch d.b[i] {
-		case '%':
-			n, plain, escaped = hexBytes(d.b[i:], 1, 2)
-		case '\\':
-			n, plain, escaped = backslash(d.b[i:])
-		case '&':
-			n, plain, escaped = entity(d.b[i:])
-		}
-		if !escaped {
-			b, at = append(b, d.b[i]), append(at, d.span(i, i+1))
-			i++
-			continue
-		}
-		found = true
-		for j := range len(plain) {
-			if !space(plain[j]) {
-				b, at = append(b, plain[j]), append(at, d.span(i, i+n))
-			}
-		}
-		i += n
-	}
-	if found {
-		d.b, d.at = b, at
-		d.lower()
-	}
-	return found
-}
-
-// hexBytes decodes an escape of so many hexadecimal digits.
-func hexBytes(b []byte, start, digits int) (n int, plain string, ok bool) {
-	if len(b) < start+digits {
-		return 1, "", false
-	}
-	code, err := strconv.ParseUint(string(b[start:start+digits]), 16, 32)
-	if err != nil {
-		return 1, "", false
-	}
-	if digits == 2 {
-		return start + digits, string([]byte{byte(code)}), true
-	}
-	return start + digits, string(rune(code)), true
-}
-
-// backslash decodes an escape of JSON, JavaScript, Go, Python or protocol
-// buffers.
-func backslash(b []byte) (n int, plain string, ok bool) {
-	if len(b) < 2 {
-		return 1, "", false
-	}
-	switch c := b[1]; {
-	case c == 'U': // of Go, or of JSON in another case
-		if n, plain, ok = hexBytes(b, 2, 8); !ok {
-			n, plain, ok = hexBytes(b, 2, 4)
-		}
-		return n, plain, ok
-	case c == 'u':
-		return hexBytes(b, 2, 4)
-	case lower(c) == 'x':
-		return hexBytes(b, 2, 2)
-	case strings.IndexByte("nrtfvb", lower(c)) >= 0:
-		return 2, "", true
-	case '0' <= c && c <= '7' && len(b) >= 4:
-		code, err := strconv.ParseUint(string(b[1:4]), 8, 8)
-		return 4, string([]byte{byte(code)}), err == nil
-	case strings.IndexByte("/\"'\\`$", c) >= 0:
-		return 2, string(c), true
-	}
-	return 1, "", false
-}
-
-// entity decodes a character reference of HTML.
-func entity(b []byte) (n int, plain string, ok bool) {
-	const longest = 34 // of the names that HTML has
-	end := bytes.IndexByte(b[:min(len(b), longest)], ';')
-	if end < 0 {
-		return 1, "", false
-	}
-	for _, c := range b[1:end] {
-		if c != '#' && !wordByte(c) {
-			return 1, "", false
-		}
-	}
-	text := string(b[:end+1])
-	if plain = html.UnescapeString(text); plain == text {
-		plain = html.UnescapeString(strings.ToLower(text))
-	}
-	return end + 1, plain, !strings.EqualFold(plain, text)
 }
