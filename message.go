@@ -107,7 +107,7 @@ func (s *Session) SetReply(choices ...Message) { s.recording().setReply(choices)
 // none are set, the session ends with the sum of what its events of this process
 // used: those whose usage was set, and spans of other tracers that say theirs. An
 // event that says its own while events below it do, such as an agent, is not
-// counted twice.
+// counted twice. A later call changes the counts that it knows, and no others.
 func (s *Session) SetUsage(u Usage) { s.recording().setUsage(u) }
 
 // SetModel names the model that the event calls, and who provides it, in the
@@ -123,7 +123,8 @@ func (e *Event) SetReply(choices ...Message) { e.recording().setReply(choices) }
 
 // SetUsage sets the token counts that are known, in the metadata: prompt_tokens,
 // completion_tokens, total_tokens, cache_read_input_tokens,
-// cache_write_input_tokens and reasoning_tokens.
+// cache_write_input_tokens and reasoning_tokens. A later call, such as one for each
+// part of a stream, changes the counts that it knows, and no others.
 func (e *Event) SetUsage(u Usage) { e.recording().setUsage(u) }
 
 // SetQuery sets what is searched for: inputs.query.
@@ -211,18 +212,15 @@ func (r *recording) setUsage(u Usage) {
 	if !r.active() {
 		return
 	}
-	known := u.known()
+	p, ok, err := r.fields.UpdateUsage(u.known())
+	all := p.Usage()
 	if s := r.node.Session; s != nil && s.Recorded() {
-		r.node.Count(known)
+		r.node.Count(*all)
 	}
-	if both := known.Knows(tokens.Input | tokens.Output); both && !known.Knows(tokens.Total) {
-		if total := u.InputTokens + u.OutputTokens; total >= 0 {
-			known.Set(tokens.Total, total)
-		} else {
-			r.reporter().reports.Report("usage", fmt.Errorf("sessionspan: set usage: the sum of %d and %d tokens fits in no total_tokens, which is left out", u.InputTokens, u.OutputTokens))
-		}
+	if all.Knows(tokens.Input|tokens.Output) && !all.Knows(tokens.Total) {
+		r.reporter().reports.Report("usage", fmt.Errorf("sessionspan: set usage: the sum of %d and %d tokens fits in no total_tokens, which is left out", all.N[0], all.N[1]))
 	}
-	r.add(fields.Tokens(&known))
+	r.added(p, ok, err)
 }
 
 // known returns the counts that are known.

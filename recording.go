@@ -181,6 +181,11 @@ func (r *recording) add(p fields.Part) {
 		return
 	}
 	ok, err := r.fields.Add(p)
+	r.added(p, ok, err)
+}
+
+// added deals with what became of a part.
+func (r *recording) added(p fields.Part, ok bool, err error) {
 	r.reporter().reports.Report("encode raw JSON", err)
 	if ok {
 		return

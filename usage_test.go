@@ -1,9 +1,13 @@
 package sessionspan_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"math"
+	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
@@ -123,4 +127,54 @@ func TestUsageOfPlainSpans(t *testing.T) {
 	span.End()
 	root.End()
 	assertTokens(t, p.Session("root"), map[string]string{"prompt_tokens": "10", "completion_tokens": "5", "total_tokens": "15"})
+}
+
+// TestUsageInParts sets the usage of an event in parts, as a stream tells it: a later
+// call leaves what it does not know, in the metadata, in the attributes for collectors,
+// and in the sum of the session.
+func TestUsageInParts(t *testing.T) {
+	for name, c := range map[string]struct {
+		said []sessionspan.Usage
+		want map[string]string
+	}{
+		"input, then output": {[]sessionspan.Usage{{InputTokens: 10, CacheReadTokens: 4}, {OutputTokens: 5}},
+			map[string]string{"prompt_tokens": "10", "completion_tokens": "5", "total_tokens": "15", "cache_read_input_tokens": "4"}},
+		"output again": {[]sessionspan.Usage{{InputTokens: 10, OutputTokens: 1}, {OutputTokens: 2}, {OutputTokens: 7}},
+			map[string]string{"prompt_tokens": "10", "completion_tokens": "7", "total_tokens": "17"}},
+		"a total that was said": {[]sessionspan.Usage{{InputTokens: 10, OutputTokens: 1, TotalTokens: 12}, {ReasoningTokens: 1}},
+			map[string]string{"prompt_tokens": "10", "completion_tokens": "1", "total_tokens": "12", "reasoning_tokens": "1"}},
+		"a total that was said no longer holds": {[]sessionspan.Usage{{InputTokens: 10, TotalTokens: 12}, {InputTokens: 3}},
+			map[string]string{"prompt_tokens": "3"}},
+		"zero is known": {[]sessionspan.Usage{{InputTokens: 10, OutputTokens: 3}, {Known: sessionspan.OutputCount}},
+			map[string]string{"prompt_tokens": "10", "completion_tokens": "0", "total_tokens": "10"}},
+		"nothing": {[]sessionspan.Usage{{InputTokens: 10}, {}}, map[string]string{"prompt_tokens": "10"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := sessiontest.New(t)
+			ctx, s := sessionspan.StartSession(p.Context(t.Context()), "s")
+			_, e := sessionspan.StartEvent(ctx, sessionspan.Model, "e")
+			for i, u := range c.said {
+				e.SetUsage(u)
+				e.SetMetadata(map[string]any{"i": i})
+			}
+			e.End()
+			s.End()
+			var metadata map[string]any
+			if err := json.Unmarshal([]byte(p.Session("s").Event("e").Metadata.JSONText()), &metadata); err != nil {
+				t.Fatal(err)
+			}
+			got := make(map[string]string)
+			for key, value := range metadata {
+				if strings.HasSuffix(key, "_tokens") {
+					got[key] = fmt.Sprint(value)
+				}
+			}
+			if d := cmp.Diff(c.want, got); d != "" {
+				t.Error("the event: ", d)
+			}
+			if _, ok := c.want["total_tokens"]; ok {
+				assertTokens(t, p.Session("s"), c.want)
+			}
+		})
+	}
 }

@@ -25,6 +25,8 @@ type Fields struct {
 	mu     sync.Mutex
 	frozen bool
 	set    Set
+	// usage is what SetUsage was given by now, together.
+	usage *tokens.Usage
 	// lateInputs are inputs that came after Freeze.
 	lateInputs honeyhive.Object
 }
@@ -60,6 +62,10 @@ func (f *Fields) NewFrozen() { f.frozen = true }
 func (f *Fields) Add(p Part) (ok bool, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	return f.add(p)
+}
+
+func (f *Fields) add(p Part) (ok bool, err error) {
 	if f.frozen {
 		return false, nil
 	}
@@ -74,6 +80,29 @@ func (f *Fields) Add(p Part) (ok bool, err error) {
 	}
 	s.parts = append(s.parts, p)
 	return true, err
+}
+
+// UpdateUsage adds a part for a usage together with the earlier ones, whose counts
+// stay where u does not know better, and returns the part. Where ok is false it is for
+// an update.
+func (f *Fields) UpdateUsage(u tokens.Usage) (p Part, ok bool, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	all := new(tokens.Usage)
+	if f.usage != nil {
+		*all = *f.usage
+	}
+	all.Update(&u)
+	all.SumUp()
+	s := &f.set
+	if i := slices.IndexFunc(s.parts, func(p Part) bool { return p.usage != nil && p.usage == f.usage }); i >= 0 {
+		s.sayAll()
+		s.parts = slices.Delete(s.parts, i, i+1)
+		s.said--
+	}
+	f.usage, p = all, Part{usage: all, bucket: convert.Metadata, form: formUsage}
+	ok, err = f.add(p)
+	return p, ok, err
 }
 
 const (

@@ -62,11 +62,11 @@ func Model(names string, provider int) Part {
 	return Part{text: names, model: provider, bucket: convert.Config, form: formModel}
 }
 
-// Tokens returns a part of the metadata for a usage, which must not change.
-func Tokens(u *tokens.Usage) Part { return Part{usage: u, bucket: convert.Metadata, form: formUsage} }
-
 // Bucket returns the bucket that the part is for.
 func (p *Part) Bucket() convert.Bucket { return p.bucket }
+
+// Usage returns the usage that the part sets, which must not change, or nil.
+func (p *Part) Usage() *tokens.Usage { return p.usage }
 
 // IsZero reports whether the part sets nothing.
 func (p *Part) IsZero() bool { return p.text == "" && p.usage == nil }

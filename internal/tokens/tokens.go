@@ -29,6 +29,8 @@ const (
 type Usage struct {
 	N     [kinds]int64
 	Known Counts // what of N is known
+	// Summed is set where the total was not said, but is the sum of input and output.
+	Summed bool
 }
 
 // metadataKeys are the keys of the counts in the metadata, as JSON.
@@ -52,6 +54,29 @@ func (u *Usage) Set(which Counts, n int64) {
 
 // Knows reports whether all of some counts are known.
 func (u *Usage) Knows(counts Counts) bool { return u.Known&counts == counts }
+
+// Update sets the counts that another usage knows, and leaves the others as they are.
+// A total that does not fit those any more is not known.
+func (u *Usage) Update(by *Usage) {
+	if u.Summed || by.Known&(Input|Output) != 0 {
+		u.Known &^= Total
+		u.Summed = false
+	}
+	for i, n := range by.N {
+		if by.Knows(1 << i) {
+			u.Set(1<<i, n)
+		}
+	}
+}
+
+// SumUp makes the sum of input and output the total, where both are known, the total
+// is not, and the sum fits.
+func (u *Usage) SumUp() {
+	if total := u.N[0] + u.N[1]; u.Knows(Input|Output) && !u.Knows(Total) && total >= 0 {
+		u.Set(Total, total)
+		u.Summed = true
+	}
+}
 
 // Append writes what is known as it stands in the metadata.
 func (u *Usage) Append(dst []byte) []byte {
