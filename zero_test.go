@@ -59,8 +59,8 @@ func TestZeroHandles(t *testing.T) {
 				}
 				method := fresh.Method(i)
 				var in []reflect.Value
-				for j := range method.Type().NumIn() {
-					in = append(in, argument(arguments, method.Type().In(j), round))
+				for typ := range method.Type().Ins() {
+					in = append(in, argument(arguments, typ, round))
 				}
 				t.Run(fmt.Sprint(name, round), func(t *testing.T) {
 					defer func() {

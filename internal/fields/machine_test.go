@@ -287,7 +287,7 @@ func TestFields(t *testing.T) {
 					m.merge(b, o)
 				}
 			},
-			"made object": func(t *rapid.T) {
+			"made object": func(*rapid.T) {
 				if add(Object(convert.Config, `{"top_k":3}`)) {
 					m.merge(convert.Config, map[string]any{"top_k": json.Number("3")})
 				}
@@ -375,7 +375,7 @@ func TestFields(t *testing.T) {
 					t.Fatal("late inputs: ", d)
 				}
 			},
-			"peek": func(t *rapid.T) {
+			"peek": func(*rapid.T) {
 				if !m.frozen {
 					peeks = append(peeks, given{f.Peek(), m.clone()})
 				}

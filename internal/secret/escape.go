@@ -114,9 +114,9 @@ func hexBytes(b []byte, start, digits int) (n int, plain string, ok bool) {
 		return 1, "", false
 	}
 	if digits == 2 {
-		return start + digits, string([]byte{byte(code)}), true
+		return start + digits, string([]byte{byte(code)}), true //nolint:gosec // two digits are one byte
 	}
-	return start + digits, string(rune(code)), true
+	return start + digits, string(rune(code)), true //nolint:gosec // what is no code point becomes U+FFFD
 }
 
 // backslash decodes an escape of JSON, JavaScript, Go, Python or protocol

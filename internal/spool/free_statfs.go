@@ -9,5 +9,7 @@ func freeBytes(name string) (int64, error) {
 	if err := unix.Statfs(name, &s); err != nil {
 		return 0, err
 	}
-	return int64(s.Bavail) * int64(s.Bsize), nil //nolint:unconvert // the types differ between systems
+	// The fields differ in type and sign between systems, and some file systems answer
+	// with the largest number there is.
+	return int64(min(float64(s.Bavail)*float64(s.Bsize), 1<<62)), nil
 }

@@ -100,7 +100,7 @@ func (r *Reader) skipTo(first uint64) {
 	if first <= r.next || slices.ContainsFunc(l.segments, func(s *segment) bool { return s.unread }) {
 		return
 	}
-	r.records += int(first - r.next - l.done.count(r.next, first-1))
+	r.records += int(first - r.next - l.done.count(r.next, first-1)) //nolint:gosec // the records of one log, of which each takes 64 bytes of the disk
 }
 
 // pass adds the damage that was found when the log was opened.
@@ -225,7 +225,7 @@ func (r *Reader) missing(s *segment, first, last uint64) error {
 		l.done.each(max(first, x.first), min(last, x.last), false, func(lo, hi uint64) { lost.add(lo, hi) })
 		for _, v := range lost {
 			l.markDone(s, v.lo, v.hi)
-			r.records += int(v.hi - v.lo + 1)
+			r.records += int(v.hi - v.lo + 1) //nolint:gosec // the records of one segment
 			s.broken = true
 		}
 	}

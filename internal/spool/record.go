@@ -53,7 +53,7 @@ func seedOf(id [16]byte) uint32 { return crc32.Checksum(id[:], castagnoli) }
 func appendRecord(dst []byte, seed uint32, e *Entry, seq uint64) []byte {
 	start := len(dst)
 	dst = append(dst, magic[:]...)
-	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(e.Body)))
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(e.Body))) //nolint:gosec // at most maxBody
 	dst = append(dst, e.Type, e.Flags, 0, 0)
 	dst = binary.LittleEndian.AppendUint32(dst, crc32.Update(seed, castagnoli, e.Body))
 	dst = binary.LittleEndian.AppendUint64(dst, seq)

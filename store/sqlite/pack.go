@@ -152,7 +152,7 @@ func packRow(r *store.EventRow) []byte {
 	b := append(append(p.done(), r.ID[:]...), r.Parent[:]...)
 	b = binary.LittleEndian.AppendUint64(b, uint64(r.Bytes))
 	for _, s := range [...]string{r.Type, r.Name, r.Model, r.Error} {
-		b = append(binary.LittleEndian.AppendUint32(b, uint32(len(s))), s...)
+		b = append(binary.LittleEndian.AppendUint32(b, uint32(len(s))), s...) //nolint:gosec // texts of a row are cut to less
 	}
 	return b
 }

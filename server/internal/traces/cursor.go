@@ -189,7 +189,7 @@ var halvesMessage = newMessage("low", "high")
 func (c *cursor) halves() (n uint64, err error) {
 	err = c.fields(halvesMessage, func(field int) error {
 		half, err := c.integer()
-		n |= uint64(uint32(half)) << (32 * field)
+		n |= uint64(uint32(half)) << (32 * field) //nolint:gosec // 32 bits, with or without a sign
 		return err
 	})
 	return n, err

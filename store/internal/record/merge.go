@@ -332,7 +332,7 @@ func DecodeLayers(b []byte) ([]Layer, bool) {
 		if n <= 0 || size > uint64(len(b)-n) {
 			return nil, false
 		}
-		l.Text, b = string(b[n:n+int(size)]), b[n+int(size):]
+		l.Text, b = string(b[n:n+int(size)]), b[n+int(size):] //nolint:gosec // at most what is left of the text, see above
 		layers = append(layers, l)
 	}
 	return layers, true
