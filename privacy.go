@@ -42,7 +42,7 @@ func ContentOnSpans(ctx context.Context) bool {
 func isContentKey(key attribute.Key) bool {
 	switch key {
 	case genai.InputMessages, genai.OutputMessages, genai.SystemInstructions, genai.ToolDefinitions,
-		genai.RetrievalQuery, genai.RetrievalDocuments:
+		genai.RetrievalQuery, genai.RetrievalDocuments, genai.RequestStopSequences:
 		return true
 	}
 	for _, b := range convert.AllBuckets() {

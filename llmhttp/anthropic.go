@@ -30,7 +30,7 @@ var anthropicParams = []param{
 	{"top_p", "top_p", genai.RequestTopP, asFloat},
 	{"top_k", "top_k", genai.RequestTopK, asInt},
 	{"max_tokens", "max_tokens", genai.RequestMaxTokens, asInt},
-	{"stop_sequences", "stop_sequences", genai.RequestStopSequences, asTexts},
+	{"stop_sequences", "stop_sequences", genai.RequestStopSequences, asSaid},
 	{"tool_choice", "tool_choice", "", asIs},
 	{"thinking", "thinking", "", asIs},
 	{"service_tier", "service_tier", "", asIs},
@@ -51,17 +51,17 @@ func (anthropicMessages) request(x *exchange, body string) {
 			x.streamed = v == "true"
 		case "system":
 			if !x.blind {
-				x.system = anthropicContent(v)
+				x.system = x.anthropicContent(v)
 			}
 		case "messages":
 			if x.blind {
 				continue
 			}
-			for m := range rawjson.Elements(v) {
-				x.input = append(x.input, message{role: text(get(m, "role")), parts: anthropicContent(get(m, "content"))})
+			for m := range x.elements(v) {
+				x.input = append(x.input, message{role: text(get(m, "role")), parts: x.anthropicContent(get(m, "content"))})
 			}
 		case "tools":
-			for tool := range rawjson.Elements(v) {
+			for tool := range x.elements(v) {
 				name := get(tool, "name")
 				if get(tool, "input_schema") == "" {
 					name = "" // one of Anthropic's own
@@ -77,20 +77,20 @@ func (anthropicMessages) request(x *exchange, body string) {
 }
 
 // anthropicContent reads text, or a list of blocks.
-func anthropicContent(content string) []part {
+func (x *exchange) anthropicContent(content string) []part {
 	if rawjson.KindOf(content) == rawjson.String {
 		return []part{{kind: partText, text: text(content)}}
 	}
 	var parts []part
-	for block := range rawjson.Elements(content) {
-		parts = append(parts, anthropicBlock(block))
+	for block := range x.elements(content) {
+		parts = append(parts, x.anthropicBlock(block))
 	}
 	return parts
 }
 
 // anthropicBlock reads a block. Those of tools that run at the provider, and their
 // results, are kept as they are.
-func anthropicBlock(block string) part {
+func (x *exchange) anthropicBlock(block string) part {
 	kind := text(get(block, "type"))
 	if kind == "" && get(block, "text") != "" {
 		kind = "text"
@@ -105,7 +105,7 @@ func anthropicBlock(block string) part {
 	case "tool_use":
 		return part{kind: partCall, id: text(get(block, "id")), name: text(get(block, "name")), json: get(block, "input")}
 	case "tool_result":
-		return part{kind: partResult, id: text(get(block, "tool_use_id")), json: anthropicResult(get(block, "content")), failed: get(block, "is_error") == "true"}
+		return part{kind: partResult, id: text(get(block, "tool_use_id")), json: x.anthropicResult(get(block, "content")), failed: get(block, "is_error") == "true"}
 	case "image", "document", "video", "audio":
 		modality := kind
 		source := get(block, "source")
@@ -122,11 +122,11 @@ func anthropicBlock(block string) part {
 }
 
 // anthropicResult returns the content of a tool's result: text alone as a string.
-func anthropicResult(content string) string {
+func (x *exchange) anthropicResult(content string) string {
 	if rawjson.KindOf(content) != rawjson.Array {
 		return content
 	}
-	parts := anthropicContent(content)
+	parts := x.anthropicContent(content)
 	if len(parts) == 1 && parts[0].kind == partText {
 		return quote(parts[0].text)
 	}
@@ -140,7 +140,7 @@ func (anthropicMessages) answer(x *exchange, body string) {
 	}
 	x.anthropicHead(body)
 	c := x.choice(0)
-	x.whole(c, anthropicContent(get(body, "content")))
+	x.whole(c, x.anthropicContent(get(body, "content")))
 	c.anthropicFinish(get(body, "stop_reason"))
 	x.anthropicUsage(get(body, "usage"))
 }
@@ -233,7 +233,7 @@ func (anthropicMessages) chunk(x *exchange, event, data string) {
 // anthropicStart begins a block. Those that hold something from the start keep
 // it: calls and results of tools that run at the provider, above all.
 func (x *exchange) anthropicStart(index int, block string) {
-	b := anthropicBlock(block)
+	b := x.anthropicBlock(block)
 	c := x.choice(0)
 	switch b.kind {
 	case partText, partReasoning:

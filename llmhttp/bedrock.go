@@ -41,7 +41,7 @@ var bedrockParams = []param{
 	{"temperature", "temperature", genai.RequestTemperature, asFloat},
 	{"topP", "top_p", genai.RequestTopP, asFloat},
 	{"maxTokens", "max_tokens", genai.RequestMaxTokens, asInt},
-	{"stopSequences", "stop_sequences", genai.RequestStopSequences, asTexts},
+	{"stopSequences", "stop_sequences", genai.RequestStopSequences, asSaid},
 	{"toolChoice", "tool_choice", "", asIs},
 	{"additionalModelRequestFields", "additional_model_request_fields", "", asIs},
 	{"performanceConfig", "performance_config", "", asIs},
@@ -63,12 +63,12 @@ func (bedrockConverse) request(x *exchange, body string) {
 			if x.blind {
 				continue
 			}
-			for m := range rawjson.Elements(v) {
-				x.input = append(x.input, message{role: text(get(m, "role")), parts: bedrockContent(get(m, "content"))})
+			for m := range x.elements(v) {
+				x.input = append(x.input, message{role: text(get(m, "role")), parts: x.bedrockContent(get(m, "content"))})
 			}
 		case "system":
 			if !x.blind {
-				x.system = bedrockContent(v)
+				x.system = x.bedrockContent(v)
 			}
 		case "promptVariables":
 			if !x.blind {
@@ -80,7 +80,7 @@ func (bedrockConverse) request(x *exchange, body string) {
 			}
 		case "toolConfig":
 			x.param(bedrockParams, "toolChoice", get(v, "toolChoice"))
-			for tool := range rawjson.Elements(get(v, "tools")) {
+			for tool := range x.elements(get(v, "tools")) {
 				if spec := get(tool, "toolSpec"); spec != "" {
 					x.tool(get(spec, "name"), get(spec, "description"), get(spec, "inputSchema", "json"), tool)
 				} else if get(tool, "cachePoint") == "" {
@@ -97,18 +97,18 @@ func (bedrockConverse) request(x *exchange, body string) {
 }
 
 // bedrockContent reads blocks of content. Marks of what is to be cached are none.
-func bedrockContent(blocks string) []part {
+func (x *exchange) bedrockContent(blocks string) []part {
 	var parts []part
-	for block := range rawjson.Elements(blocks) {
+	for block := range x.elements(blocks) {
 		if get(block, "cachePoint") == "" {
-			parts = append(parts, bedrockBlock(block))
+			parts = append(parts, x.bedrockBlock(block))
 		}
 	}
 	return parts
 }
 
 // bedrockBlock reads a block: an object with one member, whose name is its kind.
-func bedrockBlock(block string) part {
+func (x *exchange) bedrockBlock(block string) part {
 	kind := ""
 	for k, v := range rawjson.Members(block) {
 		switch k {
@@ -117,7 +117,7 @@ func bedrockBlock(block string) part {
 		case "toolUse":
 			return part{kind: partCall, id: text(get(v, "toolUseId")), name: text(get(v, "name")), json: get(v, "input")}
 		case "toolResult":
-			return part{kind: partResult, id: text(get(v, "toolUseId")), json: bedrockResult(get(v, "content")), failed: text(get(v, "status")) == "error"}
+			return part{kind: partResult, id: text(get(v, "toolUseId")), json: x.bedrockResult(get(v, "content")), failed: text(get(v, "status")) == "error"}
 		case "reasoningContent":
 			kind = k
 			if s := get(v, "reasoningText", "text"); s != "" {
@@ -168,7 +168,7 @@ func bedrockMedia(modality, v string) (part, bool) {
 
 // bedrockResult returns the content of a tool's result: one text as a string, one
 // value as it is.
-func bedrockResult(content string) string {
+func (x *exchange) bedrockResult(content string) string {
 	var only string
 	n := 0
 	for block := range rawjson.Elements(content) {
@@ -183,7 +183,7 @@ func bedrockResult(content string) string {
 			return v
 		}
 	}
-	return string(appendParts(nil, bedrockContent(content)))
+	return string(appendParts(nil, x.bedrockContent(content)))
 }
 
 func (bedrockConverse) answer(x *exchange, body string) {
@@ -191,7 +191,7 @@ func (bedrockConverse) answer(x *exchange, body string) {
 		switch k {
 		case "output":
 			c := x.choice(0)
-			x.whole(c, bedrockContent(get(v, "message", "content")))
+			x.whole(c, x.bedrockContent(get(v, "message", "content")))
 		case "stopReason":
 			x.bedrockFinish(v)
 		default:
@@ -315,7 +315,7 @@ func (x *exchange) bedrockDelta(c *choice, index int, kind, delta string) {
 	case "toolResult":
 		p := x.piece(c, partResult, index)
 		p.fold = func(_, more string) string {
-			return bedrockResult(joinedTexts("[" + strings.TrimSuffix(more, ",") + "]"))
+			return x.bedrockResult(joinedTexts("[" + strings.TrimSuffix(more, ",") + "]"))
 		}
 		for block := range rawjson.Elements(delta) {
 			x.append(p, block)

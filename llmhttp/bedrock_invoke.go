@@ -340,7 +340,7 @@ func (bedrockText) request(x *exchange, body string) {
 		case "prompt":
 			if !x.blind {
 				m := message{role: "user", parts: []part{{kind: partText, text: text(v)}}}
-				for image := range rawjson.Elements(get(body, "images")) { // of Llama, in base64
+				for image := range x.elements(get(body, "images")) { // of Llama, in base64
 					m.parts = append(m.parts, media("image", "", text(image)))
 				}
 				x.input = append(x.input, m)

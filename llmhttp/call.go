@@ -88,8 +88,10 @@ func (c *call) readRequest() {
 	if !c.sent.cut && c.request.Header.Get("Content-Encoding") == "" {
 		if body, err := rawjson.Parse(c.sent.text()); err == nil && rawjson.KindOf(body) == rawjson.Object {
 			c.x.format.request(c.x, body)
+			c.sent.cut = c.x.endLists()
 			c.x.learnBody(body)
-			c.usageAsked = c.streamAsked() && get(body, "stream_options", "include_usage") == "true"
+			_, counts := c.x.format.(counted)
+			c.usageAsked = c.streamAsked() && (counts || get(body, "stream_options", "include_usage") == "true")
 		}
 	}
 	c.recordRequest()
@@ -307,6 +309,7 @@ func (c *call) parse(event string, data []byte) bool {
 	}
 	x.added, x.changes = nil, 0
 	x.format.chunk(x, event, body)
+	x.cut = x.endLists() || x.cut
 	if x.changes == 0 && !x.content && !x.done && x.errorIn(body) {
 		x.done = true
 	}
@@ -324,7 +327,8 @@ const (
 	// endUnterminated is how a stream ended in which all choices had: without what
 	// should have come behind them.
 	endUnterminated = "unterminated"
-	// endNoUsage is how a stream ended whose usage was asked for and did not come.
+	// endNoUsage is how a stream ended whose usage was asked for, or is told unasked,
+	// and did not come.
 	endNoUsage = "no_usage"
 )
 

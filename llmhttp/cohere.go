@@ -39,7 +39,7 @@ var cohereParams = []param{
 	{"p", "top_p", genai.RequestTopP, asFloat},
 	{"k", "top_k", genai.RequestTopK, asInt},
 	{"max_tokens", "max_tokens", genai.RequestMaxTokens, asInt},
-	{"stop_sequences", "stop_sequences", genai.RequestStopSequences, asTexts},
+	{"stop_sequences", "stop_sequences", genai.RequestStopSequences, asSaid},
 	{"frequency_penalty", "frequency_penalty", genai.RequestFrequencyPenalty, asFloat},
 	{"presence_penalty", "presence_penalty", genai.RequestPresencePenalty, asFloat},
 	{"seed", "seed", genai.RequestSeed, asInt},
@@ -154,7 +154,7 @@ func (x *exchange) embedImages(list string) {
 		return
 	}
 	var parts []part
-	for image := range rawjson.Elements(list) {
+	for image := range x.elements(list) {
 		if url := text(image); strings.HasPrefix(url, "data:") || strings.Contains(url, "://") {
 			parts = append(parts, mediaURL("image", url))
 		} else {
@@ -174,7 +174,7 @@ func (x *exchange) cohereInputs(list string) {
 	for in := range rawjson.Elements(list) {
 		count++
 		var parts []part
-		for p := range rawjson.Elements(get(in, "content")) {
+		for p := range x.elements(get(in, "content")) {
 			parts = append(parts, openAIPart(p))
 		}
 		dst = appendParts(comma(dst), parts)

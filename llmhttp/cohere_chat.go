@@ -19,11 +19,11 @@ func (cohereChatV2) request(x *exchange, body string) {
 			if x.blind {
 				continue
 			}
-			for m := range rawjson.Elements(v) {
+			for m := range x.elements(v) {
 				x.input = append(x.input, x.cohereMessage(m))
 			}
 		case "tools":
-			for tool := range rawjson.Elements(v) {
+			for tool := range x.elements(v) {
 				x.openAITool(tool)
 			}
 		default:
@@ -38,14 +38,14 @@ func (x *exchange) cohereMessage(json string) message {
 	m := message{role: text(get(json, "role"))}
 	content := get(json, "content")
 	if m.role == "tool" {
-		m.parts = []part{{kind: partResult, id: text(get(json, "tool_call_id")), json: flat(content)}}
+		m.parts = []part{{kind: partResult, id: text(get(json, "tool_call_id")), json: x.flat(content)}}
 		return m
 	}
 	m.parts = x.openAIContent(nil, content)
 	if plan := text(get(json, "tool_plan")); plan != "" {
 		m.parts = append(m.parts, part{kind: partReasoning, text: plan})
 	}
-	for call := range rawjson.Elements(get(json, "tool_calls")) {
+	for call := range x.elements(get(json, "tool_calls")) {
 		m.parts = append(m.parts, openAICall(call))
 	}
 	return m
@@ -121,7 +121,7 @@ func (cohereChatV1) request(x *exchange, body string) {
 				x.system = []part{{kind: partText, text: s}}
 			}
 		case "tools":
-			for tool := range rawjson.Elements(v) {
+			for tool := range x.elements(v) {
 				x.tool(get(tool, "name"), get(tool, "description"), get(tool, "parameter_definitions"), tool)
 			}
 		case "chat_history", "message", "tool_results": // in their order, below
@@ -132,13 +132,13 @@ func (cohereChatV1) request(x *exchange, body string) {
 	if x.blind {
 		return
 	}
-	for m := range rawjson.Elements(get(body, "chat_history")) {
-		x.input = append(x.input, cohereTurn(m))
+	for m := range x.elements(get(body, "chat_history")) {
+		x.input = append(x.input, x.cohereTurn(m))
 	}
 	if s := text(get(body, "message")); s != "" {
 		x.input = append(x.input, message{role: "user", parts: x.alone(part{kind: partText, text: s})})
 	}
-	if parts := cohereResults(get(body, "tool_results")); len(parts) > 0 {
+	if parts := x.cohereResults(get(body, "tool_results")); len(parts) > 0 {
 		x.input = append(x.input, message{role: "tool", parts: parts})
 	}
 }
@@ -146,26 +146,26 @@ func (cohereChatV1) request(x *exchange, body string) {
 var cohereRoles = map[string]string{"USER": "user", "CHATBOT": "assistant", "SYSTEM": "system", "TOOL": "tool"}
 
 // cohereTurn reads a message of the history.
-func cohereTurn(json string) message {
+func (x *exchange) cohereTurn(json string) message {
 	role := text(get(json, "role"))
 	m := message{role: cmp.Or(cohereRoles[strings.ToUpper(role)], strings.ToLower(role))}
 	if s := text(get(json, "message")); s != "" {
 		m.parts = append(m.parts, part{kind: partText, text: s})
 	}
-	m.parts = append(m.parts, cohereCalls(get(json, "tool_calls"))...)
-	m.parts = append(m.parts, cohereResults(get(json, "tool_results"))...)
+	m.parts = append(m.parts, x.cohereCalls(get(json, "tool_calls"))...)
+	m.parts = append(m.parts, x.cohereResults(get(json, "tool_results"))...)
 	return m
 }
 
-func cohereCalls(list string) (parts []part) {
-	for call := range rawjson.Elements(list) {
+func (x *exchange) cohereCalls(list string) (parts []part) {
+	for call := range x.elements(list) {
 		parts = append(parts, part{kind: partCall, name: text(get(call, "name")), json: get(call, "parameters")})
 	}
 	return parts
 }
 
-func cohereResults(list string) (parts []part) {
-	for r := range rawjson.Elements(list) {
+func (x *exchange) cohereResults(list string) (parts []part) {
+	for r := range x.elements(list) {
 		parts = append(parts, part{kind: partResult, name: text(get(r, "call", "name")), json: get(r, "outputs")})
 	}
 	return parts
@@ -203,7 +203,7 @@ func (x *exchange) cohereResponse(body string) {
 			x.cohereUsage(v)
 		}
 	}
-	x.whole(c, append(parts, cohereCalls(get(body, "tool_calls"))...))
+	x.whole(c, append(parts, x.cohereCalls(get(body, "tool_calls"))...))
 }
 
 // cohereFound keeps what was searched for, and what was found.
@@ -251,7 +251,7 @@ func (cohereChatV1) chunk(x *exchange, event, data string) {
 			parts = append(parts, part{kind: partText, text: strings.Clone(s)})
 		}
 		calls := x.kept(get(data, "tool_calls"))
-		x.whole(x.choice(0), append(parts, cohereCalls(calls)...))
+		x.whole(x.choice(0), append(parts, x.cohereCalls(calls)...))
 	case "stream-end":
 		if r := get(data, "response"); r != "" {
 			x.cohereResponse(r)

@@ -122,10 +122,11 @@
 // that the provider reports in the middle of a stream, and a status of 400 and
 // above, with the provider's code and message. One that the client closes early is
 // none; its metadata says stream_end: closed. Neither is one in which all choices
-// had ended, whose context is cancelled then or whose terminator does not come
-// (stream_end: unterminated), or whose usage was asked for and does not come
-// (no_usage). Chunks that cannot be read are counted, as chunks_skipped. The time to the first token is that
-// of the first content.
+// had ended, whose context is cancelled then or whose terminator does not come, or
+// in which fewer choices came than were asked for (stream_end: unterminated), or
+// whose usage was asked for, or is Gemini's, and does not come (no_usage). Chunks
+// that cannot be read are counted, as chunks_skipped. The time to the first token is
+// that of the first content.
 //
 // # Attempts, and clients that trace themselves
 //

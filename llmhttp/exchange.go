@@ -3,6 +3,7 @@ package llmhttp
 import (
 	"bytes"
 	"cmp"
+	"iter"
 	"net/http"
 	"slices"
 	"strings"
@@ -25,7 +26,9 @@ type exchange struct {
 	input      []message
 	inputs     fields // what is asked and is no message
 	tools      []string
-	streamed   bool // the answer is asked for as a stream
+	said       []attribute.KeyValue // parameters that are content
+	streamed   bool                 // the answer is asked for as a stream
+	asks       int64                // choices that are asked for, where there are several
 	// credentials are what the body of the request holds of them.
 	credentials []string
 
@@ -49,6 +52,7 @@ type exchange struct {
 	blind   bool        // content is not wanted
 	skipped int         // chunks that could not be read
 	pieces  int         // of all choices
+	listed  int         // elements that were read of lists
 	// steps counts what is looked at to find a piece of an answer.
 	steps int
 	spill *spill
@@ -165,6 +169,30 @@ const (
 	mostChoices = 1 << 10
 	mostParts   = 1 << 13 // of all choices
 )
+
+// mostListed bounds how many elements of lists are read into messages, parts and
+// tools: those of a request, and those of an answer or of a chunk. In memory an
+// element takes many times the bytes that it may have as text.
+const mostListed = 1 << 14
+
+// elements walks the elements of a list, as far as they are read.
+func (x *exchange) elements(list string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for e := range rawjson.Elements(list) {
+			if x.listed++; x.listed > mostListed || !yield(e) {
+				return
+			}
+		}
+	}
+}
+
+// endLists reports whether lists were longer than what is read of them, and begins
+// to count anew.
+func (x *exchange) endLists() bool {
+	more := x.listed > mostListed
+	x.listed = 0
+	return more
+}
 
 // full reports whether no more parts are kept.
 func (x *exchange) full() bool {
@@ -401,8 +429,9 @@ func (x *exchange) message(c *choice) message {
 		x.arena = append(x.arena, q)
 	}
 	end := len(x.arena)
-	x.place(joinLists(string(c.sources[sourceQuotes]), string(c.sources[sourceSearch]), string(c.sources[sourcePages])), x.arena[start:end])
-	return message{role: c.role, finish: c.finish, ended: c.ended, extras: c.extras, parts: x.arena[start:end:end]}
+	m := message{role: c.role, finish: c.finish, ended: c.ended, extras: c.extras, parts: x.arena[start:end:end]}
+	m.place(joinLists(string(c.sources[sourceQuotes]), string(c.sources[sourceSearch]), string(c.sources[sourcePages])))
+	return m
 }
 
 // alone returns a part as the only one of a message.
@@ -440,7 +469,10 @@ func (x *exchange) messages() []message {
 	return list
 }
 
-// complete reports whether every choice has ended.
+// missing reports whether fewer choices came than were asked for.
+func (x *exchange) missing() bool { return int64(len(x.choices)) < x.asks }
+
+// complete reports whether every choice that came has ended.
 func (x *exchange) complete() bool {
 	return len(x.choices) > 0 && !slices.ContainsFunc(x.choices, func(c *choice) bool { return c.finish == "" })
 }

@@ -26,9 +26,10 @@ func Read(r *http.Request, request, kind string, body []byte, limit int) Cost {
 		found.format = bedrockInvoke{}
 	}
 	c.x.route, c.x.room = found, limit
-	found.format.request(c.x, request)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
+	found.format.request(c.x, request)
+	c.x.endLists()
 	for len(body) > 0 {
 		n := min(len(body), 32<<10)
 		c.feed(body[:n])

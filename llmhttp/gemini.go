@@ -49,7 +49,7 @@ var geminiParams = []param{
 	{"topP", "top_p", genai.RequestTopP, asFloat},
 	{"topK", "top_k", genai.RequestTopK, asInt},
 	{"maxOutputTokens", "max_tokens", genai.RequestMaxTokens, asInt},
-	{"stopSequences", "stop_sequences", genai.RequestStopSequences, asTexts},
+	{"stopSequences", "stop_sequences", genai.RequestStopSequences, asSaid},
 	{"frequencyPenalty", "frequency_penalty", genai.RequestFrequencyPenalty, asFloat},
 	{"presencePenalty", "presence_penalty", genai.RequestPresencePenalty, asFloat},
 	{"seed", "seed", genai.RequestSeed, asInt},
@@ -63,6 +63,8 @@ var geminiParams = []param{
 
 // geminiContent are calls of generateContent and streamGenerateContent.
 type geminiContent struct{}
+
+func (geminiContent) counted() {}
 
 // member returns a field in either of its spellings: protocol buffers take both.
 func member(json, camel, snake string) string {
@@ -79,20 +81,21 @@ func (geminiContent) request(x *exchange, body string) {
 			if x.blind {
 				continue
 			}
-			for m := range rawjson.Elements(v) {
-				x.input = append(x.input, geminiMessage(m, "user"))
+			for m := range x.elements(v) {
+				x.input = append(x.input, x.geminiMessage(m, "user"))
 			}
 		case "systemInstruction", "system_instruction":
 			if !x.blind {
-				x.system = geminiMessage(v, "").parts
+				x.system = x.geminiMessage(v, "").parts
 			}
 		case "tools":
 			x.geminiTools(v)
 		case "generationConfig", "generation_config":
 			for k, v := range rawjson.Members(v) {
-				if k == "candidateCount" && number(v) > 1 {
-					x.attributes = append(x.attributes, genai.RequestChoiceCount.Int64(number(v)))
+				if n := number(v); k == "candidateCount" && n > 1 {
+					x.attributes = append(x.attributes, genai.RequestChoiceCount.Int64(n))
 					x.config.json("n", v)
+					x.asks = min(n, mostChoices)
 				}
 				x.param(geminiParams, k, geminiNamed(x.provider, k, v))
 			}
@@ -103,13 +106,13 @@ func (geminiContent) request(x *exchange, body string) {
 }
 
 func (x *exchange) geminiTools(tools string) {
-	for tool := range rawjson.Elements(tools) {
+	for tool := range x.elements(tools) {
 		list := member(tool, "functionDeclarations", "function_declarations")
 		if list == "" {
 			x.tool("", "", "", tool)
 			continue
 		}
-		for f := range rawjson.Elements(list) {
+		for f := range x.elements(list) {
 			schema := get(f, "parameters")
 			if schema == "" {
 				schema = member(f, "parametersJsonSchema", "parameters_json_schema")
@@ -120,7 +123,7 @@ func (x *exchange) geminiTools(tools string) {
 }
 
 // geminiMessage reads a content: a role and parts.
-func geminiMessage(content, role string) message {
+func (x *exchange) geminiMessage(content, role string) message {
 	m := message{role: role}
 	switch r := text(get(content, "role")); r {
 	case "":
@@ -129,8 +132,8 @@ func geminiMessage(content, role string) message {
 	default:
 		m.role = r
 	}
-	for p := range rawjson.Elements(get(content, "parts")) {
-		if q, ok := geminiPart(p); ok {
+	for p := range x.elements(get(content, "parts")) {
+		if q, ok := x.geminiPart(p); ok {
 			m.parts = append(m.parts, q)
 		}
 	}
@@ -139,7 +142,7 @@ func geminiMessage(content, role string) message {
 
 // geminiPart reads a part: an object with one member that says what it is, and
 // others beside it. One that is but a signature of what was thought is none.
-func geminiPart(p string) (part, bool) {
+func (x *exchange) geminiPart(p string) (part, bool) {
 	kind := ""
 	for k, v := range rawjson.Members(p) {
 		switch k {
@@ -152,7 +155,7 @@ func geminiPart(p string) (part, bool) {
 		case "functionCall", "function_call":
 			return part{kind: partCall, id: text(get(v, "id")), name: text(get(v, "name")), json: get(v, "args")}, true
 		case "functionResponse", "function_response":
-			return part{kind: partResult, id: text(get(v, "id")), name: text(get(v, "name")), json: geminiResult(v)}, true
+			return part{kind: partResult, id: text(get(v, "id")), name: text(get(v, "name")), json: x.geminiResult(v)}, true
 		case "inlineData", "inline_data":
 			mime := text(member(v, "mimeType", "mime_type"))
 			return media(modalityOf(mime), mime, text(get(v, "data"))), true
@@ -176,11 +179,11 @@ func geminiPart(p string) (part, bool) {
 
 // geminiResult returns what a function gave back, with the media that stand
 // beside it.
-func geminiResult(response string) string {
+func (x *exchange) geminiResult(response string) string {
 	value := get(response, "response")
 	var parts []part
-	for p := range rawjson.Elements(get(response, "parts")) {
-		if q, ok := geminiPart(p); ok {
+	for p := range x.elements(get(response, "parts")) {
+		if q, ok := x.geminiPart(p); ok {
 			parts = append(parts, q)
 		}
 	}
@@ -267,7 +270,7 @@ func (x *exchange) geminiCandidate(json string) {
 		if f := member(p, "functionCall", "function_call"); f != "" && x.geminiCall(c, f) {
 			continue
 		}
-		if q, ok := geminiPart(p); ok {
+		if q, ok := x.geminiPart(p); ok {
 			x.geminiAdd(c, q)
 		}
 	}
@@ -338,7 +341,7 @@ func (geminiEmbeddings) request(x *exchange, body string) {
 	list := []byte{'['}
 	add := func(request string) {
 		var texts []string
-		for _, p := range geminiMessage(get(request, "content"), "").parts {
+		for _, p := range x.geminiMessage(get(request, "content"), "").parts {
 			texts = append(texts, p.text)
 		}
 		if len(texts) > 0 {

@@ -2,7 +2,6 @@ package llmhttp
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/sessionspan/sessionspan/internal/genai"
@@ -29,7 +28,7 @@ var interactionsParams = []param{
 	{"temperature", "temperature", genai.RequestTemperature, asFloat},
 	{"top_p", "top_p", genai.RequestTopP, asFloat},
 	{"max_output_tokens", "max_tokens", genai.RequestMaxTokens, asInt},
-	{"stop_sequences", "stop_sequences", genai.RequestStopSequences, asTexts},
+	{"stop_sequences", "stop_sequences", genai.RequestStopSequences, asSaid},
 	{"seed", "seed", genai.RequestSeed, asInt},
 	{"thinking_level", "reasoning_effort", genai.RequestReasoningLevel, asText},
 	{"thinking_summaries", "thinking_summaries", "", asIs},
@@ -61,12 +60,12 @@ func (interactions) request(x *exchange, body string) {
 			x.streamed = v == "true"
 		case "system_instruction":
 			if !x.blind {
-				x.system = interactionsContents(v)
+				x.system = x.interactionsContents(v)
 			}
 		case "input":
 			x.interactionsInput(v)
 		case "tools":
-			for tool := range rawjson.Elements(v) {
+			for tool := range x.elements(v) {
 				name := get(tool, "name")
 				if text(get(tool, "type")) != "function" {
 					name = "" // one of Google's own, or of a remote server
@@ -98,26 +97,26 @@ func (x *exchange) interactionsInput(v string) {
 	}
 	add := func(role string, parts []part) {
 		if n := len(x.input); n > 0 && x.input[n-1].role == role && role != "tool" { // of one turn
-			x.input[n-1].parts = append(slices.Clip(x.input[n-1].parts), parts...)
+			x.input[n-1].parts = append(x.input[n-1].parts, parts...)
 			return
 		}
 		x.input = append(x.input, message{role: role, parts: parts})
 	}
-	for item := range rawjson.Elements(v) {
+	for item := range x.elements(v) {
 		role := text(get(item, "role"))
 		switch kind := text(get(item, "type")); {
 		case role == "model":
-			x.input = append(x.input, message{role: "assistant", parts: interactionsContents(get(item, "content"))})
+			x.input = append(x.input, message{role: "assistant", parts: x.interactionsContents(get(item, "content"))})
 		case role != "":
-			x.input = append(x.input, message{role: role, parts: interactionsContents(get(item, "content"))})
+			x.input = append(x.input, message{role: role, parts: x.interactionsContents(get(item, "content"))})
 		case kind == "user_input":
-			add("user", interactionsContents(get(item, "content")))
+			add("user", x.interactionsContents(get(item, "content")))
 		case kind == "function_result":
-			add("tool", interactionsStep(item))
+			add("tool", x.interactionsStep(item))
 		case isContent(kind):
-			add("user", interactionsStep(item))
+			add("user", x.interactionsStep(item))
 		default:
-			add("assistant", interactionsStep(item))
+			add("assistant", x.interactionsStep(item))
 		}
 	}
 }
@@ -131,22 +130,22 @@ func isContent(kind string) bool {
 }
 
 // interactionsContents reads a text, a content, or a list of contents.
-func interactionsContents(v string) (parts []part) {
+func (x *exchange) interactionsContents(v string) (parts []part) {
 	switch rawjson.KindOf(v) {
 	case rawjson.String:
 		return []part{{kind: partText, text: text(v)}}
 	case rawjson.Object:
-		return interactionsStep(v)
+		return x.interactionsStep(v)
 	default:
-		for c := range rawjson.Elements(v) {
-			parts = append(parts, interactionsStep(c)...)
+		for c := range x.elements(v) {
+			parts = append(parts, x.interactionsStep(c)...)
 		}
 	}
 	return parts
 }
 
 // interactionsStep reads a step, or a content.
-func interactionsStep(step string) []part {
+func (x *exchange) interactionsStep(step string) []part {
 	switch kind := text(get(step, "type")); kind {
 	case "text":
 		return []part{{kind: partText, text: text(get(step, "text")), annotations: filled(get(step, "annotations"))}}
@@ -158,7 +157,7 @@ func interactionsStep(step string) []part {
 		return []part{{kind: partMedia, modality: kind, mime: mime, uri: text(get(step, "uri"))}}
 	case "model_output": // the events of a stream do not tell its texts apart
 		var parts []part
-		for _, p := range interactionsContents(get(step, "content")) {
+		for _, p := range x.interactionsContents(get(step, "content")) {
 			if n := len(parts) - 1; n >= 0 && p.kind == partText && parts[n].kind == partText {
 				parts[n].text += p.text
 				parts[n].annotations = joinLists(parts[n].annotations, p.annotations)
@@ -168,7 +167,7 @@ func interactionsStep(step string) []part {
 		}
 		return parts
 	case "user_input":
-		return interactionsContents(get(step, "content"))
+		return x.interactionsContents(get(step, "content"))
 	case "thought":
 		var b strings.Builder
 		for c := range rawjson.Elements(get(step, "summary")) {
@@ -182,7 +181,7 @@ func interactionsStep(step string) []part {
 		return []part{{kind: partCall, id: text(get(step, "id")), name: text(get(step, "name")), json: get(step, "arguments")}}
 	case "function_result":
 		return []part{{
-			kind: partResult, id: text(get(step, "call_id")), name: text(get(step, "name")), json: interactionsResult(get(step, "result")),
+			kind: partResult, id: text(get(step, "call_id")), name: text(get(step, "name")), json: x.interactionsResult(get(step, "result")),
 			failed: get(step, "is_error") == "true",
 		}}
 	case "":
@@ -194,7 +193,7 @@ func interactionsStep(step string) []part {
 
 // interactionsResult returns what a function gave back: contents in the shape of
 // the conventions, any other value as it is.
-func interactionsResult(result string) string {
+func (x *exchange) interactionsResult(result string) string {
 	for c := range rawjson.Elements(result) {
 		if !isContent(text(get(c, "type"))) {
 			return result
@@ -203,7 +202,7 @@ func interactionsResult(result string) string {
 	if rawjson.KindOf(result) != rawjson.Array {
 		return result
 	}
-	parts := interactionsContents(result)
+	parts := x.interactionsContents(result)
 	if len(parts) == 1 && parts[0].kind == partText {
 		return quote(parts[0].text)
 	}
@@ -249,11 +248,11 @@ func (x *exchange) interaction(body string) {
 		case "usage":
 			x.usage.read(v, interactionsTokens)
 		case "steps", "outputs":
-			for step := range rawjson.Elements(v) {
+			for step := range x.elements(v) {
 				if text(get(step, "type")) == "user_input" {
 					continue
 				}
-				parts = append(parts, interactionsStep(step)...)
+				parts = append(parts, x.interactionsStep(step)...)
 				if e := get(step, "error"); e != "" {
 					x.failWith(e)
 				}
@@ -332,7 +331,7 @@ func (interactions) chunk(x *exchange, event, data string) {
 // interactionsStart begins a step.
 func (x *exchange) interactionsStart(index int, step string) {
 	c := x.choice(0)
-	for _, p := range interactionsStep(step) {
+	for _, p := range x.interactionsStep(step) {
 		switch p.kind {
 		case partText, partReasoning:
 			q := x.follow(c, p.kind, index)
@@ -385,7 +384,7 @@ func (x *exchange) interactionsDelta(c *choice, index int, delta string) {
 		}
 		x.digest(p, text(get(delta, "data")))
 	case "image", "video", "document":
-		for _, p := range interactionsStep(delta) {
+		for _, p := range x.interactionsStep(delta) {
 			x.put(c, p, index)
 		}
 	case "", "thought_signature":
@@ -407,7 +406,7 @@ func (x *exchange) interactionsMerge(c *choice, index int, delta string) {
 		p = x.find(c, partResult, index)
 	}
 	if p == nil {
-		for _, p := range interactionsStep(delta) {
+		for _, p := range x.interactionsStep(delta) {
 			x.put(c, p, index)
 		}
 		return
@@ -415,7 +414,7 @@ func (x *exchange) interactionsMerge(c *choice, index int, delta string) {
 	if p.kind == partResult {
 		p.failed = p.failed || get(delta, "is_error") == "true"
 		p.fold = func(json, more string) string {
-			return interactionsResult(get(mergedDeltas(withMember("", "result", json), more), "result"))
+			return x.interactionsResult(get(mergedDeltas(withMember("", "result", json), more), "result"))
 		}
 	} else {
 		p.fold = mergedDeltas

@@ -135,6 +135,11 @@ func (p *part) append(dst []byte, textKey string) []byte {
 	return o.bytes()
 }
 
+// cites reports whether a part is written with its citations.
+func (p *part) cites() bool {
+	return p.kind == partText || p.kind == partMedia || p.kind == partOther
+}
+
 // typed returns a part of another kind that has no type of its own: an object
 // with a member that says what it is.
 func typed(kind, json string) part {

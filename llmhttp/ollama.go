@@ -39,7 +39,7 @@ var ollamaParams = []param{
 	{"top_p", "top_p", genai.RequestTopP, asFloat},
 	{"top_k", "top_k", genai.RequestTopK, asInt},
 	{"num_predict", "max_tokens", genai.RequestMaxTokens, asInt},
-	{"stop", "stop_sequences", genai.RequestStopSequences, asTexts},
+	{"stop", "stop_sequences", genai.RequestStopSequences, asSaid},
 	{"frequency_penalty", "frequency_penalty", genai.RequestFrequencyPenalty, asFloat},
 	{"presence_penalty", "presence_penalty", genai.RequestPresencePenalty, asFloat},
 	{"repeat_penalty", "repeat_penalty", "", asIs},
@@ -70,11 +70,11 @@ func (ollamaChat) request(x *exchange, body string) {
 				}
 			}
 		case "think", "keep_alive":
-			if v != "null" {
+			if v != "null" && plainValue(v) {
 				x.config.json(k, v)
 			}
 		case "tools":
-			for tool := range rawjson.Elements(v) {
+			for tool := range x.elements(v) {
 				x.openAITool(tool)
 			}
 		case "system":
@@ -84,23 +84,23 @@ func (ollamaChat) request(x *exchange, body string) {
 		case "prompt":
 			if !x.blind {
 				m := message{role: "user", parts: x.openAIContent(nil, v)}
-				m.parts = append(m.parts, ollamaImages(body)...)
+				m.parts = append(m.parts, x.ollamaImages(body)...)
 				x.input = append(x.input, m)
 			}
 		case "messages":
 			if x.blind {
 				continue
 			}
-			for m := range rawjson.Elements(v) {
+			for m := range x.elements(v) {
 				x.input = append(x.input, x.ollamaMessage(m))
 			}
 		}
 	}
 }
 
-func ollamaImages(json string) []part {
+func (x *exchange) ollamaImages(json string) []part {
 	var parts []part
-	for image := range rawjson.Elements(get(json, "images")) {
+	for image := range x.elements(get(json, "images")) {
 		parts = append(parts, media("image", "", text(image)))
 	}
 	return parts
@@ -116,8 +116,8 @@ func (x *exchange) ollamaMessage(json string) message {
 		m.parts = append(m.parts, part{kind: partReasoning, text: s})
 	}
 	m.parts = x.openAIContent(m.parts, get(json, "content"))
-	m.parts = append(m.parts, ollamaImages(json)...)
-	for call := range rawjson.Elements(get(json, "tool_calls")) {
+	m.parts = append(m.parts, x.ollamaImages(json)...)
+	for call := range x.elements(get(json, "tool_calls")) {
 		m.parts = append(m.parts, openAICall(call))
 	}
 	return m
@@ -181,7 +181,7 @@ func (x *exchange) ollamaDelta(m string) {
 		c := x.choice(0)
 		x.put(c, openAICall(call), len(c.parts))
 	}
-	for _, image := range ollamaImages(m) {
+	for _, image := range x.ollamaImages(m) {
 		c := x.choice(0)
 		x.put(c, image, len(c.parts))
 	}

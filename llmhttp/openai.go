@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/sessionspan/sessionspan/internal/genai"
-	"github.com/sessionspan/sessionspan/internal/rawjson"
 )
 
 // OpenAI's API, and that of all servers that are compatible with it: what the
@@ -93,7 +92,7 @@ var openAIParams = []param{
 	{"max_output_tokens", "max_tokens", genai.RequestMaxTokens, asInt},
 	{"frequency_penalty", "frequency_penalty", genai.RequestFrequencyPenalty, asFloat},
 	{"presence_penalty", "presence_penalty", genai.RequestPresencePenalty, asFloat},
-	{"stop", "stop_sequences", genai.RequestStopSequences, asTexts},
+	{"stop", "stop_sequences", genai.RequestStopSequences, asSaid},
 	{"seed", "seed", genai.RequestSeed, asInt},
 	{"random_seed", "seed", genai.RequestSeed, asInt}, // Mistral
 	{"reasoning_effort", "reasoning_effort", genai.RequestReasoningLevel, asText},
@@ -125,6 +124,7 @@ func (x *exchange) openAICommon(field, value string) {
 		if n := number(value); n > 1 {
 			x.attributes = append(x.attributes, genai.RequestChoiceCount.Int64(n))
 			x.config.json("n", value)
+			x.asks = min(n, mostChoices)
 		}
 	case "response_format":
 		x.outputType(value)
@@ -132,7 +132,7 @@ func (x *exchange) openAICommon(field, value string) {
 		x.param(openAIParams, "reasoning_effort", get(value, "effort"))
 		x.param(openAIParams, "reasoning_max_tokens", get(value, "max_tokens"))
 	case "tools", "functions":
-		for tool := range rawjson.Elements(value) {
+		for tool := range x.elements(value) {
 			x.openAITool(tool)
 		}
 	default:

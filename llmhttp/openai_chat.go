@@ -1,7 +1,6 @@
 package llmhttp
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/sessionspan/sessionspan/internal/genai"
@@ -26,7 +25,7 @@ func (chatCompletions) request(x *exchange, body string) {
 		if x.blind {
 			continue
 		}
-		for m := range rawjson.Elements(v) {
+		for m := range x.elements(v) {
 			x.input = append(x.input, x.openAIMessage(m))
 		}
 	}
@@ -102,8 +101,8 @@ type detail struct {
 	text  string
 }
 
-func details(list string) (all []detail) {
-	for d := range rawjson.Elements(list) {
+func (x *exchange) details(list string) (all []detail) {
+	for d := range x.elements(list) {
 		s := text(get(d, "text"))
 		if s == "" {
 			s = text(get(d, "summary"))
@@ -125,11 +124,9 @@ func details(list string) (all []detail) {
 func (x *exchange) openAIMessage(json string) message {
 	f := openAIFieldsOf(json)
 	m := x.openAIMessageOf(&f)
-	if list := filled(f.annotations); list != "" && m.says() {
-		x.place(list, m.parts)
-	}
+	m.place(filled(f.annotations))
 	if m.role == "tool" || m.role == "function" {
-		m.parts = []part{{kind: partResult, id: text(f.toolCall), name: m.name, json: flat(f.content), failed: get(json, "is_error") == "true"}}
+		m.parts = []part{{kind: partResult, id: text(f.toolCall), name: m.name, json: x.flat(f.content), failed: get(json, "is_error") == "true"}}
 	}
 	return m
 }
@@ -140,7 +137,7 @@ func (x *exchange) openAIMessageOf(f *openAIFields) message {
 	if s := f.thought(); s != "" {
 		m.parts = append(m.parts, part{kind: partReasoning, text: s})
 	} else {
-		for _, d := range details(f.detail) {
+		for _, d := range x.details(f.detail) {
 			m.parts = append(m.parts, part{kind: partReasoning, text: d.text})
 		}
 	}
@@ -153,13 +150,13 @@ func (x *exchange) openAIMessageOf(f *openAIFields) message {
 	if s := text(get(f.audio, "transcript")); s != "" {
 		m.parts = append(m.parts, part{kind: partText, text: s})
 	}
-	for image := range rawjson.Elements(f.images) {
+	for image := range x.elements(f.images) {
 		m.parts = append(m.parts, openAIImage(image))
 	}
 	if s := text(f.refusal); s != "" {
 		m.parts = append(m.parts, part{kind: partRefusal, text: s})
 	}
-	for call := range rawjson.Elements(f.calls) {
+	for call := range x.elements(f.calls) {
 		if p := openAICall(call); p.id != "" || p.name != "" || p.json != "" {
 			m.parts = append(m.parts, p)
 		}
@@ -168,11 +165,6 @@ func (x *exchange) openAIMessageOf(f *openAIFields) message {
 		m.parts = append(m.parts, p)
 	}
 	return m
-}
-
-// says reports whether a message has a text.
-func (m *message) says() bool {
-	return slices.ContainsFunc(m.parts, func(p part) bool { return p.kind == partText })
 }
 
 // openAIImage reads an image of an answer, whose form is that of a part of the
@@ -300,9 +292,6 @@ func (x *exchange) openAIWhole(c *choice, json string) {
 	m := x.openAIMessageOf(&f)
 	if m.role != "" {
 		c.role = strings.Clone(m.role)
-	}
-	if filled(f.annotations) != "" && !m.says() {
-		m.parts = append(m.parts, part{kind: partText}) // which has the citations
 	}
 	x.whole(c, m.parts)
 	x.source(c, sourceQuotes, f.annotations)

@@ -20,7 +20,7 @@ func (x *exchange) openAIContent(parts []part, content string) []part {
 			parts = append(parts, part{kind: partText, text: s})
 		}
 	case rawjson.Array:
-		for p := range rawjson.Elements(content) {
+		for p := range x.elements(content) {
 			parts = append(parts, openAIPart(p))
 		}
 	}
@@ -97,20 +97,20 @@ func joined(content string) string {
 	if rawjson.KindOf(content) == rawjson.String {
 		return text(content)
 	}
-	var all []string
+	var b strings.Builder
 	for p := range rawjson.Elements(content) {
-		all = append(all, openAIPart(p).text)
+		b.WriteString(openAIPart(p).text)
 	}
-	return strings.Join(all, "")
+	return b.String()
 }
 
 // flat returns the content of a tool's result: text alone as a string.
-func flat(content string) string {
+func (x *exchange) flat(content string) string {
 	if rawjson.KindOf(content) != rawjson.Array {
 		return content
 	}
 	var parts []part
-	for p := range rawjson.Elements(content) {
+	for p := range x.elements(content) {
 		parts = append(parts, openAIPart(p))
 	}
 	if len(parts) == 1 && parts[0].kind == partText && parts[0].annotations == "" {

@@ -92,7 +92,7 @@ func (x *exchange) openAIDelta(c *choice, delta string) {
 	if s := f.thought(); s != "" {
 		x.add(x.slot(c, partReasoning, slotReasoning), s)
 	} else if f.detail != "" {
-		for _, d := range details(f.detail) {
+		for _, d := range x.details(f.detail) {
 			x.add(x.slot(c, partReasoning, slotKey(slotReasoning, d.index)), d.text)
 		}
 	}
@@ -105,12 +105,7 @@ func (x *exchange) openAIDelta(c *choice, delta string) {
 	if f.audio != "" {
 		x.deltaAudio(c, f.audio)
 	}
-	if filled(f.annotations) != "" {
-		if x.last(c, slotContent) == nil && x.last(c, slotTranscript) == nil {
-			x.slot(c, partText, slotContent) // which has the citations
-		}
-		x.source(c, sourceQuotes, f.annotations)
-	}
+	x.source(c, sourceQuotes, f.annotations)
 	if f.images != "" {
 		x.deltaImages(c, f.images)
 	}

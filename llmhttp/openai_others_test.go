@@ -115,7 +115,7 @@ func TestOthers(t *testing.T) {
 		"annotations of a call": {
 			whole:   chosen(`{"content":null,"annotations":[{"a":1}],"tool_calls":[{"id":"t","function":{"name":"f","arguments":"{}"}}]}`, "tool_calls"),
 			chunks:  []string{delta(`{"tool_calls":[{"index":0,"id":"t","function":{"name":"f","arguments":"{}"}}]}`), delta(`{"annotations":[{"a":1}]}`), calls},
-			outputs: `{"role":"assistant","content":"","annotations":[{"a":1}],"tool_calls":[{"id":"t","type":"function","function":{"name":"f","arguments":{}}}],"finish_reason":"tool_calls"}`,
+			outputs: `{"role":"assistant","annotations":[{"a":1}],"tool_calls":[{"id":"t","type":"function","function":{"name":"f","arguments":{}}}],"finish_reason":"tool_calls"}`,
 		},
 		"sources beside the choices": {
 			whole:   `{"citations":["https://a.test","https://b.test"],"search_results":[{"url":"https://a.test"}],"choices":[{"index":0,"message":{"role":"assistant","content":"two[1]"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5,"cost":{"request_cost":0.25,"total_cost":0.5}}}`,

@@ -52,8 +52,8 @@ func (x *exchange) responsesInstructions(v string) {
 		x.system = append(x.system, part{kind: partText, text: s})
 		return
 	}
-	for item := range rawjson.Elements(v) {
-		x.system = x.openAIContent(append([]part{}, x.system...), get(item, "content"))
+	for item := range x.elements(v) {
+		x.system = x.openAIContent(x.system, get(item, "content"))
 	}
 }
 
@@ -97,7 +97,7 @@ func (x *exchange) responsesInput(v string) {
 		x.input = append(x.input, message{role: "user", parts: x.openAIContent(nil, v)})
 		return
 	}
-	for item := range rawjson.Elements(v) {
+	for item := range x.elements(v) {
 		kind := text(get(item, "type"))
 		role := text(get(item, "role"))
 		switch {
@@ -136,7 +136,7 @@ func (x *exchange) responsesItem(item string) []part {
 	case "reasoning":
 		var parts []part // none where it is encrypted, or empty
 		for _, list := range [...]string{get(item, "summary"), get(item, "content")} {
-			for p := range rawjson.Elements(list) {
+			for p := range x.elements(list) {
 				if s := openAIPart(p).text; s != "" {
 					parts = append(parts, part{kind: partReasoning, text: s})
 				}
@@ -153,18 +153,18 @@ func (x *exchange) responsesItem(item string) []part {
 		}
 	}
 	if strings.HasSuffix(kind, "_output") {
-		return []part{responsesResult(item)}
+		return []part{x.responsesResult(item)}
 	}
 	return []part{{kind: partOther, json: withoutEncrypted(item)}}
 }
 
 // responsesResult reads an item that holds what a tool gave: under output, or for
 // tools of the provider's own (tool_search_output) under names of theirs.
-func responsesResult(item string) part {
+func (x *exchange) responsesResult(item string) part {
 	p := part{kind: partResult, id: text(get(item, "call_id")), json: get(item, "output"), failed: text(get(item, "status")) == "failed"}
 	switch rawjson.KindOf(p.json) {
 	case rawjson.Array:
-		p.json = flat(p.json)
+		p.json = x.flat(p.json)
 	case rawjson.Object:
 		if q := openAIPart(p.json); q.kind == partMedia {
 			p.json = string(q.append(nil, "content"))
@@ -239,7 +239,7 @@ func (x *exchange) response(body string) {
 		return
 	}
 	var parts []part
-	for item := range rawjson.Elements(output) {
+	for item := range x.elements(output) {
 		parts = append(parts, x.responsesItem(item)...)
 	}
 	c := x.choice(0)

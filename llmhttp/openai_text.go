@@ -36,7 +36,7 @@ func (x *exchange) prompts(v string) {
 		x.input = append(x.input, message{role: "user", parts: x.openAIContent(nil, v)})
 		return
 	}
-	for prompt := range rawjson.Elements(v) {
+	for prompt := range x.elements(v) {
 		x.input = append(x.input, message{role: "user", parts: x.openAIContent(nil, prompt)})
 	}
 }

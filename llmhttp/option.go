@@ -91,7 +91,9 @@ func WithFilter(keep func(*http.Request) bool) Option {
 // WithLimit sets how many bytes are kept of a request, and of an answer. The
 // default, and the meaning of zero and less, is [DefaultLimit]. A request, or an
 // answer that came whole, which is longer is not read, images and sound not
-// counted; of a stream the beginning is kept.
+// counted; of a stream the beginning is kept. Whatever the limit, of messages,
+// parts and tools the first 16,384 are read. The metadata says request_truncated or
+// answer_truncated where something is left out.
 func WithLimit(bytes int) Option {
 	return optionFunc(func(c *tracing) {
 		if c.limit = bytes; bytes <= 0 {
@@ -108,7 +110,7 @@ func WithLimit(bytes int) Option {
 // their body is signed or compressed.
 func WithIncludeUsage() Option { return optionFunc(func(c *tracing) { c.askUsage = true }) }
 
-// WithoutContent records nothing of what users, models and tools say, and of
-// errors only the provider's code. Without it the destinations decide; see
+// WithoutContent records nothing of what users, models and tools say, which stop
+// sequences are a part of, and of errors only the provider's code. Without it the destinations decide; see
 // [sessionspan.WithoutContent].
 func WithoutContent() Option { return optionFunc(func(c *tracing) { c.blind = true }) }

@@ -22,6 +22,7 @@ const (
 	asFloat
 	asText
 	asTexts
+	asSaid // texts that are content: words of the conversation
 )
 
 // param reads a field, if it is in the table.
@@ -34,7 +35,7 @@ func (x *exchange) param(table []param, field, value string) {
 		if p.field != field {
 			continue
 		}
-		if x.blind && !plainValue(value) {
+		if x.blind && (p.typing == asSaid || !plainValue(value)) {
 			return
 		}
 		x.config.json(p.key, value)
@@ -46,17 +47,24 @@ func (x *exchange) param(table []param, field, value string) {
 			x.attributes = append(x.attributes, p.name.Float64(float(value)))
 		case p.typing == asText && kind == rawjson.String:
 			x.attributes = append(x.attributes, p.name.String(word(value)))
-		case p.typing == asTexts && kind == rawjson.String:
-			x.attributes = append(x.attributes, p.name.StringSlice([]string{word(value)}))
-		case p.typing == asTexts && kind == rawjson.Array:
-			var list []string
-			for v := range rawjson.Elements(value) {
-				list = append(list, word(v))
-			}
-			x.attributes = append(x.attributes, p.name.StringSlice(list))
+		case p.typing == asTexts && (kind == rawjson.String || kind == rawjson.Array):
+			x.attributes = append(x.attributes, p.name.StringSlice(x.words(value)))
+		case p.typing == asSaid && (kind == rawjson.String || kind == rawjson.Array):
+			x.said = append(x.said, p.name.StringSlice(x.words(value)))
 		}
 		return
 	}
+}
+
+// words returns a text or texts as a list.
+func (x *exchange) words(value string) (list []string) {
+	if rawjson.KindOf(value) == rawjson.String {
+		return []string{word(value)}
+	}
+	for v := range x.elements(value) {
+		list = append(list, word(v))
+	}
+	return list
 }
 
 // plainValue reports whether a value is neither a list nor an object.

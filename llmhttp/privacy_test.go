@@ -24,12 +24,12 @@ const canary = "canary"
 // said are calls of every provider in which all content is the canary.
 var said = map[string]dialogue{
 	"chat": {
-		"/v1/chat/completions", `{"model":"m","messages":[{"role":"system","content":"canary"},{"role":"user","content":"canary"},{"role":"tool","content":"canary"}],"tools":[{"type":"function","function":{"name":"f","description":"canary"}}],"tool_choice":{"function":{"name":"canary"}},"response_format":{"type":"json_schema","json_schema":{"description":"canary"}}}`,
+		"/v1/chat/completions", `{"model":"m","stop":"canary","messages":[{"role":"system","content":"canary"},{"role":"user","content":"canary"},{"role":"tool","content":"canary"}],"tools":[{"type":"function","function":{"name":"f","description":"canary"}}],"tool_choice":{"function":{"name":"canary"}},"response_format":{"type":"json_schema","json_schema":{"description":"canary"}}}`,
 		"application/json", `{"choices":[{"index":0,"message":{"role":"assistant","content":"canary","refusal":"canary","reasoning":"canary","tool_calls":[{"id":"c","function":{"name":"f","arguments":"{\"a\":\"canary\"}"}}]},"finish_reason":"stop"}]}`,
 	},
 	"chat, error": {"/v1/chat/completions", `{"model":"m","messages":[]}`, "application/json", `{"error":{"message":"canary is not allowed","code":"c"}}`},
 	"chat, stream": {
-		"/v1/chat/completions", `{"model":"m","stream":true,"messages":[{"role":"user","content":"canary"}]}`, "text/event-stream",
+		"/v1/chat/completions", `{"model":"m","stream":true,"stop":["canary"],"messages":[{"role":"user","content":"canary"}]}`, "text/event-stream",
 		strings.Join(data(`{"choices":[{"index":0,"delta":{"content":"canary"}}]}`, `{"choices":[{"index":0,"delta":{"content":" canary"}}]}`, `{"choices":[{"index":0,"delta":{"annotations":[{"a":"canary"}]},"finish_reason":"stop"}]}`, `[DONE]`), ""),
 	},
 	"responses": {
@@ -38,15 +38,15 @@ var said = map[string]dialogue{
 	},
 	"embeddings": {"/v1/embeddings", `{"model":"m","input":["canary"]}`, "application/json", `{"data":[{"embedding":[1]}]}`},
 	"messages": {
-		"/v1/messages", `{"model":"m","system":"canary","messages":[{"role":"user","content":"canary"}]}`, "application/json",
+		"/v1/messages", `{"model":"m","stop_sequences":["canary"],"system":"canary","messages":[{"role":"user","content":"canary"}]}`, "application/json",
 		`{"type":"message","content":[{"type":"text","text":"canary"},{"type":"thinking","thinking":"canary"}],"stop_reason":"end_turn"}`,
 	},
 	"gemini": {
-		"/v1beta/models/m:generateContent", `{"systemInstruction":{"parts":[{"text":"canary"}]},"contents":[{"parts":[{"text":"canary"}]}]}`, "application/json",
+		"/v1beta/models/m:generateContent", `{"generationConfig":{"stopSequences":["canary"]},"systemInstruction":{"parts":[{"text":"canary"}]},"contents":[{"parts":[{"text":"canary"}]}]}`, "application/json",
 		`{"candidates":[{"content":{"parts":[{"text":"canary"}]},"finishReason":"STOP"}]}`,
 	},
 	"converse": {
-		"/model/m/converse", `{"system":[{"text":"canary"}],"messages":[{"role":"user","content":[{"text":"canary"}]}],"promptVariables":{"a":{"text":"canary"}},"additionalModelRequestFields":{"a":"canary"}}`, "application/json",
+		"/model/m/converse", `{"system":[{"text":"canary"}],"messages":[{"role":"user","content":[{"text":"canary"}]}],"promptVariables":{"a":{"text":"canary"}},"additionalModelRequestFields":{"a":"canary"},"inferenceConfig":{"stopSequences":["canary"]}}`, "application/json",
 		`{"output":{"message":{"content":[{"text":"canary"}]}},"stopReason":"end_turn"}`,
 	},
 }

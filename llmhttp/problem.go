@@ -35,6 +35,9 @@ const mostMessage = 64 << 10
 // fail keeps what a provider says went wrong. The first counts.
 func (x *exchange) fail(kind, message string) {
 	x.changes++
+	if x.blind && strings.ContainsAny(kind, " \t\n") { // a message in the wrong place
+		kind = ""
+	}
 	if x.problem == nil {
 		x.problem = &problem{kind: strings.Clone(kind[:min(len(kind), mostMessage)]), message: strings.Clone(message[:min(len(message), mostMessage)])}
 	}

@@ -28,6 +28,10 @@ type format interface {
 // is broken, unless every choice has ended.
 type terminated interface{ terminated() }
 
+// A counted format tells the usage in each stream, with the end of the answer: it is
+// all that says of a stream without a terminator that its last chunks came.
+type counted interface{ counted() }
+
 // An unterminated format has streams that end with the body and say nothing of it.
 type unterminated interface{ unterminated() }
 

@@ -115,6 +115,7 @@ func (c *call) appendInput(list []attribute.KeyValue) []attribute.KeyValue {
 	if len(x.input) > 0 {
 		list = append(list, genai.InputMessages.String(build(bytesOf(x.input), func(b []byte) []byte { return appendMessages(b, x.input) })))
 	}
+	list = append(list, x.said...)
 	if len(x.tools) > 0 {
 		list = append(list, genai.ToolDefinitions.String(x.definitions()))
 	}
@@ -162,7 +163,7 @@ func (c *call) record(err error, how string) {
 	switch {
 	case c.unterminated:
 		x.metadata.text("stream_end", endUnterminated)
-	case c.streams && x.done && c.usageAsked && x.problem == nil && !x.usage.known():
+	case c.streams && kind == "" && how != endClosed && (x.done || x.complete()) && c.usageAsked && !x.usage.known():
 		x.metadata.text("stream_end", endNoUsage)
 	}
 	if x.cut {

@@ -1,5 +1,7 @@
 package llmhttp
 
+import "slices"
+
 // This file keeps lists that stand beside an answer, its sources above all. They
 // come once, in pieces, or again and again with more of them each time.
 
@@ -39,21 +41,24 @@ func (x *exchange) source(c *choice, kind int, list string) {
 	}
 }
 
-// place puts sources of a whole answer to its last text, or else to its last
-// part. An answer without parts has them beside its message.
-func (x *exchange) place(sources string, parts []part) {
-	switch last := len(parts) - 1; {
-	case sources == "":
-	case last < 0:
-		x.outputs.json("annotations", sources)
-	default:
-		for i := range parts {
-			if parts[i].kind == partText {
-				last = i
-			}
-		}
-		parts[last].annotations = joinLists(parts[last].annotations, sources)
+// place puts sources of a whole message to its last text, or else to the last of
+// its parts that can have some. A message without such a part has them beside its
+// content.
+func (m *message) place(sources string) {
+	if sources == "" {
+		return
 	}
+	last := -1
+	for i, p := range m.parts {
+		if p.kind == partText || p.cites() && (last < 0 || m.parts[last].kind != partText) {
+			last = i
+		}
+	}
+	if last < 0 {
+		m.extras = append(slices.Clip(m.extras), extra{key: "annotations", json: []byte(sources)})
+		return
+	}
+	m.parts[last].annotations = joinLists(m.parts[last].annotations, sources)
 }
 
 // grow adds a value to what is there of it: a list to a list, unless the new one

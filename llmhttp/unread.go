@@ -45,6 +45,7 @@ func (c *call) readAnswer(raw string) {
 func (c *call) readWhole(body string) {
 	x := c.x
 	x.format.answer(x, body)
+	x.cut = x.endLists() || x.cut
 	if x.problem == nil && !x.answered() {
 		x.errorIn(body)
 	}
@@ -120,7 +121,7 @@ func (c *call) incomplete() (kind, text string) {
 	case c.got != nil && c.got.cut: // longer than the limit: answer_truncated says so
 		return "", ""
 	case c.streams && x.complete():
-		if _, ok := x.format.(terminated); ok || x.skipped > 0 || c.cutArray() {
+		if _, ok := x.format.(terminated); ok || x.skipped > 0 || c.cutArray() || x.missing() {
 			c.unterminated = true
 		}
 		return "", ""
@@ -183,7 +184,7 @@ func (c *call) received() string {
 // context alone: clients cancel it when they have what they want.
 func (c *call) late(err error) bool {
 	ends := errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
-	if !ends || !c.x.done && (!c.streams || !c.x.complete()) {
+	if !ends || !c.x.done && (!c.streams || !c.x.complete() || c.x.missing()) {
 		return false
 	}
 	c.unterminated = !c.x.done
