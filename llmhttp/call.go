@@ -38,6 +38,7 @@ type call struct {
 	seen     int64  // bytes of the answer
 	head     []byte // of the answer, as long as its form is not known
 	streams  bool   // the answer is a stream
+	text     bool   // the answer begins as no form of an answer does
 	split    parser
 	events   int      // that could be read
 	only     string   // JSON that may be the whole answer

@@ -121,7 +121,8 @@
 // close. A stream that breaks is an error, with what had arrived; so are an error
 // that the provider reports in the middle of a stream, and a status of 400 and
 // above, with the provider's code and message. One that the client closes early is
-// none; its metadata says stream_end: closed. Neither is one in which all choices
+// none, unless what came begins as no answer does; its metadata says stream_end:
+// closed. Neither is one in which all choices
 // had ended, whose context is cancelled then or whose terminator does not come, or
 // in which fewer choices came than were asked for (stream_end: unterminated), or
 // whose usage was asked for, or is Gemini's, and does not come (no_usage). Chunks

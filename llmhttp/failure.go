@@ -45,6 +45,8 @@ func (c *call) problem(err error, how string) (kind, text string) {
 		return errorKind(err), errorText(err)
 	case err == nil && how == endEOF:
 		return c.incomplete()
+	case err == nil && c.text && c.events == 0 && (c.reason != "" || c.strayText() != "") && !c.encoded():
+		return c.unreadable()
 	}
 	return "", ""
 }

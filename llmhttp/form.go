@@ -155,6 +155,7 @@ func (c *call) choose(f form) {
 	case f == formJSON && (kind == typeEvents || typeLines(kind) || asked && !typeJSON(kind)):
 		events()
 	}
+	c.text = f == formText
 	if c.streams = c.split != nil; !c.streams {
 		c.got = &c.space.got
 		*c.got = capture{limit: c.t.limit}

@@ -135,13 +135,23 @@ func (c *call) incomplete() (kind, text string) {
 		return "stream_interrupted", "the stream ended before the answer was complete"
 	case c.streams && len(c.strayText()) == 0:
 		return "stream_interrupted", "the stream ended before its first event: " + c.received()
-	case c.streams:
-		c.reason, c.excerpt = unread(c.strayText(), nil)
-	case c.inflate != nil && c.inflate.err != nil:
+	case c.inflate != nil && c.inflate.err != nil && !c.streams:
 		c.reason = "its compression is broken or ends too soon"
 	}
+	return c.unreadable()
+}
+
+// unreadable returns why nothing of an answer can be read, of which it is known
+// although its client may have closed it before the end.
+func (c *call) unreadable() (kind, text string) {
+	if c.status < http.StatusOK || c.status >= http.StatusMultipleChoices || c.broken {
+		return "", ""
+	}
+	if stray := c.strayText(); stray != "" {
+		c.reason, c.excerpt = unread(stray, nil)
+	}
 	reason := cmp.Or(c.reason, "it is empty")
-	if c.excerpt != "" && !x.blind {
+	if c.excerpt != "" && !c.x.blind {
 		reason += ": " + c.excerpt[:min(len(c.excerpt), mostExcerpt)]
 	}
 	return "unreadable_answer", "the answer cannot be read: " + c.received() + ": " + reason

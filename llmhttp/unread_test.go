@@ -264,3 +264,38 @@ func TestNoUsage(t *testing.T) {
 		}
 	}
 }
+
+// TestUnreadableAndClosed checks that an answer that begins as none does is an error
+// also where its client closes it at its first bytes, as those do that read binary
+// frames; one that may be an answer is no error then.
+func TestUnreadableAndClosed(t *testing.T) {
+	for name, c := range map[string]struct {
+		url, request, kind, body string
+		want                     string // of the error
+	}{
+		"page for frames":  {"http://h.test/model/m/converse-stream", `{}`, "text/html", "<!doctype html><p>No entry.", "the answer cannot be read: text/html, 12 bytes: it is no JSON but looks like a page of HTML"},
+		"page for events":  {"http://h.test/v1/chat/completions", `{"stream":true}`, "text/html", "<!doctype html><p>No entry.", "the answer cannot be read: text/html, 12 bytes: it is no JSON but looks like a page of HTML"},
+		"text under a lie": {"http://h.test/v1/chat/completions", `{"stream":true}`, "text/event-stream", "No\nentry for you.", "the answer cannot be read: text/event-stream, 12 bytes: it is no JSON and no stream of events: No"},
+		"JSON":             {"http://h.test/v1/chat/completions", `{}`, "application/json", `{"choices":[{"message":{}}]}`, ""},
+		"events":           {"http://h.test/v1/chat/completions", `{"stream":true}`, "text/event-stream", "data: {\"choices\":[]}\n\n", ""},
+		"frames":           {"http://h.test/model/m/converse-stream", `{}`, "application/vnd.amazon.eventstream", frameEvent("messageStart", `{}`), ""},
+	} {
+		s := newStage(t)
+		base := roundTrip(func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: http.StatusOK, ContentLength: -1, Header: http.Header{"Content-Type": {c.kind}}, Body: io.NopCloser(strings.NewReader(c.body))}, nil
+		})
+		resp, err := llmhttp.Transport(base).RoundTrip(s.request(c.url, c.request))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(resp.Body, make([]byte, 12)); err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		e := s.end()[0]
+		if e.Error.Or("") != c.want {
+			t.Errorf("%s: %q", name, e.Error.Or(""))
+		}
+		metadata(t, e, map[string]string{"stream_end": `"closed"`})
+	}
+}

@@ -26,6 +26,7 @@ var sourcedAnswers = map[*wire]sourced{
 	anthropicWire: sourcedMessage(),
 	geminiWire:    sourcedGemini(),
 	bedrockWire:   sourcedConverse(),
+	cohereWire:    sourcedCohere(),
 }
 
 // sourcedChat has annotations as OpenAI's models that search have them, and tools
@@ -127,10 +128,26 @@ func sourcedConverse() sourced {
 	}}
 }
 
-// unread are the answers of which a part is lost: a client that reads binary
-// frames leaves a page of HTML at its first bytes, so that of the page no more is
-// known than that its client closed it.
-var unread = map[string]bool{"bedrockruntime/streamed": true}
+// sourcedCohere has sources, and no tools: the API runs none.
+func sourcedCohere() sourced {
+	cite := object{"start": 0, "end": 5, "text": "warm", "type": "TEXT_CONTENT", "sources": list{object{"type": "document", "id": source, "document": object{"title": "Weather"}}}}
+	usage := object{"tokens": object{"input_tokens": inputTokens, "output_tokens": outputTokens}}
+	whole := object{"id": answerID, "finish_reason": "COMPLETE", "usage": usage, "message": object{
+		"role": "assistant", "content": list{object{"type": "text", "text": warm.text()}}, "citations": list{cite},
+	}}
+	send := func(kind string, more object) string {
+		more["type"] = kind
+		return event("", more)
+	}
+	message := func(m object) object { return object{"index": 0, "delta": object{"message": m}} }
+	return sourced{encode(whole), []string{
+		send("message-start", object{"id": answerID, "delta": object{"message": object{"role": "assistant"}}}),
+		send("content-start", message(object{"content": object{"type": "text", "text": ""}})),
+		send("content-delta", message(object{"content": object{"text": warm.text()}})),
+		send("citation-start", message(object{"citations": cite})), send("citation-end", object{"index": 0}), send("content-end", object{"index": 0}),
+		send("message-end", object{"id": answerID, "delta": object{"finish_reason": "COMPLETE", "usage": usage}}),
+	}}
+}
 
 // testSources asks every client a question whose answer has sources, and one that
 // is answered by a page of a gateway.
@@ -167,12 +184,6 @@ func testSources(t *testing.T, results *table) {
 					}
 				}
 				got := play(t, reply{body: page, kind: "text/html"})
-				if unread[c.name+"/"+form] {
-					if got.Metadata["stream_end"] != "closed" {
-						t.Errorf("the client read it: %s, %v", got.Error, got.Metadata)
-					}
-					return
-				}
 				if got.Metadata["error_type"] != "unreadable_answer" || !strings.Contains(got.Error, "text/html") {
 					t.Errorf("%v: %s", got.Metadata["error_type"], got.Error)
 				}
