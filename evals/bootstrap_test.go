@@ -1,0 +1,173 @@
+package evals
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// fewResamples are enough for a simulation, which draws the cases anew as well.
+const fewResamples = 1000
+
+// made returns a table of one scorer with these scores of cases.
+func made(cases [][]float64) *table {
+	t := &table{scorers: []scorerInfo{{name: "s"}}}
+	for i, attempts := range cases {
+		r := row{name: fmt.Sprint(i), sum: strings.Repeat("0", 64)}
+		for _, v := range attempts {
+			r.attempts = append(r.attempts, &outcome{session: "x", scores: []Score{{Value: v}}})
+		}
+		t.cases = append(t.cases, r)
+	}
+	return t
+}
+
+// asBaseline returns the table as a baseline, through a file.
+func (t *table) asBaseline(tb testing.TB) *baseline {
+	tb.Helper()
+	file := filepath.Join(tb.TempDir(), "x", "b.json")
+	if err := t.write(file); err != nil {
+		tb.Fatal(err)
+	}
+	b, err := readBaseline(file)
+	if err != nil || b == nil {
+		tb.Fatal(b, err)
+	}
+	return b
+}
+
+// TestNoWorseByLuck simulates runs that are worse than their baseline by just the
+// margin, which NoWorse must not pass more often than it says: in at most 5 of 100
+// runs by its bound, and by cases none of which comes out worse by more than the
+// margin with the probability q^n.
+func TestNoWorseByLuck(t *testing.T) {
+	runs := 300
+	if testing.Short() {
+		runs = 50
+	}
+	r := rand.New(rand.NewPCG(5, 6))
+	coin := func(p float64) float64 {
+		if r.Float64() < p {
+			return 1
+		}
+		return 0
+	}
+	times := func(n int, f func() float64) float64 {
+		sum := 0.0
+		for range n {
+			sum += f()
+		}
+		return sum / float64(n)
+	}
+	for name, tc := range map[string]struct {
+		was, now func() float64 // a case's mean score
+		worse    float64        // by how much now is worse, in truth
+		q        float64        // the probability that a case is not worse by more than that
+	}{
+		"a random scorer":             {func() float64 { return 0.8 }, r.Float64, 0.3, 0.5},
+		"random before and after":     {r.Float64, r.Float64, 0, 0.5},
+		"random, three attempts":      {func() float64 { return times(3, r.Float64) }, func() float64 { return times(3, r.Float64) }, 0, 0.5},
+		"coins":                       {func() float64 { return coin(0.5) }, func() float64 { return coin(0.5) }, 0, 0.75},
+		"passes that begin to fail":   {func() float64 { return 1 }, func() float64 { return coin(0.9) }, 0.1, 0.9},
+		"more of them":                {func() float64 { return 1 }, func() float64 { return coin(0.7) }, 0.3, 0.7},
+		"of three attempts":           {func() float64 { return 1 }, func() float64 { return times(3, func() float64 { return coin(0.8) }) }, 0.2, 0.896},
+		"failures become more":        {func() float64 { return coin(0.9) }, func() float64 { return coin(0.8) }, 0.1, 0.82},
+		"a few that are much worse":   {func() float64 { return 1 }, func() float64 { x := r.Float64(); return 1 - x*x*x*x }, 0.2, math.Pow(0.2, 0.25)},
+		"a scorer without much to it": {func() float64 { return 0.5 + r.NormFloat64()/10 }, func() float64 { return 0.4 + r.NormFloat64()/10 }, 0.1, 0.5},
+	} {
+		for _, n := range []int{3, 5, 19, 20, 40} {
+			passed := 0
+			for range runs {
+				d := make([]float64, n)
+				for i := range d {
+					d[i] = tc.now() - tc.was()
+				}
+				if ok, _ := noWorse(d, tc.worse, fewResamples); ok {
+					passed++
+				}
+			}
+			stated := math.Pow(tc.q, float64(n))
+			if n >= fewestDecided {
+				stated = min(1, stated+0.05)
+			}
+			// Four standard deviations of a count: there are fifty of them.
+			if most := float64(runs)*stated + 4*math.Sqrt(float64(runs)*stated*(1-stated)) + 1; float64(passed) > most {
+				t.Errorf("%s, %d cases: passed %d of %d times, stated %.3f", name, n, passed, runs, stated)
+			}
+		}
+	}
+}
+
+// TestNoWorsePasses counts runs that are as good as their baseline, or better: those
+// that always do the same pass, those that vary pass where the margin is wide
+// against how much they vary.
+func TestNoWorsePasses(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	const runs = 200
+	count := func(n int, margin float64, was, now func() float64) (passed int) {
+		for range runs {
+			d := make([]float64, n)
+			for i := range d {
+				d[i] = now() - was()
+			}
+			if ok, _ := noWorse(d, margin, fewResamples); ok {
+				passed++
+			}
+		}
+		return passed
+	}
+	same := func() float64 { return 0.7 }
+	for _, n := range []int{1, 3, 40} {
+		if got := count(n, 0, same, same); got != runs {
+			t.Errorf("%d cases that do the same passed %d times", n, got)
+		}
+	}
+	noisy := func() float64 { return 0.7 + r.NormFloat64()/20 }
+	if got := count(40, 0.05, noisy, noisy); got < runs*95/100 {
+		t.Errorf("40 cases that vary by 0.05 passed a margin of 0.05 %d times of %d", got, runs)
+	}
+	if got := count(40, 0.02, noisy, func() float64 { return noisy() + 0.05 }); got < runs*95/100 {
+		t.Errorf("better ones passed %d times of %d", got, runs)
+	}
+}
+
+// TestInterval counts how often the interval of the table holds the true mean.
+func TestInterval(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 10))
+	const runs = 500
+	for _, n := range []int{10, 20, 40} {
+		held := 0
+		for range runs {
+			list := make([]float64, n)
+			for i := range list {
+				list[i] = r.Float64()
+			}
+			if low, high, ok := interval(list, fewResamples); ok && low <= 0.5 && high >= 0.5 {
+				held++
+			}
+		}
+		if held < runs*93/100 {
+			t.Errorf("%d cases: the interval held the mean %d times of %d", n, held, runs)
+		}
+	}
+	if _, _, ok := interval([]float64{1, 2, 3, 4, 5, 6, 7, 8, 9}, resamples); ok {
+		t.Error("an interval of nine cases")
+	}
+	a, b, _ := interval([]float64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, resamples)
+	if c, d, _ := interval([]float64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, resamples); a != c || b != d {
+		t.Error("the interval of the same list differs")
+	}
+}
+
+// TestExpanded compares the percentiles with tables of Student's t.
+func TestExpanded(t *testing.T) {
+	for n, student := range map[int]float64{5: 2.776, 10: 2.262, 20: 2.093, 41: 2.021} {
+		z := math.Sqrt2 * math.Erfinv(1-2*expanded(n, 1.959964)) // of the normal distribution
+		if want := student * math.Sqrt(float64(n)/float64(n-1)); math.Abs(z-want) > 0.02 {
+			t.Errorf("%d: %v, want %v", n, z, want)
+		}
+	}
+}
