@@ -143,7 +143,7 @@ func TestBombs(t *testing.T) {
 	most, _ := strconv.Atoi(os.Getenv("SESSIONSPAN_BOMB_CPU"))
 	for _, size := range sizes {
 		var url string
-		for i, b := range append(pbBombs(all), jsonBombs(all)...) {
+		for i, b := range slices.Concat(pbBombs(all), jsonBombs(all), logBombs(all), badBombs()) {
 			if testing.Short() && i%stride != 0 {
 				continue
 			}
@@ -193,6 +193,19 @@ func throw(t *testing.T, url string, b bomb, size int, encoding string, most int
 
 func sendBomb(t testing.TB, url string, b bomb, encoding string, sent []byte) (int, string) {
 	t.Helper()
+	if b.contentType == grpcType {
+		flags := byte(0)
+		var headers []string
+		if encoding != "" {
+			flags, headers = 1, []string{"Grpc-Encoding", encoding}
+		}
+		code, message, answer := newCaller(t, strings.TrimPrefix(url, "http://")).call(t.Context(), t, b.path, bytes.NewReader(frame(flags, sent)), headers...)
+		status, ok := map[string]int{"0": 200, "3": 400, "8": 413, "13": 500}[code]
+		if !ok {
+			t.Errorf("%s: %s", b.name, code)
+		}
+		return status, fmt.Sprintf("%s %q", message, answer)
+	}
 	req, err := http.NewRequestWithContext(t.Context(), b.method, url+b.path, bytes.NewReader(sent))
 	if err != nil {
 		t.Fatal(err)

@@ -18,6 +18,7 @@ type bomb struct {
 const (
 	protoType = "application/x-protobuf"
 	jsonType  = "application/json"
+	grpcType  = "application/grpc"
 )
 
 // rep repeats a text up to about n bytes.
@@ -197,6 +198,115 @@ func pbBombs(all bool) []bomb {
 	}
 	add("one key many times", func(n int) string { return pbSpan(rep(pb(9, pbText("a", "b")), n)) })
 	add("a group in a group", func(n int) string { return strings.Repeat("\x0b", min(n, 9000)) + rep("\x08\x01", n) })
+	return list
+}
+
+// logBombs are requests of log records, and both kinds of requests as calls of gRPC.
+func logBombs(all bool) []bomb {
+	var list []bomb
+	add := func(name string, body func(n int) string) {
+		list = append(list, bomb{"logs: " + name, "POST", "/v1/logs", protoType, body})
+	}
+	ids := pb(9, "0123456789abcdef") + pb(10, "01234567")
+	record := func(fields string) string {
+		return inside(ids+pb(12, "gen_ai.user.message")+fields, 2, 2, 1)
+	}
+	records := func(n int, record func(i int) string) string {
+		var b strings.Builder
+		for i := 0; b.Len() < n; i++ {
+			b.WriteString(pb(2, record(i)))
+		}
+		return inside(b.String(), 2, 1)
+	}
+	empties := map[string][]int{"resources": {1}, "scopes": {2, 1}, "records": {2, 2, 1}}
+	for _, name := range sorted(empties) {
+		add("empty "+name, func(n int) string { return inside(rep(pb(empties[name][0], ""), n), empties[name][1:]...) })
+	}
+	ofRecords := map[string][]int{"attributes": {6}, "bodies": {5}, "values": {1, 5, 5}, "members": {1, 6, 5}, "members of members": {1, 6, 2, 1, 6, 5}, "values of an attribute": {1, 5, 2, 6}}
+	for _, name := range sorted(ofRecords) {
+		add("empty "+name, func(n int) string { return record(inside(rep(pb(ofRecords[name][0], ""), n), ofRecords[name][1:]...)) })
+	}
+	tiny := func(span func(i int) string, fields string) func(n int) string {
+		return func(n int) string {
+			return records(n, func(i int) string { return pb(9, "0123456789abcdef") + pb(10, span(i)) + fields })
+		}
+	}
+	one := func(int) string { return "01234567" }
+	each := func(i int) string { return fmt.Sprintf("%08x", i) }
+	attribute := pb(6, pbText("gen_ai.a", ""))
+	add("tiny records of a span", tiny(one, attribute))
+	add("tiny records of spans", tiny(each, attribute))
+	add("tiny messages of a span", tiny(one, pb(12, "gen_ai.user.message")+pb(5, inside(pbText("content", "x"), 1, 6))))
+	add("attributes of a span", tiny(one, rep(attribute, 5000)))
+	add("attributes of spans", tiny(each, rep(pb(6, pb(1, "a")), 5000)+attribute))
+	for i, name := range sorted(texts) {
+		if all || i%3 == 0 {
+			add("a body of "+name, func(n int) string {
+				return record(pb(5, inside(pb(1, "content")+pb(2, pb(1, rep(texts[name], n))), 1, 6)))
+			})
+			add("messages of "+name, func(n int) string { return record(pb(6, pbText("gen_ai.input.messages", rep(texts[name], n)))) })
+		}
+	}
+	for i, name := range sorted(jsonTexts) {
+		if all || i%4 == 0 {
+			add("messages as "+name, func(n int) string {
+				return inside(ids+pb(12, "gen_ai.client.inference.operation.details")+pb(6, pbText("gen_ai.input.messages", jsonTexts[name](n))), 2, 2, 1)
+			})
+		}
+	}
+	otlp := func(name, before, repeated, after string) {
+		list = append(list, bomb{"logs: JSON " + name, "POST", "/v1/logs", jsonType, func(n int) string { return before + rep(repeated, n) + after }})
+	}
+	otlp("records", `{"resourceLogs":[{"scopeLogs":[{"logRecords":[`, `{},`, `{}]}]}]}`)
+	otlp("members", `{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"traceId":"4bf92f3577b34da6a3ce929d0e0e4736","spanId":"00f067aa0ba902b7","eventName":"gen_ai.x","body":{"kvlistValue":{"values":[`, `{},`, `{}]}}}]}]}]}`)
+	otlp("bad values", `{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"traceId":"4bf92f3577b34da6a3ce929d0e0e4736","spanId":"00f067aa0ba902b7","eventName":"gen_ai.x","attributes":[`, `7,`, `7]}]}]}]}`)
+	otlp("no JSON", `{"resourceLogs":[`, `NaN,`, `NaN]}`)
+
+	var calls []bomb
+	for i, b := range list {
+		if b.contentType == protoType && (all || i%3 == 0) {
+			calls = append(calls, bomb{"gRPC " + b.name, "POST", "/opentelemetry.proto.collector.logs.v1.LogsService/Export", grpcType, b.body})
+		}
+	}
+	for i, b := range pbBombs(all) {
+		if all || i%9 == 0 {
+			calls = append(calls, bomb{"gRPC " + b.name, "POST", traceMethod, grpcType, b.body})
+		}
+	}
+	return append(list, calls...)
+}
+
+// badBombs are requests whose values are not as the protocol has it.
+func badBombs() []bomb {
+	var list []bomb
+	const span = `{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"4bf92f3577b34da6a3ce929d0e0e4736","spanId":"00f067aa0ba902b7","name":"n",`
+	for name, c := range map[string][3]string{
+		"attributes":       {`"attributes":[`, `7,`, `7]`},
+		"integers":         {`"attributes":[`, `{"key":"gen_ai.x","value":{"intValue":"x"}},`, `7]`},
+		"events":           {`"events":[`, `7,`, `7]`},
+		"links":            {`"links":[`, `{},`, `7]`},
+		"names":            {``, `"name":7,`, `"name":7`},
+		"statuses":         {``, `"status":7,`, `"status":7`},
+		"times":            {``, `"startTimeUnixNano":[],`, `"name":7`},
+		"values":           {`"attributes":[{"key":"gen_ai.x","value":{"arrayValue":{"values":[`, `7,`, `7]}}}]`},
+		"nested lists":     {`"attributes":[{"key":"gen_ai.x","value":`, strings.Repeat(`{"arrayValue":{"values":[`, 90) + strings.Repeat(`]},"arrayValue":7}`, 90) + `},{"value":`, `7}]`},
+		"bare words":       {`"attributes":[`, `a,`, `a]`},
+		"controls":         {`"name":"`, "\x01", `"`},
+		"wrong escapes":    {`"name":"`, `\x`, `"`},
+		"what is too deep": {`"future":[`, strings.Repeat("[", 500) + strings.Repeat("]", 500) + ",", `7]`},
+	} {
+		list = append(list, bomb{"bad " + name, "POST", "/v1/traces", jsonType, func(n int) string { return span + c[0] + rep(c[1], n) + c[2] + `}]}]}]}` }})
+	}
+	slices.SortFunc(list, func(a, b bomb) int { return strings.Compare(a.name, b.name) })
+	bad := map[string]string{"texts": pb(9, pbText("gen_ai.x", "\xff")), "values": pb(9, "\x0a\x01k\x12\x09"), "events": pb(11, "\x12\x09"), "links": pb(13, "\x0a\x03abc"), "a text": ""}
+	for _, name := range sorted(bad) {
+		list = append(list, bomb{"protobuf: bad " + name, "POST", "/v1/traces", protoType, func(n int) string {
+			if name == "a text" {
+				return pbSpan(pb(9, pbText("gen_ai.x", rep("\xffa", n))))
+			}
+			return pbSpan(rep(bad[name], n))
+		}})
+	}
 	return list
 }
 

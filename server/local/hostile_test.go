@@ -90,7 +90,6 @@ func TestHostile(t *testing.T) {
 		"update without id":    {"PUT", "/events", js, `{"metadata":{}}`, nil, 400, "event_id: "},
 		"no protobuf":          {"POST", "/v1/traces", pb, "hello", nil, 400, "OTLP protobuf"},
 		"unknown route":        {"POST", "/v2/sessions", js, `{}`, nil, 404, "nothing at"},
-		"metrics":              {"POST", "/v1/metrics", pb, "", nil, 404, "traces alone"},
 		"a filter":             {"POST", "/events/export", js, `{"project":"p","filters":[{"field":"x","operator":"sounds like","value":"y"}]}`, nil, 400, "sounds like"},
 		"a deep query":         {"POST", "/events/export", js, `{"filters":` + strings.Repeat("[", 20000) + `}`, nil, 400, "query"},
 		"stream from anywhere": {"GET", "/api/stream?after=x", "", "", nil, 400, "id of an event"},

@@ -1,6 +1,6 @@
 // Package local runs the local server of sessionspan inside a program: it takes
-// sessions by the HTTP API of the contract and by OTLP/HTTP, keeps them in a
-// file, and shows them in a browser. The command in the folder above does no
+// sessions by the HTTP API of the contract and by OTLP, keeps them in a file, and
+// shows them in a browser. The command in the folder above does no
 // more than this.
 package local
 
@@ -26,6 +26,7 @@ import (
 	"github.com/sessionspan/sessionspan/server/internal/page"
 	"github.com/sessionspan/sessionspan/server/internal/patience"
 	"github.com/sessionspan/sessionspan/server/internal/reject"
+	"github.com/sessionspan/sessionspan/server/internal/unused"
 	"github.com/sessionspan/sessionspan/store"
 )
 
@@ -33,6 +34,7 @@ import (
 // at once.
 type Server struct {
 	url   string
+	grpc  string // the address of the port for gRPC alone
 	file  string
 	log   *slog.Logger
 	store store.Store
@@ -71,6 +73,15 @@ func Start(ctx context.Context, options ...Option) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start server: %w", err)
 	}
+	url, grpc := "http://"+reachable(listeners[0].Addr()), ""
+	if c.grpc != "" {
+		if more, err := listen(ctx, c.grpc); err == nil {
+			grpc = reachable(more[0].Addr())
+			listeners = append(listeners, more...)
+		} else {
+			c.log.Warn("OTLP over gRPC has no port of its own; "+url+" takes it, too", "error", err)
+		}
+	}
 	kept, file, err := datafile.Open(ctx, c.file)
 	if err != nil {
 		for _, l := range listeners {
@@ -78,7 +89,7 @@ func Start(ctx context.Context, options ...Option) (*Server, error) {
 		}
 		return nil, fmt.Errorf("start server: %w", err)
 	}
-	s := &Server{url: "http://" + reachable(listeners[0].Addr()), file: file, log: c.log, store: kept, closing: c.closing, stop: make(chan struct{})}
+	s := &Server{url: url, grpc: grpc, file: file, log: c.log, store: kept, closing: c.closing, stop: make(chan struct{})}
 	s.http = s.newHTTP(c)
 	s.close = sync.OnceValue(s.shutdown)
 	for _, l := range listeners {
@@ -126,16 +137,16 @@ func reachable(a net.Addr) string {
 }
 
 func (s *Server) newHTTP(c *config) *http.Server {
-	rejected := new(reject.Record)
-	routes := &api.API{Store: s.store, Spans: ingest.New(s.store), Bodies: body.NewReader(maxBody, maxBodies), Rejected: rejected, ReadTime: bodyTime}
+	rejected, notKept := new(reject.Record), &unused.Record{Log: s.log}
+	routes := &api.API{
+		Store: s.store, Spans: ingest.New(s.store), Bodies: body.NewReader(maxBody, maxBodies), Rejected: rejected, Unused: notKept, ReadTime: bodyTime,
+	}
 	mux := http.NewServeMux()
 	routes.Register(mux)
 	mux.HandleFunc("GET "+healthPath, health)
 	stopping, stop := context.WithCancel(context.Background())
 	mux.Handle("GET /api/stream", &live.Stream{Store: s.store, Done: stopping.Done(), Reject: routes.Reject})
-	mux.HandleFunc("POST /v1/metrics", tracesAlone)
-	mux.HandleFunc("POST /v1/logs", tracesAlone)
-	shown := page.New(page.Config{Store: s.store, URL: s.url, Token: c.token != "", Rejected: rejected})
+	shown := page.New(page.Config{Store: s.store, URL: s.url, GRPC: s.grpc, Token: c.token != "", Rejected: rejected, Unused: notKept})
 	mux.Handle("GET /", shown)
 	for _, form := range []string{"POST /feedback", "POST /demo", "POST /theme"} {
 		mux.Handle(form, bounded(shown))
@@ -148,11 +159,20 @@ func (s *Server) newHTTP(c *config) *http.Server {
 		Token: c.token, Hosts: c.hosts, AnyAddress: !loopback(host), Open: []string{healthPath}, Rejected: rejected, Answer: api.Answer,
 	}
 	server := &http.Server{
-		Handler: patience.Wrap(g.Wrap(mux), stopping), ReadHeaderTimeout: c.headers, IdleTimeout: idleTime, MaxHeaderBytes: maxHeaders,
+		Handler: patience.Wrap(g.Wrap(routes.Wrap(mux)), stopping), Protocols: protocols(), ReadHeaderTimeout: c.headers, IdleTimeout: idleTime, MaxHeaderBytes: maxHeaders,
 		ErrorLog: log.New(slogWriter{c.log}, "", 0),
 	}
 	server.RegisterOnShutdown(stop)
 	return server
+}
+
+// protocols are those of all ports: HTTP/2 without TLS, beside HTTP/1.1, is what gRPC
+// speaks.
+func protocols() *http.Protocols {
+	p := new(http.Protocols)
+	p.SetHTTP1(true)
+	p.SetUnencryptedHTTP2(true)
+	return p
 }
 
 // bounded bounds the forms of the page.
@@ -162,12 +182,6 @@ func bounded(next http.Handler) http.Handler {
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		next.ServeHTTP(w, r)
 	})
-}
-
-// tracesAlone answers what an OpenTelemetry SDK sends besides traces. That is
-// no news, so it is not kept as the last rejected request.
-func tracesAlone(w http.ResponseWriter, r *http.Request) {
-	api.Answer(w, r, reject.Errorf(http.StatusNotFound, "this server takes traces alone: set OTEL_METRICS_EXPORTER=none and OTEL_LOGS_EXPORTER=none"))
 }
 
 // slogWriter writes the lines of net/http into the log.
@@ -180,6 +194,10 @@ func (w slogWriter) Write(line []byte) (int, error) {
 
 // URL returns the address of the server, such as http://127.0.0.1:4318.
 func (s *Server) URL() string { return s.url }
+
+// GRPC returns the address of the port for OTLP over gRPC, such as 127.0.0.1:4317, or
+// "" where there is none; the port of [Server.URL] takes it in any case.
+func (s *Server) GRPC() string { return s.grpc }
 
 // File returns the path of the file of the sessions.
 func (s *Server) File() string { return s.file }

@@ -1,11 +1,13 @@
 package local
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 )
@@ -13,6 +15,10 @@ import (
 // DefaultAddress is where clients of OTLP/HTTP send to when nobody tells them
 // otherwise.
 const DefaultAddress = "127.0.0.1:4318"
+
+// grpcPort is where clients of OTLP over gRPC send to when nobody tells them
+// otherwise.
+const grpcPort = "4317"
 
 // An Option changes what [Start] starts.
 type Option interface{ apply(*config) }
@@ -23,6 +29,8 @@ func (f optionFunc) apply(c *config) { f(c) }
 
 type config struct {
 	address  string
+	grpc     string // "" is no port of its own
+	noGRPC   bool
 	file     string
 	token    string
 	hosts    []string
@@ -40,6 +48,15 @@ type config struct {
 // that other machines can reach needs a token.
 func WithAddress(hostport string) Option {
 	return optionFunc(func(c *config) { c.address = hostport })
+}
+
+// WithGRPCAddress sets the host and port of a port for OTLP over gRPC, beside that of
+// [WithAddress], which takes it as well, as it takes HTTP. The default is port 4317 of
+// the host of [WithAddress], but none where that asks for a free port; "" is none. What
+// is said of [WithAddress] holds for it, but that a port which is taken already is no
+// error: the log says so, and [Server.GRPC] is empty.
+func WithGRPCAddress(hostport string) Option {
+	return optionFunc(func(c *config) { c.grpc, c.noGRPC = hostport, hostport == "" })
 }
 
 // WithFile sets the file of the sessions. The default is a file in the data
@@ -92,14 +109,27 @@ func newConfig(options []Option) (*config, error) {
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
-	host, _, err := net.SplitHostPort(c.address)
-	switch {
-	case err != nil:
-		c.problems = append(c.problems, fmt.Errorf("address %q: it is no host:port", c.address))
-	case !loopback(host) && c.token == "":
-		c.problems = append(c.problems, fmt.Errorf("address %q: other machines can reach it, so a token is needed", c.address))
+	if host, port, err := net.SplitHostPort(c.address); err == nil && c.grpc == "" && !c.noGRPC && port != "0" && port != grpcPort {
+		c.grpc = net.JoinHostPort(host, grpcPort)
+	}
+	for _, address := range slices.Compact([]string{c.address, cmp.Or(c.grpc, c.address)}) {
+		if err := c.checkAddress(address); err != nil {
+			c.problems = append(c.problems, err)
+			break // the other one is of the same host, as a rule
+		}
 	}
 	return c, errors.Join(c.problems...)
+}
+
+func (c *config) checkAddress(address string) error {
+	host, _, err := net.SplitHostPort(address)
+	switch {
+	case err != nil:
+		return fmt.Errorf("address %q: it is no host:port", address)
+	case !loopback(host) && c.token == "":
+		return fmt.Errorf("address %q: other machines can reach it, so a token is needed", address)
+	}
+	return nil
 }
 
 // loopback reports whether only this machine can reach the host.

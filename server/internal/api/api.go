@@ -4,13 +4,10 @@ package api
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"mime"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
@@ -18,6 +15,7 @@ import (
 	"github.com/sessionspan/sessionspan/server/internal/ingest"
 	"github.com/sessionspan/sessionspan/server/internal/reject"
 	"github.com/sessionspan/sessionspan/server/internal/traces"
+	"github.com/sessionspan/sessionspan/server/internal/unused"
 	"github.com/sessionspan/sessionspan/store"
 )
 
@@ -27,6 +25,7 @@ type API struct {
 	Spans    *ingest.Ingester
 	Bodies   *body.Reader
 	Rejected *reject.Record
+	Unused   *unused.Record
 	// ReadTime bounds how long a request may take to come.
 	ReadTime time.Duration
 
@@ -40,9 +39,6 @@ const manyReads = 8
 func (a *API) Register(mux *http.ServeMux) {
 	a.reads = make(chan struct{}, manyReads)
 	for pattern, handler := range map[string]handler{
-		"POST /v1/traces":               a.traces,
-		"POST /opentelemetry/v1/traces": a.traces,
-
 		"POST /session/start":                 a.json(a.startSession),
 		"POST /v1/sessions":                   a.json(a.startSession),
 		"POST /events":                        a.json(a.createEvent),
@@ -98,7 +94,9 @@ func Answer(w http.ResponseWriter, r *http.Request, e *reject.Error) {
 	}
 	mediaType := contentType(r)
 	switch {
-	case !strings.HasSuffix(r.URL.Path, "/v1/traces"):
+	case isGRPC(r):
+		answerGRPC(w, nil, e)
+	case signalOf(r) == nil:
 		body := append(append([]byte(`{"success":false,"error":`), honeyhive.StringValue(reason)...), '}')
 		write(w, e.Status, jsonType, body)
 	case mediaType == jsonType:
@@ -165,48 +163,6 @@ func (a *API) json(h func(w http.ResponseWriter, r *http.Request, body string) e
 		b.Bytes = nil // what is made of it does not need it any more
 		return h(w, r, text)
 	}
-}
-
-// traces takes an ExportTraceServiceRequest.
-func (a *API) traces(w http.ResponseWriter, r *http.Request) error {
-	mediaType := contentType(r)
-	read := traces.Proto
-	switch mediaType {
-	case jsonType:
-		read = traces.JSON
-	case protoType, protoType2:
-	default:
-		return unsupported(r, protoType+" or "+jsonType)
-	}
-	b, err := a.Bodies.Read(r)
-	if err != nil {
-		return err
-	}
-	defer b.Release()
-	req := read(b.Bytes)
-	result, err := a.Spans.Spans(r.Context(), req.Spans)
-	switch {
-	case is[*traces.TooLargeError](err), errors.Is(err, ingest.ErrTooMany):
-		return reject.Errorf(http.StatusRequestEntityTooLarge, "%v", err)
-	case is[*traces.FormatError](err):
-		return reject.Errorf(http.StatusBadRequest, "%v", err)
-	case err != nil:
-		return unavailable(r.Context(), err)
-	}
-	rejected, problem := req.Invalid+result.Rejected, cmp.Or(req.Problem, result.Problem)
-	switch {
-	case rejected > 0:
-		a.Rejected.Add(r, reject.Errorf(http.StatusBadRequest, "%d spans were not taken: %s", rejected, problem)) // the others were
-	case req.Mended > 0:
-		problem = fmt.Sprintf("%d values are not as OTLP has them, and were taken as they are: %s", req.Mended, req.Mend)
-	}
-	problem = reject.Bounded(problem)
-	if mediaType == jsonType {
-		write(w, http.StatusOK, jsonType, traces.JSONResponse(rejected, problem))
-	} else {
-		write(w, http.StatusOK, protoType, traces.ProtoResponse(rejected, problem))
-	}
-	return nil
 }
 
 func is[E error](err error) bool {

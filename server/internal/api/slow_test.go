@@ -20,7 +20,7 @@ func TestSlowBody(t *testing.T) {
 	a := &API{Spans: ingest.New(nil), Bodies: body.NewReader(1<<20, 1<<20), Rejected: record, ReadTime: 50 * time.Millisecond}
 	mux := http.NewServeMux()
 	a.Register(mux)
-	srv := httptest.NewServer(mux)
+	srv := httptest.NewServer(a.Wrap(mux))
 	defer srv.Close()
 	for _, path := range []string{"/session/start", "/v1/traces"} {
 		conn, err := net.Dial("tcp", srv.Listener.Addr().String())

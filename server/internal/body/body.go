@@ -136,8 +136,14 @@ func (r *Reader) decode(req *http.Request, in *filler) error {
 	return reject.Errorf(http.StatusBadRequest, "decompress %s: %v", encoding, err)
 }
 
-func (r *Reader) tooLarge() error {
-	return reject.Errorf(http.StatusRequestEntityTooLarge, "the body is larger than %d MiB after decompression: send fewer spans or events at once", r.max>>20)
+// Max returns how many bytes a body may have.
+func (r *Reader) Max() int64 { return r.max }
+
+func (r *Reader) tooLarge() error { return TooLarge(r.max) }
+
+// TooLarge says that a body is larger than a number of bytes.
+func TooLarge(most int64) error {
+	return reject.Errorf(http.StatusRequestEntityTooLarge, "the body is larger than %d MiB after decompression: send fewer spans or events at once", most>>20)
 }
 
 // spareBytes is how much larger than what it holds a compressed body may be.

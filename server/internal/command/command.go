@@ -41,7 +41,7 @@ sessionspan takes sessions of LLM and RAG pipelines and shows them in a browser.
 Clients need nothing but its address:
 
   HH_API_URL=http://127.0.0.1:4318                    sessionspan, and HoneyHive's own clients
-  OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318   any OpenTelemetry SDK, by OTLP/HTTP
+  OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318   any OpenTelemetry SDK, by OTLP/HTTP or gRPC
 
 export writes all sessions as JSON lines, to the standard output without a file;
 import reads such lines, from the standard input without a file. Neither needs
@@ -75,6 +75,9 @@ func serve(ctx context.Context, args []string, stderr io.Writer) error {
 	}
 	if !quiet {
 		_, _ = fmt.Fprintf(stderr, "sessionspan: open %s (sessions are in %s)\nSet HH_API_URL=%[1]s or OTEL_EXPORTER_OTLP_ENDPOINT=%[1]s where your program runs. Ctrl-C ends the server.\n", server.URL(), server.File())
+		if server.GRPC() != "" {
+			_, _ = fmt.Fprintf(stderr, "OTLP over gRPC is taken at %s, too.\n", server.GRPC())
+		}
 	}
 	<-ctx.Done()
 	return server.Close()
@@ -83,6 +86,14 @@ func serve(ctx context.Context, args []string, stderr io.Writer) error {
 func parse(args []string, stderr io.Writer) (options []local.Option, quiet bool, err error) {
 	flags := newFlags("sessionspan", usage, stderr)
 	address := flags.String("listen", local.DefaultAddress, "`address` to listen on; one that other machines can reach needs a token")
+	var grpc *string // nil is the default
+	flags.Func("grpc", "`address` of a port for OTLP over gRPC alone, or off; that of -listen takes it, too (default: port 4317 of the same host)", func(s string) error {
+		if s == "off" {
+			s = ""
+		}
+		grpc = &s
+		return nil
+	})
 	data := flags.String("data", "", dataUsage)
 	token := flags.String("token", os.Getenv("SESSIONSPAN_TOKEN"), "`token` that every request must carry (default $SESSIONSPAN_TOKEN)")
 	flags.Lookup("token").DefValue = "" // help must not print it
@@ -113,10 +124,14 @@ func parse(args []string, stderr io.Writer) (options []local.Option, quiet bool,
 		level = slog.LevelError
 	}
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
-	return []local.Option{
+	options = []local.Option{
 		local.WithAddress(*address), local.WithFile(*data), local.WithToken(*token), local.WithHosts(hosts...),
 		local.WithRetention(age, size), local.WithLog(log),
-	}, quiet, nil
+	}
+	if grpc != nil {
+		options = append(options, local.WithGRPCAddress(*grpc))
+	}
+	return options, quiet, nil
 }
 
 const dataUsage = "`file` of the sessions (default: in the data folder of the user)"

@@ -19,8 +19,9 @@ import (
 
 // Guard stands before every handler.
 type Guard struct {
-	// Token is asked of every request, as a bearer token or as the cookie that
-	// a link with it sets; none when empty.
+	// Token is asked of every request, as a bearer token, in the ways of clients of
+	// other servers (as the password of Authorization: Basic, or as X-Api-Key), or
+	// as the cookie that a link with it sets; none when empty.
 	Token string
 	// Hosts are the names besides localhost under which the server may be
 	// asked for.
@@ -120,8 +121,14 @@ func (g *Guard) knowsToken(r *http.Request) bool {
 	if slices.Contains(g.Open, r.URL.Path) {
 		return true
 	}
+	if user, password, ok := r.BasicAuth(); ok {
+		return equal(password, g.Token) || equal(user, g.Token)
+	}
 	if scheme, given, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "bearer") {
 		return equal(strings.TrimSpace(given), g.Token)
+	}
+	if given := r.Header.Get("X-Api-Key"); given != "" {
+		return equal(given, g.Token)
 	}
 	if c, err := r.Cookie(cookie); err == nil && equal(c.Value, g.ticket()) {
 		return true

@@ -18,6 +18,7 @@ type memory struct {
 	traces  recent[[16]byte, known]
 	above   recent[honeyhive.UUID, honeyhive.UUID]
 	waiting recent[honeyhive.UUID, []child]
+	logs    recent[spanKey, *spanLogs]
 }
 
 // known is what is remembered of a trace.
@@ -62,7 +63,7 @@ const (
 func newMemory() *memory {
 	return &memory{
 		traces: recent[[16]byte, known]{size: tracesBytes}, above: recent[honeyhive.UUID, honeyhive.UUID]{size: aboveBytes},
-		waiting: recent[honeyhive.UUID, []child]{size: waitingBytes},
+		waiting: recent[honeyhive.UUID, []child]{size: waitingBytes}, logs: recent[spanKey, *spanLogs]{size: logsBytes},
 	}
 }
 

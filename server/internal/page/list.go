@@ -39,9 +39,12 @@ type listView struct {
 // emptyView is what is shown while there is nothing to show.
 type emptyView struct {
 	Address  string
+	GRPC     string
 	Token    bool
 	Count    int64 // of rejected requests
 	Rejected reject.Rejection
+	Logs     int64 // records that are not kept
+	Metrics  int64 // requests
 }
 
 // Clear is the address without filters.
@@ -173,9 +176,12 @@ func (p *page) sum(ctx context.Context, q *query, patient bool) func() summed {
 }
 
 func (p *page) empty(r *http.Request) *emptyView {
-	v := &emptyView{Address: p.address(r), Token: p.Token}
+	v := &emptyView{Address: p.address(r), GRPC: p.GRPC, Token: p.Token}
 	if p.Rejected != nil {
 		v.Rejected, v.Count = p.Rejected.Last()
+	}
+	if p.Unused != nil {
+		v.Logs, v.Metrics = p.Unused.Logs(), p.Unused.Metrics()
 	}
 	return v
 }

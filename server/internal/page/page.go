@@ -22,6 +22,7 @@ import (
 
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/server/internal/reject"
+	"github.com/sessionspan/sessionspan/server/internal/unused"
 	"github.com/sessionspan/sessionspan/store"
 )
 
@@ -31,12 +32,16 @@ type Config struct {
 	// URL is the address that programs send to, without a slash at its end.
 	// Where it is empty, it is that of the request that shows it.
 	URL string
+	// GRPC is the address of a port for OTLP over gRPC, "" where there is none.
+	GRPC string
 	// Token says that programs must send a token, so that the page shows where
 	// to put it.
 	Token bool
 	// Rejected is what the server turned down last; it is shown where there are
 	// no sessions.
 	Rejected *reject.Record
+	// Unused is what was sent beside traces and is not kept; it is shown there, too.
+	Unused *unused.Record
 	// Now is the time; time.Now where it is nil.
 	Now func() time.Time
 }

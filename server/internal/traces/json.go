@@ -23,8 +23,13 @@ import (
 // ignored, as the specification asks. The body must not change while the request is
 // in use.
 func JSON(body []byte) *Request {
+	return &Request{walk: jsonWalk(body, &spanNames, (*decoder).jsonSpan)}
+}
+
+// jsonWalk returns the walk of a request in JSON.
+func jsonWalk(body []byte, of *jsonNames, read func(*decoder, *cursor) error) func(*decoder) error {
 	text, repaired, err := canonical(body)
-	return &Request{walk: func(d *decoder) error {
+	return func(d *decoder) error {
 		if err != nil {
 			return notJSON(err)
 		}
@@ -32,8 +37,8 @@ func JSON(body []byte) *Request {
 			d.mend(valueError(repaired.Error()))
 			d.tell("the request")
 		}
-		return d.jsonRequest(&cursor{text: text})
-	}}
+		return d.jsonRequest(&cursor{text: text}, of, func(c *cursor) error { return read(d, c) })
+	}
 }
 
 // canonical returns the text of the JSON without insignificant white space and in
@@ -75,30 +80,44 @@ var valueFields = [...]string{"stringValue", "boolValue", "intValue", "doubleVal
 
 // The messages of OTLP, as far as they are read, and the numbers of their fields.
 var (
-	requestMessage = newMessage("resourceSpans")
-	scopeMessage   = newMessage("spans")
-	valueMessage   = newMessage(valueFields[:]...)
-	valuesMessage  = newMessage("values")
-
-	resourceSpansMessage = newMessage("resource", "scopeSpans")
-	resourceMessage      = newMessage("attributes")
-	statusMessageJSON    = newMessage("message", "code")
-	pairMessage          = newMessage("key", "value")
-	linkMessage          = newMessage("traceId", "spanId", "attributes")
-	eventMessage         = newMessage("timeUnixNano", "name", "attributes")
-	spanMessage          = newMessage("traceId", "spanId", "parentSpanId", "name", "startTimeUnixNano", "endTimeUnixNano", "attributes", "events", "links", "status")
+	valueMessage      = newMessage(valueFields[:]...)
+	valuesMessage     = newMessage("values")
+	resourceMessage   = newMessage("attributes")
+	statusMessageJSON = newMessage("message", "code")
+	pairMessage       = newMessage("key", "value")
+	linkMessage       = newMessage("traceId", "spanId", "attributes")
+	eventMessage      = newMessage("timeUnixNano", "name", "attributes")
+	spanMessage       = newMessage("traceId", "spanId", "parentSpanId", "name", "startTimeUnixNano", "endTimeUnixNano", "attributes", "events", "links", "status")
 )
 
-func (d *decoder) jsonRequest(c *cursor) error {
-	err := c.fields(requestMessage, func(int) error {
-		return c.array(func() error { return d.jsonElement(c, "resource spans", d.jsonResourceSpans) })
+// jsonNames are the names of the lists of a kind of request, and what they are called
+// where one is none.
+type jsonNames struct {
+	request, resource, scope message
+	resources, scopes        string
+}
+
+var spanNames = jsonNames{
+	newMessage("resourceSpans"), newMessage("resource", "scopeSpans"), newMessage("spans"), "resource spans", "scope spans",
+}
+
+// jsonRequest reads a request whose messages are nested in lists: resources, scopes,
+// and what read reads.
+func (d *decoder) jsonRequest(c *cursor, of *jsonNames, read func(c *cursor) error) error {
+	resources := 0
+	err := c.fields(of.request, func(int) error {
+		return c.array(func() error {
+			return d.jsonElement(c, of.resources, func(c *cursor) error {
+				return d.jsonOfResource(c, of, func() { resources++ }, read)
+			})
+		})
 	})
 	problem, ok := err.(valueError) //nolint:errorlint // it is never wrapped
 	switch {
 	case ok:
 		return notJSON(problem)
-	case err == nil && d.resources == 0 && d.request.Invalid > 0: // nothing of it is what it should be
-		return notJSON(errors.New(d.request.Problem))
+	case err == nil && resources == 0 && d.faults.Invalid > 0: // nothing of it is what it should be
+		return notJSON(errors.New(d.faults.Problem))
 	}
 	return err
 }
@@ -116,11 +135,11 @@ func (d *decoder) jsonElement(c *cursor, what string, read func(c *cursor) error
 	return err
 }
 
-func (d *decoder) jsonResourceSpans(c *cursor) error {
+func (d *decoder) jsonOfResource(c *cursor, of *jsonNames, found func(), read func(c *cursor) error) error {
 	d.resource = resource{}
 	d.open(0)
 	start := c.at
-	err := c.fields(resourceSpansMessage, func(field int) error {
+	err := c.fields(of.resource, func(field int) error {
 		if field != 0 {
 			c.skip()
 			return nil
@@ -133,14 +152,16 @@ func (d *decoder) jsonResourceSpans(c *cursor) error {
 	if err != nil {
 		return err
 	}
-	d.resources++
+	found()
 	c.at = start // the resource counts for spans that stand before it, too
-	return c.fields(resourceSpansMessage, func(field int) error {
+	return c.fields(of.resource, func(field int) error {
 		if field != 1 {
 			c.skip()
 			return nil
 		}
-		return c.array(func() error { return d.jsonElement(c, "scope spans", d.jsonScopeSpans) })
+		return c.array(func() error {
+			return d.jsonElement(c, of.scopes, func(c *cursor) error { return d.jsonOfScope(c, of, read) })
+		})
 	})
 }
 
@@ -172,11 +193,11 @@ func (d *decoder) jsonResource(c *cursor) error {
 	return nil
 }
 
-func (d *decoder) jsonScopeSpans(c *cursor) error {
+func (d *decoder) jsonOfScope(c *cursor, of *jsonNames, read func(c *cursor) error) error {
 	if err := d.count(partWork); err != nil {
 		return err
 	}
-	return c.fields(scopeMessage, func(int) error {
+	return c.fields(of.scope, func(int) error {
 		return c.array(func() error {
 			if c.null() {
 				return nil
@@ -185,7 +206,7 @@ func (d *decoder) jsonScopeSpans(c *cursor) error {
 				return err
 			}
 			start := c.at
-			err := d.jsonSpan(c)
+			err := read(c)
 			if err != nil {
 				c.at = start
 				c.skip()

@@ -256,3 +256,45 @@ func harmless(t *testing.T, list []convert.Span, err error) {
 		t.Errorf("%T %v", err, err)
 	}
 }
+
+// FuzzLogs reads anything at all within bounds, the same each time, and ids as they
+// are.
+func FuzzLogs(f *testing.F) {
+	for _, body := range seeds(f) {
+		f.Add(body, false)
+	}
+	record := append(append(field(9, []byte("0123456789abcdef")), field(10, []byte("01234567"))...), field(12, []byte("gen_ai.choice"))...)
+	body := field(5, field(6, field(1, append(field(1, []byte("content")), field(2, field(1, []byte("x")))...))))
+	f.Add(field(1, field(2, field(2, append(record, body...)))), false)
+	for _, text := range hostileJSON {
+		f.Add([]byte(strings.NewReplacer("resourceSpans", "resourceLogs", "scopeSpans", "scopeLogs", "spans", "logRecords").Replace(text)), true)
+	}
+	f.Add([]byte(`{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"traceId":"4bf92f3577b34da6a3ce929d0e0e4736","spanId":"","timeUnixNano":"x","observedTimeUnixNano":1e18,"eventName":7,"attributes":[{"key":"event.name","value":{"stringValue":"gen_ai.x"}},{"key":"l","value":{"arrayValue":{"values":[{}]}}}],"body":{"kvlistValue":{"values":[{"key":"content","value":"x"}]}}}]}]}]}`), true)
+	f.Fuzz(func(t *testing.T, body []byte, isJSON bool) {
+		l := ProtoLogs(body)
+		if isJSON {
+			l = JSONLogs(body)
+		}
+		walk := func() (list []string, err error) {
+			err = l.Records(func(s *convert.Span) error {
+				for _, kv := range s.Attributes {
+					if kt := kv.Value.Type(); kt == attribute.MAP || kt == attribute.SLICE || kv.Key == eventName {
+						t.Errorf("%s is a %v", kv.Key, kt)
+					}
+				}
+				rec := convert.Convert(s)
+				event := rec.Event()
+				list = append(list, string(event.AppendJSON(nil)))
+				return nil
+			})
+			return list, err
+		}
+		first, err := walk()
+		faults := l.Faults
+		second, _ := walk()
+		harmless(t, nil, err)
+		if faults != l.Faults || !slices.Equal(first, second) {
+			t.Errorf("a second walk is another: %+v, %+v", faults, l.Faults)
+		}
+	})
+}

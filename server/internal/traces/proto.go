@@ -17,7 +17,7 @@ import (
 // Proto returns the request that a body in the protobuf encoding holds. The body
 // must not change while the request is in use.
 func Proto(body []byte) *Request {
-	return &Request{walk: func(d *decoder) error { return d.protoRequest(body) }}
+	return &Request{walk: func(d *decoder) error { return d.protoRequest(body, (*decoder).protoSpan) }}
 }
 
 // A FormatError says that a body is no request, and why.
@@ -87,13 +87,16 @@ func (f *fields) text() string {
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
-func (d *decoder) protoRequest(body []byte) error {
+// protoRequest reads a request whose messages are nested in lists: resources, scopes,
+// and what read reads. The numbers of these fields are the same in all kinds of
+// requests.
+func (d *decoder) protoRequest(body []byte, read func(*decoder, []byte) error) error {
 	f := fields{rest: body}
 	for f.next() {
 		if !f.message(1) { // resource_spans
 			continue
 		}
-		if err := d.protoResourceSpans(f.bytes); err != nil {
+		if err := d.protoOfResource(f.bytes, read); err != nil {
 			return err
 		}
 	}
@@ -103,7 +106,7 @@ func (d *decoder) protoRequest(body []byte) error {
 	return nil
 }
 
-func (d *decoder) protoResourceSpans(b []byte) error {
+func (d *decoder) protoOfResource(b []byte, read func(*decoder, []byte) error) error {
 	d.resource = resource{}
 	d.open(len(b))
 	d.mended = 0
@@ -121,13 +124,13 @@ func (d *decoder) protoResourceSpans(b []byte) error {
 	}
 	for f = (fields{rest: b}); f.next(); {
 		if f.message(2) { // scope_spans
-			if err := d.protoScopeSpans(f.bytes); err != nil {
+			if err := d.protoOfScope(f.bytes, read); err != nil {
 				return err
 			}
 		}
 	}
 	if f.err != nil {
-		d.leaveOut("resource spans: " + f.err.Error())
+		d.leaveOut("resource: " + f.err.Error())
 	}
 	return nil
 }
@@ -160,7 +163,7 @@ func (d *decoder) mendRest(f *fields) {
 	}
 }
 
-func (d *decoder) protoScopeSpans(b []byte) error {
+func (d *decoder) protoOfScope(b []byte, read func(*decoder, []byte) error) error {
 	if err := d.count(partWork); err != nil {
 		return err
 	}
@@ -172,12 +175,12 @@ func (d *decoder) protoScopeSpans(b []byte) error {
 		if err := d.begin(len(f.bytes)); err != nil {
 			return err
 		}
-		if err := d.end(d.protoSpan(f.bytes)); err != nil {
+		if err := d.end(read(d, f.bytes)); err != nil {
 			return err
 		}
 	}
 	if f.err != nil {
-		d.leaveOut("scope spans: " + f.err.Error())
+		d.leaveOut("scope: " + f.err.Error())
 	}
 	return nil
 }

@@ -8,31 +8,33 @@ import (
 	"github.com/sessionspan/sessionspan/honeyhive"
 )
 
-// Field numbers of ExportTraceServiceResponse and ExportTracePartialSuccess.
+// Field numbers of the response to an export of any signal, and of its partial success.
 const (
 	responsePartialSuccess = 1
-	partialRejectedSpans   = 1
+	partialRejected        = 1
 	partialErrorMessage    = 2
 )
 
-// ProtoResponse returns the answer to a request of which some spans may have
-// been rejected, as protobuf.
+// ProtoResponse returns the answer to a request of which some spans, or log records,
+// may have been rejected, as protobuf.
 func ProtoResponse(rejected int, message string) []byte {
 	if rejected == 0 && message == "" {
 		return nil
 	}
 	var partial []byte
-	partial = protowire.AppendVarint(protowire.AppendTag(partial, partialRejectedSpans, protowire.VarintType), uint64(rejected))
+	partial = protowire.AppendVarint(protowire.AppendTag(partial, partialRejected, protowire.VarintType), uint64(rejected))
 	partial = protowire.AppendString(protowire.AppendTag(partial, partialErrorMessage, protowire.BytesType), message)
 	return protowire.AppendBytes(protowire.AppendTag(nil, responsePartialSuccess, protowire.BytesType), partial)
 }
 
-// JSONResponse is [ProtoResponse] as JSON.
-func JSONResponse(rejected int, message string) []byte {
+// JSONResponse is [ProtoResponse] as JSON. The field that counts what was rejected is
+// rejectedSpans, or has another name for another signal.
+func JSONResponse(field string, rejected int, message string) []byte {
 	if rejected == 0 && message == "" {
 		return []byte("{}")
 	}
-	out := strconv.AppendInt([]byte(`{"partialSuccess":{"rejectedSpans":"`), int64(rejected), 10)
+	out := append([]byte(`{"partialSuccess":{`), honeyhive.StringValue(field)...)
+	out = strconv.AppendInt(append(out, `:"`...), int64(rejected), 10)
 	out = append(append(out, `","errorMessage":`...), honeyhive.StringValue(message)...)
 	return append(out, "}}"...)
 }

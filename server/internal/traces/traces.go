@@ -1,6 +1,7 @@
-// Package traces reads what OTLP/HTTP clients send: an ExportTraceServiceRequest
-// as protobuf or as JSON becomes spans that package convert understands. The
-// format is that of the OpenTelemetry Protocol, version 1.
+// Package traces reads what OTLP clients send: an ExportTraceServiceRequest as
+// protobuf or as JSON becomes spans that package convert understands, and an
+// ExportLogsServiceRequest what spans say in log records. The format is that of the
+// OpenTelemetry Protocol, version 1.
 //
 // A request is read span by span from its body, and nothing is built of it but
 // the span at hand, whose texts refer to the body. What the messages of a body
@@ -28,20 +29,25 @@ const MaxDepth = 200
 // span or a resource.
 const valueDepth = 6
 
-// Request is what one request holds. What it has that is no OTLP costs itself: a
-// value is taken as the text that it is, where it says anything; a span without ids,
+// Faults are what the last walk of a request found that is no OTLP. It costs itself:
+// a value is taken as the text that it is, where it says anything; a span without ids,
 // or one that is too large, is left out; so is what a broken message has yet to hold.
-type Request struct {
-	// Invalid counts the spans that the last walk left out: those that are not as
-	// the protocol has it, have no valid trace and span id, or are too large. A
-	// message that can hold spans, and is none, counts as one. Problem says of the
-	// first one what is wrong.
+type Faults struct {
+	// Invalid counts the spans, or log records, that were left out: those that are
+	// not as the protocol has it, have no valid ids, or are too large. A message that
+	// can hold them, and is none, counts as one. Problem says of the first one what is
+	// wrong.
 	Invalid int
 	Problem string
-	// Mended counts the values of spans that were taken which are not as the
-	// protocol has it. Mend says of the first one what is wrong.
+	// Mended counts the values of what was taken that are not as the protocol has it.
+	// Mend says of the first one what is wrong.
 	Mended int
 	Mend   string
+}
+
+// Request is what one request holds.
+type Request struct {
+	Faults
 
 	walk func(*decoder) error
 }
@@ -53,20 +59,19 @@ type Request struct {
 // The error is that of visit, which ends the walk; a [TooLargeError]; or says
 // why the body is no request.
 func (r *Request) Spans(visit func(*convert.Span) error) error {
-	r.Invalid, r.Problem, r.Mended, r.Mend = 0, "", 0, ""
-	return r.walk(&decoder{request: r, visit: visit})
+	r.Faults = Faults{}
+	return r.walk(&decoder{faults: &r.Faults, visit: visit})
 }
 
 // decoder reads spans one after the other, in memory that the next one uses again.
 type decoder struct {
-	request *Request
-	visit   func(*convert.Span) error
+	faults *Faults
+	visit  func(*convert.Span) error
 	budget
 
-	resource  resource
-	resources int // how many there were, of a request in JSON
-	span      convert.Span
-	problem   error // with the ids of the span
+	resource resource
+	span     convert.Span
+	problem  error // with the ids of the span
 	// mended counts the values of the span, or of the resource, which are not as the
 	// protocol has it.
 	mended    int
@@ -75,6 +80,8 @@ type decoder struct {
 	// the open maps and lists are made of, those of the innermost last.
 	below, pairs []attribute.KeyValue
 	values       []attribute.Value
+	isLog        bool // it reads log records
+	body         attribute.Value
 }
 
 // begin makes room for a span of so many bytes.
@@ -85,7 +92,7 @@ func (d *decoder) begin(size int) error {
 		Attributes: append(emptied(s.Attributes), d.resource.identity...), Events: emptied(s.Events), Links: emptied(s.Links),
 	}
 	d.below, d.pairs, d.values = emptied(d.below), emptied(d.pairs), emptied(d.values)
-	d.problem, d.mended = nil, 0
+	d.problem, d.mended, d.body = nil, 0, attribute.Value{}
 	d.open(size)
 	return d.count(spanWork + len(d.resource.identity) + len(d.resource.agent))
 }
@@ -108,27 +115,39 @@ func (d *decoder) end(err error) error {
 	if err == nil {
 		err = d.problem
 	}
-	if err == nil && d.span.TraceID == [16]byte{} {
-		err = errors.New("trace id: is missing or all zeros")
+	if err == nil && !d.isLog {
+		err = d.unnamed()
 	}
-	if err == nil && d.span.SpanID == [8]byte{} {
-		err = errors.New("span id: is missing or all zeros")
+	what := "span"
+	if d.isLog {
+		what = "log record"
 	}
 	if err != nil {
-		d.leaveOut(fmt.Sprintf("span %.64q: %v", d.span.Name, err))
+		d.leaveOut(fmt.Sprintf("%s %.64q: %v", what, d.span.Name, err))
 		return nil
 	}
 	if d.mended > 0 {
-		d.tell(fmt.Sprintf("span %.64q", d.span.Name))
+		d.tell(fmt.Sprintf("%s %.64q", what, d.span.Name))
 	}
 	d.span.Attributes = convert.AppendMainAgent(d.span.Attributes, d.resource.agent)
 	return d.visit(&d.span)
 }
 
+// unnamed says which id the span does not have.
+func (d *decoder) unnamed() error {
+	switch {
+	case d.span.TraceID == [16]byte{}:
+		return errors.New("trace id: is missing or all zeros")
+	case d.span.SpanID == [8]byte{}:
+		return errors.New("span id: is missing or all zeros")
+	}
+	return nil
+}
+
 // leaveOut counts what is no span.
 func (d *decoder) leaveOut(problem string) {
-	if d.request.Invalid++; d.request.Invalid == 1 {
-		d.request.Problem = problem
+	if d.faults.Invalid++; d.faults.Invalid == 1 {
+		d.faults.Problem = problem
 	}
 }
 
@@ -141,10 +160,10 @@ func (d *decoder) mend(problem valueError) {
 
 // tell passes on what is wrong with values of something that is taken.
 func (d *decoder) tell(of string) {
-	if d.request.Mended == 0 && d.mended > 0 {
-		d.request.Mend = of + ": " + string(d.firstMend)
+	if d.faults.Mended == 0 && d.mended > 0 {
+		d.faults.Mend = of + ": " + string(d.firstMend)
 	}
-	d.request.Mended += d.mended
+	d.faults.Mended += d.mended
 	d.mended = 0
 }
 

@@ -240,7 +240,7 @@ func TestResponses(t *testing.T) {
 		message string
 	}{{0, ""}, {3, "three"}, {0, "a warning"}} {
 		var binary, text collectorpb.ExportTraceServiceResponse
-		if err := errors.Join(proto.Unmarshal(ProtoResponse(c.n, c.message), &binary), protojson.Unmarshal(JSONResponse(c.n, c.message), &text)); err != nil {
+		if err := errors.Join(proto.Unmarshal(ProtoResponse(c.n, c.message), &binary), protojson.Unmarshal(JSONResponse("rejectedSpans", c.n, c.message), &text)); err != nil {
 			t.Error(err)
 		}
 		for _, r := range []*collectorpb.ExportTraceServiceResponse{&binary, &text} {
