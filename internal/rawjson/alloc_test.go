@@ -4,6 +4,7 @@ package rawjson_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,5 +47,15 @@ func TestFillAllocations(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(5, func() { rawjson.Fill(nil, string(text), later) }); n > 2 { // with the copy of the text
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// TestLargeAllocations holds that a large string is written into memory of one piece.
+func TestLargeAllocations(t *testing.T) {
+	for _, part := range largeParts {
+		s := strings.Repeat(part, 1<<17)
+		if n := testing.AllocsPerRun(1, func() { _ = rawjson.Text(rawjson.AppendString(nil, s)) }); n > 1 {
+			t.Errorf("%q: %v times memory", part, n)
+		}
 	}
 }
