@@ -63,6 +63,9 @@ func TestCutAtEveryByte(t *testing.T) {
 		if raceEnabled { // which takes many times as long
 			step += len(a.body) / 200
 		}
+		if testing.Short() {
+			step += len(a.body) / 60
+		}
 		var at []int
 		for n := 0; n < len(a.body); n += step {
 			at = append(at, n)
@@ -129,22 +132,26 @@ func TestCutCompressed(t *testing.T) {
 }
 
 // TestRechunked reads each answer in pieces of each size and of random sizes, and
-// in two at 200 places.
+// in two at 200 places, of which a short run tries a quarter.
 func TestRechunked(t *testing.T) {
+	few := 1
+	if testing.Short() {
+		few = 4
+	}
 	ways(t, func(t *testing.T, f *fixture, streams bool, a answer) {
 		s := newStage(t)
 		s.play(f, streams, a)
-		for size := 1; size < 20; size++ {
+		for size := 1; size < 20; size += few {
 			a.sizes = []int{size}
 			s.play(f, streams, a)
 		}
-		step := 1 + len(a.body)/200
+		step := 1 + few*len(a.body)/200
 		for first := 1; first < len(a.body); first += step {
 			a.sizes = []int{first, len(a.body)}
 			s.play(f, streams, a)
 		}
 		random := rand.New(rand.NewPCG(1, 2))
-		for range 20 {
+		for range 20 / few {
 			a.sizes = nil
 			for range 50 {
 				a.sizes = append(a.sizes, 1+random.IntN(100))

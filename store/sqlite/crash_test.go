@@ -64,7 +64,10 @@ func TestCrashChild(t *testing.T) {
 // same file, and looks for every batch that was acknowledged.
 func TestKilled(t *testing.T) {
 	dir := t.TempDir()
-	const rounds = 4
+	rounds := 4
+	if testing.Short() {
+		rounds = 2
+	}
 	acknowledged := make(map[[3]int]bool)
 	for round := range rounds {
 		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestCrashChild$")

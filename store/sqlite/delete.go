@@ -30,7 +30,7 @@ type budget struct {
 }
 
 const (
-	sweepRows  = 200
+	sweepRows  = 100
 	sweepBytes = 8 << 20
 	sweepWords = 512 << 10
 	sweepStep  = 10 * time.Millisecond

@@ -45,6 +45,10 @@ func testParts(t *testing.T, open Opener) {
 func testSteps(t *testing.T, open Opener) {
 	f := newFixture(t, open)
 	const sessions, most = 3, 150
+	steps := 8
+	if testing.Short() {
+		steps = 4
+	}
 	first := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		first += 10_000
@@ -61,7 +65,7 @@ func testSteps(t *testing.T, open Opener) {
 			}
 			f.write(batch...)
 		}
-		for range rapid.IntRange(1, 8).Draw(rt, "steps") {
+		for range rapid.IntRange(1, steps).Draw(rt, "steps") {
 			s := rapid.IntRange(1, sessions).Draw(rt, "session")
 			switch rapid.SampledFrom([]string{"write", "write", "delete", "delete", "reopen", "prune"}).Draw(rt, "step") {
 			case "write":
