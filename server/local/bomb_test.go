@@ -31,7 +31,7 @@ import (
 // request is.
 const (
 	memoryFactor = 4
-	memoryFixed  = 96 << 20
+	memoryFixed  = 48 << 20
 )
 
 // peakLive runs f and returns how much the memory in use grew meanwhile, at most, as
@@ -257,7 +257,7 @@ func TestTinyChunks(t *testing.T) {
 			_ = conn.Close()
 			<-sent
 		})
-		if grown > memoryFixed/4 {
+		if grown > memoryFixed/2 {
 			t.Errorf("%s: %d MiB", path, grown>>20)
 		}
 		if status != "" && status[0] != '4' { // none is read where the server hung up before
