@@ -74,6 +74,29 @@ func TestListAnswersWhatTheAddressAsks(t *testing.T) {
 	}
 }
 
+// TestLongTextsOfAddresses are said to be too long: each link of the page would repeat
+// them.
+func TestLongTextsOfAddresses(t *testing.T) {
+	s := newSite(t, shopSessions(t)...)
+	size := func(query string) int {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost:4318/?"+query, nil)
+		w := httptest.NewRecorder()
+		s.handler.ServeHTTP(w, r)
+		if w.Code >= http.StatusInternalServerError {
+			t.Errorf("%.20s: %d", query, w.Code)
+		}
+		return w.Body.Len()
+	}
+	plain := size("")
+	for _, name := range []string{"q", "project", "source", "user", "model", "min_ms", "from", "sort", "after", "x"} {
+		for _, text := range []string{"a", "%22", "%3C"} {
+			if n := size(name + "=" + strings.Repeat(text, 50_000/len(text))); n > plain+100_000 {
+				t.Errorf("%s of %s: %d bytes, %d without", name, text, n, plain)
+			}
+		}
+	}
+}
+
 func TestListFindsWords(t *testing.T) {
 	s := newSite(t, shopSessions(t)...)
 	waitIndexed(s)

@@ -45,12 +45,19 @@ var sorts = []choice{
 
 func (c choice) is(v string) bool { return c.Value == v }
 
+// maxText bounds a text to look for: each of the many links of a list repeats it.
+const maxText = 2 << 10
+
 // parseFilter reads the parameters that choose sessions.
 func parseFilter(r *http.Request, now time.Time) *query {
 	q := &query{path: r.URL.Path, values: make(url.Values)}
 	given := r.URL.Query()
 	text := func(name string, field *string) {
-		if v := strings.TrimSpace(given.Get(name)); v != "" {
+		switch v := strings.TrimSpace(given.Get(name)); {
+		case v == "":
+		case len(v) > maxText:
+			q.problem(name, "is longer than 2 KiB")
+		default:
 			q.values.Set(name, v)
 			*field = v
 		}
