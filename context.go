@@ -61,7 +61,7 @@ func EventFromContext(ctx context.Context) *Event {
 }
 
 // ContextWithSession returns a context in which new events belong directly to
-// the session, in whatever event ctx is. It is for work that a session hands to
+// the session, in whatever event ctx is. ContextWithSession is for work that a session hands to
 // a goroutine with a context of its own; the span of the session becomes the
 // parent there. A nil or zero session returns ctx.
 func ContextWithSession(ctx context.Context, s *Session) context.Context {

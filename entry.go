@@ -27,8 +27,9 @@ const scopeName = "github.com/sessionspan/sessionspan"
 // ownScope is what the SDK makes of the name and version of the tracer.
 var ownScope = scopeOf(scopeName, version.Version)
 
-// entry is what the queue's entry of a span in a session, or of ours outside of
-// one, has beside what the span says. It holds neither the handle nor the node.
+// entry is what the queue keeps of a span in a session, or of a span of ours outside of
+// one: facts of the span and its place in the tree. An entry holds neither the handle
+// nor the node, so that both can be collected.
 type entry struct {
 	span.Facts
 
@@ -235,8 +236,8 @@ func (e *ownEntry) writes() int {
 	return e.set.Len()
 }
 
-// stamped reports whether an attribute is one that stamp writes, and returns the
-// text of it. What else stands under its name loses to the handle.
+// stamped reports whether an attribute is one that stamp writes, and returns the text
+// that stamp wrote. Another value under that name loses to the handle.
 func (e *ownEntry) stamped(kv attribute.KeyValue) (text string, ok bool) {
 	switch kv.Key {
 	case honeyhive.AttrEventType:
@@ -269,8 +270,9 @@ func (e *ownEntry) stamped(kv attribute.KeyValue) (text string, ok bool) {
 var errCut = errors.New("sessionspan: the span limits of the tracer provider cut attributes of sessions; " +
 	"payloads are whole all the same, but collectors and other exporters of the provider see the cut ones: raise AttributeCountLimit and AttributeValueLengthLimit")
 
-// liveSession is the root of a session that still runs, with what was set by now. It
-// may be shown when the session has ended and the worker does not know yet.
+// liveSession is the root of a session that still runs, with what was set by now. A
+// worker that does not know yet that the session has ended may show the root after the
+// end.
 type liveSession struct{ rec *recording }
 
 // Show implements [span.Source].

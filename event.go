@@ -73,9 +73,9 @@ func (k Kind) info() *kindInfo {
 type Event struct{ rec recording }
 
 // StartEvent starts an event of the session that the context is in, under the event
-// that the context is in, if any, with the tracer of the session. It returns the
+// that the context is in, if any, with the tracer of the session. StartEvent returns the
 // event, which [Event.End] ends, and a context in which further events are its
-// children. An empty name stands for the kind. It never returns a nil event.
+// children. An empty name stands for the kind. StartEvent never returns a nil event.
 //
 // Outside a session it starts an ordinary span of the context's tracer, or else the
 // default one, which goes to collectors alone; that is reported once.
@@ -85,7 +85,7 @@ func StartEvent(ctx context.Context, kind Kind, name string, options ...FieldOpt
 }
 
 // StartEvent starts an event of the session that the context is in, under the
-// event that the context is in, if any. It returns a context in which further
+// event that the context is in, if any. StartEvent returns a context in which further
 // events are its children. End it with [Event.End]. In a session of another
 // tracer it is that one which records the event.
 //
@@ -322,7 +322,7 @@ func (e *Event) EndErr(err *error, options ...FieldOption) {
 
 // Do runs f as an event: in becomes its inputs, what f returns its outputs, an
 // error or a panic its error. The error is returned as it is; a panic goes on
-// after it was recorded, and so does runtime.Goexit. It uses the tracer of the
+// after it was recorded, and so does runtime.Goexit. Do uses the tracer of the
 // context, or else the default one. [Run] does the same for a session.
 func Do[In, Out any](ctx context.Context, kind Kind, name string, in In, f func(context.Context, In) (Out, error), options ...FieldOption) (out Out, err error) {
 	ctx, e := StartEvent(ctx, kind, name, options...)

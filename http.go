@@ -31,7 +31,7 @@ import (
 // whether the session is recorded; see [WithTrustedCallers]. Whoever can send
 // requests to next can put events into any session whose id it knows.
 //
-// It makes no span. Put it inside of a handler that does:
+// Handler makes no span. Put it inside of a handler that does:
 //
 //	otelhttp.NewHandler(sessionspan.Handler(mux), "server")
 //
@@ -56,7 +56,7 @@ func Handler(next http.Handler, options ...ExtractOption) http.Handler {
 
 // Transport sends the identity of the session that a request's context is in to
 // the allowed hosts, and to no other, so that [Handler] continues it there. The
-// trace context is sent along unless it is in the headers already. It makes no
+// trace context is sent along unless it is in the headers already. Transport makes no
 // span and leaves requests to other hosts untouched, redirects included.
 //
 // A host is a name or an address, with a port or for every port: "rag.internal",

@@ -23,7 +23,7 @@ type Message struct {
 	ToolCallID string     `json:"tool_call_id,omitempty"` // that a message of the role tool answers
 	Reasoning  string     `json:"reasoning,omitempty"`    // of the model, where it shows it
 	// FinishReason says why the model stopped: stop, length, tool_calls and so
-	// on. It is for answers alone.
+	// on. FinishReason is for answers alone.
 	FinishReason string `json:"finish_reason,omitempty"`
 }
 
@@ -174,7 +174,7 @@ func (r *recording) setMessages(messages []Message) {
 	r.setBytes(convert.Inputs, b)
 	if r.viewers() {
 		b = r.list(b[:0], messages, (*Message).appendParts)
-		r.fields.SayAgain(genai.InputMessages.String(string(b)))
+		r.fields.AddGenAI(genai.InputMessages.String(string(b)))
 	}
 	fields.KeepScratch(scratch, b)
 }
@@ -194,7 +194,7 @@ func (r *recording) setReply(choices []Message) {
 	r.setBytes(convert.Outputs, o.b)
 	if r.viewers() {
 		o.b = r.list(o.b[:0], choices, (*Message).appendParts)
-		r.fields.SayAgain(genai.OutputMessages.String(string(o.b)))
+		r.fields.AddGenAI(genai.OutputMessages.String(string(o.b)))
 	}
 	fields.KeepScratch(scratch, o.b)
 	var reasons []string
@@ -241,7 +241,7 @@ func (r *recording) setQuery(query string) {
 	o.text("query", query)
 	r.setBytes(convert.Inputs, o.bytes())
 	if r.viewers() {
-		r.fields.SayAgain(genai.RetrievalQuery.String(query))
+		r.fields.AddGenAI(genai.RetrievalQuery.String(query))
 	}
 }
 
@@ -251,7 +251,7 @@ func (r *recording) setTopK(k int) {
 	}
 	r.setBytes(convert.Config, append(strconv.AppendInt([]byte(`{"top_k":`), int64(k), 10), '}'))
 	if r.viewers() {
-		r.fields.SayAgain(genai.RetrievalTopK.Int(k))
+		r.fields.AddGenAI(genai.RetrievalTopK.Int(k))
 	}
 }
 
@@ -271,7 +271,7 @@ func (r *recording) setDocuments(documents []Document) {
 	b = append(b, ']', '}')
 	r.setBytes(convert.Outputs, b)
 	if r.viewers() {
-		r.fields.SayAgain(genai.RetrievalDocuments.String(string(b[len(head) : len(b)-1])))
+		r.fields.AddGenAI(genai.RetrievalDocuments.String(string(b[len(head) : len(b)-1])))
 	}
 	fields.KeepScratch(scratch, b)
 }

@@ -73,7 +73,7 @@ type otlpDestination struct {
 // WithTracerProvider records on the given provider instead of one that New
 // makes. Sessions then keep its sampler, limits, resource and other processors;
 // New registers its span processor there, and Shutdown removes it again, but
-// neither shuts the provider down. It must be an SDK provider, or have its
+// neither shuts the provider down. The provider must be one of the SDK, or have its
 // method RegisterSpanProcessor. A nil provider is ignored. Several tracers may
 // share a provider; [Tracer] says which delivers what.
 //
@@ -90,7 +90,7 @@ func WithTracerProvider(p trace.TracerProvider) Option {
 }
 
 // WithHTTP delivers sessions and events to a server of the HoneyHive HTTP API.
-// It replaces what HH_API_KEY and HH_API_URL ask for; an empty URL or key in cfg
+// WithHTTP replaces what HH_API_KEY and HH_API_URL ask for; an empty URL or key in cfg
 // is still taken from them.
 func WithHTTP(cfg exporter.HTTPConfig, options ...exporter.Option) Option {
 	return optionFunc(func(c *config) {
@@ -125,7 +125,7 @@ func WithAPIURL(url string) Option {
 	})
 }
 
-// WithOTLP sends the spans of the provider to a collector. It replaces what the
+// WithOTLP sends the spans of the provider to a collector. WithOTLP replaces what the
 // OTEL_EXPORTER_OTLP_* variables ask for; what cfg leaves empty is still taken
 // from them.
 func WithOTLP(cfg exporter.OTLPConfig, options ...exporter.Option) Option {
@@ -179,7 +179,7 @@ func WithDefaults(options ...exporter.Option) Option {
 }
 
 // WithSpool keeps records in files under dir until they are delivered, for the
-// HTTP API and for OTLP; see [exporter.WithSpool]. It is off by default, since it
+// HTTP API and for OTLP; see [exporter.WithSpool]. The default is none, since a spool
 // writes prompts to disk.
 func WithSpool(dir string, options ...exporter.SpoolOption) Option {
 	return optionFunc(func(c *config) {
@@ -194,7 +194,7 @@ func WithSpool(dir string, options ...exporter.SpoolOption) Option {
 func WithoutEnvironment() Option { return optionFunc(func(c *config) { c.noEnv = true }) }
 
 // WithSpanFilter decides which spans of other tracers on the provider become
-// events of the session that they run in, or that they name. It is given the name
+// events of the session that they run in, or that they name. The filter is given the name
 // and the attributes of the span, is called more than once for a span, and must be fast
 // and safe for concurrent use. The default keeps those that carry attributes of
 // the GenAI conventions, OpenInference, Traceloop or HoneyHive; what hangs on a
@@ -214,7 +214,7 @@ func WithAllDescendants() Option { return optionFunc(func(c *config) { c.allChil
 func WithNewTraces() Option { return optionFunc(func(c *config) { c.newTraces = true }) }
 
 // WithResource says what the program is, such as its service.name, on a provider
-// that New makes. It goes before OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES,
+// that New makes. WithResource goes before OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES,
 // which are taken for what it does not say. Together with [WithTracerProvider] it is
 // an error of New, since such a provider has a resource. A nil resource is ignored.
 func WithResource(r *resource.Resource) Option {
@@ -262,10 +262,10 @@ func WithErrorHandler(handle func(error)) Option {
 	return optionFunc(func(c *config) { c.handle = handle })
 }
 
-// A FieldOption sets one field of a session or an event: where it starts, where
-// it ends, or in an update. It is a plain value and costs no allocation. One that is
-// given to a function which cannot use it is reported at once, with the names of
-// both, or is part of the error that the function returns.
+// A FieldOption sets one field of a session or an event. StartSession, StartEvent, End,
+// EndErr, Do, Run and Update take field options, which are plain values and cost no
+// allocation. An option that a function cannot use is reported at once, with the names
+// of both, or is part of the error that the function returns.
 type FieldOption struct {
 	field    fieldName
 	bucket   convert.Bucket

@@ -31,7 +31,7 @@ func WithContentOffSpans() Option { return optionFunc(func(c *config) { c.offSpa
 
 // ContentOnSpans reports whether spans may hold what users, models and tools say:
 // whether the tracer of the context, or else the default one, records, and does
-// so without [WithContentOffSpans]. It is for what adds to spans of other tracers;
+// so without [WithContentOffSpans]. ContentOnSpans is for what adds to spans of other tracers;
 // see [Event.SetAttributes] for those of events.
 func ContentOnSpans(ctx context.Context) bool {
 	t := tracerOf(ctx)

@@ -21,9 +21,8 @@ import (
 	"github.com/sessionspan/sessionspan/internal/untraced"
 )
 
-// processor sees every span of the provider start and end. It tells the tree of
-// them, and hands them to the destinations when they end. It does no input or
-// output.
+// processor sees every span of the provider start and end. Its methods tell the tree of
+// spans that start, hand spans that end to the destinations, and do no input or output.
 type processor struct{ tracer *Tracer }
 
 // newTree returns the tree of the tracer.
@@ -177,7 +176,7 @@ func (p *processor) ForceFlush(ctx context.Context) error { return p.tracer.Forc
 // Shutdown implements [sdktrace.SpanProcessor]: a provider that is shut down
 // delivers what the tracer has. See [Tracer.Shutdown].
 func (p *processor) Shutdown(ctx context.Context) error {
-	if p.tracer.left.Load() {
+	if p.tracer.detached.Load() {
 		return nil // the tracer has done it, and takes its leave
 	}
 	p.tracer.closed.Store(true)

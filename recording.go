@@ -23,8 +23,8 @@ import (
 // tree, and what is set until the span ends. Setters do nothing on a nil recording.
 type recording struct {
 	tracer *Tracer // nil for a session that came with a request; see Tracer.bind
-	// session and event are where the recording belongs; event is the recording's
-	// own where that is an event, else nil.
+	// session is the session that the recording belongs to, or is; event is the event
+	// that the recording is, or nil.
 	session *Session
 	event   *Event
 	node    *tree.Node
@@ -100,8 +100,8 @@ func (r *recording) openSpan() trace.Span {
 	return trace.SpanFromContext(context.Background())
 }
 
-// active reports whether what is being set goes anywhere. It is for setters:
-// where something is lost because nobody has set up a tracer, that is said.
+// active is recorded for setters, which say once when something is lost because nobody
+// has set up a tracer.
 func (r *recording) active() bool {
 	if r == nil || r.recorded() {
 		return r != nil

@@ -50,9 +50,9 @@ func (s *Session) recording() *recording {
 }
 
 // StartSession starts a session with the tracer of the context (that of the session
-// that it is in, or of [ContextWithTracer]), or else the default one. It returns the
+// that it is in, or of [ContextWithTracer]), or else the default one. StartSession returns the
 // session, which [Session.End] ends, and a context in which events belong to it. An
-// empty name stands for that of [WithSessionName]. It never returns a nil session;
+// empty name stands for that of [WithSessionName]. StartSession never returns a nil session;
 // where there is no tracer it records nothing, which is reported once.
 //
 // [Tracer.StartSession] says which options are of use, and how sessions stand in
@@ -165,7 +165,7 @@ func (t *Tracer) sessionStart(ctx context.Context, start time.Time) []trace.Span
 // ContinueSession joins the session that has the id, in this process or another,
 // with the tracer of the context, or else the default one: events in the returned
 // context are its children, and what is set on the returned session is delivered as
-// updates. It starts and ends nothing. An empty id is reported, and gives a nil
+// updates. ContinueSession starts and ends nothing. An empty id is reported, and gives a nil
 // session and the context as it is.
 //
 // [Tracer.ContinueSession] says what ids there are, and what happens where this
@@ -175,7 +175,7 @@ func ContinueSession(ctx context.Context, id string) (context.Context, *Session)
 }
 
 // ContinueSession joins a session that was started elsewhere or earlier, in this
-// process or another. It makes no span and sends no session: events in the
+// process or another. ContinueSession makes no span and sends no session: events in the
 // returned context are children of the session, and what is set on the Session
 // is delivered as updates at once. End ends nothing.
 //
@@ -218,9 +218,9 @@ func (t *Tracer) ContinueSession(ctx context.Context, id string) (context.Contex
 }
 
 // bind returns the recording of a context as t has it. A session that came with a
-// request knows no tracer. It stays as it is, since many goroutines have it, and
-// each tracer that uses it gets a session of its own that stands for it: the
-// same one every time. Any other recording is its own.
+// request knows no tracer, and does not change, since many goroutines have the handle.
+// So each tracer that uses such a session gets a handle of its own for the session: the
+// same handle every time. Any other recording stands for itself.
 func (t *Tracer) bind(r *recording) *recording {
 	if r == nil || r.tracer != nil || t.disabled || r.node.Session.UnsampledElsewhere {
 		return r

@@ -64,7 +64,7 @@ type Tracer struct {
 
 	shutdown sync.Once
 	closed   atomic.Bool
-	left     atomic.Bool // the destinations are shut down, and the provider is about to be left
+	detached atomic.Bool // the destinations are shut down, and the provider is about to be left
 }
 
 // registrar is what New needs of a provider.
@@ -73,7 +73,7 @@ type registrar interface {
 	UnregisterSpanProcessor(sdktrace.SpanProcessor)
 }
 
-// New returns a tracer. It does no network. All that is wrong with the options
+// New returns a tracer. New does no network. All that is wrong with the options
 // and the environment is joined in the error; what the caller made, the provider,
 // its processors and exporters, is then as it was.
 //
@@ -300,7 +300,7 @@ func (t *Tracer) Shutdown(ctx context.Context) error {
 	ctx = orBackground(ctx)
 	t.closed.Store(true)
 	err := t.each(ctx, (*exporter.Exporter).Shutdown)
-	t.left.Store(true)
+	t.detached.Store(true)
 	t.shutdown.Do(func() {
 		err = errors.Join(err, t.leave(ctx))
 		if t.stopMetrics != nil {

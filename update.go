@@ -38,7 +38,7 @@ func Update(ctx context.Context, id string, options ...FieldOption) error {
 // and one that has ended stops nothing; it is an argument for the sake of [Update],
 // which takes the tracer from it.
 //
-// It returns an error where the update can go nowhere: the id is empty, an
+// Update returns an error where the update can go nowhere: the id is empty, an
 // option is of no use here, nothing would change, no destination takes updates
 // (collectors do not), or the tracer was shut down. Where nothing is recorded it
 // does nothing.

@@ -141,7 +141,7 @@ func (b *bucketReader) putObject(otherwise, text string, from rank) {
 	}
 }
 
-// get returns the value that a key has so far. It is for the building of
+// get returns the value that a key has so far. get is for the building of
 // groups.
 func (b *bucketReader) get(key string) (string, bool) {
 	text, ok := b.inWhole(key)
@@ -243,8 +243,9 @@ func (b *bucketReader) inWhole(key string) (string, bool) {
 	return "", false
 }
 
-// counts reports whether a member says what the whole does not say from a better
-// source.
+// counts reports whether a member is written: the attribute that holds the whole
+// bucket does not have its key, or the member is of our own dialect, which counts more
+// than that attribute.
 func (b *bucketReader) counts(m *member) bool {
 	if m.rank < rankGenAI {
 		return true
@@ -253,7 +254,7 @@ func (b *bucketReader) counts(m *member) bool {
 	return !ok
 }
 
-// reset makes the reader as new. It keeps no more room than a span takes.
+// reset makes the reader as new. reset keeps no more room than a span takes.
 func (b *bucketReader) reset() {
 	if b.whole.IsZero() && len(b.had)+len(b.members)+len(b.groups) == 0 {
 		return // it was not used
@@ -267,8 +268,7 @@ func (b *bucketReader) reset() {
 	}
 }
 
-// text returns the members as a JSON object, but those that the whole has from
-// a better source.
+// text returns those of the members that count as a JSON object.
 func (b *bucketReader) text() string { return b.closed(b.appendMembers(append(b.scratch[:0], '{'))) }
 
 // closed returns the object that was written into the scratch buffer, with its end.

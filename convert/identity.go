@@ -16,7 +16,7 @@ type Identity struct {
 }
 
 // Identify returns the identity of a span, as [Convert] reads it, without
-// building the buckets. It keeps no reference to the span, and may be called
+// building the buckets. Identify keeps no reference to the span, and may be called
 // from many goroutines at once.
 func Identify(s *Span) Identity {
 	if !plainIdentity(s) {

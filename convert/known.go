@@ -32,10 +32,10 @@ func (r *reader) know(k *Record) {
 }
 
 // knows reports whether an attribute is one in whose place something is known.
-func (r *reader) knows(key string) bool { return r.known != &nothing && r.known.says(key) }
+func (r *reader) knows(key string) bool { return r.known != &unknown && r.known.covers(key) }
 
-// says reports whether an attribute is one in whose place something is known.
-func (k *Record) says(key string) bool {
+// covers reports whether what the record holds stands in the place of an attribute.
+func (k *Record) covers(key string) bool {
 	switch key {
 	case honeyhive.AttrSessionID, honeyhive.AttrSessionAutoCreate:
 		return !k.SessionID.IsZero()

@@ -39,12 +39,12 @@ type spanState struct {
 // readers are used again: most of what a span takes is the same for the next.
 var readers = sync.Pool{New: func() any { return new(reader) }}
 
-// nothing is what is known of most spans beside their attributes.
-var nothing Record
+// unknown is what is known of most spans beside their attributes.
+var unknown Record
 
 func newReader(s *Span) *reader {
 	r := readers.Get().(*reader)
-	r.span, r.known = s, &nothing
+	r.span, r.known = s, &unknown
 	return r
 }
 

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// closing shuts down what an exporter sends with, once. That may be a foreign
-// SpanExporter, whose Shutdown may panic, hang, or end its goroutine.
+// closing shuts down what an exporter sends with, once. A foreign SpanExporter may panic,
+// hang, or end its goroutine in its Shutdown.
 type closing struct {
 	what string
 	do   func(context.Context) error // nil for nothing

@@ -18,7 +18,7 @@ import (
 // Exporter delivers to one destination. Make one with [NewHTTP], [NewLines],
 // [NewOTLP] or [Wrap]. A nil or zero Exporter does nothing.
 //
-// It starts no goroutine before its first span, unless its spool holds records
+// Exporter starts no goroutine before its first span, unless its spool holds records
 // of processes that have ended, and leaves none behind after Shutdown unless code
 // of yours does not return, which the error of Shutdown says. Code of yours that
 // panics or calls [runtime.Goexit] costs the record that it was called for, which
@@ -41,9 +41,9 @@ func (e *Exporter) none() bool { return e == nil || e.engine == nil }
 // a session or event that it was sent.
 var ErrNoUpdates = errors.New("the destination takes no updates")
 
-// Update takes over a change of a session or an event. It is sent after what it
+// Update takes over a change of a session or an event. The change is sent after what it
 // changes, in the order of the calls, and tried for Limits.UpdateFor while the
-// server does not know its target. It returns [ErrNoUpdates] for OTLP and for
+// server does not know its target. Update returns [ErrNoUpdates] for OTLP and for
 // wrapped exporters.
 func (e *Exporter) Update(session honeyhive.UUID, u *honeyhive.Update) error {
 	if e.none() || !e.sessions {
@@ -61,7 +61,7 @@ type update struct {
 
 // ExportSpans takes over finished spans, as a SpanExporter behind any span
 // processor. Where the destination is one of payloads, spans without a session
-// are left out. It returns when those that do not wait for the end of their
+// are left out. ExportSpans returns when those that do not wait for the end of their
 // session are delivered, or with an error when ctx ends; they are kept and sent
 // later all the same.
 func (e *Exporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {

@@ -62,7 +62,7 @@ func (c HTTPConfig) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "HTTP to
 
 // NewHTTP returns an exporter that delivers to a server of the HoneyHive HTTP
 // API: each session by POST /session/start, its events in batches by POST
-// /events/batch, changes by PUT /events. It does no network itself; the error
+// /events/batch, changes by PUT /events. NewHTTP does no network itself; the error
 // joins all that is wrong with the configuration.
 //
 // A status of 408, 425, 429 or 5xx, and a connection that breaks, is tried again

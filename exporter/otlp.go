@@ -67,7 +67,7 @@ func hostOf(raw string) string {
 // The variables OTEL_EXPORTER_OTLP_ENDPOINT, _HEADERS, _COMPRESSION, _TIMEOUT,
 // _CERTIFICATE, _CLIENT_CERTIFICATE and _CLIENT_KEY, and their _TRACES_ forms,
 // are read as the OpenTelemetry specification has it; the configuration wins
-// over them. Compression may also be zstd. It does no network itself.
+// over them. Compression may also be zstd. NewOTLP does no network itself.
 //
 // Retries are those of [NewHTTP].
 func NewOTLP(cfg OTLPConfig, options ...Option) (*Exporter, error) {

@@ -39,8 +39,8 @@ type transport interface {
 // sessionRecord is the Value of the record of a session, for Amend.
 type sessionRecord struct{ request honeyhive.SessionStartRequest }
 
-// eventRecord is the Value of the record of an event, for Announce. It does not
-// change.
+// eventRecord is the Value of the record of an event, for Announce. Events share one,
+// so an eventRecord does not change.
 type eventRecord struct{ project, source, sessionName string }
 
 // Encode converts a span, or writes an update.
@@ -107,17 +107,18 @@ func updateRecord(id honeyhive.UUID, u *honeyhive.Update) *delivery.Record {
 	return &delivery.Record{Kind: delivery.Update, Group: id, ID: id, Body: u.AppendJSON(nil)}
 }
 
-// encodeRecord writes the payload of a record. Ids are formatted in memory of the
-// view, and the record may stand there: nothing of either is kept.
+// encodeRecord writes the payload of rec into r. The texts of rec, and its ids, which
+// are formatted here, stand in memory of the view that the next span uses again: r keeps
+// none of them but as bytes of its body.
 func (p *payloads) encodeRecord(r *delivery.Record, rec *convert.Record) {
 	if rec.IsSession {
 		p.encodeRoot(r, kept(rec))
 		return
 	}
-	bare := *rec
-	bare.EventID, bare.SessionID, bare.ParentID = honeyhive.UUID{}, honeyhive.UUID{}, honeyhive.UUID{}
+	noIDs := *rec
+	noIDs.EventID, noIDs.SessionID, noIDs.ParentID = honeyhive.UUID{}, honeyhive.UUID{}, honeyhive.UUID{}
 	e := &p.event
-	*e = bare.Event()
+	*e = noIDs.Event()
 	e.EventID, e.SessionID = p.idText(rec.EventID), p.idText(rec.SessionID)
 	if e.ParentID = e.SessionID; rec.ParentID != rec.SessionID {
 		e.ParentID = p.idText(rec.ParentID)

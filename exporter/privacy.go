@@ -26,7 +26,7 @@ type Redactor func(key, text string) string
 // redactionFailed stands for a text whose redactor panicked.
 const redactionFailed = "[redaction failed]"
 
-// privacy is what a destination may not see. It works on copies: the span is
+// privacy is what a destination may not see. Its methods change copies, since a span is
 // shared with other destinations and processors.
 type privacy struct {
 	noContent bool

@@ -100,7 +100,7 @@ var eventTypeCodec = codec[string]{write: textCodec.write, read: textCodec.read,
 }}
 
 // Validate names every field that is missing or that the API would refuse, as
-// [FieldError] values joined by [errors.Join]. It returns nil when there is none.
+// [FieldError] values joined by [errors.Join]. Validate returns nil when there is none.
 func (e *Event) Validate() error { return errors.Join(validate(e, eventFields)...) }
 
 // AppendJSON adds the payload to dst as JSON in one line.

@@ -74,7 +74,7 @@ var sessionFields = []field[SessionStartRequest]{
 }
 
 // Validate names every field that is missing or that the API would refuse, as
-// [FieldError] values joined by [errors.Join]. It returns nil when there is none.
+// [FieldError] values joined by [errors.Join]. Validate returns nil when there is none.
 func (r *SessionStartRequest) Validate() error {
 	return errors.Join(validate(r, sessionFields)...)
 }

@@ -53,7 +53,7 @@ var updateFields = []field[Update]{
 }
 
 // Validate names every field that is missing or that the API would refuse, as
-// [FieldError] values joined by [errors.Join]. It returns nil when there is none.
+// [FieldError] values joined by [errors.Join]. Validate returns nil when there is none.
 func (u *Update) Validate() error { return errors.Join(validate(u, updateFields)...) }
 
 // IsEmpty reports whether the update changes nothing.

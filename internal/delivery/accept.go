@@ -2,20 +2,20 @@ package delivery
 
 import "time"
 
-// accept takes over some of the inbox: what has come back must not wait until a
-// long one is encoded, nor what can be sent.
+// accept takes over a piece of the inbox. Batches that have come back, and records that
+// can be sent, must not wait until a long inbox is encoded.
 func (w *worker) accept() {
-	if len(w.rest) == 0 {
-		if cap(w.box) > boxMost {
-			w.box = nil
+	if len(w.unaccepted) == 0 {
+		if cap(w.spare) > spareMost {
+			w.spare = nil
 		}
 		w.mu.Lock()
-		w.box, w.inbox = w.inbox, w.box[:0]
+		w.spare, w.inbox = w.inbox, w.spare[:0]
 		w.mu.Unlock()
-		w.rest = w.box
+		w.unaccepted = w.spare
 	}
-	if len(w.rest) > 0 {
-		w.rest = w.rest[w.acceptSome(w.rest):]
+	if len(w.unaccepted) > 0 {
+		w.unaccepted = w.unaccepted[w.acceptSome(w.unaccepted):]
 	}
 }
 
@@ -23,19 +23,19 @@ func (w *worker) accept() {
 // destination to count as one that takes what it is sent.
 const progress = 100 * time.Millisecond
 
-// enough reports whether nothing is to be taken over now: a batch is ready that no
-// sender is free for, while the destination takes others. What waits in the inbox
-// takes less memory than its bytes would, and those are sent while they are in the
-// caches. Where nothing is taken, records are encoded, since what a span that is
-// not ours really keeps is not known. A spool gets all at once, and so do flushes
-// and the end.
+// enough reports whether to stop encoding for now: a full batch waits, all senders are
+// busy, and the destination takes what it is sent. A span that is not encoded takes less
+// memory than its bytes, and bytes that are sent at once are still in the caches. Where
+// nothing has moved for as long as progress, records are encoded all the same, since
+// only then the size of a span of another tracer is exact, and the byte limit must hold.
+// With a spool, and while a flush or the end waits, nothing is put off.
 func (w *worker) enough() bool {
 	return w.memberBytes >= w.cfg.MaxBatchBytes && w.spool == nil && w.pressing.Load() == 0 && w.failures == 0 &&
 		time.Since(w.movedAt) < progress
 }
 
-// boxMost is for how many messages a slice may have grown that is used again.
-const boxMost = 16 << 10
+// spareMost is for how many messages a slice may have grown that is used again.
+const spareMost = 16 << 10
 
 // acceptAll takes over all of the inbox, to which nothing is added any more, for as
 // long as there is time.
@@ -43,7 +43,7 @@ func (w *worker) acceptAll() {
 	for more := true; more && !w.calls.stuck && !w.gaveUp(); {
 		w.accept()
 		w.mu.Lock()
-		more = len(w.rest)+len(w.inbox) > 0
+		more = len(w.unaccepted)+len(w.inbox) > 0
 		w.mu.Unlock()
 	}
 }

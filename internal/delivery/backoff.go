@@ -29,7 +29,7 @@ func backoff(n int) time.Duration {
 }
 
 // RetryAfter reads the Retry-After header (RFC 9110, section 10.2.3): seconds or
-// a date. It returns 0 where there is none or where it cannot be read, and at
+// a date. RetryAfter returns 0 where there is none or where it cannot be read, and at
 // most a day.
 func RetryAfter(h http.Header, now time.Time) time.Duration {
 	value := strings.TrimSpace(h.Get("Retry-After"))

@@ -24,7 +24,7 @@ const (
 	quoteMost  = 512
 )
 
-// Client posts bodies to one server. It follows no redirect, reads a bounded
+// Client posts bodies to one server. Client follows no redirect, reads a bounded
 // piece of each answer, and never shows its key.
 type Client struct {
 	base   url.URL
@@ -54,7 +54,7 @@ type ClientConfig struct {
 	Transport   http.RoundTripper // a transport of its own when nil
 }
 
-// NewClient checks the configuration. It does no network.
+// NewClient checks the configuration. NewClient does no network.
 func NewClient(cfg ClientConfig) (*Client, error) {
 	u, err := CheckURL(cfg.URL, cfg.Insecure)
 	if err := errors.Join(err, CheckKey(cfg.Key), CheckHeaders(cfg.Headers)); err != nil {
@@ -88,7 +88,7 @@ func CheckKey(key Secret) error {
 	return nil
 }
 
-// CheckHeaders returns an error where one of the headers cannot be sent. It does not
+// CheckHeaders returns an error where one of the headers cannot be sent. CheckHeaders does not
 // quote names: one may be a key in the wrong place.
 func CheckHeaders(headers map[string]string) error {
 	for name, value := range headers {

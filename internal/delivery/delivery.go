@@ -111,7 +111,7 @@ type Destination interface {
 	Send(ctx context.Context, batch []*Record) Result
 	// Announce makes the opener of a group that has not ended. live is what was
 	// given to Open, nil for a group that is known by its held records alone.
-	// It returns the record and what Amend needs, or nil where nothing is known.
+	// Announce returns the record and what Amend needs, or nil where nothing is known.
 	Announce(group [16]byte, live any, held []*Record) (r *Record, announced any)
 	// Amend turns the opener of a group that was announced into an update.
 	Amend(r *Record, announced any)
@@ -189,7 +189,7 @@ type Engine struct {
 	lostSaid int64 // drops that a Flush has told of; under mu
 }
 
-// New returns an engine for a destination. It starts no goroutine.
+// New returns an engine for a destination. New starts no goroutine.
 func New(cfg Config, dest Destination) *Engine {
 	cfg = cfg.withDefaults()
 	e := &Engine{
@@ -232,7 +232,7 @@ type flush struct {
 type closing struct{}
 
 // Put hands over a value of about size bytes. While the queue is full it waits
-// at most Config.MaxWait, then drops the value. It reports whether the value
+// at most Config.MaxWait, then drops the value. Put reports whether the value
 // was accepted. A value larger than the queue counts as half of it, since the
 // others must not suffer; once it is encoded it counts as what it is.
 func (e *Engine) Put(value any, size int64) bool { return e.PutSince(time.Now(), value, size) }
@@ -350,7 +350,7 @@ func (e *Engine) wake() {
 }
 
 // Flush announces the groups that are open and waits until all that was put
-// before is delivered, or ctx ends. It returns an error that counts what waits,
+// before is delivered, or ctx ends. Flush returns an error that counts what waits,
 // and what was dropped since the last Flush, and says what went wrong last.
 func (e *Engine) Flush(ctx context.Context) error { return e.flush(ctx, true) }
 

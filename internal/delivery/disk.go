@@ -69,7 +69,7 @@ const flagElsewhere = 1
 // brokenDir is where a spool keeps damaged files.
 const brokenDir = "broken"
 
-// Keep makes the engine keep its records in a spool. It must be called before
+// Keep makes the engine keep its records in a spool. Keep must be called before
 // anything is put. Records that ended processes left there are taken over at
 // once; those of processes that end later, within a minute.
 func (e *Engine) Keep(dir string, options spool.Options) error {

@@ -60,7 +60,7 @@ func (w *worker) delivered(s sent) {
 	if left == 0 && len(s.result.Again) == 0 {
 		w.account.delivered(s.batch)
 		for _, r := range slices.Backward(s.batch) {
-			w.over(r)
+			w.settled(r)
 		}
 		return
 	}
@@ -206,8 +206,8 @@ func (w *worker) hurry() {
 	}
 }
 
-// settle ends the flushes whose records are all done.
-func (w *worker) settle() {
+// endFlushes ends the flushes whose records are all done.
+func (w *worker) endFlushes() {
 	if len(w.flushes) == 0 || w.disk.seeking {
 		return // what is found is older than the flush
 	}
@@ -321,7 +321,7 @@ func (w *worker) abandonAll() {
 	}
 	w.settleBudget()
 	w.mu.Lock()
-	for _, message := range slices.Concat(w.rest, w.inbox) {
+	for _, message := range slices.Concat(w.unaccepted, w.inbox) {
 		if f, ok := message.(*flush); ok {
 			w.flushes = append(w.flushes, f)
 		}

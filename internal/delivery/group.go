@@ -35,8 +35,8 @@ type group struct {
 	unread       int    // openers that are on disk alone
 }
 
-// groups are the sessions that are not done. One that is done leaves its id
-// behind for a while, so that late members need not wait.
+// groups are the sessions that are not done. The id of a session that is done is kept for
+// a while, so that late members need not wait.
 type groups struct {
 	byID map[[16]byte]*group
 	// young are the groups in the order in which they began, until they are
@@ -52,8 +52,8 @@ type groups struct {
 	began     uint64     // how many there were
 }
 
-// mostDone bounds the groups that are remembered. A late member of one that is
-// forgotten waits like one whose group is unknown, and is then sent.
+// mostDone bounds the groups that are remembered. A late member of a group that was
+// forgotten waits like a member whose group is unknown, and is then sent.
 const mostDone = 1 << 16
 
 func newGroups() groups {
@@ -249,8 +249,8 @@ func (w *worker) openInTurn(g *group, r *Record) {
 	w.ready(r)
 }
 
-// opened notes that the opener of a group was delivered, or refused: its events
-// are worth more alone than not at all.
+// opened notes that the opener of a group was delivered, or refused, after which the
+// events of the group are sent all the same.
 func (w *worker) opened(g *group, opener *Record) {
 	w.release(g)
 	w.keepAnnouncement(g, opener)

@@ -69,7 +69,7 @@ func guarded[T any](g *guard, f func() (T, error)) (T, error) {
 	}
 }
 
-// recovered makes an error of a panic. It is to be deferred.
+// recovered, which is to be deferred, makes an error of a panic.
 func recovered(err *error) {
 	if r := recover(); r != nil {
 		*err = fmt.Errorf("panic: %v", r)
@@ -114,12 +114,12 @@ type encoding struct {
 	n      int // messages that are done
 	bytes  int
 	until  time.Time
-	over   bool
+	ended  bool              // the piece, or the time for it
 	failed map[*Record]error // records that could not be encoded
 
-	mu      sync.Mutex
-	current *Record // with the destination
-	left    bool
+	mu        sync.Mutex
+	current   *Record // with the destination
+	abandoned bool    // the worker has given it up
 }
 
 // encodeFor is how long records are encoded before those that are go on their way,
@@ -127,10 +127,10 @@ type encoding struct {
 const encodeFor = 50 * time.Millisecond
 
 // encodeSome encodes records of the inbox, up to the first flush, to about
-// acceptBytes or for encodeFor. It returns how many messages it took.
+// acceptBytes or for encodeFor. encodeSome returns how many messages it took.
 func (w *worker) encodeSome(inbox []any) (n int, failed map[*Record]error) {
 	e := &encoding{worker: w, inbox: inbox, until: time.Now().Add(encodeFor)}
-	for !e.over {
+	for !e.ended {
 		switch _, err := guarded(&w.calls, e.run); {
 		case err == nil:
 		case errors.Is(err, errStuck):
@@ -156,7 +156,7 @@ func (e *encoding) run() (struct{}, error) {
 func (e *encoding) next() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for !e.left && e.n < len(e.inbox) && e.bytes < acceptBytes && (e.n == 0 || time.Now().Before(e.until)) && !e.gaveUp() {
+	for !e.abandoned && e.n < len(e.inbox) && e.bytes < acceptBytes && (e.n == 0 || time.Now().Before(e.until)) && !e.gaveUp() {
 		switch m := e.inbox[e.n].(type) {
 		case *Record:
 			e.current = m
@@ -164,12 +164,12 @@ func (e *encoding) next() bool {
 			return true
 		case *flush, closing: // what comes after it is none of its business
 			e.n++
-			e.over = true
+			e.ended = true
 			return false
 		}
 		e.n++
 	}
-	e.over = true
+	e.ended = true
 	return false
 }
 
@@ -183,7 +183,7 @@ func (e *encoding) encode() (err error) {
 func (e *encoding) settle(err error) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.left {
+	if e.abandoned {
 		return false
 	}
 	r := e.current
@@ -206,7 +206,7 @@ func (e *encoding) settle(err error) bool {
 func (e *encoding) leave() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.left = true
+	e.abandoned = true
 	e.unreturned, e.scratch = e.current, nil
 	e.buffers = newBuffers(&e.cfg)
 }

@@ -64,7 +64,7 @@ func (w *worker) refillBelow() int64 { return w.cfg.MaxBytes / 8 * 5 }
 const readBytes = 256 << 10
 
 // spill leaves a record to the spool where memory is short, and after it the
-// later ones until all are read back. It reports whether it did.
+// later ones until all are read back. spill reports whether it did.
 func (w *worker) spill(r *Record) bool {
 	if r.kept.log == nil {
 		return false
@@ -431,7 +431,7 @@ func unjoined(err error) []error {
 }
 
 // survey reads a log of an ended process through, to know what to make of its
-// records when they are read again. It returns what went wrong as well.
+// records when they are read again. survey returns what went wrong as well.
 func (w *worker) survey(l *spool.Log) (s *source, problems []error) {
 	s = &source{log: l, trails: make(map[[16]byte]*trail)}
 	for reader := l.Reader(0); ; {

@@ -40,15 +40,16 @@ type worker struct {
 
 	disk disk // what the spool has for us; unused without one
 
-	// taken and freed are bytes that the budget is to be told of: it is shared with
-	// the callers, so that one change for many records costs both sides less.
+	// taken and freed are changes of the budget, in bytes, which settleBudget applies
+	// once in each turn of the worker: every End of a span wants the lock of the
+	// budget too.
 	taken, freed int64
 
-	rest    []any // of the inbox, what is not taken over yet
-	box     []any // where it stands
-	steps   []any // of acceptSome
-	buffers *buffers
-	scratch []byte // for a body while it is encoded
+	unaccepted []any // of the inbox, what was not taken over yet
+	spare      []any // the memory of unaccepted, which the inbox gets back
+	steps      []any // of acceptSome
+	buffers    *buffers
+	scratch    []byte // for a body while it is encoded
 
 	calls      guard   // the code of the destination
 	reporting  guard   // the error handler
@@ -108,8 +109,8 @@ func (w *worker) run() {
 		w.announceDue(now)
 		w.dispatch(now)
 		w.settleBudget()
-		w.settle()
-		if len(w.outstanding)+len(w.rest) == 0 {
+		w.endFlushes()
+		if len(w.outstanding)+len(w.unaccepted) == 0 {
 			w.buffers.drop()
 		}
 		if w.ending && w.idle() {
@@ -121,7 +122,7 @@ func (w *worker) run() {
 		signal, more := w.signal, chan struct{}(nil)
 		if w.enough() {
 			signal, wait = nil, min(wait, progress)
-		} else if behind || len(w.rest) > 0 {
+		} else if behind || len(w.unaccepted) > 0 {
 			signal, more = nil, ready
 		}
 		w.timer.Reset(wait)
@@ -150,7 +151,7 @@ func (w *worker) idle() bool {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return len(w.inbox)+len(w.rest) == 0 && w.inFlight == 0 && len(w.outstanding) == 0
+	return len(w.inbox)+len(w.unaccepted) == 0 && w.inFlight == 0 && len(w.outstanding) == 0
 }
 
 // ready is always ready.
@@ -257,11 +258,11 @@ func (w *worker) ready(r *Record) {
 // finish takes a record out of the account and lets go what waited for it.
 func (w *worker) finish(r *Record, why Reason) {
 	w.account.done(r, why, w.setAside(r, why))
-	w.over(r)
+	w.settled(r)
 }
 
-// over is finish for a record that is out of the account.
-func (w *worker) over(r *Record) {
+// settled lets go of a record that is out of the account, and of what waited for it.
+func (w *worker) settled(r *Record) {
 	r.kept.done()
 	r.covers.done()
 	if w.spool != nil && r.kept.log == w.spool.log {

@@ -31,21 +31,21 @@ type Fields struct {
 	lateInputs honeyhive.Object
 }
 
-// Set is what was set by a time. It does not change, so it may be read by many
-// goroutines at once. The zero Set is empty.
+// Set is what was set by a time. A Set does not change, so many goroutines may read one
+// at once. The zero Set is empty.
 type Set struct {
 	parts   []Part           // what was set and not merged into the buckets yet
 	buckets *convert.Buckets // nil while they are empty
 	merging *merging         // what belongs to the buckets, where there were many parts
-	// said is how many of the parts are among genAI already.
-	said       int
+	// inGenAI is how many of the parts are among genAI already.
+	inGenAI    int
 	genAI      []attribute.KeyValue // says fields again, in the terms of the GenAI conventions
 	attributes []attribute.KeyValue // set besides
 	rare       *rare                // nil while nothing of it was set
 }
 
-// rare is what few sessions and events have. It is replaced rather than changed
-// once somebody else may have it.
+// rare is what few sessions and events have. Once Peek may have given a rare away, it is
+// replaced rather than changed.
 type rare struct {
 	err, name, project, source string
 	duration                   honeyhive.Optional[float64]
@@ -96,9 +96,9 @@ func (f *Fields) UpdateUsage(u tokens.Usage) (p Part, ok bool, err error) {
 	all.SumUp()
 	s := &f.set
 	if i := slices.IndexFunc(s.parts, func(p Part) bool { return p.usage != nil && p.usage == f.usage }); i >= 0 {
-		s.sayAll()
+		s.addPartsToGenAI()
 		s.parts = slices.Delete(s.parts, i, i+1)
-		s.said--
+		s.inGenAI--
 	}
 	f.usage, p = all, Part{usage: all, bucket: convert.Metadata, form: formUsage}
 	ok, err = f.add(p)
@@ -107,7 +107,7 @@ func (f *Fields) UpdateUsage(u tokens.Usage) (p Part, ok bool, err error) {
 
 const (
 	usualParts = 2
-	usualSaid  = 4 // attributes of the GenAI conventions
+	usualGenAI = 4 // attributes of the GenAI conventions
 	// mostParts is how many parts wait at most. What comes after them is merged, so
 	// that values which replace each other take no more memory than the last.
 	mostParts = 16
@@ -122,7 +122,7 @@ func (f *Fields) SetAttributes(kvs ...attribute.KeyValue) bool {
 		return false
 	}
 	s := &f.set
-	s.sayAll()
+	s.addPartsToGenAI()
 	s.attributes = slices.Grow(s.attributes, len(kvs))
 	for _, kv := range kvs {
 		if kv.Valid() { // the SDK takes no others
@@ -133,19 +133,19 @@ func (f *Fields) SetAttributes(kvs ...attribute.KeyValue) bool {
 	return true
 }
 
-// SayAgain sets attributes of the GenAI conventions that say what a part says.
-func (f *Fields) SayAgain(kvs ...attribute.KeyValue) {
+// AddGenAI sets attributes of the GenAI conventions that say what a part says.
+func (f *Fields) AddGenAI(kvs ...attribute.KeyValue) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.frozen {
-		f.set.sayAll()
-		f.set.say(kvs)
+		f.set.addPartsToGenAI()
+		f.set.addGenAI(kvs)
 	}
 }
 
-func (s *Set) say(kvs []attribute.KeyValue) {
+func (s *Set) addGenAI(kvs []attribute.KeyValue) {
 	if s.genAI == nil && len(kvs) > 0 {
-		s.genAI = make([]attribute.KeyValue, 0, max(usualSaid, len(kvs)))
+		s.genAI = make([]attribute.KeyValue, 0, max(usualGenAI, len(kvs)))
 	}
 	for _, kv := range kvs {
 		s.attributes = without(s.attributes, kv.Key)
@@ -153,13 +153,13 @@ func (s *Set) say(kvs []attribute.KeyValue) {
 	}
 }
 
-// sayAll says the parts again, so far as that was not done.
-func (s *Set) sayAll() {
-	var list [mostSaid]attribute.KeyValue
-	for i := range s.parts[s.said:] {
-		s.say(s.parts[s.said+i].appendGenAI(list[:0]))
+// addPartsToGenAI says the parts again, so far as that was not done.
+func (s *Set) addPartsToGenAI() {
+	var list [mostGenAI]attribute.KeyValue
+	for i := range s.parts[s.inGenAI:] {
+		s.addGenAI(s.parts[s.inGenAI+i].appendGenAI(list[:0]))
 	}
-	s.said = len(s.parts)
+	s.inGenAI = len(s.parts)
 }
 
 func upsert(list []attribute.KeyValue, kv attribute.KeyValue) []attribute.KeyValue {
@@ -227,7 +227,7 @@ func (f *Fields) MergeLateInputs(o honeyhive.Object) honeyhive.Object {
 	return f.lateInputs
 }
 
-// Freeze returns what was set, which f lets go. It reports whether this call was
+// Freeze returns what was set, which f lets go. Freeze reports whether this call was
 // the first.
 func (f *Fields) Freeze() (s Set, ok bool) {
 	f.mu.Lock()
@@ -300,7 +300,7 @@ func (s *Set) Join() error {
 	if len(s.parts) == 0 && s.merging == nil {
 		return nil
 	}
-	s.sayAll()
+	s.addPartsToGenAI()
 	err := s.fold()
 	s.merging.join(s.buckets)
 	s.parts, s.merging = nil, nil
@@ -315,7 +315,7 @@ func (s *Set) fold() (err error) {
 	if s.merging == nil {
 		s.merging = new(merging)
 	}
-	s.sayAll()
+	s.addPartsToGenAI()
 	for i := range s.parts {
 		p := &s.parts[i]
 		o, problem := p.object()
@@ -325,7 +325,7 @@ func (s *Set) fold() (err error) {
 		}
 	}
 	clear(s.parts)
-	s.parts, s.said = s.parts[:0], 0
+	s.parts, s.inGenAI = s.parts[:0], 0
 	return err
 }
 

@@ -344,7 +344,7 @@ func TestFields(t *testing.T) {
 			},
 			"say again": func(t *rapid.T) {
 				kv := genai.InputMessages.String(text.Draw(t, "messages"))
-				f.SayAgain(kv)
+				f.AddGenAI(kv)
 				if !m.frozen {
 					m.say(kv)
 				}

@@ -50,7 +50,7 @@ func (f form) keys() []string {
 
 var modelKeys = []string{`"provider"`, `"model"`}
 
-// Raw returns raw JSON as a part. It is checked when it is read.
+// Raw returns raw JSON as a part, which is checked when it is read.
 func Raw(b convert.Bucket, text string) Part { return Part{text: text, bucket: b, form: formRaw} }
 
 // Object returns the canonical JSON of an object as a part.
@@ -185,8 +185,8 @@ func (p *Part) write(dst []byte) []byte {
 	return rawjson.Fill(dst, p.text, p.later)
 }
 
-// mostSaid is how many attributes appendGenAI appends at most.
-const mostSaid = tokens.MostGenAI
+// mostGenAI is how many attributes appendGenAI appends at most.
+const mostGenAI = tokens.MostGenAI
 
 // usageSize is about how many bytes a usage keeps in memory, with its attributes.
 const usageSize = 512

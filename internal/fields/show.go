@@ -29,9 +29,9 @@ func (s *Set) Show(to *span.Span) error {
 		}
 	}
 	to.GenAI = append(to.GenAI, s.genAI...)
-	for i := range s.parts[s.said:] {
-		var list [mostSaid]attribute.KeyValue
-		for _, kv := range s.parts[s.said+i].appendGenAI(list[:0]) {
+	for i := range s.parts[s.inGenAI:] {
+		var list [mostGenAI]attribute.KeyValue
+		for _, kv := range s.parts[s.inGenAI+i].appendGenAI(list[:0]) {
 			to.GenAI = upsert(to.GenAI, kv)
 		}
 	}

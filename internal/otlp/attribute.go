@@ -45,7 +45,7 @@ func appendValue(dst []byte, field protowire.Number, v *attribute.Value) []byte 
 }
 
 // scalarSize returns the size of the AnyValue that holds v, and the valid text
-// of a string. It reports false for lists and maps.
+// of a string. scalarSize reports false for lists and maps.
 func scalarSize(v *attribute.Value) (size int, text string, ok bool) {
 	switch v.Type() {
 	case attribute.EMPTY:

@@ -68,7 +68,7 @@ func rejectedProto(body []byte) (spans int64, message string) {
 }
 
 // eachField calls visit with the number and the content or varint of each field
-// of a message. It reports whether all of the message could be read.
+// of a message. eachField reports whether all of the message could be read.
 func eachField(b []byte, visit func(protowire.Number, []byte, uint64) bool) bool {
 	for len(b) > 0 {
 		number, wireType, n := protowire.ConsumeTag(b)

@@ -12,7 +12,7 @@ import (
 const lengthWidth = 5
 
 // openMessage adds the tag of a message whose length is not known yet, and
-// room for that length. It returns the place where the message starts, for
+// room for that length. openMessage returns the place where the message starts, for
 // closeMessage. Writing the length afterwards takes one walk over the data
 // where counting it beforehand takes two.
 func openMessage(dst []byte, field protowire.Number) (out []byte, start int) {

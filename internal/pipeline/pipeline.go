@@ -30,7 +30,7 @@ type Destination interface {
 	// dropped and counted.
 	Put(since time.Time, s span.Source, size int64)
 	// Update takes over a change that build makes when it is about to be sent, on a
-	// worker goroutine. It returns exporter.ErrNoUpdates where the destination takes
+	// worker goroutine. Update returns exporter.ErrNoUpdates where the destination takes
 	// none.
 	Update(session honeyhive.UUID, build func() *honeyhive.Update) error
 }

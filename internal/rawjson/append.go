@@ -29,7 +29,7 @@ type Texter interface {
 
 // Append writes v to dst as canonical JSON and returns the longer slice.
 //
-// It writes what encoding/json writes without HTML escapes, and differs where
+// Append writes what encoding/json writes without HTML escapes, and differs where
 // that package would fail or panic: the part that has no JSON form (a channel,
 // a cycle, a marshaler that fails or panics, a level deeper than [MaxDepth])
 // becomes a string that starts with "!ERROR: " or "!PANIC: ", not-a-number and

@@ -13,7 +13,7 @@ const longString = 256
 
 // AppendOutline is [Append] for a text that is finished by [Fill], perhaps by
 // another goroutine: the long strings inside v are neither escaped nor copied,
-// which is where the time of writing them goes. It returns them in the order in
+// which is where the time of writing them goes. AppendOutline returns them in the order in
 // which they are missing, with their places from the start of dst.
 func AppendOutline(dst []byte, v any) ([]byte, []Later, error) {
 	e := encoders.Get().(*encoder)

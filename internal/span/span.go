@@ -92,8 +92,8 @@ func (s *Span) Know() *convert.Record {
 	return s.Known
 }
 
-// Text returns a text that write appends, in the memory of the span. That is not
-// written to any more until Clear: what follows stands behind it, or elsewhere.
+// Text returns a text that write appends, in the memory of the span. The bytes of the
+// text do not change until Clear: later texts stand behind them, or elsewhere.
 func (s *Span) Text(write func(dst []byte) []byte) string {
 	from := len(s.text)
 	s.text = write(s.text)
@@ -134,9 +134,9 @@ func (s *Span) Neutral(n *convert.Span) {
 	}
 }
 
-// AppendKnown appends Known as attributes, in the order that serves an endpoint
-// best which reads only the first: what the span is before what it holds. It is
-// the only place where that is listed.
+// AppendKnown appends Known as attributes: first what the span is, then what it holds,
+// which serves an endpoint best that reads only the first attributes. No other function
+// lists Known.
 func (s *Span) AppendKnown(dst []attribute.KeyValue) []attribute.KeyValue {
 	k := s.Known
 	if k == nil {

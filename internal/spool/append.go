@@ -18,7 +18,7 @@ type written struct {
 }
 
 // Append writes entries in their order and sets their sequence numbers. They are
-// with the system when it returns, and durable with SyncAlways. It does not keep
+// with the system when it returns, and durable with SyncAlways. Append does not keep
 // the bodies. On an error no [Reader] returns any of the entries; the error
 // matches [ErrFull] if there is no room. An orphan takes no entries.
 //
@@ -141,7 +141,7 @@ func (l *Log) room(need int64) error {
 }
 
 // writeSome writes as many entries as fit into one segment, at least one, in one
-// write. If that fails it writes them to a new segment. It returns the part and
+// write. If that fails it writes them to a new segment. writeSome returns the part and
 // the number of entries that it took or, on an error, tried to take.
 func (l *Log) writeSome(entries []Entry, seq uint64, parts []written, touched *bool) (written, int, error) {
 	s, size, fresh := l.active, int64(0), false

@@ -85,7 +85,7 @@ func (l *Log) checkpointEvery() time.Duration {
 	return time.Second * time.Duration(1+l.savedBytes>>20)
 }
 
-// save writes the checkpoint. It needs syncMu.
+// save writes the checkpoint. save needs syncMu.
 func (l *Log) save(now time.Time) error {
 	l.mu.Lock()
 	l.collapse()

@@ -113,7 +113,7 @@ func (l *Log) sealActive() {
 	l.wanted = false
 }
 
-// removeDone removes the segments that are done. It needs syncMu.
+// removeDone removes the segments that are done. removeDone needs syncMu.
 func (l *Log) removeDone() error {
 	l.mu.Lock()
 	var done []*segment

@@ -12,7 +12,7 @@ import (
 )
 
 // Orphans takes over the logs that ended processes left in the directory of a
-// destination. It reads each of them through. A log with nothing to deliver is
+// destination. Orphans reads each of them through. A log with nothing to deliver is
 // removed and not returned. The error joins what went wrong with single logs,
 // which are left for another time; the others are returned with it.
 //
@@ -58,7 +58,7 @@ func parseID(name string) (id [16]byte, ok bool) {
 	return [16]byte(b), true
 }
 
-// adopt opens a log that another process made. It returns none if another holds
+// adopt opens a log that another process made. adopt returns none if another holds
 // it or there is nothing in it.
 func adopt(root string, id [16]byte, o Options) (*Log, error) {
 	l := newLog(root, id, o)
@@ -92,7 +92,7 @@ func (l *Log) damaged() (bytes int64) {
 	return bytes
 }
 
-// recover reads the segments and the checkpoint. It reports what could not be
+// recover reads the segments and the checkpoint. recover reports what could not be
 // read; the rest is in the log all the same.
 func (l *Log) recover(entries []fs.DirEntry) error {
 	var errs []error

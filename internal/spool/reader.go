@@ -30,7 +30,7 @@ type Reader struct {
 func (l *Log) Reader(from uint64) *Reader { return &Reader{log: l, next: max(from, 1)} }
 
 // Next returns the next entries, at least one if there is one, and not many more
-// than fit into maxBytes. It returns none at the end of what is written, and goes
+// than fit into maxBytes. Next returns none at the end of what is written, and goes
 // on from there after another Append. The bodies belong to the caller. After an
 // error the next call goes on with the next segment.
 func (r *Reader) Next(maxBytes int64) ([]Entry, error) {

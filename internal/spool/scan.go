@@ -27,7 +27,7 @@ type scanner struct {
 	at  int64
 }
 
-// start reads the header of the segment, if there is one. It reports whether
+// start reads the header of the segment, if there is one. start reports whether
 // that is whole.
 func (s *scanner) start(number uint64) (whole bool, err error) {
 	if s.size < segmentHeaderSize {

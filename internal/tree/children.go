@@ -158,9 +158,9 @@ func (t *Tree) List(n *Node) Children {
 // outside guards the children that users name for events outside of sessions.
 var outside sync.Mutex
 
-// AddNamed adds ids of children that no span of this process stands for. It reports
-// whether the list was made already, and Late was not told of the node since; then
-// it counts as told.
+// AddNamed adds ids of children that no span of this process stands for. The result
+// tells whether the list of children was made already and Late was not told of the node
+// since; the node then counts as told.
 func (n *Node) AddNamed(ids []string) (late bool) {
 	s := n.Session
 	if s == nil {

@@ -114,14 +114,14 @@ type Session struct {
 	// session is not recorded.
 	identity atomic.Pointer[Identity]
 
-	mu       sync.Mutex
-	sequence uint32
-	waiting  map[*Node]struct{} // undecided nodes that run
-	all      []child            // every event, where the tree lists all descendants
-	ended    endedNodes         // events of other tracers, for late children
-	touched  []*Node            // nodes that got children after their list was made
-	late     map[*Node]struct{} // nodes of which Late was told and LateChildren was not asked
-	usage    tokens.Sum         // the sum over the events of this process
+	mu          sync.Mutex
+	sequence    uint32
+	waiting     map[*Node]struct{} // undecided nodes that run
+	all         []child            // every event, where the tree lists all descendants
+	ended       endedNodes         // events of other tracers, for late children
+	lateParents []*Node            // nodes that got children after their list was made
+	late        map[*Node]struct{} // nodes of which Late was told and LateChildren was not asked
+	usage       tokens.Sum         // the sum over the events of this process
 }
 
 // Identity returns what the spans say that start from now on: nil while the session
@@ -280,7 +280,7 @@ func (nobody) Owner() {}
 
 // StartForeign takes in a span of another tracer. scope is the place that the
 // context names, or nil; elsewhere says that this is one of another tracer of ours.
-// It returns the node where the span is to say of which session it is, else nil.
+// StartForeign returns the node where the span is to say of which session it is, else nil.
 func (t *Tree) StartForeign(k Key, scope *Node, elsewhere bool, live Live) *Node {
 	n := &Node{Key: k, live: live}
 	name, attributes := live.Name(), live.Attributes()
@@ -374,25 +374,25 @@ func (t *Tree) adopt(n *Node) {
 func (s *Session) addChildren(n *Node, children ...child) {
 	n.children = append(n.children, children...)
 	if n.listed {
-		s.touched = append(s.touched, n)
+		s.lateParents = append(s.lateParents, n)
 	}
 }
 
 // unlock lets go of the lock, and tells of nodes that got children after their list
 // was made. Late is told of each once, until it asks for the list.
 func (s *Session) unlock(t *Tree) {
-	if len(s.touched) == 0 {
+	if len(s.lateParents) == 0 {
 		s.mu.Unlock()
 		return
 	}
-	touched := s.touched
-	s.touched = nil
+	lateParents := s.lateParents
+	s.lateParents = nil
 	if !s.Recorded() {
-		touched = nil
+		lateParents = nil
 	}
-	touched = slices.DeleteFunc(touched, func(n *Node) bool { return !s.markLate(n) })
+	lateParents = slices.DeleteFunc(lateParents, func(n *Node) bool { return !s.markLate(n) })
 	s.mu.Unlock()
-	for _, n := range touched {
+	for _, n := range lateParents {
 		t.Late(n)
 	}
 }
