@@ -10,6 +10,8 @@ import (
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/sessionspan/sessionspan/internal/hosts"
 )
 
 // Handler puts requests into the session that their headers name, so that what
@@ -74,16 +76,16 @@ func Handler(next http.Handler, options ...ExtractOption) http.Handler {
 // Put it inside of other transports, so that it adds to what they wrote:
 //
 //	otelhttp.NewTransport(sessionspan.Transport(http.DefaultTransport, "rag.internal"))
-func Transport(base http.RoundTripper, hosts ...string) http.RoundTripper {
+func Transport(base http.RoundTripper, allowed ...string) http.RoundTripper {
 	if base == nil {
 		base = http.DefaultTransport
 	}
 	t := &transport{base: base}
-	for _, text := range hosts {
+	for _, text := range allowed {
 		if text = strings.TrimSpace(text); text == "" {
 			continue
 		}
-		if h, ok := parseAllowedHost(text); ok {
+		if h, ok := hosts.Parse(text); ok {
 			t.hosts = append(t.hosts, h)
 		} else {
 			otel.Handle(fmt.Errorf("sessionspan: Transport: nothing is sent to %q, which is no host: it takes names, addresses and *.domain, with or without a port", text))
@@ -94,7 +96,7 @@ func Transport(base http.RoundTripper, hosts ...string) http.RoundTripper {
 
 type transport struct {
 	base  http.RoundTripper
-	hosts []allowedHost
+	hosts []hosts.Host
 }
 
 // RoundTrip implements [http.RoundTripper].
@@ -103,7 +105,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, errors.New("sessionspan: round trip: the request is nil")
 	}
 	rec := recordingFrom(r.Context())
-	if rec == nil || rec.node.Session == nil || !t.allowed(r.URL) {
+	if rec == nil || rec.node.Session == nil || !hosts.Allow(t.hosts, r.URL) {
 		return t.base.RoundTrip(r)
 	}
 	// The mark is for a propagator that a transport further in may run.

@@ -2,45 +2,15 @@ package sessionspan
 
 import (
 	"context"
-	"net/url"
 	"slices"
-	"strings"
 
-	"go.opentelemetry.io/otel/baggage"
 	"go.opentelemetry.io/otel/propagation"
 
-	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/members"
 )
 
-// The identity of a session travels as members of the W3C baggage header. It
-// stays out of OpenTelemetry's baggage inside a process, because the propagator
-// of that writes every member on every request, also to the providers of models.
-// Instead the propagator below writes it, and only where the context is marked:
-// by Transport for hosts that were allowed, or by Inject.
-const (
-	memberSession = "honeyhive.session_id"
-	memberParent  = "honeyhive.parent_id"
-	// memberSampled is "0" where the session is not recorded. Only trusted callers
-	// are believed that.
-	memberSampled = "honeyhive.session_sampled"
-)
-
-// The members that HoneyHive's Python tracer writes. Only the ids are read: an
-// inbound request chooses no project and no destination.
-var (
-	inboundSession = []string{memberSession, "honeyhive_session_id", "session_id"}
-	inboundParent  = []string{memberParent, "honeyhive_parent_id", "parent_id"}
-	inboundOther   = []string{"session_name", "project", "source"}
-)
-
-// Limits of the W3C baggage specification, for all members together.
-const (
-	baggageMembers = 64
-	baggageBytes   = 8192
-)
-
-const baggageHeader = "baggage"
-
+// The propagator below writes the identity of a session only where the context is marked:
+// by Transport for hosts that were allowed, or by Inject. See package members.
 type markKey struct{}
 
 // An ExtractOption says what [Handler], [Extract] and [Propagator] take from those
@@ -82,7 +52,7 @@ func Propagator(options ...ExtractOption) propagation.TextMapPropagator {
 type propagator struct{ trust bool }
 
 // Fields returns the headers that Inject writes.
-func (propagator) Fields() []string { return []string{baggageHeader} }
+func (propagator) Fields() []string { return []string{members.Header} }
 
 // Inject writes the identity where the context is marked for it.
 func (propagator) Inject(ctx context.Context, carrier propagation.TextMapCarrier) {
@@ -128,152 +98,48 @@ func Extract(ctx context.Context, carrier propagation.TextMapCarrier, options ..
 	return extract(propagation.TraceContext{}.Extract(ctx, carrier), carrier, trusts(options))
 }
 
-// inject adds the identity to the members that the carrier has. Members are
-// added whole or not at all.
+// inject adds the identity to the members that the carrier has.
 func inject(ctx context.Context, carrier propagation.TextMapCarrier) {
-	r := recordingFrom(ctx)
-	if r == nil || r.node.Session == nil {
-		return
+	if r := recordingFrom(ctx); r != nil && r.node.Session != nil {
+		members.Add(carrier, r.members())
 	}
-	var members []string
-	total := 0
-	for member := range strings.SplitSeq(strings.Join(headerValues(carrier), ","), ",") {
-		if member = strings.TrimSpace(member); member == "" || isOurs(memberKey(member)) {
-			continue
-		}
-		members = append(members, member)
-		total += len(member) + 1
-	}
-	for _, m := range r.members() {
-		if len(members) >= baggageMembers || total+len(m) > baggageBytes {
-			break
-		}
-		members = append(members, m)
-		total += len(m) + 1
-	}
-	carrier.Set(baggageHeader, strings.Join(members, ","))
 }
 
 // members returns the baggage members that name a place in a session.
 func (r *recording) members() []string {
 	s := r.node.Session
-	members := []string{memberSession + "=" + s.ID.String()}
+	list := []string{members.Session + "=" + s.ID.String()}
 	if s.Recorded() {
 		if parent := r.node.AboveElsewhere(); !parent.IsZero() {
-			members = append(members, memberParent+"="+parent.String())
+			list = append(list, members.Parent+"="+parent.String())
 		}
-		return members
+		return list
 	}
 	if !s.Continued || s.UnsampledElsewhere {
 		// Recorded nowhere, unless nobody here records anything at all.
 		if t := r.tracer; s.UnsampledElsewhere || t != nil && !t.disabled {
-			members = append(members, memberSampled+"=0")
+			list = append(list, members.Sampled+"=0")
 		}
 	}
 	if !s.RemoteParent.IsZero() { // passed on as it came
-		members = append(members, memberParent+"="+s.RemoteParent.String())
+		list = append(list, members.Parent+"="+s.RemoteParent.String())
 	}
-	return members
+	return list
 }
-
-// headerValues returns the baggage headers of a carrier; HTTP may have several.
-func headerValues(carrier propagation.TextMapCarrier) []string {
-	if many, ok := carrier.(propagation.ValuesGetter); ok {
-		return many.Values(baggageHeader)
-	}
-	return []string{carrier.Get(baggageHeader)}
-}
-
-func memberKey(member string) string {
-	key, _, _ := strings.Cut(member, "=")
-	key, _, _ = strings.Cut(key, ";")
-	return strings.TrimSpace(key)
-}
-
-func isOurs(key string) bool { return strings.HasPrefix(key, "honeyhive.") }
 
 // extract puts the session that the carrier names into the context. trust is
 // whether the carrier decides that it is not recorded.
 func extract(ctx context.Context, carrier propagation.TextMapCarrier, trust bool) context.Context {
-	found := readBaggage(carrier)
-	ctx = strip(ctx, found)
-	id, ok := firstUUID(found, inboundSession)
+	found := members.Read(carrier)
+	ctx = found.Strip(ctx)
+	id, ok := found.Session()
 	if !ok {
 		return ctx
 	}
 	s := (*Tracer)(nil).continued(id)
-	if parent, ok := firstUUID(found, inboundParent); ok && parent != id {
+	if parent, ok := found.Parent(); ok && parent != id {
 		s.rec.node.Session.RemoteParent = parent
 	}
-	s.rec.node.Session.UnsampledElsewhere = trust && found[memberSampled] == "0"
+	s.rec.node.Session.UnsampledElsewhere = trust && found[members.Sampled] == "0"
 	return &scope{ctx, &s.rec}
-}
-
-// readBaggage returns the members that speak of a session, decoded.
-func readBaggage(carrier propagation.TextMapCarrier) map[string]string {
-	found := make(map[string]string)
-	members, total := 0, 0
-	for _, value := range headerValues(carrier) {
-		if total += len(value); total > baggageBytes {
-			break
-		}
-		for member := range strings.SplitSeq(value, ",") {
-			if members++; members > baggageMembers {
-				return found
-			}
-			key, rest, ok := strings.Cut(member, "=")
-			key = strings.TrimSpace(key)
-			if _, seen := found[key]; !ok || seen || !speaksOfSession(key) {
-				continue
-			}
-			text, _, _ := strings.Cut(rest, ";") // without properties
-			if decoded, err := url.PathUnescape(strings.TrimSpace(text)); err == nil {
-				found[key] = decoded
-			}
-		}
-	}
-	return found
-}
-
-func speaksOfSession(key string) bool {
-	if isOurs(key) {
-		return true
-	}
-	for _, list := range [][]string{inboundSession, inboundParent, inboundOther} {
-		if slices.Contains(list, key) {
-			return true
-		}
-	}
-	return false
-}
-
-func firstUUID(found map[string]string, keys []string) (honeyhive.UUID, bool) {
-	for _, k := range keys {
-		if u, err := honeyhive.ParseUUID(found[k]); err == nil && !u.IsZero() {
-			return u, true
-		}
-	}
-	return honeyhive.UUID{}, false
-}
-
-// strip takes what speaks of a session out of OpenTelemetry's baggage, so that
-// its propagator sends it to nobody. The plain names of the Python tracer are
-// removed where they came with a session alone: anybody may use them.
-func strip(ctx context.Context, found map[string]string) context.Context {
-	bag := baggage.FromContext(ctx)
-	if bag.Len() == 0 {
-		return ctx
-	}
-	_, python := firstUUID(found, []string{"session_id", "honeyhive_session_id"})
-	changed := false
-	for _, m := range bag.Members() {
-		if key := m.Key(); isOurs(key) || python && speaksOfSession(key) {
-			bag = bag.DeleteMember(key)
-			changed = true
-		}
-	}
-	if !changed {
-		return ctx
-	}
-	return baggage.ContextWithBaggage(ctx, bag)
 }

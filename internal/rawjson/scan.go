@@ -84,10 +84,6 @@ func KindOf(text string) Kind {
 // numbers stay as they are.
 func Parse(text string) (string, error) { return parse(text, 0) }
 
-// ParseWithin is Parse with another limit than [MaxDepth], for formats that open
-// several arrays and objects for each level of a value.
-func ParseWithin(text string, maxDepth int) (string, error) { return parse(text, MaxDepth-maxDepth) }
-
 // parse is Parse for a text inside of so many open arrays and objects.
 func parse(text string, depth int) (string, error) {
 	s := scanner[string]{text: text}

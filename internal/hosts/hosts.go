@@ -1,26 +1,29 @@
-package sessionspan
+// Package hosts compares the hosts that identity may be sent to with those that
+// net/http dials.
+package hosts
 
 import (
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/idna"
 )
 
-// allowedHost is an entry of the list of [Transport].
-type allowedHost struct {
+// Host is a host that is allowed: a name, an address or a domain.
+type Host struct {
 	name string     // as asciiName has it; of a wildcard what follows the star, with its dot
 	addr netip.Addr // in place of a name
 	port string     // "" for every port
 	wild bool
 }
 
-// parseAllowedHost reads an entry: a name or an address, each with or without a
-// port, or "*." and a name.
-func parseAllowedHost(text string) (h allowedHost, ok bool) {
+// Parse reads a name or an address, each with or without a port, or "*." and a name. ok
+// is false where the text is no host.
+func Parse(text string) (h Host, ok bool) {
 	if addr, err := netip.ParseAddr(text); err == nil { // also an IPv6 address without brackets
-		return allowedHost{addr: addr}, true
+		return Host{addr: addr}, true
 	}
 	u := url.URL{Host: text}
 	host := u.Hostname()
@@ -37,7 +40,7 @@ func parseAllowedHost(text string) (h allowedHost, ok bool) {
 
 // allows reports whether a request to the name or address, and port, is allowed.
 // An address is itself alone, zone included: it is no name, and so in no domain.
-func (h *allowedHost) allows(name string, addr netip.Addr, port string) bool {
+func (h *Host) allows(name string, addr netip.Addr, port string) bool {
 	switch {
 	case h.port != "" && h.port != port:
 		return false
@@ -49,9 +52,8 @@ func (h *allowedHost) allows(name string, addr netip.Addr, port string) bool {
 	return h.name == name
 }
 
-// allowed reports whether the identity may be sent to where net/http takes a
-// request to u.
-func (t *transport) allowed(u *url.URL) bool {
+// Allow reports whether net/http takes a request to u to one of the hosts.
+func Allow(hosts []Host, u *url.URL) bool {
 	if u == nil || strings.HasPrefix(u.Opaque, "//") { // a proxy reads the host there
 		return false
 	}
@@ -63,12 +65,7 @@ func (t *transport) allowed(u *url.URL) bool {
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	}
-	for i := range t.hosts {
-		if t.hosts[i].allows(name, addr, port) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(hosts, func(h Host) bool { return h.allows(name, addr, port) })
 }
 
 // dialedHost returns the name or the address that net/http dials for the host of
