@@ -67,7 +67,12 @@ func appendList[T any](dst []byte, list []T, element func([]byte, T) []byte) []b
 }
 
 // plain returns a value as JSON, a string as a JSON string.
-func plain(v attribute.Value) string { return rawjson.Text(appendValue(nil, v, 0)) }
+func plain(v attribute.Value) string {
+	if v.Type() == attribute.STRING {
+		return quoted(v.AsString())
+	}
+	return rawjson.Text(appendValue(nil, v, 0))
+}
 
 // structured returns a value as JSON, where a string that holds a JSON object
 // or array stands for it: that is how dialects write what is no scalar.
@@ -99,7 +104,10 @@ func str(v attribute.Value) string {
 }
 
 // quoted returns the JSON string of s.
-func quoted(s string) string { return string(rawjson.AppendString(nil, s)) }
+func quoted(s string) string {
+	const escapes = 16 // bytes, with the quotes: what is longer grows
+	return string(rawjson.AppendString(make([]byte, 0, len(s)+escapes), s))
+}
 
 // valid returns s with each run of bytes that is no UTF-8 replaced.
 func valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }

@@ -62,7 +62,10 @@ func (v *view) clear() { v.span.Clear() }
 func read[T any](v *view, by func(*convert.Span) T, project, source string) T {
 	v.span.Neutral(&v.neutral)
 	v.neutral.Project, v.neutral.Source = project, source
-	defer func() { v.neutral = convert.Span{} }() // nothing of it is kept until the next one comes
+	defer func() { // nothing of it is kept until the next one comes, but for room
+		clear(v.neutral.Events)
+		v.neutral = convert.Span{Events: v.neutral.Events[:0]}
+	}()
 	return by(&v.neutral)
 }
 

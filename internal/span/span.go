@@ -114,13 +114,13 @@ func (s *Span) ID(id honeyhive.UUID) string {
 	return s.Text(id.Append)
 }
 
-// Neutral fills in what the conversion needs of the span.
+// Neutral fills in what the conversion needs of the span, in memory that n has.
 func (s *Span) Neutral(n *convert.Span) {
 	*n = convert.Span{
 		TraceID: s.Context.TraceID(), SpanID: s.Context.SpanID(), ParentSpanID: s.Parent.SpanID(),
 		Name: s.Name, Start: s.Start, End: s.End,
 		Failed: s.Status.Code == codes.Error, Status: s.Status.Description,
-		Known: s.Known, Attributes: s.Attributes,
+		Known: s.Known, Attributes: s.Attributes, Events: n.Events[:0],
 	}
 	for i := range s.Events {
 		e := &s.Events[i]
