@@ -1,12 +1,15 @@
 package llmhttp
 
 import (
+	"bytes"
 	"cmp"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -86,18 +89,42 @@ func (c *call) readRequest() {
 		return
 	}
 	c.asked = true
-	if !c.sent.cut && c.request.Header.Get("Content-Encoding") == "" {
-		if body, err := rawjson.Parse(c.sent.text()); err == nil && rawjson.KindOf(body) == rawjson.Object {
+	if text := c.sentText(); !c.sent.cut && text != "" {
+		body, err := rawjson.Parse(text)
+		if err == nil && rawjson.KindOf(body) == rawjson.Object {
 			c.x.format.request(c.x, body)
 			c.sent.cut = c.x.endLists()
 			c.x.learnBody(body)
 			_, counts := c.x.format.(counted)
 			c.usageAsked = c.streamAsked() && (counts || get(body, "stream_options", "include_usage") == "true")
+		} else {
+			c.x.metadata.json("request_unreadable", "true")
 		}
 	}
 	c.recordRequest()
 	c.space.body, c.sent.b = c.sent.b, nil
 }
+
+// sentText returns the request that was kept, decompressed where gzip compressed it.
+func (c *call) sentText() string {
+	if !strings.EqualFold(c.request.Header.Get("Content-Encoding"), "gzip") {
+		return c.sent.text()
+	}
+	plain := capture{limit: c.t.limit}
+	z, err := gzip.NewReader(bytes.NewReader(c.sent.b))
+	if err == nil {
+		_, err = io.Copy(&plain, io.LimitReader(z, mostInflated))
+	}
+	if plain.cut {
+		c.sent.cut = true
+	} else if err != nil {
+		return c.sent.text()
+	}
+	return plain.text()
+}
+
+// mostInflated bounds in bytes what is decompressed of a request.
+const mostInflated = 64 << 20
 
 // takeResponse reads the answer as the client reads it.
 func (c *call) takeResponse(ctx context.Context, resp *http.Response) {
@@ -287,7 +314,7 @@ func (c *call) repeats(p []byte) (n int, begun bool) {
 // whether it is one.
 func (c *call) parse(event string, data []byte) bool {
 	x := c.x
-	if string(data) == "[DONE]" {
+	if string(bytes.TrimSpace(data)) == "[DONE]" {
 		x.done = true
 		return false
 	}
@@ -300,7 +327,9 @@ func (c *call) parse(event string, data []byte) bool {
 		x.done = x.failText(data, body) || x.done
 		return x.done
 	case err != nil || rawjson.KindOf(body) != rawjson.Object:
-		x.skipped++
+		if len(bytes.TrimSpace(data)) > 0 { // else it only keeps the connection alive
+			x.skipped++
+		}
 		return false
 	}
 	c.events++

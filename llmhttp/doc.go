@@ -111,7 +111,9 @@
 // leave it open. One with a status of 200 that cannot be read is an error of the
 // type unreadable_answer with its content type, its size and the reason: a page of
 // HTML, an empty body, JSON that ends too soon, an encoding other than gzip. Where
-// it is JSON in which nothing is known, the metadata says answer_unrecognized.
+// it is JSON in which nothing is known, or a status that has none, such as that of
+// a redirect, the metadata says answer_unrecognized; of a request that is no JSON,
+// or is compressed other than by gzip, it says request_unreadable.
 // Errors that come with a status of 200 are errors too, wherever in an answer or
 // among the events of a stream they stand.
 //

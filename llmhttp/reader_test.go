@@ -156,3 +156,39 @@ func TestInflater(t *testing.T) {
 		f.stop()
 	}
 }
+
+// TestLinesWithoutEmptyOnes reads streams of servers that leave out the empty lines
+// between events, which clients that read line by line bear: the event is the same
+// as of the stream that has them. JSON over several lines stays one event.
+func TestLinesWithoutEmptyOnes(t *testing.T) {
+	list := []string{`{"choices":[{"index":0,"delta":{"content":"a {\"b"}}]}`, `{"choices":[{"index":0,"delta":{"content":"}c"}}]}`, `{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}`}
+	for name, body := range map[string]string{
+		"lines":                "data: " + strings.Join(list, "\ndata: ") + "\ndata: [DONE]\n",
+		"lines with names":     "event: message\ndata: " + strings.Join(list, "\nevent: message\ndata: ") + "\ndata: [DONE]\n",
+		"lines, CRLF":          "data: " + strings.Join(list, "\r\ndata: ") + "\r\ndata: [DONE]\r\n",
+		"JSON over lines":      "data: " + strings.Join(list, "\n\ndata: ") + "\n\ndata: [DONE]\n\n",
+		"spaces":               "data: " + strings.Join(list, "\n\ndata: ") + "\n\ndata:  [DONE] \n\n",
+		"events without data":  "data:\n\nevent: ping\ndata: \n\ndata: " + strings.Join(list, "\n\ndata:\n\ndata: ") + "\n\ndata: [DONE]\n\n",
+		"JSON that is several": "data: " + strings.ReplaceAll(strings.Join(list, "\n\ndata: "), `"delta"`, "\ndata: \"delta\"") + "\n\ndata: [DONE]\n\n",
+	} {
+		for _, size := range []int{len(body), 1} {
+			c := &call{t: newTracing(nil), x: new(exchange), contentType: typeEvents, length: -1}
+			c.x.route, c.x.room = route{format: chatCompletions{}}, 1<<20
+			c.choose(formEvents)
+			for piece := range slices.Chunk([]byte(body), size) {
+				c.split.write(piece)
+			}
+			c.split.end()
+			got := string(appendChat(nil, nil, c.x.messages()))
+			if want := `[{"role":"assistant","content":"a {\"b}c","finish_reason":"stop"}]`; got != want || !c.x.done || c.x.skipped > 0 {
+				t.Errorf("%s in pieces of %d: %s, done %v, %d skipped", name, size, got, c.x.done, c.x.skipped)
+			}
+		}
+	}
+	// What is looked at to find the end of JSON is looked at once.
+	s := &splitter{line: capture{limit: 1 << 20}, emit: func(string, []byte) {}}
+	s.write([]byte("data: {\n" + strings.Repeat("data: \n", 1<<17)))
+	if s.looked > len(s.data) || s.looked < 1<<16 {
+		t.Errorf("%d of %d bytes were looked at", s.looked, len(s.data))
+	}
+}

@@ -157,7 +157,7 @@ func (c *call) record(err error, how string) {
 	if how == endClosed && !x.done && c.status < http.StatusBadRequest {
 		x.metadata.text("stream_end", endClosed)
 	}
-	if x.done && x.problem == nil && !x.answered() && x.id == "" && x.model == "" {
+	if kind == "" && (x.done || how == endEOF) && !x.cut && !x.answered() && x.id == "" && x.model == "" {
 		x.metadata.json("answer_unrecognized", "true")
 	}
 	switch {

@@ -26,10 +26,12 @@ type splitter struct {
 	event   string
 	data    []byte
 	hasData bool
-	skip    bool // a part of the event was too long
-	afterCR bool // a line ended with CR: an LF that follows is part of it
-	begun   bool // the first line is behind us
-	skipped int  // events that were too long
+	looked  int     // how much of data was looked at to see whether it is whole
+	inData  nesting // at the end of that
+	skip    bool    // a part of the event was too long
+	afterCR bool    // a line ended with CR: an LF that follows is part of it
+	begun   bool    // the first line is behind us
+	skipped int     // events that were too long
 
 	loose []byte  // of JSON that is not complete
 	nest  nesting // of loose
@@ -216,10 +218,13 @@ func (s *splitter) field(line []byte) {
 	}
 	name, value, _ := bytes.Cut(line, []byte(":"))
 	value = bytes.TrimPrefix(value, []byte(" "))
+	if s.hasData && (string(name) == "data" || string(name) == "event") && s.whole() {
+		s.dispatch() // the server leaves out the empty line, and clients read line by line
+	}
 	switch string(name) {
 	case "data":
 		if s.line.cut || len(s.data)+len(value)+1 > s.line.limit {
-			s.skip, s.data = true, s.data[:0]
+			s.skip, s.data, s.looked = true, s.data[:0], 0
 			return
 		}
 		if s.hasData {
@@ -243,6 +248,16 @@ func (s *splitter) field(line []byte) {
 	}
 }
 
+// whole reports whether the data of the event is a whole object or list, to which
+// nothing can be added.
+func (s *splitter) whole() bool {
+	for _, c := range s.data[s.looked:] {
+		s.inData.step(c)
+	}
+	s.looked = len(s.data)
+	return jsonStart(s.data) && s.inData.depth == 0 && !s.inData.inString
+}
+
 func (s *splitter) dispatch() {
 	switch {
 	case s.skip:
@@ -253,6 +268,7 @@ func (s *splitter) dispatch() {
 		s.emit(s.event, s.stray)
 	}
 	s.event, s.data, s.hasData, s.skip = "", s.data[:0], false, false
+	s.looked, s.inData = 0, nesting{}
 }
 
 // end takes what is left at the end of the stream for complete: servers forget

@@ -82,16 +82,23 @@ func compressed(text string) string {
 // TestNoAnswer holds which answers are no error although they hold nothing.
 func TestNoAnswer(t *testing.T) {
 	for name, handler := range map[string]http.HandlerFunc{
-		"no content": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) },
-		"redirect":   func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotModified) },
+		"no content":   func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) },
+		"not modified": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotModified) },
+		"redirect": func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/" {
+				http.Redirect(w, r, "/", http.StatusFound)
+			}
+		},
 	} {
 		l := newLab(t, handler)
 		if _, err := l.post("/v1/chat/completions", wantsWhole); err != nil {
 			t.Fatal(err)
 		}
-		if e := l.only(); e.Error.Or("") != "" {
+		e := l.only()
+		if e.Error.Or("") != "" {
 			t.Errorf("%s: %v", name, e.Error)
 		}
+		metadata(t, e, map[string]string{"answer_unrecognized": "true"})
 	}
 	l := newLab(t, whole(200, `{"ok":true}`))
 	if _, err := l.post("/v1/chat/completions", wantsWhole); err != nil {
@@ -297,5 +304,58 @@ func TestUnreadableAndClosed(t *testing.T) {
 			t.Errorf("%s: %q", name, e.Error.Or(""))
 		}
 		metadata(t, e, map[string]string{"stream_end": `"closed"`})
+	}
+}
+
+// TestRequestsThatAreNotRead checks that a request that was compressed is read, and
+// that one that cannot be read leaves a mark.
+func TestRequestsThatAreNotRead(t *testing.T) {
+	const read, unread, cut = "", "request_unreadable", "request_truncated"
+	long := `{"model":"m","messages":[{"role":"user","content":"` + strings.Repeat("a b ", 1<<15) + `"}]}`
+	for name, c := range map[string]struct{ body, encoding, mark string }{
+		"plain":              {ask, "", read},
+		"gzip":               {compressed(ask), "gzip", read},
+		"gzip, in capitals":  {compressed(ask), "GZIP", read},
+		"gzip by name alone": {ask, "gzip", read},
+		"gzip, cut":          {compressed(ask)[:30], "gzip", unread},
+		"gzip, long":         {compressed(long), "gzip", cut},
+		"long":               {long, "", cut},
+		"another encoding":   {"\x28\xb5\x2f\xfd", "zstd", unread},
+		"no JSON":            {"model=m&stream=true", "", unread},
+		"a list":             {"[]", "", unread},
+		"nothing":            {"", "", read},
+	} {
+		for _, again := range []bool{true, false} {
+			l := newLab(t, whole(200, smallAnswer), llmhttp.WithLimit(64<<10))
+			r := l.request("/v1/chat/completions", c.body)
+			if !again {
+				r.GetBody = nil
+			}
+			if c.encoding != "" {
+				r.Header.Set("Content-Encoding", c.encoding)
+			}
+			resp, err := l.client.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.Copy(io.Discard, resp.Body)
+			_ = resp.Body.Close()
+			e := l.only()
+			for _, mark := range []string{unread, cut} {
+				want := ""
+				if mark == c.mark {
+					want = "true"
+				}
+				if v, _ := e.Metadata.Get(mark); string(v) != want {
+					t.Errorf("%s: %s is %q", name, mark, v)
+				}
+			}
+			if _, has := e.Inputs.Get("chat_history"); has != (c.mark == read && c.body != "") {
+				t.Errorf("%s: %s", name, e.Inputs)
+			}
+			if l.got[0] != c.body {
+				t.Errorf("%s: the server got %q", name, l.got[0])
+			}
+		}
 	}
 }
