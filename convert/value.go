@@ -105,7 +105,13 @@ func str(v attribute.Value) string {
 
 // quoted returns the JSON string of s.
 func quoted(s string) string {
-	const escapes = 16 // bytes, with the quotes: what is longer grows
+	const (
+		escapes = 16       // bytes, with the quotes: what is longer grows
+		large   = 64 << 10 // AppendString makes room for a text of this size itself
+	)
+	if len(s) >= large {
+		return rawjson.Text(rawjson.AppendString(nil, s))
+	}
 	return string(rawjson.AppendString(make([]byte, 0, len(s)+escapes), s))
 }
 

@@ -76,16 +76,22 @@ func (c *call) secrets() *secret.Matcher {
 
 // hide returns a text without the credentials of the request.
 func (c *call) hide(text string) string {
-	if text == "" {
+	switch {
+	case text == "":
 		return ""
+	case c.x.manyKeys:
+		return keyMark
 	}
 	return c.secrets().Hide(text, keyMark)
 }
 
 // hideError is hide for the text of an error, whose end may be missing.
 func (c *call) hideError(text string) string {
-	if text == "" {
+	switch {
+	case text == "":
 		return ""
+	case c.x.manyKeys:
+		return keyMark
 	}
 	return c.secrets().HideCut(text, keyMark)
 }
@@ -94,7 +100,7 @@ func (c *call) hideError(text string) string {
 // model, and why it ended, and what stands in the metadata.
 func (c *call) hideAnswer() {
 	x := c.x
-	if !c.secrets().In(build(0, c.appendSaid)) { // nearly always
+	if !x.manyKeys && !c.secrets().In(build(0, c.appendSaid)) { // nearly always
 		return
 	}
 	x.id, x.model = c.hide(x.id), c.hide(x.model)
@@ -102,7 +108,11 @@ func (c *call) hideAnswer() {
 		choice.finish, choice.ended = c.hide(choice.finish), c.hide(choice.ended)
 	}
 	for i := range x.metadata {
-		if m := &x.metadata[i]; m.plain || !isNumber(m.value) {
+		switch m := &x.metadata[i]; {
+		case !m.plain && (isNumber(m.value) || m.value == "true"):
+		case !m.plain && x.manyKeys:
+			m.value = quote(keyMark)
+		default:
 			m.value = c.hide(m.value)
 		}
 	}
@@ -214,13 +224,27 @@ func holds(json string) bool {
 	}
 }
 
+// mostCredentials bounds how many credentials a request may have that are looked
+// for. One with more has nothing recorded of what an answer or an error says beside
+// content.
+const mostCredentials = 1 << 10
+
+// keep keeps a credential that add adds, as long as there are few.
+func (x *exchange) keep(value string, add func(*secret.Values, string)) {
+	if len(x.credentials) >= mostCredentials {
+		x.manyKeys = true
+		return
+	}
+	add((*secret.Values)(&x.credentials), strings.Clone(value))
+}
+
 // learn keeps all texts of a value as credentials.
 func (x *exchange) learn(json string) {
 	switch rawjson.KindOf(json) {
 	case rawjson.String:
-		(*secret.Values)(&x.credentials).Field(word(json))
+		x.keep(text(json), (*secret.Values).Field)
 	case rawjson.Number:
-		(*secret.Values)(&x.credentials).Add(strings.Clone(json))
+		x.keep(json, (*secret.Values).Add)
 	case rawjson.Array:
 		for v := range rawjson.Elements(json) {
 			x.learn(v)
@@ -237,7 +261,7 @@ func (x *exchange) learn(json string) {
 func (x *exchange) learnText(text string) bool {
 	list := secret.InText(text)
 	for _, v := range list {
-		(*secret.Values)(&x.credentials).Field(strings.Clone(v))
+		x.keep(v, (*secret.Values).Field)
 	}
 	return len(list) > 0
 }
@@ -245,9 +269,10 @@ func (x *exchange) learnText(text string) bool {
 // learnURL keeps the credentials of a URL.
 func (x *exchange) learnURL(text string) {
 	if u, err := url.Parse(text); err == nil {
-		(*secret.Values)(&x.credentials).URL(u)
-		fragment := url.URL{RawQuery: u.EscapedFragment()}
-		(*secret.Values)(&x.credentials).URL(&fragment)
+		x.keep("", func(v *secret.Values, _ string) {
+			v.URL(u)
+			v.URL(&url.URL{RawQuery: u.EscapedFragment()})
+		})
 	}
 }
 
@@ -257,7 +282,8 @@ func (x *exchange) learnBody(body string) {
 	for k, v := range rawjson.Members(body) {
 		switch k {
 		case "messages", "input", "inputs", "contents", "prompt", "system", "instructions", "systemInstruction", "system_instruction",
-			"response_format", "text", "texts", "model", "generationConfig", "options":
+			"response_format", "text", "texts", "model", "generationConfig", "options",
+			"documents", "chat_history", "message", "preamble", "tool_results", "promptVariables", "content", "requests", "instances":
 		default:
 			x.learnIn(k, v)
 		}

@@ -31,6 +31,7 @@ type exchange struct {
 	asks       int64                // choices that are asked for, where there are several
 	// credentials are what the body of the request holds of them.
 	credentials []string
+	manyKeys    bool // there are more
 
 	// Of the answer.
 	id, model string

@@ -329,3 +329,39 @@ func (c *try) make(t *testing.T, ctx context.Context) { //nolint:revive // the t
 	}
 	_ = resp.Body.Close()
 }
+
+// TestManyCredentials checks that requests with a multitude of what may be
+// credentials cost no more than some: those beyond a bound are not looked for, and
+// nothing that may quote them is recorded. Documents are content, and have none.
+func TestManyCredentials(t *testing.T) {
+	list := func(n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, `{"type":"mcp","server_url":"https://h.test/%[1]d","authorization":"the-key-of-%06[1]d"},`, i)
+		}
+		return "[" + strings.TrimSuffix(b.String(), ",") + "]"
+	}
+	const answer = `{"id":"r","object":"response","model":"m","status":"completed","service_tier":"KEY","output":[],"usage":{"input_tokens":1,"output_tokens":2,"cost_details":{"a":"KEY"}},"error":{"code":"c","message":"no KEY"}}`
+	for _, n := range []int{10, 5000} {
+		key := fmt.Sprintf("the-key-of-%06d", n-1)
+		l := newLab(t, whole(200, strings.ReplaceAll(answer, "KEY", key)))
+		if _, err := l.post("/v1/responses", `{"model":"m","input":"x","tools":`+list(n)+`}`); err != nil {
+			t.Fatal(err)
+		}
+		e := l.only()
+		if text := e.Config.String() + e.Metadata.String() + e.Error.Or(""); strings.Contains(text, "the-key-of") || !strings.Contains(e.Error.Or(""), "[key]") {
+			t.Errorf("%d: %s %s", n, e.Error.Or(""), e.Metadata)
+		}
+		if v, _ := e.Metadata.Get("completion_tokens"); string(v) != "2" {
+			t.Errorf("%d: %s", n, e.Metadata)
+		}
+		parsed(t, e.Metadata.String())
+	}
+	documents := strings.NewReplacer("tools", "documents", "authorization", "key").Replace(list(5000))
+	e := exchangeWith(t, "https://api.cohere.com/v2/chat", `{"model":"m","messages":[],"documents":`+documents+`}`, answerOf(`{"message":"no the-key-of-000001"}`))
+	if text := e.Error.Or("") + e.Metadata.String(); !strings.Contains(text, "no the-key-of-000001") {
+		t.Error(text)
+	}
+}
+
+func answerOf(body string) answer { return answer{kind: "application/json", body: body} }

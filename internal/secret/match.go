@@ -26,6 +26,13 @@ import (
 // text it stands for.
 type Matcher struct {
 	needles []needle
+	known   map[place]bool // of the needles, while they are added
+}
+
+// A place is a part of a text that is looked for.
+type place struct {
+	text string
+	at   int
 }
 
 // A needle is what is looked for.
@@ -51,7 +58,7 @@ const (
 // NewMatcher returns a Matcher of credentials. Those that are shorter than [Least]
 // are left out.
 func NewMatcher(values []string) *Matcher {
-	m := new(Matcher)
+	m := &Matcher{known: make(map[place]bool)}
 	for _, v := range values {
 		if len(v) < Least {
 			continue
@@ -71,15 +78,19 @@ func NewMatcher(values []string) *Matcher {
 			m.plain(strings.ReplaceAll(v, " ", "+"))
 		}
 	}
+	m.known = nil
 	// The longest first, so that the rest of one is not left beside another.
 	slices.SortStableFunc(m.needles, func(a, b needle) int { return len(b.text) - len(a.text) })
 	return m
 }
 
 func (m *Matcher) add(n needle) {
-	if n.text = folded(n.text); len(n.text) < Least || slices.ContainsFunc(m.needles, func(o needle) bool { return o.text == n.text && o.at == n.at }) {
+	n.text = folded(n.text)
+	p := place{n.text, n.at}
+	if len(n.text) < Least || m.known[p] {
 		return
 	}
+	m.known[p] = true
 	n.seed = min(len(n.text), max(n.seed, seedBytes))
 	m.needles = append(m.needles, n)
 }
