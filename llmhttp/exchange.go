@@ -37,6 +37,7 @@ type exchange struct {
 	id, model string
 	choices   []*choice
 	one       choice // the first of them that came
+	only      [1]message
 	outputs   fields // what is answered and is no message
 	usage     usage
 	problem   *problem
@@ -463,7 +464,10 @@ func (x *exchange) tool(name, description, schema, raw string) {
 
 // messages returns the answers.
 func (x *exchange) messages() []message {
-	list := make([]message, len(x.choices))
+	list := x.only[:]
+	if len(x.choices) != len(list) {
+		list = make([]message, len(x.choices))
+	}
 	for i, c := range x.choices {
 		list[i] = x.message(c)
 	}

@@ -70,8 +70,8 @@ func texts(v reflect.Value, seen map[uintptr]bool) (n int) {
 		return texts(v.Elem(), seen)
 	case reflect.Struct:
 		for i := range v.NumField() {
-			if name := v.Type().Field(i).Name; name == "text" && v.Type() == reflect.TypeFor[exchange]() || name == "arena" || name == "one" {
-				continue // a part of the chunk; messages, whose texts are those of the pieces; one of the choices
+			if name := v.Type().Field(i).Name; name == "text" && v.Type() == reflect.TypeFor[exchange]() || name == "arena" || name == "one" || name == "only" {
+				continue // a part of the chunk; messages, whose texts are those of the pieces, once more; one of the choices
 			}
 			n += texts(v.Field(i), seen)
 		}

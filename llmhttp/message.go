@@ -471,21 +471,31 @@ func (f *fields) decimal(key string, n float64) {
 
 // object returns the object.
 func (f fields) object() honeyhive.Object {
+	return honeyhive.TrustedObject(build(f.bytes(), func(b []byte) []byte {
+		o := object{b: b}
+		o.fields(f)
+		return o.bytes()
+	}))
+}
+
+// bytes returns about how long the object is.
+func (f fields) bytes() int {
 	size := 2
 	for i := range f {
 		size += len(f[i].key) + len(f[i].value) + len(`"":"",`)
 	}
-	return honeyhive.TrustedObject(build(size, func(b []byte) []byte {
-		o := object{b: b}
-		for i := range f {
-			if m := &f[i]; m.plain {
-				o.text(m.key, m.value)
-			} else {
-				o.json(m.key, m.value)
-			}
+	return size
+}
+
+// fields writes members.
+func (o *object) fields(f fields) {
+	for i := range f {
+		if m := &f[i]; m.plain {
+			o.text(m.key, m.value)
+		} else {
+			o.json(m.key, m.value)
 		}
-		return o.bytes()
-	}))
+	}
 }
 
 // text returns a JSON string decoded, and "" for any other value.

@@ -65,11 +65,16 @@ func (c *call) recordRequest() {
 	if x.blind {
 		return
 	}
-	if len(x.system)+len(x.input) > 0 {
-		x.inputs.json("chat_history", build(bytesOf(x.input), func(b []byte) []byte { return appendChat(b, x.system, x.input) }))
-	}
-	if len(x.inputs) > 0 {
-		c.event.SetInputs(x.inputs.object())
+	if chat := len(x.system)+len(x.input) > 0; chat || len(x.inputs) > 0 {
+		c.event.SetInputs(honeyhive.TrustedObject(build(x.inputs.bytes()+bytesOf(x.input), func(b []byte) []byte {
+			o := object{b: b}
+			o.fields(x.inputs)
+			if chat {
+				o.key("chat_history")
+				o.b = appendChat(o.b, x.system, x.input)
+			}
+			return o.bytes()
+		})))
 	}
 }
 
