@@ -74,6 +74,15 @@ func member(json, camel, snake string) string {
 	return get(json, snake)
 }
 
+// listed returns a list of one for an object, which Google takes where the API has
+// a list, and its documentation has so.
+func listed(json string) string {
+	if rawjson.KindOf(json) == rawjson.Object {
+		return "[" + json + "]"
+	}
+	return json
+}
+
 func (geminiContent) request(x *exchange, body string) {
 	for k, v := range rawjson.Members(body) {
 		switch k {
@@ -81,7 +90,7 @@ func (geminiContent) request(x *exchange, body string) {
 			if x.blind {
 				continue
 			}
-			for m := range x.elements(v) {
+			for m := range x.elements(listed(v)) {
 				x.input = append(x.input, x.geminiMessage(m, "user"))
 			}
 		case "systemInstruction", "system_instruction":
@@ -106,8 +115,8 @@ func (geminiContent) request(x *exchange, body string) {
 }
 
 func (x *exchange) geminiTools(tools string) {
-	for tool := range x.elements(tools) {
-		list := member(tool, "functionDeclarations", "function_declarations")
+	for tool := range x.elements(listed(tools)) {
+		list := listed(member(tool, "functionDeclarations", "function_declarations"))
 		if list == "" {
 			x.tool("", "", "", tool)
 			continue
@@ -132,7 +141,7 @@ func (x *exchange) geminiMessage(content, role string) message {
 	default:
 		m.role = r
 	}
-	for p := range x.elements(get(content, "parts")) {
+	for p := range x.elements(listed(get(content, "parts"))) {
 		if q, ok := x.geminiPart(p); ok {
 			m.parts = append(m.parts, q)
 		}

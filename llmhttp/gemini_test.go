@@ -242,3 +242,19 @@ func TestGeminiResultMedia(t *testing.T) {
 	_, _ = l.post("/v1beta/models/m:generateContent", `{"contents":[{"role":"user","parts":[{"functionResponse":{"name":"f","response":{"r":1},"parts":[{"inlineData":{"mimeType":"image/png","data":"aGVsbG8="}}]}}]}]}`)
 	l.only().AssertInputs(`{"chat_history":[{"role":"tool","name":"f","content":{"r":1,"parts":[{"type":"uri","modality":"image","mime_type":"image/png",` + helloRef + `}]}}]}`)
 }
+
+// TestGeminiSingleObjects sends objects where the API has lists, as Google takes
+// them.
+func TestGeminiSingleObjects(t *testing.T) {
+	const url = "http://h.test/v1beta/models/m:generateContent"
+	for _, request := range []string{
+		`{"contents":[{"role":"user","parts":[{"text":"x"}]}],"systemInstruction":{"parts":[{"text":"s"}]},"tools":[{"functionDeclarations":[{"name":"f"}]}]}`,
+		`{"contents":{"role":"user","parts":{"text":"x"}},"systemInstruction":{"parts":{"text":"s"}},"tools":{"functionDeclarations":{"name":"f"}}}`,
+	} {
+		e := exchangeWith(t, url, request, answerOf(`{}`))
+		e.AssertInputs(`{"chat_history":[{"role":"system","content":"s"},{"role":"user","content":"x"}]}`)
+		if v, _ := e.Config.Get("tools"); string(v) != `[{"type":"function","name":"f"}]` {
+			t.Errorf("%s: %s", request, v)
+		}
+	}
+}

@@ -168,7 +168,7 @@ func TestLinesWithoutEmptyOnes(t *testing.T) {
 		"lines, CRLF":          "data: " + strings.Join(list, "\r\ndata: ") + "\r\ndata: [DONE]\r\n",
 		"JSON over lines":      "data: " + strings.Join(list, "\n\ndata: ") + "\n\ndata: [DONE]\n\n",
 		"spaces":               "data: " + strings.Join(list, "\n\ndata: ") + "\n\ndata:  [DONE] \n\n",
-		"events without data":  "data:\n\nevent: ping\ndata:  \n\nid: 1\ndata: " + strings.Join(list, "\n\ndata:\n\ndata: ") + "\n\ndata: [DONE]\n\n",
+		"events without data":  "data:\n\nevent: ping\ndata:  \n\nid: 1\ndata: " + strings.Join(list, "\n\ndata:\n\nid: 2\ndata: ") + "\n\ndata: [DONE]\n\n",
 		"JSON that is several": "data: " + strings.ReplaceAll(strings.Join(list, "\n\ndata: "), `"delta"`, "\ndata: \"delta\"") + "\n\ndata: [DONE]\n\n",
 	} {
 		for _, size := range []int{len(body), 1} {
