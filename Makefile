@@ -33,6 +33,7 @@ help: ## list the targets
 
 test: $(NEIGHBOURS) ## run all tests that need nothing but Go, with the race detector where there is a C compiler; what tries many faults, lives or deaths tries fewer of them
 	@set -e; for m in $(MODULES); do (cd $$m && $(WITH_NEIGHBOURS) && echo "test $$m" && $(GO) test -timeout 20m $(RACE) -short ./...); done
+	cd examples && $(GO) test $(RACE) -run '^TestRAG$$' ./evals
 	@# Budgets of allocations do not hold under the race detector.
 	@[ -z "$(RACE)" ] || $(GO) test -short -run 'Nothing|NotSampled|Allocations|CostOfMerging' \
 		. ./exporter ./honeyhive ./internal/otlp ./internal/rawjson

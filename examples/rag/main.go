@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/sessionspan/sessionspan"
+	"github.com/sessionspan/sessionspan/examples/internal/rag"
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/server/local"
 )
@@ -131,16 +132,9 @@ func envOr(name, otherwise string) string {
 	return otherwise
 }
 
-// result is what the pipeline found.
-type result struct {
-	documents []sessionspan.Document
-	answer    string
-	how       string // how the answer came about
-}
-
 // answerQuestion is the pipeline: load, retrieve, select, answer. Each step is an
 // event of one session.
-func answerQuestion(ctx context.Context, o options) (result, error) {
+func answerQuestion(ctx context.Context, o options) (rag.Answer, error) {
 	ctx, session := sessionspan.StartSession(ctx, "answer a question",
 		sessionspan.WithInputs(map[string]any{"question": o.question}),
 		sessionspan.WithConfig(map[string]any{"documents": o.most, "index": "bleve, BM25"}))
@@ -154,55 +148,27 @@ func answerQuestion(ctx context.Context, o options) (result, error) {
 		session.RecordError(err)
 		return r, err
 	}
-	session.SetReply(sessionspan.Message{Role: "assistant", Content: r.answer})
+	session.SetReply(sessionspan.Message{Role: "assistant", Content: r.Text})
 	return r, nil
 }
 
-func pipeline(ctx context.Context, o options) (r result, err error) {
+func pipeline(ctx context.Context, o options) (r rag.Answer, err error) {
 	_, load := sessionspan.StartEvent(ctx, sessionspan.Tool, "load documents", sessionspan.WithInputs(map[string]any{"folder": o.docs}))
 	defer load.End() // a second End does nothing
-	docs, err := loadDocuments(ctx, o.docs)
+	docs, err := rag.LoadDocuments(ctx, o.docs)
 	if err != nil {
 		load.RecordError(err)
 		return r, err
 	}
-	x, err := newIndex(docs)
+	x, err := rag.NewIndex(docs, rag.English)
 	if err != nil {
 		load.RecordError(err)
 		return r, err
 	}
-	defer func() { err = errors.Join(err, x.close()) }()
+	defer func() { err = errors.Join(err, x.Close()) }()
 	load.SetOutputs(map[string]any{"documents": len(docs)})
 	load.End()
-
-	rctx, retrieve := sessionspan.StartEvent(ctx, sessionspan.Retriever, "retrieve", sessionspan.WithQuery(o.question))
-	found, err := x.search(rctx, o.question, o.most)
-	retrieve.RecordError(err)
-	retrieve.SetDocuments(found...)
-	retrieve.End()
-	if err != nil {
-		return r, err
-	}
-
-	r.documents, err = sessionspan.Do(ctx, sessionspan.Chain, "select", found, selectDocuments)
-	if err != nil {
-		return r, err
-	}
-	a := newAnswerer()
-	r.how = a.String()
-	r.answer, err = a.answer(ctx, o.question, r.documents)
-	return r, err
-}
-
-// selectDocuments leaves out what scores far below the best.
-func selectDocuments(_ context.Context, found []sessionspan.Document) ([]sessionspan.Document, error) {
-	var chosen []sessionspan.Document
-	for _, d := range found {
-		if d.Score >= found[0].Score/5 {
-			chosen = append(chosen, d)
-		}
-	}
-	return chosen, nil
+	return rag.Ask(ctx, x, o.question, o.most)
 }
 
 // payload returns the payload of the session among the lines.
@@ -236,10 +202,10 @@ func printJSON(w io.Writer, session *honeyhive.SessionStartRequest) error {
 	return err
 }
 
-func show(w io.Writer, o options, r result, session *honeyhive.SessionStartRequest, tracer *sessionspan.Tracer) error {
+func show(w io.Writer, o options, r rag.Answer, session *honeyhive.SessionStartRequest, tracer *sessionspan.Tracer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Question: %s\n\nAnswer (%s):\n\n%s\n\nDocuments, by score:\n\n", o.question, r.how, indent(r.answer))
-	for i, d := range r.documents {
+	fmt.Fprintf(&b, "Question: %s\n\nAnswer (%s):\n\n%s\n\nDocuments, by score:\n\n", o.question, r.How, indent(r.Text))
+	for i, d := range r.Documents {
 		fmt.Fprintf(&b, "  %d. %6.3f  %s\n", i+1, d.Score, d.ID)
 	}
 	b.WriteString("\nPayload of the session:\n\n")

@@ -1,4 +1,4 @@
-package main
+package rag
 
 import (
 	"context"
@@ -16,16 +16,16 @@ import (
 	"unicode/utf8"
 )
 
-// document is a piece of text that can be found and cited.
-type document struct {
+// A Document is a piece of text that can be found and cited.
+type Document struct {
 	ID    string // where it stands: fmt.Fprintf, or guide/start.md#3
 	Title string
 	Text  string
 }
 
-// loadDocuments reads the texts of a folder, or the package documentation of the
+// LoadDocuments reads the texts of a folder, or the package documentation of the
 // Go distribution where dir is empty.
-func loadDocuments(ctx context.Context, dir string) ([]document, error) {
+func LoadDocuments(ctx context.Context, dir string) ([]Document, error) {
 	if dir != "" {
 		return loadFolder(ctx, dir)
 	}
@@ -50,8 +50,8 @@ func goroot(ctx context.Context) (string, error) {
 
 // loadPackages reads the documentation of the packages below a folder: one
 // document for each package and one for each exported name with a comment.
-func loadPackages(ctx context.Context, src string) ([]document, error) {
-	var docs []document
+func loadPackages(ctx context.Context, src string) ([]Document, error) {
+	var docs []Document
 	err := filepath.WalkDir(src, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || ctx.Err() != nil || !d.IsDir() {
 			return errors2(err, ctx.Err())
@@ -78,7 +78,7 @@ func errors2(a, b error) error {
 }
 
 // packageDocuments reads one package. What cannot be parsed is left out.
-func packageDocuments(dir, path string) []document {
+func packageDocuments(dir, path string) []Document {
 	bp, err := build.Default.ImportDir(dir, build.ImportComment)
 	if err != nil {
 		return nil // no Go files for this machine
@@ -94,10 +94,10 @@ func packageDocuments(dir, path string) []document {
 	if err != nil {
 		return nil
 	}
-	docs := []document{{ID: path, Title: "package " + p.Name, Text: p.Doc}}
+	docs := []Document{{ID: path, Title: "package " + p.Name, Text: p.Doc}}
 	add := func(name, text string) {
 		if text != "" {
-			docs = append(docs, document{ID: path + "." + name, Title: p.Name + "." + name, Text: text})
+			docs = append(docs, Document{ID: path + "." + name, Title: p.Name + "." + name, Text: text})
 		}
 	}
 	for _, f := range p.Funcs {
@@ -120,8 +120,8 @@ const largest = 4 << 20
 
 // loadFolder reads the text files below a folder, a document for each run of
 // paragraphs of about a thousand characters.
-func loadFolder(ctx context.Context, dir string) ([]document, error) {
-	var docs []document
+func loadFolder(ctx context.Context, dir string) ([]Document, error) {
+	var docs []Document
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || ctx.Err() != nil {
 			return errors2(err, ctx.Err())
@@ -156,13 +156,13 @@ func loadFolder(ctx context.Context, dir string) ([]document, error) {
 	return docs, err
 }
 
-func chunks(name, text string) []document {
+func chunks(name, text string) []Document {
 	const size = 1000
-	var docs []document
+	var docs []Document
 	var b strings.Builder
 	flush := func() {
 		if t := strings.TrimSpace(b.String()); t != "" {
-			docs = append(docs, document{ID: fmt.Sprintf("%s#%d", name, len(docs)+1), Title: name, Text: t})
+			docs = append(docs, Document{ID: fmt.Sprintf("%s#%d", name, len(docs)+1), Title: name, Text: t})
 		}
 		b.Reset()
 	}

@@ -1,4 +1,4 @@
-package main
+package rag
 
 import (
 	"context"
@@ -10,17 +10,26 @@ import (
 	"github.com/sessionspan/sessionspan"
 )
 
-// index finds documents by full-text search.
-type index struct {
+// An Index finds documents by full-text search.
+type Index struct {
 	bleve bleve.Index
-	docs  map[string]document
+	docs  map[string]Document
 }
 
-// newIndex indexes documents in memory.
-func newIndex(docs []document) (*index, error) {
+// An Analyzer says how texts become the words that are searched for.
+type Analyzer string
+
+// The analyzers.
+const (
+	English Analyzer = "en"       // words by their stems, without those that say nothing
+	Plain   Analyzer = "standard" // words as they stand
+)
+
+// NewIndex indexes documents in memory.
+func NewIndex(docs []Document, analyzer Analyzer) (*Index, error) {
 	m := bleve.NewIndexMapping()
 	text := bleve.NewTextFieldMapping()
-	text.Analyzer = "en"
+	text.Analyzer = string(analyzer)
 	text.Store, text.IncludeTermVectors = false, false
 	fields := bleve.NewDocumentMapping()
 	for _, name := range []string{"Title", "Text"} {
@@ -33,7 +42,7 @@ func newIndex(docs []document) (*index, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the index: %w", err)
 	}
-	x := &index{bleve: b, docs: make(map[string]document, len(docs))}
+	x := &Index{bleve: b, docs: make(map[string]Document, len(docs))}
 	batch := b.NewBatch()
 	for _, d := range docs {
 		if err := batch.Index(d.ID, d); err != nil {
@@ -47,10 +56,11 @@ func newIndex(docs []document) (*index, error) {
 	return x, nil
 }
 
-func (x *index) close() error { return x.bleve.Close() }
+// Close gives the memory back.
+func (x *Index) Close() error { return x.bleve.Close() }
 
-// search returns the best documents for a question, best first.
-func (x *index) search(ctx context.Context, question string, most int) ([]sessionspan.Document, error) {
+// Search returns the best documents for a question, best first.
+func (x *Index) Search(ctx context.Context, question string, most int) ([]sessionspan.Document, error) {
 	title := bleve.NewMatchQuery(question)
 	title.SetField("Title")
 	title.SetBoost(1.5)

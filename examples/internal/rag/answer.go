@@ -1,4 +1,4 @@
-package main
+package rag
 
 import (
 	"cmp"
@@ -17,22 +17,22 @@ import (
 	"github.com/sessionspan/sessionspan/llmhttp"
 )
 
-// answerer answers a question from documents.
-type answerer interface {
-	answer(ctx context.Context, question string, docs []sessionspan.Document) (string, error)
+// An Answerer answers a question from documents.
+type Answerer interface {
+	Answer(ctx context.Context, question string, docs []sessionspan.Document) (string, error)
 	String() string // how it does so
 }
 
-// newAnswerer returns the model that the environment names, or otherwise an
+// NewAnswerer returns the model that the environment names, or otherwise an
 // answerer that needs none.
-func newAnswerer() answerer {
+func NewAnswerer() Answerer {
 	key, url := os.Getenv("OPENAI_API_KEY"), os.Getenv("OPENAI_BASE_URL")
 	if key == "" && url == "" {
-		return extractive{}
+		return Extractive{}
 	}
 	// Each attempt of the client becomes an event, without a word more below.
-	traced := llmhttp.Middleware(llmhttp.WithName(func(llmhttp.Call) string { return "answer" })) //nolint:bodyclose // there is no body yet
-	return &model{client: openai.NewClient(option.WithMaxRetries(2), option.WithMiddleware(traced)), name: envOr("OPENAI_MODEL", "gpt-4.1-mini")}
+	traced := llmhttp.Middleware(llmhttp.WithName(func(llmhttp.Call) string { return "answer" }))
+	return &model{client: openai.NewClient(option.WithMaxRetries(2), option.WithMiddleware(traced)), name: cmp.Or(os.Getenv("OPENAI_MODEL"), "gpt-4.1-mini")}
 }
 
 // model answers with a chat model behind OpenAI's API, or one like it.
@@ -46,7 +46,7 @@ func (m *model) String() string { return "by the model " + m.name }
 const instructions = "Answer the question from the documents alone, in a few sentences, and name the documents that you used. " +
 	"Say so if they do not hold the answer."
 
-func (m *model) answer(ctx context.Context, question string, docs []sessionspan.Document) (string, error) {
+func (m *model) Answer(ctx context.Context, question string, docs []sessionspan.Document) (string, error) {
 	var sources strings.Builder
 	for _, d := range docs {
 		fmt.Fprintf(&sources, "[%s]\n%s\n\n", d.ID, d.Content)
@@ -64,11 +64,12 @@ func (m *model) answer(ctx context.Context, question string, docs []sessionspan.
 	return completion.Choices[0].Message.Content, nil
 }
 
-// extractive answers with the sentences of the documents that have the most in
+// Extractive answers with the sentences of the documents that have the most in
 // common with the question. It understands nothing.
-type extractive struct{}
+type Extractive struct{}
 
-func (extractive) String() string {
+// String implements [Answerer].
+func (Extractive) String() string {
 	return "extractive: sentences of the documents, chosen by their words; set OPENAI_API_KEY for a model"
 }
 
@@ -79,7 +80,8 @@ type sentence struct {
 	place int
 }
 
-func (extractive) answer(ctx context.Context, question string, docs []sessionspan.Document) (string, error) {
+// Answer implements [Answerer].
+func (Extractive) Answer(ctx context.Context, question string, docs []sessionspan.Document) (string, error) {
 	return sessionspan.Do(ctx, sessionspan.Chain, "answer", map[string]any{"question": question, "documents": len(docs)},
 		func(context.Context, map[string]any) (string, error) {
 			const most = 3
