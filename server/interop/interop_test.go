@@ -17,9 +17,10 @@ import (
 	"github.com/sessionspan/sessionspan/server/local"
 )
 
-func start(t *testing.T) *local.Server {
+func start(t *testing.T, options ...local.Option) *local.Server {
 	t.Helper()
-	s, err := local.Start(t.Context(), local.WithAddress("127.0.0.1:0"), local.WithFile(filepath.Join(t.TempDir(), "sessions.db")))
+	options = append([]local.Option{local.WithAddress("127.0.0.1:0"), local.WithFile(filepath.Join(t.TempDir(), "sessions.db"))}, options...)
+	s, err := local.Start(t.Context(), options...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,8 +38,7 @@ func node(t *testing.T, into any, script string, args ...string) {
 	cmd := exec.CommandContext(t.Context(), "node", append([]string{script}, args...)...)
 	var complaints strings.Builder
 	cmd.Stderr = &complaints
-	// No telemetry of the client itself, which would look for the network.
-	cmd.Env = append(cmd.Environ(), "HONEYHIVE_TELEMETRY=false", "TRACELOOP_TELEMETRY=false")
+	cmd.Env = append(cmd.Environ(), quiet...)
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("node %s (npm ci installs what it needs): %v\n%s%s", script, err, out, complaints.String())
@@ -113,7 +113,7 @@ func TestHoneyHive(t *testing.T) {
 			TotalEvents int
 		}
 	}
-	node(t, &got, "honeyhive.cjs", s.URL())
+	node(t, &got, "clients/honeyhive.cjs", s.URL())
 	if !got.Batch.Success || len(got.Batch.EventIDs) != 2 || len(got.Single.EventIDs) != 1 || got.Model.EventID == "" || got.Refused != "400" {
 		t.Errorf("%+v", got)
 	}
@@ -141,11 +141,11 @@ func TestHoneyHive(t *testing.T) {
 }
 
 func TestOpenTelemetryJavaScript(t *testing.T) {
-	for _, encoding := range []string{"proto", "http"} { // the second is JSON
+	for _, encoding := range []string{"proto", "http", "grpc"} { // the second is JSON
 		for _, compression := range []string{"none", "gzip"} {
 			s := start(t)
 			var got struct{ TraceID, SpanID string }
-			node(t, &got, "otel.cjs", s.URL(), encoding, compression)
+			node(t, &got, "clients/otel.cjs", s.URL(), encoding, compression)
 			var trace [16]byte
 			for i := range trace {
 				trace[i] = hex(got.TraceID[2*i])<<4 | hex(got.TraceID[2*i+1])

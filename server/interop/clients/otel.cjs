@@ -1,5 +1,5 @@
 // OpenTelemetry's JavaScript SDK: a trace with a GenAI call below an HTTP
-// request, by either encoding of OTLP/HTTP.
+// request, by either encoding of OTLP/HTTP, or by gRPC.
 const { SpanStatusCode, trace, context } = require("@opentelemetry/api");
 const { BatchSpanProcessor, NodeTracerProvider } = require("@opentelemetry/sdk-trace-node");
 const { resourceFromAttributes } = require("@opentelemetry/resources");
@@ -10,7 +10,7 @@ const { OTLPTraceExporter } = require(`@opentelemetry/exporter-trace-otlp-${enco
 async function main() {
   const provider = new NodeTracerProvider({
     resource: resourceFromAttributes({ "service.name": "shop" }),
-    spanProcessors: [new BatchSpanProcessor(new OTLPTraceExporter({ url: `${url}/v1/traces`, compression }))],
+    spanProcessors: [new BatchSpanProcessor(new OTLPTraceExporter({ url: encoding === "grpc" ? url : `${url}/v1/traces`, compression }))],
   });
   const tracer = provider.getTracer("interop");
   const request = tracer.startSpan("POST /ask", { attributes: { "http.request.method": "POST" } });
