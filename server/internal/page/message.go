@@ -1,8 +1,8 @@
 package page
 
 import (
-	"hash/maphash"
 	"html/template"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -22,16 +22,20 @@ type message struct {
 	MoreCalls int    // that are not shown
 	CallID    string // of the call that it answers
 	Finish    string
-
-	key uint64 // tells messages apart
 }
 
 // call is a call of a tool that a message asks for.
 type call struct {
 	ID, Name, Arguments string
-	Result              *message // what came back
-	Event               string   // address of the event that ran it
-	Failed, Took        string   // the error and the duration of that event
+	Result              *message // what the model was told
+	Ran                 []*turn  // the events that ran it
+
+	asked string // the arguments, so that equal ones are the same text
+}
+
+// Failed reports whether an event that ran the call has an error.
+func (c *call) Failed() bool {
+	return slices.ContainsFunc(c.Ran, func(tn *turn) bool { return tn.Error != "" })
 }
 
 // messages reads a list of messages; nil where it is none.
@@ -52,7 +56,21 @@ func (s *shower) messages(list honeyhive.Value, path ...string) ([]message, int)
 	return found, more
 }
 
-var messageSeed = maphash.MakeSeed()
+// roleOf returns one of the roles that are known, or other, and what the name of
+// a role says beside it.
+func roleOf(name string) (role, says string) {
+	switch name {
+	case "system", "user", "assistant", "tool":
+		return name, ""
+	case "developer":
+		return "system", name
+	case "human":
+		return "user", ""
+	case "ai", "model":
+		return "assistant", ""
+	}
+	return "other", line(name, 40)
+}
 
 // message reads a message. Any object becomes one.
 func (s *shower) message(object honeyhive.Value, path ...string) message {
@@ -63,19 +81,9 @@ func (s *shower) message(object honeyhive.Value, path ...string) message {
 		}
 		return v
 	}
-	m := message{Role: get("role").Text(), CallID: get("tool_call_id").Text(), Name: line(get("name").Text(), 80)}
-	switch m.Role {
-	case "system", "user", "assistant", "tool":
-	case "developer":
-		m.Role, m.Name = "system", strings.TrimSpace("developer "+m.Name)
-	case "human":
-		m.Role = "user"
-	case "ai", "model":
-		m.Role = "assistant"
-	default:
-		m.Name = strings.TrimSpace(line(m.Role, 40) + " " + m.Name)
-		m.Role = "other"
-	}
+	m := message{CallID: get("tool_call_id").Text(), Name: line(get("name").Text(), 80)}
+	role, prefix := roleOf(get("role").Text())
+	m.Role, m.Name = role, strings.TrimSpace(prefix+" "+m.Name)
 	text := contentText(get("content"))
 	m.Size = int64(len(text))
 	shown, isCut := s.text(text)
@@ -93,7 +101,6 @@ func (s *shower) message(object honeyhive.Value, path ...string) message {
 		}
 		m.Calls = append(m.Calls, s.call(element))
 	}
-	m.key = maphash.String(messageSeed, m.Role+"\x00"+text+"\x00"+string(calls)+"\x00"+m.CallID)
 	return m
 }
 
@@ -148,24 +155,39 @@ func partText(part honeyhive.Value) string {
 }
 
 func (s *shower) call(object honeyhive.Value) call {
+	id, name, arguments := readCall(object)
+	c := call{ID: id, Name: line(name, 120), asked: canonical(arguments)}
+	if kind := arguments.Kind(); kind == honeyhive.KindObject || kind == honeyhive.KindArray {
+		c.Arguments, _ = s.json(arguments)
+	} else {
+		c.Arguments, _ = s.text(arguments.Text())
+	}
+	return c
+}
+
+// readCall reads a call of a tool. Arguments that are JSON in a text are that
+// JSON.
+func readCall(object honeyhive.Value) (id, name string, arguments honeyhive.Value) {
 	function, ok := object.Get("function")
 	if !ok {
 		function = object
 	}
-	id, _ := object.Get("id")
-	name, _ := function.Get("name")
-	_, arguments := first(function, []string{"arguments", "args", "input"})
-	text := arguments.Text()
-	if arguments.Kind() == honeyhive.KindString {
-		if parsed, err := honeyhive.ParseValue(text); err == nil {
-			arguments = parsed
+	if v, _ := object.Get("id"); v != "null" {
+		id = v.Text()
+	}
+	if v, _ := function.Get("name"); v != "null" {
+		name = v.Text()
+	}
+	_, arguments = first(function, []string{"arguments", "args", "input"})
+	return id, name, inText(arguments)
+}
+
+// inText returns the JSON that a text holds, or the value as it is.
+func inText(v honeyhive.Value) honeyhive.Value {
+	if v.Kind() == honeyhive.KindString {
+		if parsed, err := honeyhive.ParseValue(v.Text()); err == nil {
+			return parsed
 		}
 	}
-	c := call{ID: id.Text(), Name: line(name.Text(), 120)}
-	if kind := arguments.Kind(); kind == honeyhive.KindObject || kind == honeyhive.KindArray {
-		c.Arguments, _ = s.json(arguments)
-	} else {
-		c.Arguments, _ = s.text(text)
-	}
-	return c
+	return v
 }

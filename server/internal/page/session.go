@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
@@ -25,6 +26,7 @@ type sessionView struct {
 	whole  *store.Session
 	from   int // the parameter, or -1
 	chosen honeyhive.UUID
+	opened []string        // the events whose earlier messages are unfolded
 	event  string          // the parameter
 	record *store.Event    // of the chosen event
 	body   *bodyView       // once it is read
@@ -54,21 +56,39 @@ func (v *sessionView) Views() []choice { return views }
 
 // URL is the address of this page with other values of some parameters.
 func (v *sessionView) URL(pairs ...string) string {
-	view, event, from := v.View, v.event, ""
+	view, event, from, opened := v.View, v.event, "", v.opened
 	for i := 0; i+1 < len(pairs); i += 2 {
 		switch pairs[i] {
 		case "view":
-			view = pairs[i+1]
+			view, opened = pairs[i+1], nil
 		case "event":
 			event = pairs[i+1]
 		case "from":
-			from = pairs[i+1]
+			from, opened = pairs[i+1], nil
 		}
 	}
+	return v.address(view, event, from, opened)
+}
+
+// unfoldURL is the address of this page with the earlier messages of an event, or
+// without them where they are shown.
+func (v *sessionView) unfoldURL(from int, id string) string {
+	opened := slices.DeleteFunc(slices.Clone(v.opened), func(other string) bool { return other == id })
+	if len(opened) == len(v.opened) {
+		opened = append(opened, id)
+	}
+	return v.address(v.View, v.event, strconv.Itoa(from), opened) + "#e-" + id
+}
+
+func (v *sessionView) address(view, event, from string, opened []string) string {
 	if view == "thread" {
 		view = ""
 	}
-	return sessionURL(v.ID, "view", view, "event", event, "from", from)
+	pairs := []string{"view", view, "event", event, "from", from}
+	for _, id := range opened {
+		pairs = append(pairs, "open", id)
+	}
+	return sessionURL(v.ID, pairs...)
 }
 
 // EventURL is the address of this page with an event chosen.
@@ -104,6 +124,11 @@ func (p *page) session(w http.ResponseWriter, r *http.Request) error {
 	}
 	if v.chosen, err = honeyhive.ParseUUID(given.Get("event")); err == nil {
 		v.event = v.chosen.String()
+	}
+	for _, id := range given["open"] {
+		if _, err := honeyhive.ParseUUID(id); err == nil && !slices.Contains(v.opened, id) && len(v.opened) < threadPage {
+			v.opened = append(v.opened, id)
+		}
 	}
 	v.Curl, v.CurlFile = curl(&s.Payload)
 	if v.event != "" && v.event != v.ID {

@@ -72,24 +72,24 @@ func TestThreadReadsAsAConversation(t *testing.T) {
 	for _, turn := range turns {
 		titles = append(titles, turn.all(is("header", "turn-head"))[0].all(func(n element) bool { return n.Data == "a" || n.attr("class") == "muted" })[0].text())
 	}
-	// The tools stand with the calls that asked for them, and the outputs of the
-	// session are the last answer.
-	if diff := cmp.Diff([]string{"Session inputs", "search", "plan", "answer"}, titles); diff != "" {
+	// The tools stand with the calls that asked for them.
+	if diff := cmp.Diff([]string{"Session inputs", "search", "plan", "answer", "Session outputs"}, titles); diff != "" {
 		t.Fatal(diff)
 	}
 	var roles []string
 	for _, m := range thread.all(is("article", "message")) {
 		roles = append(roles, m.all(is("span", "role"))[0].text())
 	}
-	if diff := cmp.Diff([]string{"user", "system", "assistant", "assistant"}, roles); diff != "" {
+	if diff := cmp.Diff([]string{"user", "system", "user", "assistant", "assistant"}, roles); diff != "" {
 		t.Error(diff)
 	}
 	turns[1].has(t, "parcel", "a.md", "0.8", "Parcels go by *ship*.", "b.md")
 	if bars := turns[1].all(is("rect", "fill")); len(bars) != 2 || bars[0].attr("width") != "100" || bars[1].attr("width") != "25" {
 		t.Errorf("score bars: %v", bars)
 	}
-	turns[2].has(t, "1 earlier message as above", "track 30 ms event", `"parcel": 7`, "result in Porto", "map", `"of": "city"`, "no map", "first token 50 ms", "100 / 20 tokens", "cost 0.5")
+	turns[2].has(t, "track", `"parcel": 7`, "result 30 ms event in Porto", "map", `"of": "city"`, "no map", "first token 50 ms", "100 / 20 tokens", "cost 0.5")
 	turns[3].has(t, "3 earlier messages as above", "Reasoning The tool said so.", "It is in Porto .")
+	turns[4].has(t, "the answer of answer above") // what the session puts out is the last answer
 	if len(turns[3].all(is("em"))) != 1 || len(turns[0].all(is("strong"))) != 1 {
 		t.Error("markdown is not rendered")
 	}

@@ -2,7 +2,6 @@ package page
 
 import (
 	"cmp"
-	"context"
 	"slices"
 	"strconv"
 
@@ -22,6 +21,8 @@ type thread struct {
 	From, To   int
 	Previous   string
 	Next       string
+	// Addresses of the nearest errors on other pages.
+	ErrorBefore, ErrorAfter string
 }
 
 // turn is what one event adds to the conversation.
@@ -32,41 +33,31 @@ type turn struct {
 	Question string // what a tool or search was asked
 	CallID   string // of the call that it ran
 	Messages []message
-	Before   int // messages that were shown before
+	Skipped  int // messages that are not shown, of very many
 	Docs     []document
 	MoreDocs int
 	Text     string // of a result that is no message
 	Cut      bool
 	Download string
 	Size     int64
+	More     []*bucket // what else the inputs and outputs hold
 	Error    string
 	Chosen   bool
-}
 
-// seen counts messages, so that of a history that grows only what is new is
-// shown, and what was said twice stands twice.
-type seen map[uint64]int
+	Before        int       // messages that the call before it has shown
+	Opened        []message // those, where they are unfolded
+	OpenedSkipped int
+	Unfold        string // address that shows them, or hides them again
 
-// fresh returns the messages that were not seen, and notes them all.
-func (s seen) fresh(list []message) (fresh []message, before int) {
-	counts := make(seen)
-	for _, m := range list {
-		counts[m.key]++
-		if counts[m.key] <= s[m.key] {
-			before++
-			continue
-		}
-		fresh = append(fresh, m)
-	}
-	for key, n := range counts {
-		s[key] = max(s[key], n)
-	}
-	return fresh, before
+	Same *turn // has answered what the session puts out
+
+	last         uint64   // key of the last message, of a model event of its reply
+	names, asked []string // of the call that it ran, if it names none
 }
 
 // thread reads the part of the thread that starts at a turn.
 func (p *page) thread(v *sessionView, whole *tree) (*thread, error) {
-	ctx, s, from := v.ctx, v.whole, v.from
+	s, from := v.whole, v.from
 	speaking := speakers(whole)
 	t := &thread{Total: len(speaking)}
 	if from < 0 {
@@ -77,34 +68,86 @@ func (p *page) thread(v *sessionView, whole *tree) (*thread, error) {
 	}
 	from = min(from, max(len(speaking)-1, 0))
 	t.From, t.To = from, min(from+threadPage, len(speaking))
-	known := make(seen)
-	show := &shower{base: "/s/" + v.ID, budget: 3 * previewAll}
-	if from == 0 {
-		t.Start = sessionTurn(show, known, s.Payload.Inputs, "inputs")
-	} else if err := p.remember(ctx, known, speaking[:from]); err != nil {
+	read := func(n *node) (*honeyhive.Event, error) {
+		e, err := p.Store.Event(v.ctx, n.ID)
+		return &e.Payload, err
+	}
+	before := &past{tree: whole, last: make(map[place]int), read: read, said: make(map[int][]uint64)}
+	for _, n := range speaking[:from] {
+		if n.Type == honeyhive.TypeModel {
+			before.note(n)
+		}
+	}
+	earlier, err := before.turns(speaking[from:t.To])
+	if err != nil {
 		return nil, err
 	}
+	show := &shower{base: "/s/" + v.ID, budget: 3 * previewAll}
+	unfold := &shower{budget: previewAll}
+	if from == 0 {
+		t.Start = sessionTurn(show, s.Payload.Inputs, "inputs")
+	}
 	for _, n := range speaking[from:t.To] {
-		e, err := p.Store.Event(ctx, n.ID)
+		e, err := read(n)
 		if err != nil {
 			return nil, err
 		}
-		tn := newTurn(show, known, n, &e.Payload)
+		tn, err := newTurn(show, before, n, e)
+		if err != nil {
+			return nil, err
+		}
 		tn.URL, tn.Chosen = v.EventURL(n.ID.String()), n.ID == v.chosen
+		tn.Unfold = v.unfoldURL(from, n.ID.String())
+		if slices.Contains(v.opened, n.ID.String()) {
+			in, _ := conversation(e.Inputs, "inputs")
+			told := turn{}
+			unfold.base = show.base
+			told.say(unfold, in[:tn.Before])
+			tn.Opened, tn.OpenedSkipped = told.Messages, told.Skipped
+		}
 		t.Turns = append(t.Turns, tn)
 	}
 	if t.To == len(speaking) {
 		show.base = "/s/" + v.ID
-		t.End = sessionTurn(show, known, s.Payload.Outputs, "outputs")
+		t.End = sessionTurn(show, s.Payload.Outputs, "outputs")
+		t.foldEnd()
 	}
 	if from > 0 {
 		t.Previous = v.URL("from", strconv.Itoa(max(from-threadPage, 0)), "event", "")
+		t.ErrorBefore = v.errorURL(speaking, from-1, -1)
 	}
 	if t.To < len(speaking) {
 		t.Next = v.URL("from", strconv.Itoa(t.To), "event", "")
+		t.ErrorAfter = v.errorURL(speaking, t.To, 1)
 	}
-	t.Turns = joinCalls(t.Turns)
+	t.Turns = joinCalls(whole, earlier, t.Turns)
 	return t, nil
+}
+
+// foldEnd leaves out the outputs of the session where they are what the last
+// model has just answered.
+func (t *thread) foldEnd() {
+	for i := range slices.Backward(t.Turns) {
+		tn := &t.Turns[i]
+		if tn.Event.Type != honeyhive.TypeModel {
+			continue
+		}
+		if len(t.End) == 1 && len(t.End[0].Messages) == 1 && len(tn.Messages) > 0 && t.End[0].last == tn.last && tn.last != 0 {
+			t.End[0].Messages, t.End[0].Same = nil, tn
+		}
+		return
+	}
+}
+
+// errorURL is the address of the nearest event with an error from a place on, on
+// its page; empty where there is none.
+func (v *sessionView) errorURL(speaking []*node, at, by int) string {
+	for ; at >= 0 && at < len(speaking); at += by {
+		if n := speaking[at]; n.Error != "" {
+			return v.URL("from", strconv.Itoa(at/threadPage*threadPage), "event", "") + "#e-" + n.ID.String()
+		}
+	}
+	return ""
 }
 
 // speakers are the events that have a turn: models and tools, and whatever
@@ -121,50 +164,17 @@ func speakers(t *tree) []*node {
 	return list
 }
 
-// remember notes the messages of the last model event of the pages before.
-func (p *page) remember(ctx context.Context, known seen, before []*node) error {
-	for _, n := range slices.Backward(before) {
-		if n.Type != honeyhive.TypeModel {
-			continue
-		}
-		e, err := p.Store.Event(ctx, n.ID)
-		if err == nil {
-			newTurn(&shower{budget: previewAll}, known, n, &e.Payload)
-		}
-		return err
-	}
-	return nil
-}
-
-// sessionTurn is what the inputs or outputs of the session say. What its events
-// have shown is left out.
-func sessionTurn(show *shower, known seen, o honeyhive.Object, name string) []turn {
-	list, rest := conversation(show, o, name)
+// sessionTurn is what the inputs or outputs of the session say.
+func sessionTurn(show *shower, o honeyhive.Object, name string) []turn {
 	tn := turn{Title: "Session " + name}
-	tn.Messages, tn.Before = known.fresh(list)
 	role := "user"
 	if name == "outputs" {
 		role = "assistant"
 	}
-	if len(list) == 0 {
-		for key, value := range rest.All() {
-			if honeyhive.Value(value).Kind() != honeyhive.KindString || !slices.Contains(textKeys, key) {
-				continue
-			}
-			text := honeyhive.Value(value).Text()
-			m := show.message(textMessage(role, text), name)
-			if m.Cut {
-				m.Download = show.download(name, key)
-			}
-			tn.Messages = append(tn.Messages, m)
-			rest = rest.Without(key)
-			break
-		}
-	}
-	if len(tn.Messages) == 0 && len(list) == 0 {
-		tn.json(show, rest, name)
-	}
-	if len(tn.Messages) == 0 && tn.Text == "" {
+	list, rest := conversation(o, name)
+	tn.say(show, list)
+	tn.tell(show, rest, name, role, len(list) > 0)
+	if len(tn.Messages) == 0 && tn.Text == "" && tn.More == nil && tn.Skipped == 0 {
 		return nil
 	}
 	return []turn{tn}
@@ -178,54 +188,71 @@ func textMessage(role, text string) honeyhive.Value {
 	return honeyhive.Value(append(b, '}'))
 }
 
-// conversation returns the messages in a bucket, and what else it holds.
-func conversation(show *shower, o honeyhive.Object, name string) ([]message, honeyhive.Object) {
-	var list []message
-	for _, key := range []string{"chat_history", "messages"} {
-		value, ok := o.Get(key)
-		if !ok || honeyhive.Value(value).Kind() != honeyhive.KindArray {
-			continue
-		}
-		found, more := show.tail(honeyhive.Value(value), name, key)
-		if found != nil || more > 0 {
-			list = append(list, found...)
-			o = o.Without(key)
-		}
+// say shows messages, of very many the last ones.
+func (tn *turn) say(show *shower, list []spoken) {
+	skipped := max(len(list)-previewList, 0)
+	tn.Skipped += skipped
+	for i := range list[skipped:] {
+		s := &list[skipped+i]
+		tn.Messages = append(tn.Messages, show.message(s.value, s.path()...))
+		tn.last = s.key
 	}
-	if isMessage(o) {
-		list = append(list, show.message(honeyhive.Value(o.JSONText()), name))
-		for _, key := range []string{"role", "content", "tool_calls", "reasoning", "finish_reason", "choices"} {
-			o = o.Without(key)
-		}
-	}
-	return list, o
 }
 
-// tail reads the messages of a history, of a long one its end.
-func (s *shower) tail(list honeyhive.Value, path ...string) (found []message, skipped int) {
-	var elements []honeyhive.Value
-	for e := range list.Elements() {
-		if _, ok := e.Get("role"); !ok {
-			return nil, 0
+// tell shows what a bucket holds beside messages: a text that is a question or an
+// answer as a message where there is none, and what else there is below it.
+func (tn *turn) tell(show *shower, rest honeyhive.Object, name, role string, said bool) {
+	if !said {
+		for key, value := range rest.All() {
+			text := honeyhive.Value(value)
+			if text.Kind() != honeyhive.KindString || !slices.Contains(textKeys, key) {
+				continue
+			}
+			asMessage := textMessage(role, text.Text())
+			tn.last = messageKey(asMessage)
+			m := show.message(asMessage, name)
+			if m.Cut {
+				m.Download = show.download(name, key)
+			}
+			tn.Messages = append(tn.Messages, m)
+			rest, said = rest.Without(key), true
+			break
 		}
-		elements = append(elements, e)
 	}
-	skipped = max(len(elements)-previewList, 0)
-	for i, e := range elements[skipped:] {
-		found = append(found, s.message(e, append(slices.Clone(path), strconv.Itoa(skipped+i))...))
+	if said {
+		tn.more(show, rest, name)
+	} else {
+		tn.json(show, rest, name)
 	}
-	return found, skipped
+}
+
+// more shows what else a bucket holds, folded.
+func (tn *turn) more(show *shower, rest honeyhive.Object, name string) {
+	if b := show.bucket(name, name, rest); b != nil {
+		tn.More = append(tn.More, b)
+	}
 }
 
 // newTurn is what an event adds.
-func newTurn(show *shower, known seen, n *node, p *honeyhive.Event) turn {
+func newTurn(show *shower, before *past, n *node, p *honeyhive.Event) (turn, error) {
 	show.base = "/s/" + n.Session.String() + "/e/" + n.ID.String()
 	tn := turn{Event: n, Title: line(n.Name, 120)}
 	failed, _ := cut(p.Error.Or(""), 1000)
 	tn.Error = visible(failed)
-	in, question := conversation(show, p.Inputs, "inputs")
-	out, rest := conversation(show, p.Outputs, "outputs")
-	tn.Messages, tn.Before = known.fresh(append(in, out...))
+	in, question := conversation(p.Inputs, "inputs")
+	out, rest := conversation(p.Outputs, "outputs")
+	if n.Type == honeyhive.TypeModel {
+		var err error
+		if tn.Before, err = before.shared(n, in); err != nil {
+			return tn, err
+		}
+		before.keep(before.tree.index[n.ID], in, out)
+		before.note(n)
+	}
+	tn.say(show, in[tn.Before:])
+	if tn.last = 0; len(out) > 0 {
+		tn.say(show, out)
+	}
 	if documents, ok := rest.Get("documents"); ok {
 		tn.Docs, tn.MoreDocs = show.documents(honeyhive.Value(documents), "outputs", "documents")
 		if tn.Docs != nil {
@@ -235,13 +262,74 @@ func newTurn(show *shower, known seen, n *node, p *honeyhive.Event) turn {
 	if id, ok := p.Metadata.Get("tool_call_id"); ok {
 		tn.CallID = honeyhive.Value(id).Text()
 	}
+	for i := range tn.Messages {
+		if m := &tn.Messages[i]; tn.CallID == "" && m.Role == "tool" {
+			tn.CallID = m.CallID
+		}
+	}
+	tn.runs(p)
 	if len(in) == 0 && !question.IsEmpty() {
 		tn.Question = asked(show, question)
+	} else {
+		tn.more(show, question, "inputs")
 	}
-	if len(out) == 0 {
+	if len(out) == 0 && tn.Docs == nil {
 		tn.json(show, rest, "outputs")
+	} else {
+		tn.more(show, rest, "outputs")
 	}
-	return tn
+	return tn, nil
+}
+
+// runs notes which calls of tools the event may have run: their names and
+// arguments.
+func (tn *turn) runs(p *honeyhive.Event) {
+	tn.names = []string{line(tn.Event.Name, 120)}
+	if name, ok := p.Metadata.Get("tool_name"); ok {
+		tn.names = append(tn.names, line(honeyhive.Value(name).Text(), 120))
+	}
+	inputs := honeyhive.Value(p.Inputs.JSONText())
+	if p.Inputs.IsEmpty() {
+		inputs = "{}"
+	}
+	tn.asked = []string{canonical(inputs)}
+	if p.Inputs.IsEmpty() {
+		tn.asked = append(tn.asked, "")
+	}
+	if p.Inputs.Len() == 1 { // what is no object stands in one
+		for key, value := range p.Inputs.All() {
+			if slices.Contains([]string{"input", "arguments", "args", "parameters"}, key) {
+				tn.asked = append(tn.asked, canonical(inText(honeyhive.Value(value))))
+			}
+		}
+	}
+}
+
+// turns reads the last calls of models before a page, as far as those of the page
+// continue them: what their tools returned may stand on the page.
+func (p *past) turns(page []*node) ([]turn, error) {
+	var list []turn
+	var known []int
+	for _, n := range page {
+		for _, i := range p.before(n) {
+			if slices.Contains(known, i) {
+				continue
+			}
+			known = append(known, i)
+			e, err := p.read(&p.tree.nodes[i])
+			if err != nil {
+				return nil, err
+			}
+			in, _ := conversation(e.Inputs, "inputs")
+			out, _ := conversation(e.Outputs, "outputs")
+			p.keep(i, in, out)
+			tn := turn{Event: &p.tree.nodes[i]}
+			tn.say(&shower{budget: previewAll}, out)
+			list = append(list, tn)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b turn) int { return cmp.Compare(a.Event.SelfStart, b.Event.SelfStart) })
+	return list, nil
 }
 
 // asked shows the inputs of a tool or search: a single text as it is.

@@ -17,6 +17,7 @@ const (
 	previewAll  = 64_000 // of all values of an event
 	previewKeys = 100    // of an object
 	previewList = 60     // elements of a list of messages or documents
+	previewMin  = 200    // of each text, also when the bound of all is reached
 )
 
 // field is a value of a bucket, as far as it is shown.
@@ -38,6 +39,15 @@ type bucket struct {
 	Fields      []field
 	More        int // keys that are not shown
 	Null        bool
+}
+
+// Keys are the names of what the bucket shows, in a line.
+func (b *bucket) Keys() string {
+	var keys []string
+	for i := range b.Fields {
+		keys = append(keys, b.Fields[i].Key)
+	}
+	return line(strings.Join(keys, ", "), 120)
 }
 
 // shower turns values into what is shown of them, until its budget is used up.
@@ -109,7 +119,7 @@ func (s *shower) json(value honeyhive.Value) (string, bool) {
 
 // take returns how many bytes of a value may be shown.
 func (s *shower) take(n int) int {
-	n = min(n, previewText, max(s.budget, 0))
+	n = min(n, previewText, max(s.budget, previewMin))
 	s.budget -= n
 	return n
 }

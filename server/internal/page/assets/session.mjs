@@ -1,6 +1,6 @@
 // A session: the panel of an event without loading all anew, virtual rows, live
 // changes, keys.
-import { load, say, stream } from "./fetch.mjs";
+import { load, replace, say, stream } from "./fetch.mjs";
 import { follow, onKey } from "./keys.mjs";
 import { virtual } from "./rows.mjs";
 
@@ -20,9 +20,10 @@ function panel() {
 	document.addEventListener("click", (e) => {
 		if (e.defaultPrevented || e.button !== 0 || e.ctrlKey || e.metaKey || e.shiftKey || e.altKey) return;
 		const link = e.target.closest("#session a");
-		if (!link || !same(link) || link.id === "changed") return;
+		if (!link || !(link.dataset.unfold || same(link))) return;
 		e.preventDefault();
-		open(link.href);
+		if (link.dataset.unfold) unfold(link);
+		else open(keepUnfolded(link.href));
 	});
 	addEventListener("popstate", () => show(location.href));
 }
@@ -33,12 +34,37 @@ function same(link) {
 	const part = (u) => `${u.origin}${u.pathname}?${u.searchParams.get("view") ?? ""}&${u.searchParams.get("from") ?? ""}`;
 	const here = new URL(location.href);
 	if (rows) url.searchParams.delete("from"), here.searchParams.delete("from");
-	return !link.hasAttribute("download") && part(url) === part(here) && !link.closest(".tabs a[data-view]");
+	return !link.hasAttribute("download") && !link.getAttribute("href").startsWith("#") && part(url) === part(here) && !link.closest(".tabs a[data-view]");
 }
 
 function open(url) {
 	history.pushState(null, "", url);
 	return show(url);
+}
+
+function keepUnfolded(href) {
+	const url = new URL(href);
+	url.searchParams.delete("open");
+	for (const id of new URL(location.href).searchParams.getAll("open")) url.searchParams.append("open", id);
+	return url.href;
+}
+
+// unfold shows the earlier messages of a turn in their place, or hides them.
+async function unfold(link) {
+	const id = link.dataset.unfold;
+	const url = new URL(location.href);
+	const shown = url.searchParams.getAll("open");
+	url.searchParams.delete("open");
+	for (const other of shown) if (other !== id) url.searchParams.append("open", other);
+	if (!shown.includes(id)) url.searchParams.append("open", id);
+	try {
+		if (!replace(await load(url.href), `before-${id}`)) throw new Error("gone");
+	} catch {
+		location.assign(link.href);
+		return;
+	}
+	history.replaceState(null, "", url);
+	document.querySelector(`[data-unfold="${id}"]`).focus();
 }
 
 let asked = 0;
