@@ -17,7 +17,10 @@ import (
 	"github.com/sessionspan/sessionspan/sessiontest"
 )
 
-var genAISpan = trace.WithAttributes(attribute.String("gen_ai.operation.name", "chat"))
+var (
+	genAISpan   = trace.WithAttributes(attribute.String("gen_ai.operation.name", "chat"))
+	requestSpan = trace.WithSpanKind(trace.SpanKindClient) // which is no event
+)
 
 // checkTree compares the parent_id of each event with the children_ids of what
 // it hangs on.
@@ -74,9 +77,9 @@ func TestNestedAndForeignChildren(t *testing.T) {
 	plain := p.Tracer.TracerProvider().Tracer("plain")
 	ctx, s := p.Tracer.StartSession(t.Context(), "s")
 	actx, a := sessionspan.StartEvent(ctx, sessionspan.Chain, "a")
-	bctx, b := plain.Start(actx, "b", genAISpan) // kept
-	hctx, h := plain.Start(bctx, "http")         // left out
-	dctx, d := plain.Start(hctx, "db")           // left out
+	bctx, b := plain.Start(actx, "b", genAISpan)      // kept
+	hctx, h := plain.Start(bctx, "http", requestSpan) // left out
+	dctx, d := plain.Start(hctx, "db", requestSpan)   // left out
 	_, c := sessionspan.StartEvent(dctx, sessionspan.Tool, "c")
 	c.End()
 	_, g := plain.Start(dctx, "g", genAISpan)
@@ -109,7 +112,7 @@ func TestRunningAtTheEnd(t *testing.T) {
 	ctx, s := p.Tracer.StartSession(t.Context(), "s")
 	_, running := sessionspan.StartEvent(ctx, sessionspan.Tool, "running")
 	_, foreign := plain.Start(ctx, "foreign", genAISpan)
-	hctx, undecided := plain.Start(ctx, "undecided")
+	hctx, undecided := plain.Start(ctx, "undecided", requestSpan)
 	_, below := sessionspan.StartEvent(hctx, sessionspan.Tool, "below")
 	s.End()
 	if listed := p.Session("s").ChildrenIDs.Or(nil); len(listed) != 3 {
@@ -154,7 +157,7 @@ func TestUndecidedBecomesAnEventAfterItsChildEnded(t *testing.T) {
 	p := sessiontest.New(t)
 	plain := p.Tracer.TracerProvider().Tracer("plain")
 	ctx, s := p.Tracer.StartSession(t.Context(), "s")
-	actx, a := plain.Start(ctx, "a")
+	actx, a := plain.Start(ctx, "a", requestSpan)
 	_, b := sessionspan.StartEvent(actx, sessionspan.Tool, "b")
 	b.End() // a is left out now
 	a.SetAttributes(attribute.String("gen_ai.operation.name", "chat"))
@@ -393,15 +396,18 @@ func TestTreeModel(t *testing.T) {
 				continue // what hangs on a foreign span that is gone is not known
 			}
 			sp := &span{name: fmt.Sprint("n", i), parent: parent, kept: true}
-			switch rapid.SampledFrom([]string{"ours", "kept", "left out"}).Draw(rt, "kind") {
+			switch rapid.SampledFrom([]string{"ours", "kept", "step", "left out"}).Draw(rt, "kind") {
 			case "ours":
 				c, e := sessionspan.StartEvent(parent.ctx, sessionspan.Tool, sp.name)
 				sp.ctx, sp.end = c, func() { e.End() }
 			case "kept":
 				c, f := plain.Start(parent.ctx, sp.name, genAISpan)
 				sp.ctx, sp.end = c, func() { f.End() }
-			default:
+			case "step":
 				c, f := plain.Start(parent.ctx, sp.name)
+				sp.ctx, sp.end = c, func() { f.End() }
+			default:
+				c, f := plain.Start(parent.ctx, sp.name, requestSpan)
 				sp.ctx, sp.end, sp.kept = c, func() { f.End() }, false
 			}
 			spans = append(spans, sp)

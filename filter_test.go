@@ -95,7 +95,7 @@ func TestFilteredSpansSaySo(t *testing.T) {
 		if convert.Speaks(span.Attributes) != want {
 			t.Errorf("%s: %v", span.Name, span.Attributes)
 		}
-		if span.Name == "kept" && !slices.Contains(span.Attributes, attribute.String("honeyhive_event_type", "tool")) {
+		if span.Name == "kept" && !slices.Contains(span.Attributes, attribute.String("honeyhive_event_type", "chain")) {
 			t.Errorf("%v", span.Attributes)
 		}
 	}

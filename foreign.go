@@ -2,6 +2,7 @@ package sessionspan
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -24,12 +25,16 @@ type foreignEntry struct {
 	usage     tokens.Usage // of the events of that session
 	continued bool         // who holds the session is not known
 	defaults  bool         // the tracer's project and source count where the span names none
-	kept      bool         // it is an event by the user's filter alone
+	untyped   string       // the type of an event that does not speak
+	leftOut   bool         // the user's filter has left it out, which its attributes do not tell
 }
 
 // Show implements [span.Source].
 func (f *foreignEntry) Show(s *span.Span) {
 	f.Facts.Show(s)
+	if f.leftOut {
+		s.Attributes = append(slices.Clip(s.Attributes), attribute.Bool(honeyhive.AttrLeftOut, true))
+	}
 	f.showPlace(s)
 }
 
@@ -66,8 +71,8 @@ func (f *foreignEntry) showPlace(s *span.Span) {
 	if f.plain != nil {
 		f.showMetadata(k, has)
 	}
-	if f.kept && !span.HasKey(has, honeyhive.AttrEventType) {
-		k.Type = honeyhive.TypeTool // so that whoever gets the span sees that it is an event
+	if f.untyped != "" && !span.HasKey(has, honeyhive.AttrEventType) {
+		k.Type = f.untyped
 	}
 }
 

@@ -288,7 +288,7 @@ func TestUnfitNumbers(t *testing.T) {
 	s.End()
 	got := p.Session("s")
 	got.Event("e").AssertOutputs(`{"documents":[{"id":"a","score":"NaN"},{"id":"b","score":0.5}]}`)
-	if text := got.Event("e").Metadata.String(); text != `{"prompt_tokens":9223372036854775807,"completion_tokens":1,"operation_name":"retrieval"}` {
+	if text := got.Event("e").Metadata.String(); text != `{"prompt_tokens":9223372036854775807,"completion_tokens":1,"operation_name":"retrieval","event_kind":"retriever"}` {
 		t.Errorf("metadata %s", text)
 	}
 	// Counts below zero are not known, so the session has those of its event.

@@ -84,7 +84,7 @@ func TestLateEqualsTheExporter(t *testing.T) {
 			}
 		},
 		"no part of a session": func(plain trace.Tracer) {
-			ctx, outer := plain.Start(context.Background(), "GET /", trace.WithAttributes(elsewhere))
+			ctx, outer := plain.Start(context.Background(), "GET /", requestSpan, trace.WithAttributes(elsewhere))
 			_, llm := plain.Start(ctx, "llm", genAISpan)
 			llm.End()
 			outer.End()
@@ -171,7 +171,7 @@ func TestLateRoot(t *testing.T) {
 		"said before its children start": {func(p pipeline) {
 			ctx, root := p.plain.Start(context.Background(), "s")
 			root.SetAttributes(sessionType)
-			step, between := p.plain.Start(ctx, "step")
+			step, between := p.plain.Start(ctx, "step", requestSpan)
 			_, llm := p.plain.Start(step, "llm", genAISpan)
 			llm.End()
 			_, llm = p.plain.Start(step, "second", genAISpan)
@@ -181,7 +181,7 @@ func TestLateRoot(t *testing.T) {
 		}, "session s\n  model llm\n  model second\n"},
 		"said before its children end": {func(p pipeline) {
 			ctx, root := p.plain.Start(context.Background(), "s")
-			chainctx, chain := p.plain.Start(ctx, "step")
+			chainctx, chain := p.plain.Start(ctx, "step", requestSpan)
 			_, llm := p.plain.Start(chainctx, "llm", genAISpan)
 			_, gone := p.plain.Start(chainctx, "gone", genAISpan)
 			gone.End() // before anybody could know
@@ -193,7 +193,7 @@ func TestLateRoot(t *testing.T) {
 		}, "session s\n  chain step\n    model llm\n"},
 		"said at its end, with children that run": {func(p pipeline) {
 			ctx, root := p.plain.Start(context.Background(), "s")
-			chainctx, chain := p.plain.Start(ctx, "http")
+			chainctx, chain := p.plain.Start(ctx, "http", requestSpan)
 			_, llm := p.plain.Start(chainctx, "llm", genAISpan)
 			root.SetAttributes(sessionType)
 			root.End()

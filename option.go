@@ -196,10 +196,12 @@ func WithoutEnvironment() Option { return optionFunc(func(c *config) { c.noEnv =
 // WithSpanFilter decides which spans of other tracers on the provider become
 // events of the session that they run in, or that they name. The filter is given the name
 // and the attributes of the span, is called more than once for a span, and must be fast
-// and safe for concurrent use. The default keeps those that carry attributes of
-// the GenAI conventions, OpenInference, Traceloop or HoneyHive; what hangs on a
-// span that is left out hangs on its nearest ancestor that is kept. Collectors
-// get all spans in any case. A nil filter stands for the default.
+// and safe for concurrent use. The default keeps those that speak any dialect of
+// package convert, and as chains the steps of the program itself: spans of an internal
+// kind that carry no request or query and are made by no instrumentation of a web
+// framework, client or database: RoleOf of package convert says it. What hangs on a span that is
+// left out hangs on its nearest ancestor that is kept. Collectors get all spans in any
+// case. A nil filter stands for the default.
 func WithSpanFilter(keep func(name string, attributes []attribute.KeyValue) bool) Option {
 	return optionFunc(func(c *config) { c.filter = keep })
 }

@@ -140,11 +140,14 @@ func (t *Tracer) endForeign(n *tree.Node, s sdktrace.ReadOnlySpan) (source *fore
 	f := &foreignEntry{entry: entry{tracer: t, Facts: span.ReadFacts(s, attributes, nil)}}
 	if n.Session == nil {
 		if n = t.tree.EndOutside(n, s); n == nil {
-			if !convert.InSession(attributes) || !t.keeps(s.Name(), attributes) {
+			if !convert.InSession(attributes) || !t.keepsOutside(s) {
 				return f, false
 			}
 			// Who holds the session is not known, so nothing waits for it.
 			f.continued, f.defaults = true, true
+			if span.RoleOf(s) == convert.Step {
+				f.untyped = convert.Identify(&convert.Span{Kind: convert.Kind(s.SpanKind()), Scope: s.InstrumentationScope().Name, Attributes: attributes}).Type
+			}
 			return f, true
 		}
 	}
@@ -157,6 +160,7 @@ func (t *Tracer) endForeign(n *tree.Node, s sdktrace.ReadOnlySpan) (source *fore
 	}
 	e := t.tree.EndForeign(n, s, usage)
 	if !e.Event {
+		f.leftOut = t.filter != nil && span.RoleOf(s) != convert.Plumbing
 		return f, false
 	}
 	f.identity, f.self, f.parent, f.children = n.Identity(), n.Ref(), e.Parent, e.Children
@@ -166,7 +170,7 @@ func (t *Tracer) endForeign(n *tree.Node, s sdktrace.ReadOnlySpan) (source *fore
 			f.plain, f.usage = plain, e.Usage
 		}
 	}
-	f.kept = t.filter != nil && !convert.Speaks(attributes)
+	f.untyped = untypedAs(span.RoleOf(s))
 	return f, true
 }
 
@@ -181,15 +185,6 @@ func (p *processor) Shutdown(ctx context.Context) error {
 	}
 	p.tracer.closed.Store(true)
 	return p.tracer.each(orBackground(ctx), (*exporter.Exporter).Shutdown)
-}
-
-// keeps reports whether a span of another tracer is an event.
-func (t *Tracer) keeps(name string, attributes []attribute.KeyValue) bool {
-	if t.filter == nil {
-		return convert.Speaks(attributes)
-	}
-	defer t.guard("span filter")
-	return t.filter(name, attributes)
 }
 
 // plainRoot returns what a span says of the session that it is the root of, or nil.

@@ -50,6 +50,7 @@ type Tracer struct {
 	project, source, sessionName string
 
 	filter      func(name string, attributes []attribute.KeyValue) bool
+	spoke       recentTraces
 	allChildren bool
 	newTraces   bool
 	onSpans     bool // others read the spans, so what is known of them is written there

@@ -403,7 +403,7 @@ func TestContext(t *testing.T) {
 	if sessionspan.SessionFromContext(ectx) != s || sessionspan.EventFromContext(ectx) != e || e.Session() != s {
 		t.Error("the context of an event")
 	}
-	fctx, f := p.Tracer.TracerProvider().Tracer("plain").Start(ectx, "f")
+	fctx, f := p.Tracer.TracerProvider().Tracer("plain").Start(ectx, "f", requestSpan)
 	if sessionspan.EventFromContext(fctx) != e {
 		t.Error("the context below a span of another tracer")
 	}

@@ -20,12 +20,32 @@ const rankKnown rank = -1 // what is known beside the attributes
 
 const (
 	rankOwn           rank = iota * rankRoom // HoneyHive's attributes and this library's
+	rankLangfuse                             // what users say to Langfuse's SDK, and to LangSmith's, counts more
+	rankLangSmith                            // than what the instrumentations beside them say
 	rankGenAI                                // OpenTelemetry GenAI
 	rankOpenInference                        // OpenInference
 	rankTraceloop                            // Traceloop (OpenLLMetry)
-	rankRest                                 // what no table names
-	rankDerived                              // what the conversion says itself
+	rankVercel                               // Vercel AI SDK
+	rankMastra
+	rankGenkit
+	rankPydantic // pydantic-ai and Logfire
+	rankLiveKit
+	rankMLflow
+	rankMCP
+	rankVector  // databases with vectors
+	rankAgents  // agent frameworks that speak GenAI with a few names of their own
+	rankValue   // what a step took or gave as one value, beside what says more
+	rankHint    // what a span must be where nothing says what it is
+	rankRest    // what no table names
+	rankDerived // what the conversion says itself
 )
+
+// rankThread is added to the rank of a name of a conversation or thread, so that any
+// name of a session goes before it.
+const rankThread = 1 << 20
+
+// own reports whether the source is HoneyHive's attributes, or better.
+func (r rank) own() bool { return r < rankOwn+rankRoom }
 
 // last is the rank of what counts only if nothing else in the dialect says it.
 func (r rank) last() rank { return r + rankRoom - 1 }
@@ -145,10 +165,17 @@ func (b *bucketReader) putObject(otherwise, text string, from rank) {
 // groups.
 func (b *bucketReader) get(key string) (string, bool) {
 	text, ok := b.inWhole(key)
-	if i := b.place(key); i >= 0 && (!ok || b.members[i].rank < rankGenAI) {
+	if i := b.place(key); i >= 0 && (!ok || b.members[i].rank.own()) {
 		return b.members[i].json(), true
 	}
 	return text, ok
+}
+
+// replace sets the value of a key that a member has, whichever source it came from.
+func (b *bucketReader) replace(key, text string) {
+	if i := b.place(key); i >= 0 {
+		b.members[i].text, b.members[i].unwritten = text, false
+	}
 }
 
 // taken reports whether a better source has one of the marks of a group.
@@ -247,7 +274,7 @@ func (b *bucketReader) inWhole(key string) (string, bool) {
 // bucket does not have its key, or the member is of our own dialect, which counts more
 // than that attribute.
 func (b *bucketReader) counts(m *member) bool {
-	if m.rank < rankGenAI {
+	if m.rank.own() {
 		return true
 	}
 	_, ok := b.inWhole(m.key)

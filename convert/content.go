@@ -108,6 +108,7 @@ var saidIn = [numBuckets][]said{
 		{"prompt", []string{"prompt"}},
 		{"texts", []string{"input"}},
 		{"query", nil},
+		{"input", nil},
 	},
 	Outputs: {
 		{"content", responseEnvelopes},
@@ -115,7 +116,32 @@ var saidIn = [numBuckets][]said{
 		{"choices", responseEnvelopes},
 		{"completion", responseEnvelopes},
 		{"embeddings", []string{"data", "embeddings"}},
+		{"result", nil},
 	},
+}
+
+// repeatsMessages reports whether a bucket already has the messages of a value, and
+// these are all that it is: a call of a model is not about any others; of another step
+// they are the same.
+func (r *reader) repeatsMessages(has *bucketReader, b Bucket, text string) bool {
+	isCall := r.eventType.text == honeyhive.TypeModel
+	if b == Outputs {
+		res, ok := readResponse(text)
+		if !ok || len(res.rest) > 0 && !isCall {
+			return false
+		}
+		told, hasContent := has.get("content")
+		_, hasCalls := has.get("tool_calls")
+		return isCall && (hasContent || hasCalls) || hasContent && slices.ContainsFunc(outputMembers(res.messages), func(m member) bool {
+			return m.key == "content" && m.text == told
+		})
+	}
+	req, ok := readRequest(text)
+	if !ok || len(req.rest) > 0 && !isCall {
+		return false
+	}
+	told, ok := has.get("chat_history")
+	return ok && (isCall || told == list(req.messages))
 }
 
 // repeats reports whether a bucket already says what a value says: the value
@@ -124,6 +150,9 @@ var saidIn = [numBuckets][]said{
 // which they were read. A chain has no such thing.
 func (r *reader) repeats(has *bucketReader, b Bucket, text string) bool {
 	value := fieldsOf(text)
+	if (b == Inputs || b == Outputs) && r.repeatsMessages(has, b, text) {
+		return true
+	}
 	for _, s := range saidIn[b] {
 		told, ok := has.get(s.key)
 		if !ok {

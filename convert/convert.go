@@ -9,13 +9,16 @@
 //
 // # Dialects
 //
-// A span is understood by its attributes, in any mix of four dialects: HoneyHive
-// and this library's own, the OpenTelemetry GenAI conventions, OpenInference and
-// Traceloop (OpenLLMetry). Each has a file with the table that says which
-// attribute lands in which field; [Tables] returns them all. Where two dialects
-// speak of the same field, the first in that order counts. An attribute that no
-// table names is kept in the metadata under its own name, and what the API would
-// refuse under a name such as original_event_id.
+// A span is understood by its attributes, and some of its events, in any mix of
+// dialects: HoneyHive and this library's own, the OpenTelemetry GenAI conventions,
+// OpenInference, Traceloop, and those of frameworks and other viewers. Each has a
+// file with the table that says which attribute lands in which field; [Tables]
+// returns them all. Where two dialects speak of the same field, the first in the
+// order of the tables counts. An attribute that no table names is kept in the
+// metadata under its own name, and what the API would refuse under a name such as
+// original_event_id. An attribute without a value says nothing.
+//
+// What a span is to a session, an event or none, says [RoleOf].
 //
 // Content is never cut. JSON nested deeper than about sixty levels goes on as
 // text, and bytes that are no UTF-8 become U+FFFD.
@@ -35,6 +38,8 @@ type Span struct {
 	SpanID       [8]byte
 	ParentSpanID [8]byte // zero for the root of a trace
 	Name         string
+	Kind         Kind
+	Scope        string // the name of the instrumentation scope
 	Start        time.Time
 	End          time.Time // zero while the span runs
 	Failed       bool      // the status is Error
@@ -54,6 +59,19 @@ type Span struct {
 	// that Convert makes where each field stands in the attribute of its name.
 	Known *Record
 }
+
+// Kind is the kind of a span. Its numbers are those of OTLP and of the Go API.
+type Kind uint8
+
+// The kinds of spans. OTLP has one that is not specified be taken for internal.
+const (
+	Unspecified Kind = iota
+	Internal
+	Server
+	Client
+	Producer
+	Consumer
+)
 
 // Event is something that happened during a span.
 type Event struct {
@@ -88,6 +106,15 @@ type Record struct {
 	// Name is the session's name or the event's; Type one of the event types of
 	// package honeyhive. Project and Source are empty where the span has none.
 	Name, Type, Project, Source string
+	// Kind says more than the type where the span does: retriever, embedding,
+	// reranker, agent, guardrail or evaluator, as metadata.event_kind does. It is
+	// empty for what is a model, tool or chain alone.
+	Kind string
+	// SessionText is how the attributes name the session, where that is no UUID.
+	// SessionIsThread is set where they name it as a conversation or a thread alone,
+	// which says less surely what is one session than a session id does.
+	SessionText     string
+	SessionIsThread bool
 	// Operation is the span's gen_ai.operation.name, which stands in the metadata
 	// too.
 	Operation string

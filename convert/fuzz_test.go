@@ -72,6 +72,10 @@ func (r *fuzzReader) span() *convert.Span {
 		case "!link":
 			s.Links = append(s.Links, convert.Link{})
 			kvs = &s.Links[len(s.Links)-1].Attributes
+		case "!scope":
+			s.Scope = string(r.next('\n'))
+		case "!kind":
+			s.Kind = convert.Kind(len(r.next('\n')))
 		case "!end":
 			s.End = time.Unix(int64(len(r.data))-100, 0)
 		case "!running":
@@ -98,6 +102,9 @@ func FuzzConvert(f *testing.F) {
 		"\n\n!event=db.query.result\ndb.query.result.id=t1\nhoneyhive_duration=f\xff\xff\xff\xff\xff\xff\xff\xff\nhoneyhive_inputs=m\xff=sta\nt{}\nb=e\n",
 		"\n\nllm.input_messages.0.message.contents.0.message_content.type=timage\nllm.input_messages.0.message.contents.0.message_content.image.image.url=tu\n" +
 			"llm.output_messages.0.message.tool_calls.0.tool_call.function.arguments=t{}\ninput.value=t{\"messages\":[]}\ninput.mime_type=tapplication/json\n",
+		"\n\n!scope=pydantic-ai\nevents=t[{\"event.name\":\"gen_ai.choice\",\"message\":{}}]\nfinal_result=t{}\n!event=gen_ai.choice\nmessage=t[{\"toolUse\":{}}]\n!event=gen_ai.tool.message\ncontent=t[{\"toolResult\":1}]\n",
+		"\n\n!kind=xxx\nlangsmith.span.kind=tllm\ngen_ai.prompt=t{\"messages\":[[{\"lc\":1,\"kwargs\":{\"content\":[]},\"id\":[\"AIMessage\"]}]]}\ngen_ai.completion=t{\"generations\":[[{\"message\":{}}]]}\n",
+		"\n\ngenkit:metadata:subtype=tmodel\ngenkit:input=t{\"messages\":[{\"role\":\"user\",\"content\":[{\"toolRequest\":{}}]}]}\ngenkit:output=t{\"message\":{\"content\":[{}]},\"usage\":{\"inputTokens\":1}}\n",
 		"\n\ngen_ai.prompt.0.content=t[{\"type\":\"text\"}]\ngen_ai.completion.0.tool_calls=t[{}]\ngen_ai.completion.0.function_call.name=tf\nllm.prompts.0.prompt.text=ta\nllm.prompts.1.user=tb\n",
 	} {
 		f.Add([]byte(span))
@@ -111,6 +118,6 @@ func FuzzConvert(f *testing.F) {
 		if a, b := payload(&rec), payload(&again); !bytes.Equal(a, b) {
 			t.Errorf("two conversions differ:\n%s\n%s", a, b)
 		}
-		convert.Speaks(s.Attributes)
+		convert.RoleOf(s)
 	})
 }

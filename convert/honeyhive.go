@@ -18,7 +18,7 @@ var honeyHive = dialect{
 	base:     rankOwn,
 	prefixes: []string{"honeyhive.", "honeyhive_"},
 	identity: []string{
-		honeyhive.AttrSessionID, honeyhive.AttrSessionAutoCreate, honeyhive.AttrSessionName, honeyhive.AttrSessionContinued,
+		honeyhive.AttrSessionID, honeyhive.AttrSessionAutoCreate, honeyhive.AttrSessionName, honeyhive.AttrSessionContinued, honeyhive.AttrLeftOut,
 		honeyhive.AttrProject, honeyhive.AttrSource, honeyhive.AttrParentID, "honeyhive_session_id", "honeyhive_project", "honeyhive_source",
 	},
 	rules: append([]rule{
@@ -35,6 +35,7 @@ var honeyHive = dialect{
 		set(honeyhive.AttrDuration, "duration", (*reader).ownDuration),
 		set(honeyhive.AttrSessionContinued, "", func(r *reader, v attribute.Value, _ rank) { r.continued = str(v) == "true" }),
 		set(honeyhive.AttrSessionAutoCreate, "", func(*reader, attribute.Value, rank) {}),
+		set(honeyhive.AttrLeftOut, "", func(*reader, attribute.Value, rank) {}),
 		set("honeyhive.event_type", "event_type", (*reader).ownType),
 		setText("honeyhive.event_name", "event_name", func(r *reader) *ranked { return &r.eventName }),
 		setText("honeyhive_session_id", "session_id", func(r *reader) *ranked { return &r.sessionID }),
@@ -67,16 +68,26 @@ func (r *reader) finishBuckets(from rank) {
 	}
 }
 
-// ownType reads the type of the event. The API refuses what is none of the
-// four, so that is kept in the metadata.
+// ownType reads the type of the event, or a kind that says more. The API refuses
+// what is none of the four, so that is kept in the metadata.
 func (r *reader) ownType(v attribute.Value, from rank) {
 	switch kind := strings.ToLower(str(v)); kind {
 	case honeyhive.TypeModel, honeyhive.TypeTool, honeyhive.TypeChain, honeyhive.TypeSession:
 		r.eventType.put(kind, from)
 	case "":
 	default:
-		r.original("event_type", plain(v))
+		if kindTypes[kind] == "" {
+			r.original("event_type", plain(v))
+		}
+		r.is(kindOrNone(kind), from)
 	}
+}
+
+func kindOrNone(word string) string {
+	if kindTypes[word] == "" {
+		return ""
+	}
+	return word
 }
 
 // childrenIDs reads a list of ids, or one. The API refuses what is no UUID, so

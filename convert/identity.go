@@ -56,12 +56,12 @@ func plainIdentity(s *Span) bool {
 		return false
 	}
 	for i := range s.Attributes {
-		if s.Attributes[i].Key == honeyhive.AttrError {
+		if errorRules[string(s.Attributes[i].Key)] {
 			return false
 		}
 	}
 	for i := range s.Events {
-		if eventReaders[s.Events[i].Name] != nil {
+		if name := s.Events[i].Name; eventReaders[name] != nil || isException(name) {
 			return false
 		}
 	}
@@ -81,6 +81,9 @@ type identityRule struct {
 	at func(*reader) *ranked
 }
 
+// errorRules are the attributes that may say that the span failed.
+var errorRules = make(map[string]bool)
+
 // identityRules are those of the exact rules that tell the identity of a span.
 var identityRules = make(map[string]identityRule)
 
@@ -97,6 +100,9 @@ var identityFields = map[string]func(*reader) *ranked{
 // indexIdentity adds a rule to the index if it tells the identity of a span.
 func indexIdentity(rl *rule) {
 	for field := range strings.SplitSeq(rl.field, ", ") {
+		if field == "error" {
+			errorRules[rl.attribute] = true
+		}
 		if at := identityFields[field]; at != nil {
 			identityRules[rl.attribute] = identityRule{rl, at}
 		}

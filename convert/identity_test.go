@@ -26,9 +26,14 @@ func TestIdentify(t *testing.T) {
 		"honeyhive_event_type", "model", "honeyhive_event_type", "session", "honeyhive_event_type", "", "honeyhive.event_type", "Chain", "honeyhive_event_type", "generation",
 		"gen_ai.operation.name", "chat", "openinference.span.kind", "CHAIN", "traceloop.span.kind", "workflow", "llm.request.type", "completion",
 		"honeyhive_error", "went wrong", "error.type", "timeout", "exception.message", "x", "honeyhive_inputs", `{"a":1}`, "foreign", 1,
+		"ai.operationId", "ai.toolCall", "ai.telemetry.metadata.sessionId", "v", "ai.settings.context.threadId", "w", "langfuse.observation.type", "generation", "langfuse.observation.input", "{}", "langfuse.trace.name", "trace", "langfuse.session.id", "lf",
+		"langfuse.observation.level", "ERROR", "langsmith.span.kind", "dream", "langsmith.trace.session_name", "project", "mastra.span.type", "agent_run", "mastra.x", 1, "genkit:type", "action", "genkit:metadata:subtype", "model", "genkit:state", "error",
+		"lk.job_id", "j", "lk.user_input", "x", "lk.function_tool.name", "f", "lk.function_tool.is_error", true, "mlflow.spanType", `"UNKNOWN"`, "mlflow.trace.session", `"m"`, "mcp.method.name", "tools/list", "crewai.task.description", "d",
+		"gen_ai.request.model", "m", "gen_ai.usage.input_tokens", 1, "gen_ai.tool.name", "t", "gen_ai.agent.name", "a", "gen_ai.operation.name", "dream", "gen_ai.evaluation.name", "e", "db.system", "qdrant", "db.vector.query.top_k", 1,
+		"http.route", "/", "logfire.msg", "m", "pydantic_ai.all_messages", "[]", "agent_name", "n", "honeyhive.left_out", true,
 	)
 	all = append(all, attribute.KeyValue{Key: "honeyhive.session_id"}, attribute.KeyValue{Key: "honeyhive_error"})
-	names := []string{"", "exception", "gen_ai.content.prompt", "gen_ai.evaluation.result", "foreign"}
+	names := []string{"", "exception", "gen_ai.content.prompt", "gen_ai.evaluation.result", "gen_ai.user.message", "db.query.result", "foreign"}
 	rapid.Check(t, func(t *rapid.T) {
 		draw := func(label string) []attribute.KeyValue {
 			return rapid.SliceOfN(rapid.SampledFrom(all), 0, 8).Draw(t, label)
@@ -37,6 +42,8 @@ func TestIdentify(t *testing.T) {
 		s.Name = rapid.SampledFrom([]string{"span", "", "\xff"}).Draw(t, "name")
 		s.Attributes = draw("attributes")
 		s.Failed = rapid.Bool().Draw(t, "failed")
+		s.Kind = rapid.SampledFrom([]convert.Kind{convert.Unspecified, convert.Internal, convert.Client}).Draw(t, "kind")
+		s.Scope = rapid.SampledFrom([]string{"", "app", "pydantic-ai", "next.js"}).Draw(t, "scope")
 		s.Status = rapid.SampledFrom([]string{"", "broken"}).Draw(t, "status")
 		s.Project = rapid.SampledFrom([]string{"", "default"}).Draw(t, "project")
 		if name := rapid.SampledFrom(names).Draw(t, "event"); name != "" {

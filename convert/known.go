@@ -72,6 +72,21 @@ func (k *Record) covers(key string) bool {
 	return false
 }
 
+// speaks reports whether anything is known but the type, which would be attributes of
+// HoneyHive's dialect.
+func (k *Record) speaks() bool {
+	if k == &unknown {
+		return false
+	}
+	for b := range k.Buckets {
+		if isObject(&k.Buckets[b]) {
+			return true
+		}
+	}
+	return !k.SessionID.IsZero() || !k.EventID.IsZero() || !k.ParentID.IsZero() || k.Continued || k.Project != "" || k.Source != "" || k.Name != "" ||
+		k.SessionName != "" || k.Error != "" || !k.Duration.IsZero() || !k.ChildrenIDs.IsZero()
+}
+
 const operationName = "gen_ai.operation.name"
 
 // isObject reports whether a bucket is one that counts.

@@ -21,132 +21,35 @@ import (
 // outputMarks are the keys of outputs that a message of a model would set.
 var outputMarks = []string{"role", "content", "tool_calls", "choices"}
 
-// draft is a message being put together. What is named so is JSON, or empty.
-type draft struct {
-	role             string
-	nameJSON         string
-	toolCallIDJSON   string
-	finishReasonJSON string
-
-	content   []contentPart
-	calls     []string // of tools, as JSON
-	reasoning []string
-	details   []string // parts of reasoning that hold more than text, as JSON
-	results   []string // of tools, as JSON messages
-	others    []pair   // what has no place above
-}
-
-// contentPart is text, or the JSON of something else.
-type contentPart struct{ text, json string }
-
-// text adds text to the content.
-func (d *draft) text(s string) { d.content = append(d.content, contentPart{text: s}) }
-
-// part adds a part of a message, in the form of the GenAI conventions or of a
-// provider's API.
-func (d *draft) part(part string) {
-	if rawjson.KindOf(part) == rawjson.String {
-		d.text(rawjson.Unquote(part))
-		return
-	}
-	f := fieldsOf(part)
-	switch kind := f.first("type"); rawjson.Unquote(kind) {
-	case "text":
-		text, others := f.first("content", "text"), f.others("type", "content", "text")
-		if rawjson.KindOf(text) == rawjson.String && len(others) == 0 {
-			d.text(rawjson.Unquote(text))
-			return
-		}
-		d.content = append(d.content, contentPart{json: object(append([]pair{{"type", kind}, {"text", text}}, others...)...)})
-	case "reasoning", "thinking":
-		text := f.first("content", "text", "thinking")
-		isText := rawjson.KindOf(text) == rawjson.String
-		if isText {
-			d.reasoning = append(d.reasoning, rawjson.Unquote(text))
-		}
-		if !isText || len(f.others("type", "content", "text", "thinking")) > 0 {
-			d.details = append(d.details, part)
-		}
-	case "tool_call", "tool_use":
-		d.call(f.first("id"), f.first("name"), f.first("arguments", "input"), f.others("type", "id", "name", "arguments", "input")...)
-	case "tool_call_response", "tool_result":
-		m := []pair{{"role", `"tool"`}, {"tool_call_id", f.first("id", "tool_use_id")}, {"content", f.first("response", "result", "content")}}
-		d.results = append(d.results, object(append(m, f.others("type", "id", "tool_use_id", "response", "result", "content")...)...))
-	default:
-		d.content = append(d.content, contentPart{json: part})
-	}
-}
-
-// call adds a call of a tool. All texts are JSON, or empty.
-func (d *draft) call(id, name, arguments string, others ...pair) {
-	if rawjson.KindOf(arguments) == rawjson.String {
-		if text, ok := embedded(rawjson.Unquote(arguments)); ok {
-			arguments = text
-		}
-	}
-	call := []pair{{"id", id}, {"type", `"function"`}, {"function", object(pair{"name", name}, pair{"arguments", arguments})}}
-	d.calls = append(d.calls, object(append(call, others...)...))
-}
-
-// messages returns the message as JSON, behind the results of tools in it.
-func (d *draft) messages() []string {
-	if len(d.results) > 0 && len(d.content)+len(d.calls)+len(d.reasoning)+len(d.details)+len(d.others) == 0 {
-		return d.results
-	}
-	var m []pair
-	if d.role != "" {
-		m = append(m, pair{"role", quoted(d.role)})
-	}
-	m = append(m, pair{"name", d.nameJSON}, pair{"tool_call_id", d.toolCallIDJSON}, pair{"content", d.contentJSON()})
-	if len(d.calls) > 0 {
-		m = append(m, pair{"tool_calls", list(d.calls)})
-	}
-	if len(d.reasoning) > 0 {
-		m = append(m, pair{"reasoning", quoted(strings.Join(d.reasoning, "\n"))})
-	}
-	if len(d.details) > 0 {
-		m = append(m, pair{"reasoning_details", list(d.details)})
-	}
-	m = append(m, pair{"finish_reason", d.finishReasonJSON})
-	return append(d.results, object(append(m, d.others...)...))
-}
-
-// contentJSON returns the content: text, or the list of parts where there is
-// more than text; "" for none.
-func (d *draft) contentJSON() string {
-	if len(d.content) == 0 {
-		return ""
-	}
-	var texts, parts []string
-	for _, c := range d.content {
-		if c.json == "" {
-			texts = append(texts, c.text)
-		}
-	}
-	if len(texts) == len(d.content) {
-		return quoted(strings.Join(texts, "\n"))
-	}
-	for _, c := range d.content {
-		if c.json == "" {
-			c.json = object(pair{"type", `"text"`}, pair{"text", quoted(c.text)})
-		}
-		parts = append(parts, c.json)
-	}
-	return list(parts)
-}
-
 // chatHistory returns the messages that a model was sent, its system
-// instructions first.
+// instructions first. Where the messages begin with these, they are not said again.
 func chatHistory(system, input attribute.Value) string {
-	var messages []string
+	var first, messages []string
 	if system.Type() != attribute.EMPTY {
-		messages = systemMessages(structured(system))
+		first = systemMessages(structured(system))
 	}
 	if input.Type() != attribute.EMPTY {
-		messages = append(messages, chatMessages(structured(input))...)
+		messages = chatMessages(structured(input))
 	}
-	return list(messages)
+	return list(withSystem(first, messages))
 }
+
+// withSystem puts instructions before messages that do not begin with them.
+func withSystem(system, messages []string) []string {
+	if len(system) == 0 {
+		return messages
+	}
+	if len(messages) >= len(system) && slices.EqualFunc(system, messages[:len(system)], func(a, b string) bool {
+		x, y := fieldsOf(a), fieldsOf(b)
+		return x.first("content") == y.first("content") && isSystem(y.first("role"))
+	}) {
+		return messages
+	}
+	return append(system, messages...)
+}
+
+// isSystem reports whether a role is that of instructions.
+func isSystem(role string) bool { return role == `"system"` || role == `"developer"` }
 
 // systemMessages returns what instructions become: a list of parts, one part, a
 // message, or any value.
@@ -168,17 +71,25 @@ func systemMessages(text string) []string {
 	return d.messages()
 }
 
-// chatMessages returns the messages of a list. What is no list becomes one.
+// chatMessages returns the messages of a list. What is no list becomes one. A list
+// in it is the first of a batch, as LangChain has it.
 func chatMessages(text string) []string {
 	if rawjson.KindOf(text) != rawjson.Array {
 		return chatMessage(text)
 	}
 	var messages []string
 	for m := range rawjson.Elements(text) {
+		if rawjson.KindOf(m) == rawjson.Array {
+			messages = append(messages, chatMessages(m)...)
+			continue
+		}
 		messages = append(messages, chatMessage(m)...)
 	}
 	return messages
 }
+
+// roles are the names of roles in other places.
+var roles = map[string]string{"human": "user", "ai": "assistant", "model": "assistant", "AIMessageChunk": "assistant", "function": "tool"}
 
 // chatMessage returns what one message becomes: itself where it holds no parts,
 // and one message for each result of a tool. What is no object becomes the
@@ -188,91 +99,175 @@ func chatMessage(text string) []string {
 		return []string{object(pair{"content", text})}
 	}
 	f := fieldsOf(text)
-	parts := f.first("parts")
-	if rawjson.KindOf(parts) != rawjson.Array {
-		return []string{text}
+	if m := constructedMessage(f); m != nil {
+		f, text = m, object(m...)
 	}
-	d := draft{
-		role:             rawjson.Unquote(f.first("role")),
-		nameJSON:         f.first("name"),
-		finishReasonJSON: f.first("finish_reason"),
-		others:           f.others("role", "name", "finish_reason", "parts"),
+	role, kind := rawjson.Unquote(f.first("role")), rawjson.Unquote(f.first("type"))
+	d := draft{role: role}
+	switch {
+	case role != "":
+	case roles[kind] != "" || kind == "system" || kind == "tool" || kind == "user" || kind == "assistant":
+		d.role = kind // as LangChain's messages have it
+	case slices.Contains(itemTypes, kind):
+		d.role = "assistant" // an item of OpenAI's Responses
+		d.part(text)
+		return d.messages()
 	}
-	for part := range rawjson.Elements(parts) {
-		d.part(part)
+	if other := roles[d.role]; other != "" {
+		d.role = other
+	}
+	parts, content, calls := f.first("parts"), f.first("content"), f.first("tool_calls", "toolCalls")
+	hasParts := rawjson.KindOf(parts) == rawjson.Array
+	known := []string{"role", "name", "finish_reason", "parts"}
+	if !hasParts {
+		known = []string{"role", "name", "finish_reason", "content", "tool_calls", "toolCalls", "tool_call_id", "toolCallId"}
+		if !isParts(content) && rawjson.KindOf(calls) != rawjson.Array && d.role == role {
+			return []string{text}
+		}
+		d.toolCallIDJSON = f.first("tool_call_id", "toolCallId")
+	}
+	if d.role == kind || roles[kind] == d.role || kind == "message" {
+		known = append(known, "type")
+	}
+	d.nameJSON, d.finishReasonJSON, d.others = f.first("name"), f.first("finish_reason"), f.others(known...)
+	switch {
+	case hasParts:
+		for part := range rawjson.Elements(parts) {
+			d.part(part)
+		}
+	case isParts(content):
+		for part := range rawjson.Elements(content) {
+			d.part(part)
+		}
+	case rawjson.KindOf(content) == rawjson.String:
+		d.text(rawjson.Unquote(content))
+	case content != "":
+		d.content = append(d.content, contentPart{json: content})
+	}
+	if !hasParts && rawjson.KindOf(calls) == rawjson.Array {
+		d.again = true
+		for call := range rawjson.Elements(calls) {
+			d.called(call)
+		}
+	} else if !hasParts && calls != "" {
+		d.others = append(d.others, pair{"tool_calls", calls})
 	}
 	return d.messages()
 }
 
-// outputMembers returns the keys that the messages of a model set in outputs:
-// those of the first message, and all messages as choices where there are more.
+// itemTypes are the types of the items of OpenAI's Responses that are no messages.
+var itemTypes = []string{"function_call", "function_call_output", "reasoning"}
+
+// isParts reports whether JSON is a list of the parts of a message.
+func isParts(text string) bool {
+	if rawjson.KindOf(text) != rawjson.Array || text == "[]" {
+		return false
+	}
+	for part := range rawjson.Elements(text) {
+		if kind := rawjson.KindOf(part); kind != rawjson.Object && kind != rawjson.String {
+			return false
+		}
+	}
+	return true
+}
+
+// constructedMessage returns the fields of a message that LangChain has written as a
+// call of its constructor, or nil.
+func constructedMessage(f fields) fields {
+	kwargs := fieldsOf(f.first("kwargs"))
+	if f.first("lc") == "" || kwargs == nil {
+		return nil
+	}
+	class := ""
+	for name := range rawjson.Elements(f.first("id")) {
+		class = strings.TrimSuffix(rawjson.Unquote(name), "Chunk")
+	}
+	role := constructedRoles[class]
+	if class == "ChatMessage" {
+		role = rawjson.Unquote(kwargs.first("role"))
+	}
+	if role == "" {
+		return nil
+	}
+	out := fields{{"role", quoted(role)}}
+	for _, key := range []string{"name", "tool_call_id", "content", "tool_calls"} {
+		if v := kwargs.first(key); v != "" && v != "[]" {
+			out = append(out, pair{key, v})
+		}
+	}
+	return out
+}
+
+var constructedRoles = map[string]string{
+	"HumanMessage": "user", "AIMessage": "assistant", "SystemMessage": "system", "ToolMessage": "tool", "FunctionMessage": "tool",
+}
+
+// outputMembers returns the keys that the messages of a model set in outputs: those
+// of the answer, and all messages as choices where there are more.
+//
+// What a model gives piece by piece, such as its reasoning, its calls and its text,
+// is one answer. Where what tools returned stands among the messages, they are those
+// of several steps, and the answer is the last.
 func outputMembers(messages []string) []member {
 	if len(messages) == 0 {
 		return nil
 	}
+	if len(messages) > 1 {
+		messages = folded(messages)
+	}
+	answer, key := 0, "choices"
+	if slices.ContainsFunc(messages, isToolMessage) {
+		key = "messages"
+		for i, m := range messages {
+			if f := fieldsOf(m); !isToolMessage(m) && (f.first("content") != "" || isToolMessage(messages[answer])) {
+				answer = i
+			}
+		}
+	}
 	var members []member
-	for k, v := range rawjson.Members(messages[0]) {
+	for k, v := range rawjson.Members(messages[answer]) {
 		members = append(members, member{key: k, text: v})
 	}
 	if len(messages) > 1 {
-		members = append(members, member{key: "choices", text: list(messages)})
+		members = append(members, member{key: key, text: list(messages)})
 	}
 	return members
 }
 
-// pair is a key and its JSON; an empty text stands for no such key.
-type pair struct{ key, text string }
+func isToolMessage(m string) bool { return fieldsOf(m).first("role") == `"tool"` }
 
-// object writes pairs as a JSON object.
-func object(pairs ...pair) string {
-	b := []byte{'{'}
-	for _, p := range pairs {
-		if p.text == "" {
-			continue
+// folded joins the messages of one answer: all of a row of which one alone has text.
+func folded(messages []string) []string {
+	var joined draft
+	joined.again = true
+	texts := 0
+	for _, m := range messages {
+		f := fieldsOf(m)
+		if role := f.first("role"); role != `"assistant"` || f.first("finish_reason") != "" || f.more("role", "content", "tool_calls", "reasoning", "reasoning_details") {
+			return messages
 		}
-		if len(b) > 1 {
-			b = append(b, ',')
-		}
-		b = append(rawjson.AppendString(b, p.key), ':')
-		b = append(b, p.text...)
-	}
-	return string(append(b, '}'))
-}
-
-// list writes texts that are JSON as an array.
-func list(texts []string) string { return "[" + strings.Join(texts, ",") + "]" }
-
-// fields are the members of a JSON object.
-type fields []pair
-
-func fieldsOf(text string) fields {
-	var f fields
-	for k, v := range rawjson.Members(text) {
-		f = append(f, pair{k, v})
-	}
-	return f
-}
-
-// first returns the value of the first of the keys that is there and not null,
-// or "". Where a key stands more than once, the last one counts.
-func (f fields) first(keys ...string) string {
-	for _, key := range keys {
-		for _, p := range slices.Backward(f) {
-			if p.key == key && p.text != "null" {
-				return p.text
+		joined.role = "assistant"
+		if content := f.first("content"); content != "" {
+			if texts++; texts > 1 {
+				return messages
+			}
+			if isParts(content) {
+				for part := range rawjson.Elements(content) {
+					joined.content = append(joined.content, contentPart{json: part})
+				}
+			} else {
+				joined.text(rawjson.Unquote(content))
 			}
 		}
-	}
-	return ""
-}
-
-// others returns the fields but the known ones.
-func (f fields) others(known ...string) []pair {
-	var others []pair
-	for _, p := range f {
-		if !slices.Contains(known, p.key) {
-			others = append(others, p)
+		for call := range rawjson.Elements(f.first("tool_calls")) {
+			joined.called(call)
+		}
+		if text := f.first("reasoning"); text != "" {
+			joined.reasoning = append(joined.reasoning, rawjson.Unquote(text))
+		}
+		for part := range rawjson.Elements(f.first("reasoning_details")) {
+			joined.details = append(joined.details, part)
 		}
 	}
-	return others
+	return joined.messages()
 }

@@ -19,10 +19,13 @@ var openInference = dialect{
 	name:     "OpenInference",
 	base:     rankOpenInference,
 	prefixes: []string{"openinference.", "llm.", "retrieval.documents.", "reranker.", "embedding."},
-	rules: []rule{
+	rules: append([]rule{
 		set("openinference.span.kind", "event_type, metadata.span_kind", func(r *reader, v attribute.Value, from rank) {
 			r.openInference.kind = strings.ToUpper(str(v))
-			r.eventType.put(spanKinds[r.openInference.kind], from)
+			r.is(spanKinds[r.openInference.kind], from)
+			if r.openInference.kind != "" {
+				r.hint(hintStep)
+			}
 			r.buckets[Metadata].putValue("span_kind", v, from)
 		}),
 		to("llm.provider", Config, "provider"),
@@ -30,14 +33,11 @@ var openInference = dialect{
 			r.buckets[Config].putValue("system", v, from)
 			r.buckets[Config].putValue("provider", v, from)
 		}),
-		to("llm.request.model_name", Config, "model"),
-		to("llm.model_name", Config, "model"),
+		modelName("llm.request.model_name"),
+		modelName("llm.model_name"),
 		to("embedding.model_name", Config, "model"),
 		to("reranker.model_name", Config, "model"),
-		set("llm.response.model_name", "metadata.response_model, config.model", func(r *reader, v attribute.Value, from rank) {
-			r.buckets[Metadata].putValue("response_model", v, from)
-			r.buckets[Config].putValue("model", v, from)
-		}),
+		responseModel("llm.response.model_name"),
 		indexed("llm.tools.", "config.tools"),
 		to("llm.prompt_template.template", Config, "prompt_template"),
 		to("llm.prompt_template.version", Config, "prompt_version"),
@@ -89,7 +89,7 @@ var openInference = dialect{
 		to("tool.description", Metadata, "tool_description"),
 		to("agent.name", Metadata, "agent_name"),
 		each("graph.node.", Metadata, "graph_node_"),
-		to("tag.tags", Metadata, "tags"),
+		tags("tag.tags"),
 		spread("metadata", Metadata, "metadata"),
 		{attribute: exceptionPrefix, field: "error, metadata.exception", readBelow: func(r *reader, rest string, v attribute.Value, _ rank) {
 			r.exceptionAttrs = append(r.exceptionAttrs, attribute.KeyValue{Key: attribute.Key(exceptionPrefix + rest), Value: v})
@@ -101,21 +101,22 @@ var openInference = dialect{
 		indexed("trace.evaluations.", "metadata.trace_evaluations"),
 		indexed("session.annotations.", "metadata.session_annotations"),
 		indexed("session.evaluations.", "metadata.session_evaluations"),
-	},
+	}, about("metadata.")...),
 	finish: (*reader).finishOpenInference,
+	events: map[string]eventReader{"First Token Stream Event": (*reader).firstTokenEvent},
 }
 
-// spanKinds are the event types of openinference.span.kind.
+// spanKinds are the kinds of openinference.span.kind.
 var spanKinds = map[string]string{
 	"LLM":       honeyhive.TypeModel,
 	"CHAIN":     honeyhive.TypeChain,
-	"AGENT":     honeyhive.TypeChain,
+	"AGENT":     kindAgent,
 	"TOOL":      honeyhive.TypeTool,
-	"RETRIEVER": honeyhive.TypeTool,
-	"EMBEDDING": honeyhive.TypeTool,
-	"RERANKER":  honeyhive.TypeTool,
-	"GUARDRAIL": honeyhive.TypeTool,
-	"EVALUATOR": honeyhive.TypeTool,
+	"RETRIEVER": kindRetriever,
+	"EMBEDDING": kindEmbedding,
+	"RERANKER":  kindReranker,
+	"GUARDRAIL": kindGuardrail,
+	"EVALUATOR": kindEvaluator,
 	"PROMPT":    honeyhive.TypeTool,
 }
 
@@ -147,10 +148,10 @@ func (r *reader) finishOpenInference(from rank) {
 		if p.kind == "RETRIEVER" || p.kind == "RERANKER" {
 			key = "query"
 		}
-		r.putValue(Inputs, key, typedText(p.input, p.inputMIME), from.last())
+		r.putValue(Inputs, key, typedText(p.input, p.inputMIME), rankValue)
 	}
 	if p.output.Type() != attribute.EMPTY {
-		r.putValue(Outputs, Outputs.Wrap(), typedText(p.output, p.outputMIME), from.last())
+		r.putValue(Outputs, Outputs.Wrap(), typedText(p.output, p.outputMIME), rankValue)
 	}
 
 	r.judgements(r.elements("annotations.", "annotation"), "annotation", from)
@@ -189,12 +190,18 @@ func openInferenceMessage(m *tree) []string {
 		nameJSON:       m.plain("name"),
 		toolCallIDJSON: m.plain("tool_call_id"),
 	}
-	if content, ok := m.value("content"); ok {
+	content, hasContent := m.value("content")
+	if hasContent {
 		d.text(str(content))
 	}
 	for _, c := range m.elements("contents") {
-		d.part(openInferencePart(c))
+		part := openInferencePart(c)
+		if f := fieldsOf(part); hasContent && rawjson.Unquote(f.first("type")) == "text" && !f.more("type", "content") && f.first("content") == quoted(str(content)) {
+			continue // some say the text in both places
+		}
+		d.part(part)
 	}
+	d.again = true
 	for _, c := range m.elements("tool_calls") {
 		id, name, arguments := calledFunction(c)
 		d.call(id, name, arguments, callOthers(c)...)

@@ -45,6 +45,12 @@ func TestOrder(t *testing.T) {
 		"input.value", `{"query":3,"c":4}`, "input.mime_type", "application/json", "output.value", "out", "metadata", `{"m":1}`, "llm.token_count.prompt", 3, "llm.prompts.0.content", "old",
 		"traceloop.span.kind", "tool", "traceloop.entity.name", "f", "traceloop.entity.input", `{"query":5,"d":6}`, "gen_ai.prompt.0.content", "Hu", "gen_ai.completion.0.content", "Ha",
 		"traceloop.association.properties.session_id", "u", "llm.request.functions.0.name", "g", "foreign", 1, "exception.message", "x", "m", 2,
+		"ai.operationId", "ai.embed", "ai.prompt", `{"prompt":"p"}`, "ai.values", `["v"]`, "ai.response.text", "r", "ai.usage.tokens", 4, "ai.telemetry.metadata.sessionId", "v", "ai.settings.context.threadId", "w",
+		"langfuse.observation.type", "agent", "langfuse.observation.input", "lf", "langfuse.observation.level", "ERROR", "langfuse.observation.status_message", "lf failed", "langfuse.trace.name", "lf trace", "langfuse.observation.usage_details", `{"input":1,"output":2}`,
+		"langsmith.span.kind", "retriever", "langsmith.metadata.session_id", "ls", "langsmith.span.tags", "x,y", "gen_ai.prompt", `{"q":1}`, "gen_ai.completion", "done", "gen_ai.tool.name", "tool", "gen_ai.agent.name", "agent",
+		"mastra.span.type", "agent_run", "mastra.agent_run.input", "mi", "mastra.metadata.threadId", "mt", "genkit:metadata:subtype", "model", "genkit:name", "g/m", "genkit:input", `"gi"`, "genkit:state", "error",
+		"pydantic_ai.all_messages", `[{"role":"user","content":"pm"},{"role":"assistant","content":"pa"}]`, "final_result", "pf", "lk.user_input", "lu", "lk.pii.response.text", "lr", "lk.function_tool.is_error", true,
+		"mlflow.spanType", `"TOOL"`, "mlflow.spanInputs", `{"mf":1}`, "mlflow.trace.session", `"ms"`, "mcp.method.name", "tools/call", "db.system", "qdrant", "db.operation", "query", "db.query.text", "dq", "crewai.agent.role", "cr", "system_prompt", "sp",
 	}
 	base := attributes(all...)
 	rapid.Check(t, func(t *rapid.T) {

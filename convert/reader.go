@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"strings"
 	"sync"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -23,7 +24,9 @@ type spanState struct {
 
 	sessionID, sessionName, project, source ranked
 	eventID, eventName, parentID            ranked
-	eventType, err, errType                 ranked
+	eventType, kind, err, errType           ranked
+	traceName                               ranked // names the session where nothing names one otherwise
+	held                                    []held
 	promptTokens, completionTokens          ranked
 	continued                               bool
 	duration                                honeyhive.Optional[float64]
@@ -34,6 +37,11 @@ type spanState struct {
 	genAI         genAIParts
 	openInference openInferenceParts
 	traceloop     traceloopParts
+	langfuse      langfuseParts
+	langSmith     langSmithParts
+	mastra        mastraParts
+	genkit        genkitParts
+	liveKit       liveKitParts
 }
 
 // readers are used again: most of what a span takes is the same for the next.
@@ -54,6 +62,42 @@ func (r *reader) free() {
 	}
 	r.spanState = spanState{}
 	readers.Put(r)
+}
+
+// held is an attribute that waits for the others.
+type held struct {
+	name  string
+	value attribute.Value
+}
+
+// take returns an attribute that was held, and lets go of it.
+func (r *reader) take(name string) (v attribute.Value, ok bool) {
+	for i := range r.held {
+		if r.held[i].name == name {
+			v, ok = r.held[i].value, true
+			r.held[i].name = ""
+		}
+	}
+	return v, ok
+}
+
+// takeText is take for the JSON that an attribute stands for, or "".
+func (r *reader) takeText(name string) string {
+	v, ok := r.take(name)
+	if !ok {
+		return ""
+	}
+	return structured(v)
+}
+
+// has reports whether the span has an attribute whose name begins so.
+func (r *reader) has(prefixes ...string) bool {
+	for i := range r.span.Attributes {
+		if hasPrefix(string(r.span.Attributes[i].Key), prefixes) {
+			return true
+		}
+	}
+	return false
 }
 
 // family is what stands under the prefix of an indexed rule.
@@ -81,6 +125,10 @@ func (r *reader) attribute(kv attribute.KeyValue) {
 	if key == "" || r.knows(key) {
 		return
 	}
+	// Without a value an attribute says nothing, but that a key of a bucket is null.
+	if kv.Value.Type() == attribute.EMPTY && !strings.HasPrefix(key, "honeyhive_") {
+		return
+	}
 	if found := exactRules[key]; found != nil {
 		if kv.Value.Type() != attribute.EMPTY {
 			found.read(r, kv.Value, found.from)
@@ -100,6 +148,11 @@ func (r *reader) finish() {
 	for i := range dialects {
 		if d := &dialects[i]; d.finish != nil {
 			d.finish(r, d.base)
+		}
+	}
+	for _, h := range r.held { // of a name that means something elsewhere
+		if h.name != "" {
+			r.buckets[Metadata].putValue(h.name, h.value, rankRest)
 		}
 	}
 	for _, f := range r.trees {

@@ -183,7 +183,6 @@ func TestValues(t *testing.T) {
 		{"text that is JSON", `{"a":1}`, `"{\"a\":1}"`},
 		{"text that is no UTF-8", "a\xffb", `"a\ufffdb"`},
 		{"empty text", "", `""`},
-		{"nothing", nil, `null`},
 		{"bytes", attribute.ByteSliceValue([]byte{0, 255}), `"AP8="`},
 		{"bools", attribute.BoolSliceValue([]bool{true, false}), `[true,false]`},
 		{"ints", attribute.Int64SliceValue([]int64{1, -2}), `[1,-2]`},
@@ -240,14 +239,13 @@ func TestFlattened(t *testing.T) {
 	}
 }
 
-// TestEmptyValues: an attribute without a value says nothing, where it has a
-// meaning; what has none, and the keys of users, are null.
+// TestEmptyValues: an attribute without a value says nothing; a key of a bucket is
+// null.
 func TestEmptyValues(t *testing.T) {
 	rec := convert.Convert(newSpan("honeyhive_event_name", nil, "honeyhive_inputs", nil, "honeyhive_children_ids", nil, "gen_ai.request.model", nil, "gen_ai.output.messages", nil, "input.value", nil,
 		"honeyhive_outputs.a", nil, "llm.input_messages.0.message.role", nil, "llm.input_messages.0.message.content", nil, "llm.input_messages.0.message.name", nil, "foreign", nil))
 	if d := cmp.Diff(`{"event_id":"`+eventUUID+`","parent_id":"`+rec.ParentID.String()+`","event_name":"span name","event_type":"tool",`+
-		`"inputs":{"chat_history":[{"name":null,"role":null,"content":null}]},"outputs":{"a":null},"duration":250.5,"start_time":1712025499832,"end_time":1712025500082,`+
-		`"metadata":{"foreign":null}}`, string(payload(&rec))); d != "" {
+		`"inputs":{},"outputs":{"a":null},"duration":250.5,"start_time":1712025499832,"end_time":1712025500082}`, string(payload(&rec))); d != "" {
 		t.Error(d)
 	}
 	valid(t, &rec)

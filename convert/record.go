@@ -10,6 +10,9 @@ import (
 // record puts together what was read.
 func (r *reader) record() Record {
 	rec := r.head()
+	if rec.Kind != "" {
+		r.buckets[Metadata].put("event_kind", quoted(rec.Kind), rankDerived)
+	}
 	r.ids(&rec)
 	r.times(&rec)
 	r.error(&rec)
@@ -23,9 +26,16 @@ func (r *reader) record() Record {
 func (r *reader) head() Record {
 	rec := Record{
 		Project: cmp.Or(r.project.text, valid(r.span.Project)), Source: cmp.Or(r.source.text, valid(r.span.Source)), SessionName: r.sessionName.text,
-		IsSession: r.eventType.text == honeyhive.TypeSession, Continued: r.continued,
-		Type: cmp.Or(r.eventType.text, honeyhive.TypeTool), ChildrenIDs: r.children,
+		IsSession: r.eventType.text == honeyhive.TypeSession, Continued: r.continued, ChildrenIDs: r.children,
 		Failed: r.span.Failed || r.err.set || r.known.Failed, Operation: r.genAI.operation,
+	}
+	if r.known.SessionID.IsZero() && r.sessionID.set && !isUUID(r.sessionID.text) {
+		rec.SessionText = r.sessionID.text
+	}
+	rec.SessionIsThread = r.known.SessionID.IsZero() && r.sessionID.from >= rankThread
+	rec.Type, rec.Kind = r.typeOf()
+	if !r.sessionID.set && r.known.SessionID.IsZero() {
+		rec.SessionName = cmp.Or(rec.SessionName, r.traceName.text)
 	}
 	rec.Name = cmp.Or(r.eventName.text, valid(r.span.Name), "unknown")
 	if rec.IsSession {

@@ -205,7 +205,9 @@ func TestEventType(t *testing.T) {
 		given []any
 		want  string
 	}{
-		{"nothing", nil, "tool"},
+		{"nothing", nil, "chain"},
+		{"nothing but what HoneyHive calls a tool", []any{"honeyhive.session_id", sessionUUID}, "tool"},
+		{"a kind of its own", []any{"honeyhive_event_type", "Retriever", "gen_ai.operation.name", "chat"}, "tool"},
 		{"own first", []any{"openinference.span.kind", "LLM", "gen_ai.operation.name", "chat", "honeyhive_event_type", "chain"}, "chain"},
 		{"own with a dot", []any{"gen_ai.operation.name", "chat", "honeyhive.event_type", "tool"}, "tool"},
 		{"underscore before dot", []any{"honeyhive.event_type", "tool", "honeyhive_event_type", "model"}, "model"},

@@ -1,18 +1,20 @@
 package convert
 
 import (
+	"math"
 	"slices"
 	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/rawjson"
 )
 
 // rule says where an attribute lands. A table of rules is a list, in which a
 // later rule gives way to an earlier one for the same key.
 type rule struct {
-	attribute string // full name, or a prefix that ends in a dot
+	attribute string // full name, or a prefix that ends in a dot or a colon
 	field     string // where it lands, for the documentation
 	read      func(r *reader, v attribute.Value, from rank)
 	readBelow func(r *reader, rest string, v attribute.Value, from rank)
@@ -31,6 +33,147 @@ func to(name string, b Bucket, key string) rule {
 func toJSON(name string, b Bucket, key string) rule {
 	return set(name, b.Field()+"."+key, func(r *reader, v attribute.Value, from rank) {
 		r.buckets[b].put(key, structured(v), from)
+	})
+}
+
+// modelName is the model that a span names. One that is called is
+// a model call, where nothing says otherwise.
+func modelName(name string) rule {
+	return set(name, "config.model, event_type", func(r *reader, v attribute.Value, from rank) {
+		r.buckets[Config].putValue("model", v, from)
+		r.hint(hintModel)
+	})
+}
+
+// responseModel is the model that answered.
+func responseModel(name string) rule {
+	return set(name, "metadata.response_model, config.model, event_type", func(r *reader, v attribute.Value, from rank) {
+		r.buckets[Metadata].putValue("response_model", v, from)
+		r.buckets[Config].putValue("model", v, from)
+		r.hint(hintModel)
+	})
+}
+
+// session is a name of the session that the span belongs to, thread one of a
+// conversation or thread, which counts where nothing names a session.
+func session(name string) rule {
+	return set(name, "session_id", func(r *reader, v attribute.Value, from rank) { r.sessionID.put(str(v), from) })
+}
+
+func thread(name string) rule {
+	return set(name, "session_id", func(r *reader, v attribute.Value, from rank) { r.sessionID.put(str(v), from+rankThread) })
+}
+
+// user is the id of the user.
+func user(name string) rule { return to(name, UserProperties, "user_id") }
+
+// about is a family that holds what a user told a framework: the session, the
+// thread, the user and tags under any of their names, and else metadata.
+func about(prefix string) []rule {
+	rules := []rule{
+		session(prefix + "sessionId"), session(prefix + "session_id"), session(prefix + "session.id"),
+		thread(prefix + "threadId"), thread(prefix + "thread_id"), thread(prefix + "conversationId"), thread(prefix + "conversation_id"),
+		user(prefix + "userId"), user(prefix + "user_id"), user(prefix + "user.id"),
+		tags(prefix + "tags"),
+	}
+	return append(rules, keys(prefix, Metadata))
+}
+
+// tags are words that a user put on a span: a list, its JSON, words with commas
+// between them, or one word.
+func tags(name string) rule {
+	const key = "tags"
+	return set(name, Metadata.Field()+"."+key, func(r *reader, v attribute.Value, from rank) {
+		text := structured(v)
+		if rawjson.KindOf(text) == rawjson.String {
+			var words []string
+			for word := range strings.SplitSeq(rawjson.Unquote(text), ",") {
+				if word = strings.TrimSpace(word); word != "" {
+					words = append(words, quoted(word))
+				}
+			}
+			text = list(words)
+		}
+		r.buckets[Metadata].put(key, text, from)
+	})
+}
+
+// firstToken is the time from the start to the first part of an answer, in units
+// of so many milliseconds.
+func firstToken(name string, unit float64) rule {
+	return set(name, "metadata."+firstTokenKey, func(r *reader, v attribute.Value, from rank) { r.firstToken(v, unit, from) })
+}
+
+const firstTokenKey = "time_to_first_chunk_ms"
+
+func (r *reader) firstToken(v attribute.Value, unit float64, from rank) {
+	if n, ok := number(v); ok {
+		const digits = 1e6 // a nanosecond
+		v = attribute.Float64Value(math.Round(n*unit*digits) / digits)
+	}
+	r.buckets[Metadata].putValue(firstTokenKey, v, from)
+}
+
+// firstTokenEvent reads the first of the events that tell of the parts of an answer.
+// It stays among the events.
+func (r *reader) firstTokenEvent(e *Event, from rank) bool {
+	if after := e.Time.Sub(r.span.Start); r.buckets[Metadata].place(firstTokenKey) < 0 && !e.Time.IsZero() && !r.span.Start.IsZero() && after >= 0 {
+		r.buckets[Metadata].putValue(firstTokenKey, attribute.Float64Value(Milliseconds(after)), from.last())
+	}
+	return false
+}
+
+// hold keeps the value until all attributes are read, for the dialect to take.
+func hold(name, field string) rule {
+	return set(name, field, func(r *reader, v attribute.Value, _ rank) { r.held = append(r.held, held{name, v}) })
+}
+
+// place is where the value of an attribute that was held goes.
+type place struct {
+	name   string
+	bucket Bucket
+	key    string
+}
+
+// putHeld puts values that were held into their places, each by a reading of its own.
+func (r *reader) putHeld(places []place, read func(attribute.Value) string, from rank) {
+	for _, p := range places {
+		if v, ok := r.take(p.name); ok {
+			r.buckets[p.bucket].put(p.key, read(v), from)
+		}
+	}
+}
+
+// snake is each, with names in camel case written with underscores.
+func snake(prefix string, b Bucket, lead string) rule {
+	return rule{attribute: prefix, field: b.Field() + "." + lead + "*", readBelow: func(r *reader, rest string, v attribute.Value, from rank) {
+		r.buckets[b].put(lead+underscores(rest), structured(v), from)
+	}}
+}
+
+// underscores writes a name in camel case, or with dots, with underscores.
+func underscores(name string) string {
+	var b strings.Builder
+	for i := range len(name) {
+		switch c := name[i]; {
+		case c == '.' || c == '-':
+			b.WriteByte('_')
+		case c >= 'A' && c <= 'Z':
+			if i > 0 && name[i-1] >= 'a' && name[i-1] <= 'z' {
+				b.WriteByte('_')
+			}
+			b.WriteByte(c + 'a' - 'A')
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// spreadTyped is spread for a value that is always written as JSON, whatever it is.
+func spreadTyped(name string, b Bucket, otherwise string) rule {
+	return set(name, b.Field()+".*", func(r *reader, v attribute.Value, from rank) {
+		r.buckets[b].putObject(otherwise, typed(v), from)
 	})
 }
 
@@ -97,10 +240,16 @@ type dialect struct {
 	// prefixes start the names of the attributes that tell a span of the
 	// dialect; identity those among them that any span of a session may carry.
 	prefixes, identity []string
+	// ofSteps is set where a span of the dialect that does not say what it is, is a
+	// step.
+	ofSteps bool
+	// speaks looks at the value of such an attribute, where that tells; or nil.
+	speaks func(kv *attribute.KeyValue) bool
 	// finish runs when all attributes are read, for what several of them say
 	// together.
 	finish func(r *reader, from rank)
-	// events reads events of the span by their names.
+	// events reads events of the span by their names. An event of these names tells
+	// a span of the dialect, too.
 	events map[string]eventReader
 }
 
@@ -108,13 +257,17 @@ type dialect struct {
 type eventReader func(r *reader, e *Event, from rank) bool
 
 // dialects in the order of their ranks.
-var dialects = []dialect{honeyHive, genAI, openInference, traceloop}
+var dialects = []dialect{
+	honeyHive, langfuse, langSmith, genAI, openInference, traceloop, vercel, mastra, genkit, pydantic, liveKit, mlFlow, mcp, vectorDB, agents,
+}
 
-// Indexes of the rules and of the readers of events.
+// Indexes of the rules and of the readers of events. Prefixes are found by their
+// first byte.
 var (
 	exactRules   = make(map[string]*rule)
-	prefixRules  []*rule
+	prefixRules  [256][]*rule
 	eventReaders = make(map[string]func(*reader, *Event) bool)
+	speakers     [256][]*dialect
 )
 
 func init() {
@@ -124,7 +277,8 @@ func init() {
 			rl := &d.rules[j]
 			rl.from = d.base + rank(j)
 			if rl.readBelow != nil {
-				prefixRules = append(prefixRules, rl)
+				first := rl.attribute[0]
+				prefixRules[first] = append(prefixRules[first], rl)
 			} else if exactRules[rl.attribute] == nil { // a better dialect has it
 				exactRules[rl.attribute] = rl
 				indexIdentity(rl)
@@ -133,13 +287,18 @@ func init() {
 		for name, read := range d.events {
 			eventReaders[name] = func(r *reader, e *Event) bool { return read(r, e, d.base) }
 		}
+		for _, prefix := range d.prefixes {
+			if first := prefix[0]; !slices.Contains(speakers[first], d) {
+				speakers[first] = append(speakers[first], d)
+			}
+		}
 	}
 }
 
 // prefixRule returns the rule for a family of attributes, and what follows its
 // prefix. The first that fits counts.
 func prefixRule(key string) (*rule, string) {
-	for _, rl := range prefixRules {
+	for _, rl := range prefixRules[key[0]] {
 		if rest, ok := strings.CutPrefix(key, rl.attribute); ok && rest != "" {
 			return rl, rest
 		}
@@ -148,7 +307,7 @@ func prefixRule(key string) (*rule, string) {
 }
 
 // Mapping is a line of the tables: an attribute, or all that start with it where
-// it ends in a dot, and the fields of the record where it lands. A field that
+// it ends in a dot or a colon, and the fields of the record where it lands. A field that
 // ends in a star stands for several keys.
 type Mapping struct {
 	Dialect, Attribute, Field string
@@ -166,22 +325,6 @@ func Tables() []Mapping {
 		}
 	}
 	return lines
-}
-
-// Speaks reports whether a span with these attributes is about an LLM pipeline
-// in any dialect, rather than a plain HTTP or database span. Attributes that
-// only say which session the span belongs to do not count: a processor may
-// write them on every span.
-func Speaks(attributes []attribute.KeyValue) bool {
-	for _, kv := range attributes {
-		key := string(kv.Key)
-		for i := range dialects {
-			if d := &dialects[i]; hasPrefix(key, d.prefixes) && !hasPrefix(key, d.identity) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // InSession reports whether the attributes name the session that the span

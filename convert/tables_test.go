@@ -46,7 +46,7 @@ func TestTablesAreReached(t *testing.T) {
 // TestTablesHaveOwnAttributes looks for constants of package honeyhive that the
 // conversion does not know.
 func TestTablesHaveOwnAttributes(t *testing.T) {
-	ignored := []string{honeyhive.AttrSessionAutoCreate, honeyhive.AttrSessionContinued} // no field of a payload
+	ignored := []string{honeyhive.AttrSessionAutoCreate, honeyhive.AttrSessionContinued, honeyhive.AttrLeftOut} // no field of a payload
 	var known []string
 	for _, m := range convert.Tables() {
 		known = append(known, m.Attribute)
@@ -85,7 +85,8 @@ func TestTablesHaveOwnAttributes(t *testing.T) {
 func TestSpeaks(t *testing.T) {
 	for _, name := range []string{
 		"honeyhive_event_type", "honeyhive_inputs", "honeyhive_inputs.question", "honeyhive.event_type", "gen_ai.request.model", "openinference.span.kind",
-		"llm.model_name", "retrieval.documents.0.document.id", "embedding.model_name", "reranker.query", "traceloop.span.kind", "llm.request.type",
+		"llm.model_name", "retrieval.documents.0.document.id", "embedding.model_name", "reranker.query", "traceloop.span.kind", "llm.request.type", "ai.operationId", "langfuse.observation.type",
+		"langsmith.span.kind", "mastra.span.type", "genkit:name", "pydantic_ai.all_messages", "lk.job_id", "mlflow.spanType", "mcp.method.name", "db.vector.query.top_k", "crewai.task.description",
 	} {
 		if !convert.Speaks(attributes("http.route", "/", name, "x")) {
 			t.Errorf("%s says nothing", name)
@@ -97,6 +98,9 @@ func TestSpeaks(t *testing.T) {
 		"honeyhive.session_id", sessionUUID, "honeyhive.session_auto_create", true, "honeyhive.session_name", "n", "honeyhive.session_continued", true,
 		"honeyhive.project", "p", "honeyhive.source", "s", "honeyhive_parent_id", eventUUID,
 		"traceloop.association.properties.session_id", "s", "traceloop.workflow.name", "w", "traceloop.entity.path", "p",
+		"gen_ai.conversation.id", "c", "langfuse.environment", "e", "langfuse.trace.name", "t", "langfuse.session.id", "s", "langsmith.metadata.session_id", "s", "mastra.metadata.threadId", "t",
+		"ai.telemetry.metadata.sessionId", "s", "ai.settings.context.userId", "u", "logfire.msg", "m", "mcp.session.id", "m", "mlflow.trace.session", "s", "agent_name", "a", "events", "[]", "gen_ai.request.model", nil,
+		"honeyhive.left_out", true,
 	)
 	for i := range plain {
 		if convert.Speaks(plain[i : i+1]) {

@@ -21,12 +21,15 @@ var traceloop = dialect{
 	identity: []string{"traceloop.association.properties", "traceloop.workflow.name", "traceloop.entity.path"},
 	rules: []rule{
 		set("llm.request.type", "event_type, metadata.operation_name", func(r *reader, v attribute.Value, from rank) {
-			r.eventType.put(requestTypes[str(v)], from)
+			r.is(requestKinds[str(v)], from)
 			r.buckets[Metadata].putValue("operation_name", v, from)
 		}),
 		set("traceloop.span.kind", "event_type, metadata.span_kind", func(r *reader, v attribute.Value, from rank) {
 			r.traceloop.kind = str(v)
-			r.eventType.put(entityKinds[str(v)], from)
+			r.is(entityKinds[str(v)], from)
+			if r.traceloop.kind != "" {
+				r.hint(hintStep)
+			}
 			r.buckets[Metadata].putValue("span_kind", v, from)
 		}),
 		set("traceloop.entity.name", "metadata.entity_name, metadata.tool_name", func(r *reader, v attribute.Value, from rank) {
@@ -38,17 +41,18 @@ var traceloop = dialect{
 		to("traceloop.correlation.id", Metadata, "correlation_id"),
 		set("traceloop.entity.input", "inputs.*, inputs.input", func(r *reader, v attribute.Value, _ rank) { r.traceloop.input = v }),
 		set("traceloop.entity.output", "outputs.*, outputs.result", func(r *reader, v attribute.Value, _ rank) { r.traceloop.output = v }),
-		setText("traceloop.association.properties.session_id", "session_id", func(r *reader) *ranked { return &r.sessionID }),
+		session("traceloop.association.properties.session_id"),
 		to("traceloop.association.properties.user_id", UserProperties, "user_id"),
+		// HoneyHive's SDK for JavaScript is one of Traceloop's.
+		setText("traceloop.association.properties.project", "project", func(r *reader) *ranked { return &r.project }),
+		setText("traceloop.association.properties.source", "source", func(r *reader) *ranked { return &r.source }),
+		setText("traceloop.association.properties.session_name", "session_name", func(r *reader) *ranked { return &r.sessionName }),
 		keys("traceloop.association.properties.", Metadata),
 		spread("traceloop.association.properties", Metadata, "association_properties"),
 
 		to("llm.vendor", Config, "provider"),
-		to("llm.request.model", Config, "model"),
-		set("llm.response.model", "metadata.response_model, config.model", func(r *reader, v attribute.Value, from rank) {
-			r.buckets[Metadata].putValue("response_model", v, from)
-			r.buckets[Config].putValue("model", v, from)
-		}),
+		modelName("llm.request.model"),
+		responseModel("llm.response.model"),
 		to("llm.temperature", Config, "temperature"),
 		to("llm.top_p", Config, "top_p"),
 		to("llm.top_k", Config, "top_k"),
@@ -106,22 +110,24 @@ var traceloop = dialect{
 	events: map[string]eventReader{
 		"db.query.result":  (*reader).searchResult,
 		"db.search.result": (*reader).searchResult,
+
+		"llm.content.completion.chunk": (*reader).firstTokenEvent,
 	},
 }
 
-// requestTypes are the event types of llm.request.type.
-var requestTypes = map[string]string{
+// requestKinds are the kinds of llm.request.type.
+var requestKinds = map[string]string{
 	"chat":       honeyhive.TypeModel,
 	"completion": honeyhive.TypeModel,
-	"embedding":  honeyhive.TypeTool,
-	"rerank":     honeyhive.TypeTool,
+	"embedding":  kindEmbedding,
+	"rerank":     kindReranker,
 }
 
-// entityKinds are the event types of traceloop.span.kind.
+// entityKinds are the kinds of traceloop.span.kind.
 var entityKinds = map[string]string{
 	"workflow": honeyhive.TypeChain,
 	"task":     honeyhive.TypeChain,
-	"agent":    honeyhive.TypeChain,
+	"agent":    kindAgent,
 	"tool":     honeyhive.TypeTool,
 }
 
@@ -147,12 +153,13 @@ func (r *reader) finishTraceloop(from rank) {
 	r.putMessages(Outputs, from, completions, func(t *tree) []string { return traceloopMessage(t, "assistant") })
 
 	if p.input.Type() != attribute.EMPTY {
-		r.putValue(Inputs, Inputs.Wrap(), typedText(p.input, "json"), from.last())
+		r.putValue(Inputs, Inputs.Wrap(), typedText(p.input, "json"), rankValue+1)
 	}
 	if p.output.Type() != attribute.EMPTY {
-		r.putValue(Outputs, Outputs.Wrap(), typedText(p.output, "json"), from.last())
+		r.putValue(Outputs, Outputs.Wrap(), typedText(p.output, "json"), rankValue+1)
 	}
 	if len(p.found) > 0 {
+		r.is(kindRetriever, rankHint)
 		r.buckets[Outputs].putGroup(from, []string{"documents"}, func(*bucketReader) []member {
 			return []member{{key: "documents", text: list(p.found)}}
 		})
@@ -177,11 +184,11 @@ func traceloopMessage(t *tree, role string) []string {
 	}
 	if calls := t.at("tool_calls"); calls != nil && !calls.split() && rawjson.KindOf(calls.json()) == rawjson.Array {
 		for call := range rawjson.Elements(t.structured("tool_calls")) {
-			traceloopCall(&d, call)
+			d.called(call)
 		}
 	}
 	if call := t.structured("function_call"); call != "" {
-		traceloopCall(&d, call)
+		d.called(call)
 	}
 	d.others = append(d.others, t.others()...)
 	return d.messages()
@@ -203,21 +210,6 @@ func traceloopContent(d *draft, v attribute.Value) {
 	}
 }
 
-// traceloopCall adds a call of a tool, whose name and arguments may stand under
-// "function".
-func traceloopCall(d *draft, call string) {
-	if rawjson.KindOf(call) != rawjson.Object {
-		d.others = append(d.others, pair{"tool_call", call})
-		return
-	}
-	f := fieldsOf(call)
-	function := f
-	if text := f.first("function"); rawjson.KindOf(text) == rawjson.Object {
-		function = fieldsOf(text)
-	}
-	d.call(f.first("id"), function.first("name"), function.first("arguments"), f.others("id", "type", "name", "arguments", "function")...)
-}
-
 // functionDefinition returns a tool that a model was offered, as the GenAI
 // conventions have it.
 func functionDefinition(t *tree) string {
@@ -228,6 +220,9 @@ func functionDefinition(t *tree) string {
 
 // searchResult reads a hit of a search in a vector store.
 func (r *reader) searchResult(e *Event, _ rank) bool {
+	if len(e.Attributes) == 0 {
+		return false
+	}
 	var id, score, content, metadata string
 	var others bucketReader
 	for _, kv := range e.Attributes {

@@ -132,6 +132,15 @@ func finite(v attribute.Value) (float64, bool) {
 	return f, !math.IsNaN(f) && !math.IsInf(f, 0)
 }
 
+// number is finite, but that a text of a number stands for it.
+func number(v attribute.Value) (float64, bool) {
+	if v.Type() == attribute.STRING {
+		f, err := strconv.ParseFloat(strings.TrimSpace(v.AsString()), 64)
+		return f, err == nil && !math.IsNaN(f) && !math.IsInf(f, 0)
+	}
+	return finite(v)
+}
+
 // shallow returns canonical JSON that is nested most levels deep at the most:
 // what lies deeper becomes a string that holds its JSON.
 func shallow(text string, most int) string {

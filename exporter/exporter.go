@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/honeyhive"
@@ -68,8 +68,12 @@ func (e *Exporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpa
 	if e.none() {
 		return nil
 	}
+	var spoken map[trace.TraceID]bool
+	if e.sessions {
+		spoken = speaking(spans)
+	}
 	for _, s := range spans {
-		if s == nil || e.sessions && !inSession(s.Attributes()) {
+		if s == nil || e.sessions && !inSession(s, spoken) {
 			continue
 		}
 		source := span.FromSDK(s)
@@ -78,10 +82,31 @@ func (e *Exporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpa
 	return e.engine.Sync(orBackground(ctx))
 }
 
-// inSession reports whether a span with these attributes is part of a session,
-// rather than a plain one that merely runs on the same provider.
-func inSession(attributes []attribute.KeyValue) bool {
-	return convert.Speaks(attributes) && convert.InSession(attributes)
+// inSession reports whether a span is an event of a session that it names, rather than
+// a plain one that merely runs on the same provider. A step of the program is one
+// where its trace speaks, as far as the batch tells.
+func inSession(s sdktrace.ReadOnlySpan, spoken map[trace.TraceID]bool) bool {
+	if !convert.InSession(s.Attributes()) {
+		return false
+	}
+	switch span.RoleOf(s) {
+	case convert.Speaking:
+		return true
+	case convert.Step:
+		return spoken[s.SpanContext().TraceID()] || convert.NamesSession(s.Attributes())
+	}
+	return false
+}
+
+// speaking returns the traces of a batch that have a span that speaks.
+func speaking(spans []sdktrace.ReadOnlySpan) map[trace.TraceID]bool {
+	traces := make(map[trace.TraceID]bool)
+	for _, s := range spans {
+		if s != nil && span.RoleOf(s) == convert.Speaking {
+			traces[s.SpanContext().TraceID()] = true
+		}
+	}
+	return traces
 }
 
 // ForceFlush announces the sessions that are open and waits until all that ended

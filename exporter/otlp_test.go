@@ -105,7 +105,7 @@ func TestCollector(t *testing.T) {
 	ctx, m := sessionspan.StartEvent(ctx, sessionspan.Model, "llm", sessionspan.WithModel("openai", "gpt"))
 	m.SetReply(sessionspan.Message{Role: "assistant", Content: "hi"})
 	m.RecordError(errors.New("failed"))
-	hctx, h := plain.Start(ctx, "GET")
+	hctx, h := plain.Start(ctx, "GET", trace.WithSpanKind(trace.SpanKindClient))
 	_, g := plain.Start(hctx, "foreign", trace.WithAttributes(attribute.String("gen_ai.operation.name", "chat")))
 	g.End()
 	h.End()

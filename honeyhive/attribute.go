@@ -37,4 +37,8 @@ const (
 	// AttrSessionContinued is true on spans of a process that joined a session
 	// which another process started: nobody here will end it.
 	AttrSessionContinued = "honeyhive.session_continued"
+
+	// AttrLeftOut is true on spans that a filter of the program has left out: they
+	// are no events, whatever else they say.
+	AttrLeftOut = "honeyhive.left_out"
 )

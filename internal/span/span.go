@@ -118,7 +118,7 @@ func (s *Span) ID(id honeyhive.UUID) string {
 func (s *Span) Neutral(n *convert.Span) {
 	*n = convert.Span{
 		TraceID: s.Context.TraceID(), SpanID: s.Context.SpanID(), ParentSpanID: s.Parent.SpanID(),
-		Name: s.Name, Start: s.Start, End: s.End,
+		Name: s.Name, Kind: convert.Kind(s.Kind), Scope: s.Scope.Name, Start: s.Start, End: s.End,
 		Failed: s.Status.Code == codes.Error, Status: s.Status.Description,
 		Known: s.Known, Attributes: s.Attributes, Events: n.Events[:0],
 	}
@@ -132,6 +132,15 @@ func (s *Span) Neutral(n *convert.Span) {
 			TraceID: l.SpanContext.TraceID(), SpanID: l.SpanContext.SpanID(), Attributes: l.Attributes,
 		})
 	}
+}
+
+// RoleOf returns the role of a span of the SDK, as far as it tells by now.
+func RoleOf(s sdktrace.ReadOnlySpan) convert.Role {
+	n := convert.Span{Kind: convert.Kind(s.SpanKind()), Scope: s.InstrumentationScope().Name, Attributes: s.Attributes()}
+	for _, e := range s.Events() {
+		n.Events = append(n.Events, convert.Event{Name: e.Name})
+	}
+	return convert.RoleOf(&n)
 }
 
 // AppendKnown appends Known as attributes: first what the span is, then what it holds,

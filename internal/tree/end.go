@@ -48,8 +48,7 @@ func (t *Tree) EndOwn(n *Node) (parent Ref) {
 // it says it used, or nil.
 func (t *Tree) EndForeign(n *Node, live Live, usage *tokens.Usage) (e End) {
 	s := n.Session
-	name, attributes := live.Name(), live.Attributes()
-	keep := n != s.Root && t.Keep(name, attributes)
+	keep := n != s.Root && t.Keep(live, true)
 	s.mu.Lock()
 	defer func() {
 		n.live = nil

@@ -26,8 +26,7 @@ func (n *Node) plainRoot(p *Plain) {
 // EndOutside looks again at a span that has ended outside of any session, and
 // returns its place in one after all, or nil.
 func (t *Tree) EndOutside(n *Node, live Live) *Node {
-	name, attributes := live.Name(), live.Attributes()
-	if plain := t.Root(n.Key, name, attributes); plain != nil {
+	if plain := t.Root(n.Key, live.Name(), live.Attributes()); plain != nil {
 		root := &Node{Key: n.Key, Own: n.Own, live: live}
 		root.plainRoot(plain)
 		// What its children cause from now on waits for it.
@@ -35,7 +34,7 @@ func (t *Tree) EndOutside(n *Node, live Live) *Node {
 		t.gather(root, nil)
 		return root
 	}
-	if n.Own || !t.Keep(name, attributes) {
+	if n.Own || !t.Keep(live, true) {
 		return nil
 	}
 	above := t.sessionAbove(KeyOf(live.Parent()))
@@ -74,6 +73,22 @@ func (t *Tree) sessionAbove(k Key) *Node {
 	return nil
 }
 
+// AnyAbove reports whether any running span from k upwards is one that says something,
+// as is tells.
+func (t *Tree) AnyAbove(k Key, is func(Live) bool) bool {
+	n := t.running.get(k)
+	for range mostAbove {
+		if n == nil || n.live == nil {
+			return false
+		}
+		if is(n.live) {
+			return true
+		}
+		n = t.running.get(KeyOf(n.live.Parent()))
+	}
+	return false
+}
+
 // promote makes a running span the root of a session.
 func (t *Tree) promote(n *Node, plain *Plain) {
 	root := &Node{Key: n.Key, live: n.live}
@@ -96,10 +111,9 @@ type candidate struct {
 func (t *Tree) gather(root, instead *Node) bool {
 	outside := make(map[Key]*candidate)
 	for k, n := range t.running.outside(root.Key.Trace) {
-		name, attributes := n.live.Name(), n.live.Attributes()
 		c := &candidate{node: n}
 		if !n.Own {
-			c.root, c.keep = t.Root(k, name, attributes) != nil, t.Keep(name, attributes)
+			c.root, c.keep = t.Root(k, n.live.Name(), n.live.Attributes()) != nil, t.Keep(n.live, false)
 		}
 		outside[k] = c
 	}

@@ -46,8 +46,10 @@ type Live interface {
 
 // Config is what a tree asks of its tracer, without holding a lock.
 type Config struct {
-	// Keep reports whether a span of another tracer is an event.
-	Keep func(name string, attributes []attribute.KeyValue) bool
+	// Keep reports whether a span of another tracer, in a session, is an event. It is
+	// asked when the span starts, where it may leave that open by false, and with
+	// final set when it is to be decided.
+	Keep func(live Live, final bool) bool
 	// Root returns what a span says of the session that it is the root of, or nil
 	// where it says nothing of the kind.
 	Root func(k Key, name string, attributes []attribute.KeyValue) *Plain
@@ -307,12 +309,12 @@ func (t *Tree) StartForeign(k Key, scope *Node, elsewhere bool, live Live) *Node
 		n.parent = running
 	case running.Owner != nil:
 		n.Owner = nobody{}
-	case t.Keep(name, attributes):
+	case t.Keep(live, false):
 		n.parent = t.sessionAbove(above)
 	}
 	if n.parent != nil {
 		n.Session = n.parent.Session
-		if n.standing = undecided; t.Keep(name, attributes) {
+		if n.standing = undecided; t.Keep(live, false) {
 			n.standing = kept
 		}
 	}
@@ -453,7 +455,7 @@ func (t *Tree) keptParent(n *Node) *Node {
 func (t *Tree) ask(s *Session, n *Node) {
 	live := n.live
 	s.mu.Unlock()
-	keep := t.Keep(live.Name(), live.Attributes())
+	keep := t.Keep(live, true)
 	s.mu.Lock()
 	if n.standing == undecided {
 		t.decide(n, keep)

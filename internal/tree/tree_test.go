@@ -65,7 +65,7 @@ func keyOf(n int) tree.Key {
 // the caller may hold while it calls nothing, which finds out whether one is held.
 func newTree(c tree.Config) *tree.Tree {
 	if c.Keep == nil {
-		c.Keep = func(_ string, attributes []attribute.KeyValue) bool { return len(attributes) > 0 }
+		c.Keep = func(live tree.Live, _ bool) bool { return len(live.Attributes()) > 0 }
 	}
 	c.Root = func(tree.Key, string, []attribute.KeyValue) *tree.Plain { return nil }
 	if c.Opened == nil {
@@ -252,13 +252,13 @@ func TestTree(t *testing.T) {
 func TestKeepMayUseTheSession(t *testing.T) {
 	var session *tree.Session
 	var asked int
-	tr := newTree(tree.Config{Keep: func(_ string, attributes []attribute.KeyValue) bool {
+	tr := newTree(tree.Config{Keep: func(live tree.Live, _ bool) bool {
 		asked++
 		if session != nil {
 			session.Record("another", "source")
 			session.Usage()
 		}
-		return len(attributes) > 0
+		return len(live.Attributes()) > 0
 	}})
 	done := make(chan struct{})
 	go func() {

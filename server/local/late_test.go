@@ -14,9 +14,14 @@ import (
 // together or one by one, the parents last, and loses nothing of an event whose
 // place is corrected.
 func TestLateParent(t *testing.T) {
+	t.Run("requests", func(t *testing.T) { lateParent(t, 3, 2) })
+	t.Run("steps of the program", func(t *testing.T) { lateParent(t, 1, 5) })
+}
+
+func lateParent(t *testing.T, kind, records int) {
 	span := func(id, parent, name, attributes string) string {
-		return fmt.Sprintf(`{"traceId":"4bf92f3577b34da6a3ce929d0e0e4736","spanId":"000000000000000%s","parentSpanId":%q,"name":%q,
-			"startTimeUnixNano":"1712025501605000000","endTimeUnixNano":"1712025501%s05000000","attributes":[%s]}`, id, parent, name, id, attributes)
+		return fmt.Sprintf(`{"kind":%d,"traceId":"4bf92f3577b34da6a3ce929d0e0e4736","spanId":"000000000000000%s","parentSpanId":%q,"name":%q,
+			"startTimeUnixNano":"1712025501605000000","endTimeUnixNano":"1712025501%s05000000","attributes":[%s]}`, kind, id, parent, name, id, attributes)
 	}
 	const genAI = `{"key":"gen_ai.operation.name","value":{"stringValue":"chat"}},{"key":"gen_ai.request.model","value":{"stringValue":"m"}},
 		{"key":"gen_ai.input.messages","value":{"stringValue":"[{\"role\":\"user\",\"parts\":[{\"type\":\"text\",\"content\":\"Why?\"}]}]"}}`
@@ -33,13 +38,16 @@ func TestLateParent(t *testing.T) {
 		post(t, apart.URL()+"/v1/traces", request(s))
 	}
 	want, got := content(t, together), content(t, apart)
-	if len(want) != 2 {
+	if len(want) != records {
 		t.Fatalf("%v", want)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(- together, + apart) %s", diff)
 	}
 	for id, text := range got {
+		if kind == 1 {
+			break
+		}
 		var e struct {
 			Type    string `json:"event_type"`
 			Parent  string `json:"parent_id"`

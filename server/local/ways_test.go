@@ -47,11 +47,11 @@ func TestSameRecordOfPlainSpans(t *testing.T) {
 		options []sessionspan.Option
 		records int
 	}{
-		"own provider":         {nil, 2},
-		"own, agent":           {[]sessionspan.Option{sessionspan.WithResource(agent)}, 2},
+		"own provider":         {nil, 6},
+		"own, agent":           {[]sessionspan.Option{sessionspan.WithResource(agent)}, 6},
 		"own, filter":          {[]sessionspan.Option{sessionspan.WithSpanFilter(filter)}, 5},
 		"own, agent, filter":   {[]sessionspan.Option{sessionspan.WithResource(agent), sessionspan.WithSpanFilter(filter)}, 5},
-		"another, agent":       {[]sessionspan.Option{sessionspan.WithTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithResource(agent)))}, 2},
+		"another, agent":       {[]sessionspan.Option{sessionspan.WithTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithResource(agent)))}, 6},
 		"another, filter":      {[]sessionspan.Option{sessionspan.WithTracerProvider(sdktrace.NewTracerProvider()), sessionspan.WithSpanFilter(filter)}, 5},
 		"another, all of them": {[]sessionspan.Option{sessionspan.WithTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithResource(agent))), sessionspan.WithSpanFilter(filter)}, 5},
 	} {

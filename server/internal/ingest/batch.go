@@ -31,6 +31,10 @@ type batch struct {
 	ends  map[int]end
 	late  []lateEnd
 	moved []child
+	// promoted are steps of earlier requests whose trace speaks now. undecided are
+	// those of this one whose trace does not yet.
+	promoted  []step
+	undecided []step
 }
 
 // place is where a span stands.
@@ -40,6 +44,10 @@ type place struct {
 	kind  kind
 	named bool // it names its session itself
 	hangs bool // on what its parent span is
+	// step is set for a step of the program, which is an event if its trace speaks.
+	// span is the id of the span of one, up what it hangs on where it is left out.
+	step     bool
+	span, up honeyhive.UUID
 }
 
 type kind uint8
@@ -60,6 +68,7 @@ type child struct {
 // trace is what is known of a trace.
 type trace struct {
 	speaks  bool           // it has events
+	spoken  bool           // it, or what came before of it
 	session honeyhive.UUID // that its spans name
 	home    honeyhive.UUID // the session of those that name none
 	owned   bool           // they name it as HoneyHive does, so somebody else ends it
@@ -106,9 +115,11 @@ func (b *batch) look(s *convert.Span) error {
 		t = new(trace)
 		b.traces[s.TraceID] = t
 	}
-	speaks := convert.Speaks(s.Attributes)
+	role := convert.RoleOf(s)
+	isStep := role == convert.Step && !convert.NamesSession(s.Attributes)
+	speaks := role == convert.Speaking || role == convert.Step && !isStep
 	var rec convert.Record
-	if speaks || isRoot(s) {
+	if speaks || isStep || isRoot(s) {
 		rec = convert.Convert(s)
 	} else {
 		rec.SessionID = convert.Identify(s).SessionID
@@ -124,19 +135,19 @@ func (b *batch) look(s *convert.Span) error {
 	case rec.IsSession:
 		p.kind = isSession
 		b.above[id] = rec.SessionID
+	case isStep:
+		p.step, p.span, p.up = true, id, above(s)
+		p.note(s, &rec)
 	case speaks:
 		p.kind = isEvent
-		p.child = child{event: rec.EventID, session: rec.SessionID, parent: rec.ParentID, name: rec.Name, eventType: rec.Type, end: rec.End, duration: rec.Duration}
-		p.hangs = !isRoot(s) && rec.ParentID == honeyhive.EventID(s.TraceID, s.ParentSpanID)
+		p.note(s, &rec)
 		if rec.EventID != id { // it has an id of its own
 			b.above[id] = rec.EventID
 		}
 		b.kept[rec.EventID] = true
 		t.speaks = true
-	case isRoot(s):
-		b.above[id] = honeyhive.UUID{}
 	default:
-		b.above[id] = honeyhive.EventID(s.TraceID, s.ParentSpanID)
+		b.above[id] = above(s)
 	}
 	if p.kind != leftOut {
 		b.taken++
@@ -152,6 +163,20 @@ func (b *batch) look(s *convert.Span) error {
 		return ErrTooMany
 	}
 	return nil
+}
+
+// note notes what a span is as an event.
+func (p *place) note(s *convert.Span, rec *convert.Record) {
+	p.child = child{event: rec.EventID, session: rec.SessionID, parent: rec.ParentID, name: rec.Name, eventType: rec.Type, end: rec.End, duration: rec.Duration}
+	p.hangs = !isRoot(s) && rec.ParentID == honeyhive.EventID(s.TraceID, s.ParentSpanID)
+}
+
+// above returns what a span hangs on: the nil UUID for the root of a trace.
+func above(s *convert.Span) honeyhive.UUID {
+	if isRoot(s) {
+		return honeyhive.UUID{}
+	}
+	return honeyhive.EventID(s.TraceID, s.ParentSpanID)
 }
 
 // hasOwnSession reports whether a span names its session as HoneyHive does.
@@ -177,6 +202,7 @@ func autoCreates(attributes []attribute.KeyValue) bool {
 // link finds the session and the parent of each event, as far as the request and
 // the ones before it say, and what the request says of earlier ones.
 func (b *batch) link(m *memory) {
+	b.decide(m)
 	for id, t := range b.traces {
 		t.home = t.session
 		if before, _ := m.traces.get(id); t.home.IsZero() {
@@ -199,6 +225,18 @@ func (b *batch) link(m *memory) {
 		}
 		if p.hangs {
 			b.hang(m, &p.child)
+		}
+	}
+	for i := range b.promoted {
+		s := &b.promoted[i]
+		if !s.named {
+			s.session = b.traces[s.trace].home
+		}
+		if s.parent.IsZero() {
+			s.parent = s.session
+		}
+		if s.hangs {
+			b.hang(m, &s.child)
 		}
 	}
 	for id, t := range b.traces {

@@ -3,9 +3,10 @@
 //
 // # Which spans are events
 //
-// Those that speak any dialect of package convert. Others, such as HTTP and
-// database spans, are left out, and what hangs on one hangs on the nearest span
-// above that is not. Where that one comes later, the event is corrected then.
+// Those that speak any dialect of package convert, and the steps of the program in a
+// trace that has such a span; see step.go. Others, such as HTTP and database spans, are
+// left out, and what hangs on one hangs on the nearest span above that is not. Where
+// that one comes later, the event is corrected then.
 //
 // # Which session
 //
@@ -85,6 +86,9 @@ func (i *Ingester) Spans(ctx context.Context, walk Walk) (Result, error) {
 	i.link(b)
 	p := &piece{ctx: ctx, store: i.store, batch: b}
 	if err := b.write(p, walk); err != nil {
+		return Result{}, err
+	}
+	if err := i.settle(ctx, b.undecided); err != nil {
 		return Result{}, err
 	}
 	result := Result{Taken: b.taken - p.rejected, LeftOut: len(b.places) - b.taken, Rejected: p.rejected}

@@ -87,11 +87,16 @@ func newTaker() *taker {
 	return &taker{sessions: make(map[string]honeyhive.SessionStartRequest), events: make(map[string]honeyhive.Event)}
 }
 
-// span makes a span of trace 1 with an id of one digit; a parent of 0 is none.
+// span makes a span of trace 1 with an id of one digit; a parent of 0 is none. One
+// without attributes is of a request.
 func span(id, parent byte, name string, attributes ...attribute.KeyValue) convert.Span {
 	start := time.UnixMilli(1_700_000_000_000)
+	kind := convert.Internal
+	if len(attributes) == 0 {
+		kind = convert.Client
+	}
 	return convert.Span{
-		TraceID: [16]byte{1}, SpanID: [8]byte{id}, ParentSpanID: [8]byte{parent}, Name: name,
+		TraceID: [16]byte{1}, SpanID: [8]byte{id}, ParentSpanID: [8]byte{parent}, Name: name, Kind: kind,
 		Start: start, End: start.Add(time.Duration(id) * time.Second), Attributes: attributes,
 	}
 }
@@ -482,7 +487,7 @@ func TestMemoryIsBoundedInBytes(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	for n := range 2000 {
 		root := span(1, 0, strings.Clone(large), attribute.String("service.name", large))
-		root.Failed, root.Status, root.Project = true, strings.Clone(large), strings.Clone(large)
+		root.Kind, root.Failed, root.Status, root.Project = convert.Server, true, strings.Clone(large), strings.Clone(large)
 		waits := span(2, 9, strings.Clone(large), chat)
 		binary.BigEndian.PutUint64(root.TraceID[:], uint64(n)+1)
 		binary.BigEndian.PutUint64(waits.TraceID[:], uint64(n)+1)

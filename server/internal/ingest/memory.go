@@ -19,6 +19,7 @@ type memory struct {
 	above   recent[honeyhive.UUID, honeyhive.UUID]
 	waiting recent[honeyhive.UUID, []child]
 	logs    recent[spanKey, *spanLogs]
+	steps   steps
 }
 
 // known is what is remembered of a trace.

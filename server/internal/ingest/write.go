@@ -67,15 +67,22 @@ func (b *batch) write(p *piece, walk Walk) error {
 		at := n
 		n++
 		end, ends := b.ends[at]
-		if b.places[at].kind == leftOut && !ends {
+		waits := b.places[at].kind == leftOut && b.places[at].step
+		if b.places[at].kind == leftOut && !ends && !waits {
 			return p.ctx.Err()
 		}
 		rec := convert.Convert(s)
+		if waits {
+			b.hold(&b.places[at], s, &rec)
+		}
 		if err := b.writeSpan(p, &b.places[at], s, &rec, announced); err != nil || !ends {
 			return err
 		}
 		return p.add(store.Write{Session: end.record(rootRecord(&rec, b.places[at].kind == isEvent))}, false, size(&rec))
 	})
+	for i := 0; i < len(b.promoted) && err == nil; i++ {
+		err = b.promoted[i].write(p)
+	}
 	for i := 0; i < len(b.late) && err == nil; i++ {
 		err = p.add(store.Write{Session: b.late[i].record(b.late[i].root.record())}, false, 0)
 	}
@@ -95,7 +102,7 @@ func (b *batch) writeSpan(p *piece, at *place, s *convert.Span, rec *convert.Rec
 		return p.add(store.Write{Session: &payload}, true, size(rec))
 	case isEvent:
 		rec.SessionID, rec.ParentID = at.session, at.parent
-		if !announced[rec.SessionID] && (!at.named || autoCreates(s.Attributes)) {
+		if !announced[rec.SessionID] && (!at.named && !at.step || at.named && autoCreates(s.Attributes)) {
 			announced[rec.SessionID] = true
 			if err := p.add(store.Write{Session: announcement(s, rec)}, false, 0); err != nil {
 				return err

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 	"unsafe"
@@ -81,13 +82,14 @@ var valueFields = [...]string{"stringValue", "boolValue", "intValue", "doubleVal
 // The messages of OTLP, as far as they are read, and the numbers of their fields.
 var (
 	valueMessage      = newMessage(valueFields[:]...)
+	scopeNames        = newMessage("name")
 	valuesMessage     = newMessage("values")
 	resourceMessage   = newMessage("attributes")
 	statusMessageJSON = newMessage("message", "code")
 	pairMessage       = newMessage("key", "value")
 	linkMessage       = newMessage("traceId", "spanId", "attributes")
 	eventMessage      = newMessage("timeUnixNano", "name", "attributes")
-	spanMessage       = newMessage("traceId", "spanId", "parentSpanId", "name", "startTimeUnixNano", "endTimeUnixNano", "attributes", "events", "links", "status")
+	spanMessage       = newMessage("traceId", "spanId", "parentSpanId", "name", "startTimeUnixNano", "endTimeUnixNano", "attributes", "events", "links", "status", "kind")
 )
 
 // jsonNames are the names of the lists of a kind of request, and what they are called
@@ -98,7 +100,7 @@ type jsonNames struct {
 }
 
 var spanNames = jsonNames{
-	newMessage("resourceSpans"), newMessage("resource", "scopeSpans"), newMessage("spans"), "resource spans", "scope spans",
+	newMessage("resourceSpans"), newMessage("resource", "scopeSpans"), newMessage("spans", "scope"), "resource spans", "scope spans",
 }
 
 // jsonRequest reads a request whose messages are nested in lists: resources, scopes,
@@ -197,7 +199,24 @@ func (d *decoder) jsonOfScope(c *cursor, of *jsonNames, read func(c *cursor) err
 	if err := d.count(partWork); err != nil {
 		return err
 	}
-	return c.fields(of.scope, func(int) error {
+	d.scope = ""
+	start := c.at
+	err := c.fields(of.scope, func(field int) error {
+		if field != 1 {
+			c.skip()
+			return nil
+		}
+		return d.jsonScope(c)
+	})
+	if err != nil {
+		return err
+	}
+	c.at = start // the scope counts for spans that stand before it, too
+	return c.fields(of.scope, func(field int) error {
+		if field != 0 {
+			c.skip()
+			return nil
+		}
 		return c.array(func() error {
 			if c.null() {
 				return nil
@@ -259,6 +278,8 @@ func (d *decoder) jsonSpanField(c *cursor, field int) (err error) {
 		err = d.jsonBelow(c, func() error { return d.jsonLink(c) })
 	case 9:
 		err = d.jsonStatus(c)
+	case 10:
+		s.Kind = jsonKind(c)
 	}
 	return err
 }
@@ -284,6 +305,47 @@ func (d *decoder) jsonBelow(c *cursor, read func() error) error {
 		if problem != "" {
 			d.mend(problem)
 		}
+		return err
+	})
+}
+
+// jsonKind reads the kind of a span: its number, or its name. One that is neither tells
+// nothing.
+func jsonKind(c *cursor) convert.Kind {
+	text := ""
+	switch c.kind() {
+	case honeyhive.KindString:
+		text = c.raw()
+	case honeyhive.KindNumber:
+		text = c.literal()
+	default:
+		c.skip()
+	}
+	if kind, ok := spanKinds[text]; ok {
+		return kind
+	}
+	n, _ := strconv.ParseUint(text, 10, 8) // 0 for what is none
+	return kindOf(n)
+}
+
+var spanKinds = map[string]convert.Kind{
+	"SPAN_KIND_INTERNAL": convert.Internal, "SPAN_KIND_SERVER": convert.Server, "SPAN_KIND_CLIENT": convert.Client,
+	"SPAN_KIND_PRODUCER": convert.Producer, "SPAN_KIND_CONSUMER": convert.Consumer,
+}
+
+// jsonScope reads the name of a scope. One that cannot be read tells nothing.
+func (d *decoder) jsonScope(c *cursor) error {
+	if c.kind() != honeyhive.KindObject {
+		c.skip()
+		return nil
+	}
+	return c.fields(scopeNames, func(int) error {
+		if c.kind() != honeyhive.KindString {
+			c.skip()
+			return nil
+		}
+		s, err := c.str()
+		d.scope = brief.Name(s)
 		return err
 	})
 }

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/sessionspan/sessionspan/convert"
+	"github.com/sessionspan/sessionspan/server/internal/brief"
 )
 
 // The messages of OpenTelemetry's own module, read by the protobuf module, say
@@ -30,13 +31,14 @@ func expected(data *tracepb.TracesData) (list []convert.Span, invalid int) {
 			res.add(pairOf(kv))
 		}
 		for _, s := range r.GetScopeSpans() {
+			scope := brief.Name(s.GetScope().GetName())
 			for _, span := range s.GetSpans() {
 				out, ok := spanOf(span)
 				if !ok {
 					invalid++
 					continue
 				}
-				out.Project, out.Source = res.project(), res.source()
+				out.Project, out.Source, out.Scope = res.project(), res.source(), scope
 				if all := convert.AppendMainAgent(append(slices.Clone(res.identity), out.Attributes...), res.agent); len(all) > 0 {
 					out.Attributes = all
 				}
@@ -49,7 +51,7 @@ func expected(data *tracepb.TracesData) (list []convert.Span, invalid int) {
 
 func spanOf(s *tracepb.Span) (convert.Span, bool) {
 	out := convert.Span{
-		Name: s.GetName(), Start: instant(s.GetStartTimeUnixNano()), End: instant(s.GetEndTimeUnixNano()),
+		Name: s.GetName(), Kind: kindOf(uint64(s.GetKind())), Start: instant(s.GetStartTimeUnixNano()), End: instant(s.GetEndTimeUnixNano()),
 		Failed: s.GetStatus().GetCode() == tracepb.Status_STATUS_CODE_ERROR, Status: s.GetStatus().GetMessage(), Attributes: pairsOf(s.GetAttributes()),
 	}
 	isID := func(dst, field []byte) bool { return copyID(dst, field) == nil }

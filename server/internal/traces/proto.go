@@ -167,8 +167,15 @@ func (d *decoder) protoOfScope(b []byte, read func(*decoder, []byte) error) erro
 	if err := d.count(partWork); err != nil {
 		return err
 	}
+	// The scope counts for spans that stand before it, too.
+	d.scope = ""
 	f := fields{rest: b}
 	for f.next() {
+		if f.message(1) { // scope
+			d.protoScope(f.bytes)
+		}
+	}
+	for f = (fields{rest: b}); f.next(); {
 		if !f.message(2) { // spans
 			continue
 		}
@@ -183,6 +190,17 @@ func (d *decoder) protoOfScope(b []byte, read func(*decoder, []byte) error) erro
 		d.leaveOut("scope: " + f.err.Error())
 	}
 	return nil
+}
+
+// protoScope reads the name of a scope. One that cannot be read tells nothing.
+func (d *decoder) protoScope(b []byte) {
+	f := fields{rest: b}
+	for f.next() {
+		if f.message(1) {
+			d.scope = f.text()
+			d.scope = brief.Name(d.scope)
+		}
+	}
 }
 
 func (d *decoder) protoSpan(b []byte) error {
@@ -203,6 +221,8 @@ func (d *decoder) protoSpan(b []byte) error {
 		case f.message(5):
 			s.Name, err = d.protoText(&f)
 			s.Name = brief.Name(s.Name)
+		case f.is(6, protowire.VarintType):
+			s.Kind = kindOf(f.value)
 		case f.is(7, protowire.Fixed64Type):
 			s.Start = instant(f.value)
 		case f.is(8, protowire.Fixed64Type):

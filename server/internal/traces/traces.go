@@ -70,6 +70,7 @@ type decoder struct {
 	budget
 
 	resource resource
+	scope    string
 	span     convert.Span
 	problem  error // with the ids of the span
 	// mended counts the values of the span, or of the resource, which are not as the
@@ -88,7 +89,7 @@ type decoder struct {
 func (d *decoder) begin(size int) error {
 	s := &d.span
 	*s = convert.Span{
-		Project: d.resource.project(), Source: d.resource.source(),
+		Project: d.resource.project(), Source: d.resource.source(), Scope: d.scope,
 		Attributes: append(emptied(s.Attributes), d.resource.identity...), Events: emptied(s.Events), Links: emptied(s.Links),
 	}
 	d.below, d.pairs, d.values = emptied(d.below), emptied(d.pairs), emptied(d.values)
@@ -198,6 +199,14 @@ func (d *decoder) id(name string, err error) {
 	if err != nil && d.problem == nil {
 		d.problem = fmt.Errorf("%s: %w", name, err)
 	}
+}
+
+// kindOf returns the kind of a span, whose number anybody may have made up.
+func kindOf(n uint64) convert.Kind {
+	if n > uint64(convert.Consumer) {
+		return convert.Unspecified
+	}
+	return convert.Kind(n)
 }
 
 // instant returns a time in nanoseconds since the Unix epoch, or none where it

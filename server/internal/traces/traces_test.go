@@ -67,7 +67,7 @@ func example() (*tracepb.TracesData, []convert.Span) {
 		}},
 	}}}
 	want := convert.Span{
-		Name: "chat", Start: time.Unix(1712025501, 605000001), End: time.Unix(1712025501, 606000000), Failed: true, Status: "no",
+		Name: "chat", Kind: convert.Client, Scope: "lib", Start: time.Unix(1712025501, 605000001), End: time.Unix(1712025501, 606000000), Failed: true, Status: "no",
 		Project: "shop", Source: "staging",
 		Attributes: []attribute.KeyValue{
 			attribute.String("honeyhive.session_id", "caf77ace-3417-4da4-944d-f4a0688f3c23"),
