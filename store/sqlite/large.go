@@ -164,7 +164,7 @@ func (s *Store) ready(ctx context.Context, e *entry, kind record.Kind, only *rec
 	if kind != record.Unknown {
 		r.columns[1], err = s.stage(ctx, payload, true)
 	}
-	payload, whole, e.payload = nil, "", "" // the layers are written in memory of their own
+	e.payload = "" // the layers are written in memory of their own
 	if err == nil {
 		r.columns[0], err = s.stage(ctx, record.EncodeLayers(e.layers), false)
 	}
