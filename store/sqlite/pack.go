@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/store"
@@ -145,13 +146,18 @@ func (u *unpacker) err(what string) error {
 	return nil
 }
 
-// packRow writes the row of an event, but for its session and number.
+// packRow writes the row of an event, but for its session and number. Type and kind
+// are one text, so that rows from before there were kinds have none.
 func packRow(r *store.EventRow) []byte {
 	p := newPacker(make([]byte, 0, 160))
 	p.measures(&r.Measures)
 	b := append(append(p.done(), r.ID[:]...), r.Parent[:]...)
 	b = binary.LittleEndian.AppendUint64(b, uint64(r.Bytes))
-	for _, s := range [...]string{r.Type, r.Name, r.Model, r.Error} {
+	kinds := r.Type
+	if r.Kind != "" {
+		kinds += "/" + r.Kind
+	}
+	for _, s := range [...]string{kinds, r.Name, r.Model, r.Error} {
 		b = append(binary.LittleEndian.AppendUint32(b, uint32(len(s))), s...) //nolint:gosec // texts of a row are cut to less
 	}
 	return b
@@ -181,6 +187,7 @@ func unpackRow(b []byte, n names) (store.EventRow, error) {
 	for _, s := range [...]*string{&r.Type, &r.Name, &r.Model, &r.Error} {
 		*s = n.get(u.text())
 	}
+	r.Type, r.Kind, _ = strings.Cut(r.Type, "/")
 	return r, u.err("row of an event")
 }
 

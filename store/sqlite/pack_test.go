@@ -18,7 +18,7 @@ func TestPack(t *testing.T) {
 	}
 	for name, row := range map[string]store.EventRow{
 		"empty": {},
-		"full":  {ID: honeyhive.NewUUID(), Parent: honeyhive.NewUUID(), Name: "ü", Type: "tool", Error: "e", Model: "m", Bytes: 1 << 40, Measures: full},
+		"full":  {ID: honeyhive.NewUUID(), Parent: honeyhive.NewUUID(), Name: "ü", Type: "tool", Kind: "retriever", Error: "e", Model: "m", Bytes: 1 << 40, Measures: full},
 		"some":  {Type: "model", Measures: store.Measures{End: full.End, Cost: full.Cost}},
 	} {
 		packed := packRow(&row)

@@ -86,7 +86,13 @@ func testEventRow(t *testing.T, open Opener) {
 	f := newFixture(t, open)
 	long := strings.Repeat("é ", 5000)
 	f.write(store.Write{Event: event(t, 2, 1, 9, `"event_type":"model","event_name":"ask","error":"`+long+`","config":{"model":"m"},"start_time":5,"end_time":8.5,"metadata":{"prompt_tokens":3,"completion_tokens":"4","cost":-1},"feedback":{"note":"x"}`)},
-		store.Write{Event: event(t, 3, 1, 0, `"event_type":"tool","metadata":{"response_model":"other"}`)})
+		store.Write{Event: event(t, 3, 1, 0, `"event_type":"tool","metadata":{"response_model":"other"}`)},
+		store.Write{Event: event(t, 4, 1, 0, `"event_type":"tool","event_name":"search","metadata":{"event_kind":"retriever"}`)},
+		store.Write{Event: event(t, 5, 1, 0, `"event_type":"tool","metadata":{"event_kind":"<b>"}`)})
+	for n, want := range map[int]string{3: "", 4: "retriever", 5: ""} {
+		f.equal(f.event(n).Kind, want, "the kind of an event")
+		f.equal(f.event(n).Type, "tool", "its type")
+	}
 	got := f.event(2)
 	if len(got.Error) > 1000 || !strings.HasPrefix(got.Error, "é é") || !strings.HasSuffix(got.Error, "…") {
 		t.Errorf("the error of the row is %q", got.Error)

@@ -78,7 +78,7 @@ func demoWrites(id honeyhive.UUID, end float64) []store.Write {
 	}
 	event("retrieve", honeyhive.TypeTool, 4, 86, honeyhive.Event{
 		Inputs: object("query", "return headphones after three weeks"), Outputs: parsed("documents", demoDocuments),
-		Metrics: object("recall", 1),
+		Metrics: object("recall", 1), Metadata: object("event_kind", "retriever"),
 	})
 	event("plan", honeyhive.TypeModel, 95, 1010, honeyhive.Event{
 		Config: config, Inputs: object("chat_history", history), Outputs: asked,

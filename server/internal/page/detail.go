@@ -11,6 +11,7 @@ type detail struct {
 	Base        string // address of the record
 	IsSession   bool
 	Name, Type  string
+	Kind        string // where it says more than the type
 	Model       string
 	Error       string
 	ErrorCut    bool
@@ -40,7 +41,7 @@ type feedbackView struct {
 func eventDetail(e *store.Event) *detail {
 	p := &e.Payload
 	d := &detail{
-		ID: e.ID.String(), Session: e.Session.String(), Name: line(e.Name, 300), Type: typeOf(e.EventRow), Model: line(e.Model, 200),
+		ID: e.ID.String(), Session: e.Session.String(), Name: line(e.Name, 300), Type: typeOf(e.EventRow), Kind: e.Kind, Model: line(e.Model, 200),
 		Measures: e.Measures, Bytes: e.Bytes,
 	}
 	d.Base = "/s/" + d.Session + "/e/" + d.ID

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"math"
 	"net/http"
 	"net/url"
@@ -144,7 +145,7 @@ func (p *page) rows(w http.ResponseWriter, r *http.Request) error {
 		}
 		out.Rows = append(out.Rows, []any{
 			e.ID.String(), e.Depth, e.Below, place(line(e.Name, 200)), e.Type, thousandth(start), thousandth(length), flags,
-			orNull(e.SumIn), orNull(e.SumOut), orNull(e.SumCost), orNull(e.FirstToken), e.Errors, place(line(e.Model, 100)),
+			orNull(e.SumIn), orNull(e.SumOut), orNull(e.SumCost), orNull(e.FirstToken), e.Errors, place(line(e.Model, 100)), e.Kind,
 		})
 	}
 	return writeJSON(w, out)
@@ -182,6 +183,9 @@ func sessionURL(id string, pairs ...string) string {
 	}
 	return b.String()
 }
+
+// kindOf returns what an event is called beside its name: its kind, or else its type.
+func kindOf(row store.EventRow) string { return cmp.Or(row.Kind, typeOf(row)) }
 
 // typeOf returns the type of an event, for a class and a word.
 func typeOf(row store.EventRow) string {

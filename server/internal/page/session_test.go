@@ -34,7 +34,7 @@ func agent(t *testing.T) []store.Write {
 	chain := testID(11)
 	return []store.Write{
 		event(11, agentID, "agent", "chain", 0, 1000, `"inputs":{}`),
-		event(12, chain, "search", "tool", 10, 40, `"inputs":{"query":"parcel"},"outputs":{"documents":[{"id":"a.md","score":0.8,"content":"Parcels go by *ship*."},{"id":"b.md","score":0.2,"content":"Letters","metadata":{"page":3}}]}`),
+		event(12, chain, "search", "tool", 10, 40, `"metadata":{"event_kind":"retriever"},"inputs":{"query":"parcel"},"outputs":{"documents":[{"id":"a.md","score":0.8,"content":"Parcels go by *ship*."},{"id":"b.md","score":0.2,"content":"Letters","metadata":{"page":3}}]}`),
 		event(13, chain, "plan", "model", 60, 200, `"config":{"model":"m-1"},"inputs":{"chat_history":[`+system+`,`+user+`]},"outputs":`+asks+`,"metadata":{"prompt_tokens":100,"completion_tokens":20,"cost":0.5,"time_to_first_chunk_ms":50}`),
 		event(14, chain, "track", "tool", 270, 30, `"inputs":{"parcel":7},"outputs":{"result":"in Porto"},"metadata":{"tool_call_id":"c1"}`),
 		event(15, chain, "map", "tool", 300, 30, `"inputs":{"of":"city"},"error":"no map"`),
@@ -104,7 +104,7 @@ func TestTreeAndTimelineHoldEveryEvent(t *testing.T) {
 		got = append(got, row.attr("aria-level")+" "+row.text())
 	}
 	want := []string{
-		"1 agent chain 1.00 s 250 / 30 0.75 1", "2 search tool 40 ms – –", "2 plan model 200 ms 100 / 20 0.5",
+		"1 agent chain 1.00 s 250 / 30 0.75 1", "2 search retriever 40 ms – –", "2 plan model 200 ms 100 / 20 0.5",
 		"2 track tool 30 ms – –", "2 map error tool 30 ms – – 1", "2 answer model 500 ms 150 / 10 0.25",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -127,8 +127,8 @@ func TestRowsAsJSONSayWhatThePageSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := [][]any{
-		{testID(13), 1.0, 0.0, 0.0, "model", 60.0, 200.0, 0.0, 100.0, 20.0, 0.5, 50.0, 0.0, 1.0},
-		{testID(14), 1.0, 0.0, 2.0, "tool", 270.0, 30.0, 0.0, nil, nil, nil, nil, 0.0, 3.0},
+		{testID(13), 1.0, 0.0, 0.0, "model", 60.0, 200.0, 0.0, 100.0, 20.0, 0.5, 50.0, 0.0, 1.0, ""},
+		{testID(14), 1.0, 0.0, 2.0, "tool", 270.0, 30.0, 0.0, nil, nil, nil, nil, 0.0, 3.0, ""},
 	}
 	if diff := cmp.Diff(want, got.Rows); diff != "" {
 		t.Error(diff)

@@ -32,6 +32,7 @@ var functions = template.FuncMap{
 	"tokens":    tokens,
 	"nameOf":    nameOf,
 	"typeOf":    typeOf,
+	"kindOf":    kindOf,
 	"join":      func(list []string) string { return line(strings.Join(list, ", "), 200) },
 	"optMS":     func(v honeyhive.Optional[float64]) string { return known(v, duration) },
 	"optCost":   func(v honeyhive.Optional[float64]) string { return known(v, cost) },

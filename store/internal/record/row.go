@@ -2,6 +2,7 @@ package record
 
 import (
 	"cmp"
+	"slices"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/store"
@@ -11,7 +12,7 @@ import (
 func EventRow(e *honeyhive.Event) store.EventRow {
 	row := store.EventRow{
 		Name: e.EventName.Or(""), Type: e.EventType.Or(honeyhive.TypeTool), Error: beginning(e.Error.Or("")),
-		Model: Model(e),
+		Kind: kind(e), Model: Model(e),
 		Measures: buckets{
 			e.Metadata, e.Metrics, e.Feedback, e.StartTime, e.EndTime, e.Duration,
 		}.measures(),
@@ -20,6 +21,16 @@ func EventRow(e *honeyhive.Event) store.EventRow {
 	row.Session, _ = honeyhive.ParseUUID(e.SessionID.Or(""))
 	row.Parent, _ = honeyhive.ParseUUID(e.ParentID.Or(""))
 	return row
+}
+
+// kinds are those that an event may be of beside its type.
+var kinds = []string{"retriever", "embedding", "reranker", "agent", "guardrail", "evaluator"}
+
+func kind(e *honeyhive.Event) string {
+	if i := slices.Index(kinds, text(e.Metadata, "event_kind")); i >= 0 {
+		return kinds[i]
+	}
+	return ""
 }
 
 // Model returns the model that an event calls.

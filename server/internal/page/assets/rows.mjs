@@ -9,7 +9,7 @@ const pageSize = 1000;
 const spare = 12; // rows built beyond each edge
 const svgNS = "http://www.w3.org/2000/svg";
 // The places of a row's values; see rowsJSON on the server.
-const [ID, DEPTH, BELOW, NAME, TYPE, START, TOOK, FLAGS, IN, OUT, COST, FIRST, ERRORS] = Array(13).keys();
+const [ID, DEPTH, BELOW, NAME, TYPE, START, TOOK, FLAGS, IN, OUT, COST, FIRST, ERRORS, , KIND] = Array(15).keys();
 const failed = 1;
 const unended = 4;
 
@@ -211,7 +211,7 @@ export function virtual(grid, open) {
 			return;
 		}
 		const texts = [
-			row[TYPE],
+			row[KIND] || row[TYPE],
 			took,
 			row[IN] === null && row[OUT] === null ? "–" : `${short(row[IN])} / ${short(row[OUT])}`,
 			row[COST] === null ? "–" : cost(row[COST]),
