@@ -188,6 +188,7 @@ func (w *worker) takeFrom(s *source, c *cursor) {
 
 // fetch reads the next entries, and keeps those that are wanted.
 func (w *worker) fetch(c *cursor, wanted func(byte) bool) {
+	c.reader.Room = w.roomFor
 	entries, err := c.reader.Next(readBytes)
 	w.spoolFailed(err)
 	if len(entries) == 0 {
@@ -229,12 +230,26 @@ func (w *worker) noteOldest() {
 	w.account.onDisk(oldest)
 }
 
+// roomFor returns memory for the body of a record that is read back.
+func (w *worker) roomFor(n int) []byte {
+	if n > bufferMost {
+		return make([]byte, 0, n)
+	}
+	return w.buffers.take(n)
+}
+
+// restore has the destination restore a record, which runs no code of users.
+func (w *worker) restore(r *Record) (err error) {
+	defer recovered(&err)
+	return w.spool.dest.Restore(r)
+}
+
 // takeBack deals with an entry that was read back.
 func (w *worker) takeBack(s *source, e spool.Entry) {
 	orphan := s.trails != nil
 	r := &Record{
 		Kind: Kind(e.Type), Group: e.Group, ID: e.ID, Elsewhere: e.Flags&flagElsewhere != 0,
-		Body: e.Body, created: e.Time, kept: kept{s.log, e.Seq},
+		Body: e.Body, created: e.Time, kept: kept{s.log, e.Seq}, pooled: w.buffers.fits(e.Body),
 	}
 	var err error
 	switch _, direct := s.direct[e.Seq]; {
@@ -250,7 +265,7 @@ func (w *worker) takeBack(s *source, e spool.Entry) {
 	case int(e.Type) >= len(kindNames):
 		err = fmt.Errorf("a record of type %d is not known", e.Type)
 	default:
-		err = w.guarded(func() error { return w.spool.dest.Restore(r) })
+		err = w.restore(r)
 	}
 	if errors.Is(err, errStuck) {
 		return // it stays on disk

@@ -12,6 +12,10 @@ import (
 // of their sequence numbers. It is not safe for concurrent use. It holds no file
 // between calls, so there is nothing to close.
 type Reader struct {
+	// Room returns empty memory for a body of n bytes, which Next gives away; nil for
+	// fresh memory.
+	Room func(n int) []byte
+
 	log     *Log
 	next    uint64 // the sequence number to look for
 	records int
@@ -94,6 +98,14 @@ func (r *Reader) find() (x extent, size int64, ok bool, err error) {
 	}
 }
 
+// room returns memory for a body of n bytes.
+func (r *Reader) room(n int) []byte {
+	if r.Room == nil {
+		return make([]byte, 0, n)
+	}
+	return r.Room(n)
+}
+
 // skipTo counts the entries up to first that no segment holds.
 func (r *Reader) skipTo(first uint64) {
 	l := r.log
@@ -161,7 +173,7 @@ func (r *Reader) read(x extent, size int64, out []Entry, left *int64) ([]Entry, 
 		}
 		r.next = e.Seq + 1
 		if !r.log.isDone(e.Seq) {
-			e.Body = append([]byte(nil), e.Body...)
+			e.Body = append(r.room(len(e.Body)), e.Body...)
 			out = append(out, e)
 			*left -= sizeOf(&e)
 		}
