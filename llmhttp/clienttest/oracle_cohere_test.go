@@ -35,15 +35,7 @@ func (m *cohereMessage) reading() reading {
 	for _, c := range m.calls {
 		parts = append(parts, said{call: &c})
 	}
-	for i := range parts { // to the last text
-		if isText(parts[i]) {
-			for j := range i {
-				parts[j].citations = nil
-			}
-			parts[i].citations = m.citations
-		}
-	}
-	r := reading{outputs: outputsOf(parts, m.finish), id: m.id}
+	r := reading{outputs: outputsWith(parts, m.citations, m.finish), id: m.id}
 	if m.usage != nil && m.usage.Tokens != nil {
 		r.tokens = tokens{input: new(int64(*m.usage.Tokens.InputTokens)), output: new(int64(*m.usage.Tokens.OutputTokens))}
 		if n, ok := m.usage.GetExtraProperties()["cached_tokens"].(float64); ok {
@@ -77,14 +69,14 @@ func TestOracleCohere(t *testing.T) {
 		if !tools {
 			text = aText.Draw(rt, "text")
 			content = append(content, object{"type": "text", "text": text})
-			for range rapid.IntRange(0, 3).Draw(rt, "citations") {
-				citations = append(citations, cohereCitation(rt))
-			}
 		} else {
 			plan = aText.Draw(rt, "plan")
 			for range rapid.IntRange(1, 2).Draw(rt, "calls") {
 				calls = append(calls, object{"id": aWord.Draw(rt, "id"), "type": "function", "function": object{"name": aWord.Draw(rt, "name"), "arguments": anInput(rt)}})
 			}
+		}
+		for range rapid.IntRange(0, 3).Draw(rt, "citations") {
+			citations = append(citations, cohereCitation(rt))
 		}
 		usage := object{"billed_units": object{"input_tokens": 1, "output_tokens": 2}, "tokens": object{"input_tokens": aCount.Draw(rt, "input"), "output_tokens": aCount.Draw(rt, "output")}, "cached_tokens": aCount.Draw(rt, "cached")}
 		finish := rapid.SampledFrom([]string{"COMPLETE", "STOP_SEQUENCE", "MAX_TOKENS", "TOOL_CALL"}).Draw(rt, "finish")
@@ -272,17 +264,11 @@ func TestOracleCohereV1(t *testing.T) {
 			for _, c := range r.ToolCalls {
 				parts = append(parts, said{call: &call{"", c.Name, encode(c.Parameters)}})
 			}
-			for i := range parts {
-				if isText(parts[i]) {
-					for _, c := range r.Citations {
-						parts[i].citations = append(parts[i].citations, decode(encode(c)))
-					}
-				}
+			var citations list
+			for _, c := range r.Citations {
+				citations = append(citations, decode(encode(c)))
 			}
-			got := reading{outputs: outputsOf(parts, string(*r.FinishReason)), id: *r.ResponseId}
-			if len(parts) == 0 && len(r.Citations) > 0 {
-				got.outputs["annotations"] = r.Citations
-			}
+			got := reading{outputs: outputsWith(parts, citations, string(*r.FinishReason)), id: *r.ResponseId}
 			if len(r.Documents) > 0 {
 				got.outputs["documents"] = r.Documents
 			}

@@ -93,37 +93,12 @@ func geminiReading(responses []*genai.GenerateContentResponse) reading {
 			}
 		}
 	}
-	geminiCite(parts, sources)
-	r.outputs = outputsOf(parts, finish)
-	if len(parts) == 0 && sources != nil {
-		r.outputs["annotations"] = sources
-	}
+	r.outputs = outputsWith(parts, sources, finish)
 	r.tokens = tokens{
 		input: new(int64(u.PromptTokenCount + u.ToolUsePromptTokenCount)), output: new(int64(u.CandidatesTokenCount + u.ThoughtsTokenCount)),
 		read: new(int64(u.CachedContentTokenCount)), reasoning: new(int64(u.ThoughtsTokenCount)),
 	}
 	return r
-}
-
-// geminiCite puts the sources to the last text, or else to the last part that has
-// room for them.
-func geminiCite(parts []said, sources list) {
-	if sources == nil {
-		return
-	}
-	at := len(parts) - 1
-	for i := range parts {
-		if isText(parts[i]) {
-			at = i
-		}
-	}
-	switch {
-	case at < 0:
-	case parts[at].other != nil:
-		parts[at].other["citations"] = sources
-	default:
-		parts[at].citations = sources
-	}
 }
 
 func TestOracleGemini(t *testing.T) {

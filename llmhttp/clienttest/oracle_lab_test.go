@@ -188,6 +188,30 @@ func outputsOf(parts []said, finish string) object {
 	return o
 }
 
+// outputsWith returns what an event holds of parts and of the sources of them all:
+// those stand with the last text, or else with the last part that is neither a call
+// nor a thought, or else beside the content.
+func outputsWith(parts []said, sources list, finish string) object {
+	at := -1
+	for i, p := range parts {
+		if isText(p) || p.other != nil && (at < 0 || !isText(parts[at])) {
+			at = i
+		}
+	}
+	switch {
+	case sources == nil || at < 0:
+	case parts[at].other != nil:
+		parts[at].other["citations"] = sources
+	default:
+		parts[at].citations = append(parts[at].citations, sources...)
+	}
+	o := outputsOf(parts, finish)
+	if sources != nil && at < 0 {
+		o["annotations"] = sources
+	}
+	return o
+}
+
 func isText(p said) bool { return p.call == nil && p.other == nil && !p.thought }
 
 // What answers are made up of.
