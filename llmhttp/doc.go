@@ -77,7 +77,7 @@
 // The messages that are sent, system instructions and tools; every choice of the
 // answer with its text, reasoning, refusals, images, citations and calls of tools,
 // and what tools of the provider gave; sources that stand beside the answer under
-// the provider's names (citations, search_results, context) in the outputs;
+// the provider's names (citations, search_results, groundingSupports) in the outputs;
 // parameters in the configuration; in the metadata the tokens, what the provider
 // calls the answer, why it ended, the status, the number of the attempt where the
 // client tells it, and of streams the time to the first token and the tokens per

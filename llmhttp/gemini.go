@@ -254,7 +254,7 @@ func (geminiContent) chunk(x *exchange, _, data string) {
 }
 
 func (x *exchange) geminiCandidate(json string) {
-	var index, content, finish, message string
+	var index, content, finish, message, grounding string
 	var sources [sourceKinds][2]string // what is quoted has a name for each of the services
 	for k, v := range rawjson.Members(json) {
 		switch k {
@@ -269,7 +269,7 @@ func (x *exchange) geminiCandidate(json string) {
 		case "citationMetadata":
 			sources[sourceQuotes] = [2]string{get(v, "citationSources"), get(v, "citations")}
 		case "groundingMetadata":
-			sources[sourceSearch][0] = get(v, "groundingChunks")
+			grounding, sources[sourceSearch][0] = v, get(v, "groundingChunks")
 		case "urlContextMetadata":
 			sources[sourcePages][0] = get(v, "urlMetadata")
 		}
@@ -286,6 +286,9 @@ func (x *exchange) geminiCandidate(json string) {
 	for kind, lists := range sources {
 		x.source(c, kind, lists[0])
 		x.source(c, kind, lists[1])
+	}
+	for _, key := range [...]string{"webSearchQueries", "groundingSupports"} { // what was searched for; which words have which sources
+		x.extra(c, key, get(grounding, key))
 	}
 	reason := geminiWord(x.provider, "finishReason", finish)
 	if reason == "" {

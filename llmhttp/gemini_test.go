@@ -258,3 +258,17 @@ func TestGeminiSingleObjects(t *testing.T) {
 		}
 	}
 }
+
+// TestGeminiGrounding checks that the event holds what the model searched for and
+// which of its words have which sources, whole and as a stream that says it again.
+func TestGeminiGrounding(t *testing.T) {
+	chunk := func(text, more string) string {
+		return `{"candidates":[{"content":{"role":"model","parts":[{"text":"` + text + `"}]}` + more + `}],"usageMetadata":{"promptTokenCount":1,"candidatesTokenCount":1}}`
+	}
+	const first = `,"groundingMetadata":{"webSearchQueries":["wrens"]}`
+	const last = `,"finishReason":"STOP","groundingMetadata":{"webSearchQueries":["wrens","hedges"],"groundingChunks":[{"web":{"uri":"https://s.test"}}],"groundingSupports":[{"segment":{"endIndex":9,"text":"In hedges"},"groundingChunkIndices":[0]}]}`
+	const want = `{"role":"assistant","content":"In hedges","annotations":[{"web":{"uri":"https://s.test"}}],"webSearchQueries":["wrens","hedges"],"groundingSupports":[{"segment":{"endIndex":9,"text":"In hedges"},"groundingChunkIndices":[0]}],"finish_reason":"STOP"}`
+	exchangeWith(t, "http://h.test/v1beta/models/m:generateContent", `{}`, answerOf(chunk("In hedges", last))).AssertOutputs(want)
+	stream := strings.Join(data(chunk("In ", ""), chunk("hedg", first), chunk("es", last)), "")
+	exchangeWith(t, "http://h.test/v1beta/models/m:streamGenerateContent?alt=sse", `{}`, answer{kind: "text/event-stream", body: stream}).AssertOutputs(want)
+}
