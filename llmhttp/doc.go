@@ -131,6 +131,11 @@
 // that cannot be read are counted, as chunks_skipped. The time to the first token is
 // that of the first content.
 //
+// # Recorded calls
+//
+// [Record] keeps calls with their answers in files, and [Replay] answers from them
+// without a network or a key: for tests, and for evaluations (package evals).
+//
 // # Attempts, and clients that trace themselves
 //
 // Each attempt of a client that retries is an event. Put the calls of one

@@ -2,6 +2,7 @@ package llmhttp_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -69,4 +70,15 @@ func ExampleWithHost() {
 	_ = resp.Body.Close()
 	client.CloseIdleConnections()
 	// Output: chat vllm llama
+}
+
+// A client answers from recordings in a test, and calls the provider under
+// go test -llmhttp.record.
+func ExampleReplay() {
+	client := &http.Client{Transport: llmhttp.Transport(llmhttp.Replay("testdata/calls"))}
+	_, err := client.Post("https://api.openai.com/v1/chat/completions", "application/json", strings.NewReader(`{"model":"m"}`))
+	var missing *llmhttp.NotRecordedError
+	fmt.Println(errors.As(err, &missing), missing.Request)
+	// Output:
+	// true POST https://api.openai.com/v1/chat/completions
 }

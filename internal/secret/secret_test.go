@@ -59,7 +59,7 @@ func TestValues(t *testing.T) {
 		"cookies": {func(v *secret.Values) { v.Field(`sid=value-one; theme=dark; t="value-two"`) }, []string{`sid=value-one; theme=dark; t="value-two"`, "value-one", "value-two"}},
 		"signature": {func(v *secret.Values) {
 			v.Field("AWS4-HMAC-SHA256 Credential=AKIA1/2026/us, SignedHeaders=host;x-amz-date, Signature=abcdef")
-		}, []string{"Credential=AKIA1/2026/us, SignedHeaders=host;x-amz-date, Signature=abcdef", "AKIA1/2026/us", "x-amz-date", "abcdef"}},
+		}, []string{"Credential=AKIA1/2026/us, SignedHeaders=host;x-amz-date, Signature=abcdef", "AKIA1/2026/us", "abcdef"}},
 		"short":       {func(v *secret.Values) { v.Field("Bearer abc") }, nil},
 		"placeholder": {func(v *secret.Values) { v.Field("Bearer ollama"); v.Field("EMPTY") }, nil},
 		"url":         {func(v *secret.Values) { v.URL(u) }, []string{"the-user:the-password", "the-password", "the-user", "a%2fkey%20x", "a/key x", "func-code", "short"}},

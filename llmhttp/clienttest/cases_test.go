@@ -71,6 +71,7 @@ type testCase struct {
 	replies  []reply
 	// leave says what the reader of a stream does at its first piece of text.
 	leave leave
+	gone  bool // nobody is to ask the server
 	fails bool // the client returns an error
 	mute  bool // the client may keep the error to itself
 	want  []outcome

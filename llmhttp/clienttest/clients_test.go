@@ -3,6 +3,7 @@ package clienttest
 import (
 	"context"
 	"maps"
+	"net/http"
 	"slices"
 	"testing"
 
@@ -89,7 +90,14 @@ func TestClients(t *testing.T) {
 
 // check runs a case and returns what was recorded.
 func (c *client) check(t *testing.T, tc *testCase) []record {
+	return c.checkThrough(t, tc, func(base http.RoundTripper) http.RoundTripper { return base })
+}
+
+// checkThrough is check with another transport between the client and the server.
+func (c *client) checkThrough(t *testing.T, tc *testCase, through func(base http.RoundTripper) http.RoundTripper) []record {
 	l := newLab(t, c.wire, tc.replies...)
+	l.plain.Transport = through(l.plain.Transport)
+	l.trace()
 	ctx, cancel := context.WithCancel(l.ctx)
 	defer cancel()
 	var each func(string) bool
@@ -131,10 +139,14 @@ func (c *client) check(t *testing.T, tc *testCase) []record {
 		}
 		records = append(records, r)
 	}
-	if len(l.requests) != len(tc.want) {
+	wanted := len(tc.want)
+	if tc.gone {
+		wanted = 0
+	}
+	if len(l.requests) != wanted {
 		t.Errorf("%d requests, %d events", len(l.requests), len(tc.want))
 	}
-	if tc.replies[0].zip && l.zipped == 0 {
+	if tc.replies[0].zip && l.zipped == 0 && !tc.gone {
 		t.Error("the client did not ask for gzip")
 	}
 	if r := l.Reports(); len(r) > 0 {
