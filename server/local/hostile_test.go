@@ -183,7 +183,7 @@ func TestOneBadSpan(t *testing.T) {
 		"all good":      {request(good), `{}`},
 		"one bad id":    {request(bad, good), `"rejectedSpans":"1","errorMessage":"span \"n\": trace id: `},
 		"a bad id":      {request(bad), `"rejectedSpans":"1","errorMessage":"span \"n\": trace id: `},
-		"a bad value":   {request(span(3, `,{"key":"k","value":{"intValue":"12.5"}}`), good), `"rejectedSpans":"0","errorMessage":"1 values are not as OTLP has them, and were taken as they are: span \"n\": intValue: \"12.5\" is no 64-bit integer"`},
+		"a bad value":   {request(span(3, `,{"key":"k","value":{"intValue":"12.5"}}`), good), `"rejectedSpans":"0","errorMessage":"values that are not as OTLP has them were taken as they are (1): span \"n\": intValue: \"12.5\" is no 64-bit integer"`},
 		"half an emoji": {request(span(4, `,{"key":"k","value":{"stringValue":"\ud83c"}}`), good), `{}`},
 		"a bad field":   {[]byte(`{"resourceSpans":[],"resourceSpans":[]}`), `{}`},
 	} {

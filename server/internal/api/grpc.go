@@ -130,7 +130,7 @@ func answerGRPC(w http.ResponseWriter, message []byte, e *reject.Error) {
 	}
 	h.Set("Trailer", "Grpc-Status")
 	w.WriteHeader(http.StatusOK)
-	frame := binary.BigEndian.AppendUint32([]byte{0}, uint32(len(message)))
+	frame := binary.BigEndian.AppendUint32([]byte{0}, uint32(len(message))) //nolint:gosec // an answer is short
 	_, _ = w.Write(append(frame, message...))
 	h.Set("Grpc-Status", strconv.Itoa(grpcOK))
 }

@@ -165,7 +165,7 @@ func (a *API) outcome(of *request, what string, faults *traces.Faults, refused i
 	case out.rejected > 0:
 		a.Rejected.Add(of.http, reject.Errorf(http.StatusBadRequest, "%d %s were not taken: %s", out.rejected, what, out.message)) // the others were
 	case faults.Mended > 0:
-		out.message = fmt.Sprintf("%d values are not as OTLP has them, and were taken as they are: %s", faults.Mended, faults.Mend)
+		out.message = fmt.Sprintf("values that are not as OTLP has them were taken as they are (%d): %s", faults.Mended, faults.Mend)
 	}
 	out.message = reject.Bounded(out.message)
 	return out

@@ -43,9 +43,11 @@ func jsonWalk(body []byte, of *jsonNames, read func(*decoder, *cursor) error) fu
 }
 
 // canonical returns the text of the JSON without insignificant white space and in
-// UTF-8, copied only where it is not so already. Where the values of what is no JSON
+// UTF-8, without a byte order mark, copied only where it is not so already. Where the
+// values of what is no JSON
 // could be repaired, it says what is wrong.
 func canonical(body []byte) (text string, repaired, err error) {
+	body = bytes.TrimPrefix(body, []byte("\uFEFF"))
 	if !json.Valid(body) {
 		repaired = json.Unmarshal(body, new(json.RawMessage))
 		if syntax, ok := errors.AsType[*json.SyntaxError](repaired); ok {

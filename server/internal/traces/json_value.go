@@ -22,7 +22,12 @@ func (d *decoder) jsonValue(c *cursor, depth int) (v attribute.Value, err error)
 		}
 		return d.jsonBare(c, -1, c.want(honeyhive.KindObject))
 	}
+	isSet := false
 	err = c.fields(valueMessage, func(field int) error {
+		if isSet {
+			d.mend(valueError(valueFields[field] + ": is a second value"))
+		}
+		isSet = true
 		start, pairs, values := c.at, len(d.pairs), len(d.values)
 		v, err = d.jsonOneOf(c, field, depth)
 		if problem, ok := err.(valueError); ok { //nolint:errorlint // it is never wrapped

@@ -279,7 +279,7 @@ func TestFloats(t *testing.T) {
 // copies nothing where there is nothing to change.
 func TestCanonicalJSON(t *testing.T) {
 	for body, want := range map[string]string{
-		`{"a":[1,"b c\\",{}]}`: `{"a":[1,"b c\\",{}]}`, "\t{ \"a b\" :\r[ 1 , \"\\\" \" ] }\n": `{"a b":[1,"\" "]}`, "[\"a\xff\xfeb\", 1]": "[\"a\ufffdb\",1]",
+		`{"a":[1,"b c\\",{}]}`: `{"a":[1,"b c\\",{}]}`, "\t{ \"a b\" :\r[ 1 , \"\\\" \" ] }\n": `{"a b":[1,"\" "]}`, "[\"a\xff\xfeb\", 1]": "[\"a\ufffdb\",1]", "\ufeff{}": "{}",
 		strings.Repeat("[", 10000) + strings.Repeat("]", 10000): strings.Repeat("[", 10000) + strings.Repeat("]", 10000),
 		`"` + strings.Repeat("[", 10001) + `"`:                  `"` + strings.Repeat("[", 10001) + `"`,
 	} {
