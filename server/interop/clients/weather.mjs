@@ -18,7 +18,7 @@ export const tools = [{
 export async function ask(openai, call = (name, input, run) => run(input)) {
   const messages = [{ role: "system", content: system }, { role: "user", content: question }];
   for (;;) {
-    const completion = await openai.chat.completions.create({ model: "m-1", temperature: 0.5, messages, tools });
+    const completion = await openai.chat.completions.create({ model: "m-1", temperature: 0.5, messages: [...messages], tools });
     const { message } = completion.choices[0];
     messages.push(message);
     if (!message.tool_calls) return message.content;
