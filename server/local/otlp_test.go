@@ -64,7 +64,8 @@ func TestPaths(t *testing.T) {
 		{"/opentelemetry/v1/traces", []string{"Authorization", "Bearer " + token}, 200},
 		{"/api/public/otel/v1/traces", []string{"Authorization", basic("pk-lf-1", token)}, 200},
 		{"/api/public/otel/v1/traces", []string{"Authorization", basic("pk-lf-1", "sk-lf-1")}, 401},
-		{"/api/public/otel/v1/traces", []string{"Authorization", basic("pk-lf-1", "sk-lf-1"), "X-Api-Key", token}, 401},
+		{"/api/public/otel/v1/traces", []string{"Authorization", basic("for a proxy", "of its own"), "X-Api-Key", token}, 200},
+		{"/api/public/otel/v1/traces", []string{"Authorization", "Bearer another", "X-Api-Key", token}, 401},
 		{"/otel/v1/traces", []string{"X-Api-Key", token}, 200},
 		{"/otel/v1/traces", []string{"X-Api-Key", token + "x"}, 401},
 		{"/otel/v1/traces", nil, 401},
@@ -79,7 +80,7 @@ func TestPaths(t *testing.T) {
 	if status, _ := send(t, http.MethodGet, s.URL()+"/v1/traces", "", nil, "Authorization", "Bearer "+token); status != http.StatusNotFound {
 		t.Errorf("GET: %d", status)
 	}
-	if n := len(content(t, s)); n != 2*6 {
+	if n := len(content(t, s)); n != 2*7 {
 		t.Errorf("%d records", n)
 	}
 }

@@ -163,7 +163,7 @@ func (a *API) outcome(of *request, what string, faults *traces.Faults, refused i
 	out := outcome{faults.Invalid + refused, cmp.Or(faults.Problem, problem)}
 	switch {
 	case out.rejected > 0:
-		a.Rejected.Add(of.http, reject.Errorf(http.StatusBadRequest, "%d %s were not taken: %s", out.rejected, what, out.message)) // the others were
+		a.Rejected.Add(of.http, reject.Errorf(http.StatusOK, "%d %s were not taken: %s", out.rejected, what, out.message)) // the others were
 	case faults.Mended > 0:
 		out.message = fmt.Sprintf("values that are not as OTLP has them were taken as they are (%d): %s", faults.Mended, faults.Mend)
 	}

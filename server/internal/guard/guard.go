@@ -121,14 +121,15 @@ func (g *Guard) knowsToken(r *http.Request) bool {
 	if slices.Contains(g.Open, r.URL.Path) {
 		return true
 	}
-	if user, password, ok := r.BasicAuth(); ok {
-		return equal(password, g.Token) || equal(user, g.Token)
-	}
 	if scheme, given, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "bearer") {
 		return equal(strings.TrimSpace(given), g.Token)
 	}
-	if given := r.Header.Get("X-Api-Key"); given != "" {
-		return equal(given, g.Token)
+	// Who does not mean the token may send these for a proxy in front of the server.
+	if user, password, ok := r.BasicAuth(); ok && (equal(password, g.Token) || equal(user, g.Token)) {
+		return true
+	}
+	if given := r.Header.Get("X-Api-Key"); given != "" && equal(given, g.Token) {
+		return true
 	}
 	if c, err := r.Cookie(cookie); err == nil && equal(c.Value, g.ticket()) {
 		return true

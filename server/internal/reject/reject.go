@@ -13,7 +13,7 @@ import (
 )
 
 // Error is the reason for which a request is answered with a status of 4xx or
-// 5xx. Reason is written for the person whose program sent it.
+// 5xx, or of 200 where a part of it was not taken. Reason is written for the person whose program sent it.
 type Error struct {
 	Status int
 	Reason string

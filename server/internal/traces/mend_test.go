@@ -20,6 +20,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/sessionspan/sessionspan/convert"
+	"github.com/sessionspan/sessionspan/honeyhive"
 )
 
 const good = `{"traceId":"4bf92f3577b34da6a3ce929d0e0e4736","spanId":"00f067aa0ba902b8","name":"good"}`
@@ -286,27 +287,35 @@ var badJSON = []string{
 // damagedJSON replaces a value inside of one span.
 func damagedJSON(t *testing.T, r *rand.Rand, body []byte, bad int) []byte {
 	t.Helper()
+	return damagedTree(t, r, body, func(tree any) (of any) {
+		n := 0
+		list := func(v any, key string) []any { l, _ := v.(map[string]any)[key].([]any); return l }
+		for _, resource := range list(tree, "resourceSpans") {
+			for _, scope := range list(resource, "scopeSpans") {
+				for _, span := range list(scope, "spans") {
+					if n == bad {
+						of = span
+					}
+					n++
+				}
+			}
+		}
+		return of
+	})
+}
+
+// damagedTree replaces a value inside of what of returns.
+func damagedTree(t *testing.T, r *rand.Rand, body []byte, of func(tree any) any) []byte {
+	t.Helper()
 	var tree any
 	decoder := json.NewDecoder(strings.NewReader(string(body)))
 	decoder.UseNumber()
 	if err := decoder.Decode(&tree); err != nil {
 		t.Fatal(err)
 	}
-	const mark = "the damaged value"
-	n := 0
-	list := func(v any, key string) []any { l, _ := v.(map[string]any)[key].([]any); return l }
-	for _, resource := range list(tree, "resourceSpans") {
-		for _, scope := range list(resource, "scopeSpans") {
-			for _, span := range list(scope, "spans") {
-				if n == bad {
-					var places []func() // each puts the mark at one place
-					collect(span, &places)
-					places[r.IntN(len(places))]()
-				}
-				n++
-			}
-		}
-	}
+	var places []func() // each puts the mark at one place
+	collect(of(tree), &places)
+	places[r.IntN(len(places))]()
 	out, err := json.Marshal(tree)
 	if err != nil {
 		t.Fatal(err)
@@ -314,8 +323,10 @@ func damagedJSON(t *testing.T, r *rand.Rand, body []byte, bad int) []byte {
 	return []byte(strings.Replace(string(out), `"`+mark+`"`, badJSON[r.IntN(len(badJSON))], 1))
 }
 
+// mark stands for the damaged value.
+const mark = "the damaged value"
+
 func collect(v any, places *[]func()) {
-	const mark = "the damaged value"
 	switch v := v.(type) {
 	case map[string]any:
 		for _, key := range slices.Sorted(maps.Keys(v)) {
@@ -388,4 +399,62 @@ func damagedMessage(r *rand.Rand, b []byte) []byte {
 		out = protowire.AppendBytes(protowire.AppendTag(out, one.number, protowire.BytesType), junk[r.IntN(len(junk))])
 	}
 	return append(out, b[ends[i]:]...)
+}
+
+// TestOneBadResource damages one value of a resource at random: all spans are there, and
+// the records of those of other resources are what they were.
+func TestOneBadResource(t *testing.T) {
+	rounds := 200
+	if testing.Short() {
+		rounds = 40
+	}
+	for seed := range uint64(rounds) {
+		r := rand.New(rand.NewPCG(seed, 2))
+		data := generated(r)
+		bad := r.IntN(len(data.GetResourceSpans()))
+		ofBad := make(map[string]bool) // the events of its spans
+		for _, scope := range data.GetResourceSpans()[bad].GetScopeSpans() {
+			for _, span := range scope.GetSpans() {
+				ofBad[honeyhive.EventID([16]byte(span.GetTraceId()), [8]byte(span.GetSpanId())).String()] = true
+			}
+		}
+		body, err := proto.Marshal(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := records(t, Proto(body))
+		for name, damaged := range map[string]func() (*Request, string){
+			"protobuf": func() (*Request, string) {
+				n := -1
+				var b []byte
+				for f := (fields{rest: body}); f.next(); {
+					content := f.bytes
+					if n++; n == bad {
+						resource := fields{rest: content}
+						resource.next() // it stands first
+						content = append(protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), damagedMessage(r, resource.bytes)), resource.rest...)
+					}
+					b = protowire.AppendBytes(protowire.AppendTag(b, f.number, protowire.BytesType), content)
+				}
+				return Proto(b), fmt.Sprintf("%q", b)
+			},
+			"JSON": func() (*Request, string) {
+				b := damagedTree(t, r, jsonOf(t, data), func(tree any) any {
+					return tree.(map[string]any)["resourceSpans"].([]any)[bad].(map[string]any)["resource"]
+				})
+				return JSON(b), string(b)
+			},
+		} {
+			request, shown := damaged()
+			got := records(t, request)
+			if len(got) != len(want) || request.Invalid != 0 {
+				t.Fatalf("%s, seed %d: %d records of %d, %d spans rejected: %s", name, seed, len(got), len(want), request.Invalid, shown)
+			}
+			for id, record := range want {
+				if !ofBad[id] && got[id] != record {
+					t.Fatalf("%s, seed %d: %s became %s: %s", name, seed, record, got[id], shown)
+				}
+			}
+		}
+	}
 }
