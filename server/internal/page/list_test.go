@@ -216,6 +216,20 @@ func TestEmptyListHelps(t *testing.T) {
 	}
 }
 
+// TestNoPage is a page for those who read pages, and a line for programs.
+func TestNoPage(t *testing.T) {
+	s := newSite(t)
+	for accept, isPage := range map[string]bool{"": true, "text/html,*/*;q=0.8": true, "*/*": false, "application/json": false} {
+		r := httptest.NewRequest(http.MethodGet, "http://localhost:4318/info", nil)
+		r.Header.Set("Accept", accept)
+		w := httptest.NewRecorder()
+		s.handler.ServeHTTP(w, r)
+		if got := strings.Contains(w.Body.String(), "<html"); w.Code != http.StatusNotFound || got != isPage || !isPage && strings.Count(w.Body.String(), "\n") != 1 {
+			t.Errorf("%q: %d %.200s", accept, w.Code, w.Body)
+		}
+	}
+}
+
 func TestFacetsNameWhatThereIs(t *testing.T) {
 	s := newSite(t, shopSessions(t)...)
 	for by, want := range map[string]string{"source": `["production","staging"]`, "project": `["shop"]`, "user": `["u-2"]`, "model": `["model-0","model-1"]`} {

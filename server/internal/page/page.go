@@ -18,6 +18,7 @@ import (
 	"html/template"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
@@ -138,7 +139,13 @@ func badRequest(format string, args ...any) error {
 	return &problem{http.StatusBadRequest, "This request cannot be answered", fmt.Sprintf(format, args...)}
 }
 
-func (p *page) nothing(http.ResponseWriter, *http.Request) error {
+// nothing answers where there is no page: programs that look for the API of another
+// server, and print what they get, in a line.
+func (p *page) nothing(w http.ResponseWriter, r *http.Request) error {
+	if accept := r.Header.Get("Accept"); accept != "" && !strings.Contains(accept, "text/html") {
+		http.Error(w, "there is no such page", http.StatusNotFound)
+		return nil
+	}
 	return notFound("There is no such page.")
 }
 
