@@ -1,9 +1,11 @@
 package page
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -18,12 +20,10 @@ const pageSize = 100
 type listView struct {
 	base
 	*query
-	Sort      string
-	Ascending bool
-	Paused    bool
-	First     bool // the first page
-	Rows      []store.SessionRow
-	Next      string // address of the next page
+	listOrder
+	First bool // the first page
+	Rows  []store.SessionRow
+	Next  string // address of the next page
 	// Summary and Histogram are of all sessions that the filters let through.
 	// Where these are so many that the list would wait for them, Late is the
 	// address that does wait.
@@ -34,6 +34,34 @@ type listView struct {
 	Empty *emptyView
 
 	Spans, Statuses, Feedbacks, Sorts []choice
+}
+
+// listOrder is what the address of a list asks for beside the filter.
+type listOrder struct {
+	Sort      string
+	Ascending bool
+	Paused    bool
+	after     string // the key of the page
+	back      string // the query of the address, as it is understood
+}
+
+// parseList reads the address of a list.
+func parseList(r *http.Request, now time.Time) (*query, listOrder) {
+	q := parseFilter(r, now)
+	given := r.URL.Query()
+	var o listOrder
+	o.Sort = cmp.Or(q.choice(given, "sort", sorts), string(store.SortStart))
+	o.Ascending = q.choice(given, "dir", []choice{{"asc", ""}, {"desc", ""}}) == "asc"
+	o.Paused = q.choice(given, "paused", []choice{{"1", ""}}) == "1"
+	o.after = given.Get("after")
+	_, o.back, _ = strings.Cut(q.At("/", "after", o.after), "?")
+	return q, o
+}
+
+// listQuery returns the query of a list without what is not understood of it.
+func (p *page) listQuery(text string) string {
+	_, o := parseList(&http.Request{URL: &url.URL{Path: "/", RawQuery: text}}, p.Now())
+	return o.back
 }
 
 // emptyView is what is shown while there is nothing to show.
@@ -49,6 +77,9 @@ type emptyView struct {
 
 // Clear is the address without filters.
 func (v *listView) Clear() string { return "/" }
+
+// OpenURL is the address of a session, from which this list is found again.
+func (v *listView) OpenURL(id string) string { return sessionURL(id, "back", v.back) }
 
 // Columns are the heads of the list that sort it.
 func (v *listView) SortURL(by string) string {
@@ -73,26 +104,20 @@ func (v *listView) Aria(by string) string {
 
 func (p *page) list(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	q := parseFilter(r, p.Now())
-	given := r.URL.Query()
+	q, order := parseList(r, p.Now())
 	v := &listView{
-		base: p.base(r, "Sessions"), query: q,
+		base: p.base(r, "Sessions"), query: q, listOrder: order,
 		Spans: spans, Statuses: statuses, Feedbacks: feedbacks, Sorts: sorts,
 	}
 	v.Nav = "sessions"
-	if v.Sort = q.choice(given, "sort", sorts); v.Sort == "" {
-		v.Sort = string(store.SortStart)
-	}
-	v.Ascending = q.choice(given, "dir", []choice{{"asc", ""}, {"desc", ""}}) == "asc"
-	v.Paused = q.choice(given, "paused", []choice{{"1", ""}}) == "1"
-	after := given.Get("after")
+	after := v.after
 	v.First = after == ""
 
 	var err error
 	if v.Seq, err = p.Store.Seq(ctx); err != nil {
 		return err
 	}
-	wait := given.Get("sums") == "wait"
+	wait := r.URL.Query().Get("sums") == "wait"
 	sums := p.sum(ctx, q, wait)
 	page, err := p.Store.Sessions(ctx, store.SessionQuery{
 		Filter: q.filter, Sort: store.Sort(v.Sort), Ascending: v.Ascending, After: after, Limit: pageSize,

@@ -98,7 +98,13 @@ type rowsJSON struct {
 	// cost, time to first token, errors, place of the model's name. What is not
 	// known is null.
 	Rows [][]any `json:"rows"`
+	// Places are where the events of the parameters place stand and how many are
+	// below them, or null.
+	Places []*[2]int `json:"places"`
 }
+
+// placesMost is how many events a script may ask the places of.
+const placesMost = 200
 
 // The flags of a row.
 const (
@@ -123,7 +129,7 @@ func (p *page) rows(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	from = min(max(from, 0), len(t.nodes))
-	out := rowsJSON{Seq: t.seq, Total: len(t.nodes), From: from, Span: t.span(), Names: []string{}, Rows: [][]any{}}
+	out := rowsJSON{Seq: t.seq, Total: len(t.nodes), From: from, Span: t.span(), Names: []string{}, Rows: [][]any{}, Places: []*[2]int{}}
 	places := make(map[string]int)
 	place := func(name string) int {
 		at, ok := places[name]
@@ -147,6 +153,16 @@ func (p *page) rows(w http.ResponseWriter, r *http.Request) error {
 			e.ID.String(), e.Depth, e.Below, place(line(e.Name, 200)), e.Type, thousandth(start), thousandth(length), flags,
 			orNull(e.SumIn), orNull(e.SumOut), orNull(e.SumCost), orNull(e.FirstToken), e.Errors, place(line(e.Model, 100)), e.Kind,
 		})
+	}
+	asked := r.URL.Query()["place"]
+	for _, text := range asked[:min(len(asked), placesMost)] {
+		var at *[2]int
+		if id, err := honeyhive.ParseUUID(text); err == nil {
+			if i, ok := t.index[id]; ok {
+				at = &[2]int{i, t.nodes[i].Below}
+			}
+		}
+		out.Places = append(out.Places, at)
 	}
 	return writeJSON(w, out)
 }

@@ -28,6 +28,7 @@ type sessionView struct {
 	chosen honeyhive.UUID
 	opened []string        // the events whose earlier messages are unfolded
 	event  string          // the parameter
+	back   string          // the query of the list that led here
 	record *store.Event    // of the chosen event
 	body   *bodyView       // once it is read
 	write  *responseWriter // where the page goes while it is made, or nil
@@ -84,11 +85,19 @@ func (v *sessionView) address(view, event, from string, opened []string) string 
 	if view == "thread" {
 		view = ""
 	}
-	pairs := []string{"view", view, "event", event, "from", from}
+	pairs := []string{"view", view, "event", event, "from", from, "back", v.back}
 	for _, id := range opened {
 		pairs = append(pairs, "open", id)
 	}
 	return sessionURL(v.ID, pairs...)
+}
+
+// BackURL is the address of the list that led here, at the row of the session.
+func (v *sessionView) BackURL() string {
+	if v.back == "" {
+		return "/#s-" + v.ID
+	}
+	return "/?" + v.back + "#s-" + v.ID
 }
 
 // EventURL is the address of this page with an event chosen.
@@ -122,6 +131,10 @@ func (p *page) session(w http.ResponseWriter, r *http.Request) error {
 			v.View = choice.Value
 		}
 	}
+	v.back = p.listQuery(given.Get("back"))
+	if given.Get("event") == firstError {
+		return p.toError(w, r, v)
+	}
 	if v.chosen, err = honeyhive.ParseUUID(given.Get("event")); err == nil {
 		v.event = v.chosen.String()
 	}
@@ -148,6 +161,32 @@ func (p *page) session(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return p.render(w, http.StatusOK, "session.html", v)
+}
+
+// firstError stands for the first event that has an error.
+const firstError = "error"
+
+// toError leads to the first event that has an error, in the view that was asked
+// for.
+func (p *page) toError(w http.ResponseWriter, r *http.Request, v *sessionView) error {
+	t, err := p.trees.get(v.ctx, p.Store, v.whole.ID, v.whole.Seq)
+	if err != nil {
+		return err
+	}
+	list := speakers(t)
+	if v.View != "thread" {
+		list = list[:0]
+		for i := range t.nodes {
+			list = append(list, &t.nodes[i])
+		}
+	}
+	for _, n := range list {
+		if n.Error != "" {
+			http.Redirect(w, r, v.URL("event", n.ID.String())+"#e-"+n.ID.String(), http.StatusSeeOther)
+			return nil
+		}
+	}
+	return notFound("No event of this session has an error.")
 }
 
 // streamedEvents is how many events a session may have before its page is sent

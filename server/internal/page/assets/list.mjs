@@ -10,6 +10,7 @@ export function list() {
 	brush();
 	suggestions();
 	cursor();
+	restore();
 	if (document.getElementById("late")) sums();
 	onKey("n", () => follow("#new:not([hidden])"));
 }
@@ -219,17 +220,40 @@ function suggestions() {
 	}
 }
 
+// point makes a row the one that keys start from.
+function point(row) {
+	for (const other of document.querySelectorAll("tr.current")) other.classList.remove("current");
+	row.classList.add("current");
+	row.querySelector("a.open").focus({ preventScroll: true });
+	row.scrollIntoView({ block: "nearest" });
+}
+
+// restore leads the reader who comes back to the row that was opened, at the
+// place where it was.
+function restore() {
+	const here = () => location.pathname + location.search;
+	addEventListener("pagehide", () => {
+		const row = document.activeElement.closest("tr") ?? document.querySelector("tr.current");
+		sessionStorage.setItem("sessionspan-list", JSON.stringify({ url: here(), row: row?.id, y: scrollY }));
+	});
+	const left = JSON.parse(sessionStorage.getItem("sessionspan-list") ?? "{}");
+	const again = left.url === here();
+	const back = performance.getEntriesByType("navigation")[0]?.type === "back_forward";
+	const row = location.hash.startsWith("#s-") ? location.hash.slice(1) : again && back ? left.row : null;
+	if (!row) return;
+	if (again) scrollTo(0, left.y);
+	const found = document.getElementById(row);
+	if (found) point(found);
+	if (location.hash) history.replaceState(null, "", here());
+}
+
 // cursor moves along the rows.
 function cursor() {
 	const move = (by) => () => {
 		const all = rows(document);
 		if (all.length === 0) return;
 		const at = all.findIndex((r) => r.classList.contains("current"));
-		const to = Math.min(Math.max(at + by, 0), all.length - 1);
-		all[at]?.classList.remove("current");
-		all[to].classList.add("current");
-		all[to].querySelector("a.open").focus();
-		all[to].scrollIntoView({ block: "nearest" });
+		point(all[Math.min(Math.max(at + by, 0), all.length - 1)]);
 	};
 	onKey("j", move(1));
 	onKey("k", move(-1));

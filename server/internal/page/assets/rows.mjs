@@ -3,6 +3,7 @@
 // near. An event that is closed hides the events below it; since these follow it
 // in the list, what is in sight is the list without a few ranges.
 import { onKey } from "./keys.mjs";
+import { patch } from "./patch.mjs";
 
 const height = 28;
 const pageSize = 1000;
@@ -16,11 +17,13 @@ const unended = 4;
 export function virtual(grid, open) {
 	const view = grid.dataset.view;
 	const body = grid.querySelector(".body");
-	const total = Number(grid.dataset.total);
+	let total = Number(grid.dataset.total);
+	let version = 0; // counts what update brought
+	let reveal = false; // the current row is to be seen, wherever the window is scrolled
 	const pages = new Map();
 	const loading = new Map();
 	let span = 1;
-	let closed = []; // [event, how many rows it hides], by event, none inside another
+	let closed = []; // [event, how many rows it hides, its id], by event, none inside another
 	let shown = new Map();
 	let current = Math.max(Number(grid.dataset.focus), 0);
 	let chosen = new URL(location.href).searchParams.get("event");
@@ -50,18 +53,20 @@ export function virtual(grid, open) {
 	function fetchPage(page) {
 		if (pages.has(page) || page * pageSize >= total || page < 0) return Promise.resolve();
 		if (!loading.has(page)) {
+			const asked = version;
 			const ask = fetch(`${grid.dataset.data}?from=${page * pageSize}&n=${pageSize}`)
 				.then((response) => {
 					if (!response.ok) throw new Error(String(response.status));
 					return response.json();
 				})
 				.then((part) => {
+					if (asked !== version) return;
 					span = part.span;
 					pages.set(page, part);
 					// What is far away is let go.
 					if (pages.size > 40) pages.delete(pages.keys().next().value);
 				})
-				.finally(() => loading.delete(page));
+				.finally(() => asked === version && loading.delete(page));
 			loading.set(page, ask);
 		}
 		return loading.get(page);
@@ -86,18 +91,17 @@ export function virtual(grid, open) {
 			const row = data(index);
 			if (!row) missing.add(Math.floor(index / pageSize));
 			const old = shown.get(index);
-			if (old && old.row === row) {
-				next.set(index, old);
-				shown.delete(index);
-			} else wanted.push([index, row]);
+			shown.delete(index);
+			if (old && old.row === row) next.set(index, old);
+			else wanted.push([index, row, old]);
 		}
 		// Rows that went out of sight are filled anew: building is what takes time.
 		const free = [...shown.values()];
 		const link = new URL(location.href);
 		link.searchParams.delete("from");
 		link.hash = "detail";
-		for (const [index, row] of wanted) {
-			const node = free.pop() ?? build();
+		for (const [index, row, old] of wanted) {
+			const node = old ?? free.pop() ?? build();
 			fill(node, index, row, link);
 			next.set(index, node);
 			if (!node.element.isConnected) body.append(node.element);
@@ -110,6 +114,8 @@ export function virtual(grid, open) {
 		}
 		shown = next;
 		grid.setAttribute("aria-activedescendant", `row-${current}`);
+		if (reveal) shown.get(current)?.element.scrollIntoView({ block: "nearest" });
+		reveal = false;
 		clearTimeout(rest);
 		rest = setTimeout(order, 100);
 		// A fast scroll passes many pages: what is asked for is what is in sight
@@ -244,14 +250,62 @@ export function virtual(grid, open) {
 		else {
 			// What was closed below opens with it: ranges never lie in each other.
 			closed = closed.filter(([event]) => event < index || event > index + row[BELOW]);
-			closed.push([index, row[BELOW]]);
+			closed.push([index, row[BELOW], row[ID]]);
 			closed.sort((a, b) => a[0] - b[0]);
 		}
 		for (const node of shown.values()) node.row = null; // their places have changed
 		layout();
 	}
 
+	// update shows the events of a newer page. Rows are known by their events: what
+	// is current, closed and in sight stays so, wherever it stands now.
+	async function update(page) {
+		const next = page.getElementById("rows");
+		if (!next) return;
+		const anchor = indexAt(Math.floor(grid.scrollTop / height));
+		const ask = new URLSearchParams({ from: Math.floor(anchor / pageSize) * pageSize, n: pageSize });
+		const kept = closed.slice(0, 100);
+		for (const id of [data(current)?.[ID], data(anchor)?.[ID], ...kept.map((c) => c[2])]) ask.append("place", id ?? "");
+		const response = await fetch(`${grid.dataset.data}?${ask}`);
+		if (!response.ok) throw new Error(String(response.status));
+		const part = await response.json();
+		const offset = grid.scrollTop - placeOf(anchor) * height;
+		const [now, top, ...folded] = part.places;
+		version++;
+		loading.clear();
+		pages.clear();
+		pages.set(Math.floor(part.from / pageSize), part);
+		({ total, span } = part);
+		closed = [];
+		for (const [i, place] of folded.entries()) if (place?.[1] > 0) closed.push([...place, kept[i][2]]);
+		closed.sort((a, b) => a[0] - b[0]);
+		closed = closed.filter(([event], i) => i === 0 || event > closed[i - 1][0] + closed[i - 1][1]);
+		current = Math.min(now ? now[0] : current, total - 1);
+		const nodes = new Map([...shown.values()].filter((n) => n.row).map((n) => [n.row[ID], n]));
+		for (const node of shown.values()) node.row = null;
+		const old = shown;
+		shown = new Map();
+		for (const [i, row] of part.rows.entries()) if (nodes.has(row[ID])) shown.set(part.from + i, nodes.get(row[ID]));
+		for (const node of old.values()) if (![...shown.values()].includes(node)) node.element.remove();
+		patch(grid.querySelector(".head-row"), next.querySelector(".head-row"));
+		grid.setAttribute("aria-rowcount", total);
+		body.style.height = `${count() * height}px`;
+		if (top) grid.scrollTop = placeOf(top[0]) * height + offset;
+		paint();
+	}
+
+	const atEnd = () => {
+		const box = grid.getBoundingClientRect();
+		return grid.scrollTop + grid.clientHeight >= grid.scrollHeight - height && box.bottom <= innerHeight + 40;
+	};
+	function toEnd() {
+		paint();
+		grid.scrollTop = grid.scrollHeight;
+		if (grid.getBoundingClientRect().bottom > innerHeight) grid.scrollIntoView({ block: "end" });
+	}
+
 	function moveTo(index) {
+		reveal = true;
 		current = Math.min(Math.max(index, 0), total - 1);
 		const top = placeOf(current) * height;
 		const head = height; // the row of heads covers the first
@@ -261,8 +315,8 @@ export function virtual(grid, open) {
 	}
 	const step = (by) => () => moveTo(indexAt(Math.min(Math.max(placeOf(current) + by, 0), count() - 1)));
 
-	async function nextError(by) {
-		for (let i = current + by; i >= 0 && i < total; i += by) {
+	async function nextError(by, from = current) {
+		for (let i = from + by; i >= 0 && i < total; i += by) {
 			await fetchPage(Math.floor(i / pageSize));
 			const row = data(i);
 			if (row && row[FLAGS] & failed) {
@@ -296,6 +350,7 @@ export function virtual(grid, open) {
 			current = from;
 			grid.scrollTop = from * height;
 		}
+		reveal = false; // a page that was just opened stays where it is
 		paint();
 	}
 
@@ -333,6 +388,10 @@ export function virtual(grid, open) {
 	start();
 	return {
 		layout,
+		update,
+		atEnd,
+		toEnd,
+		nextError,
 		choose(id) {
 			chosen = id;
 			layout();

@@ -2,6 +2,7 @@
 // changes, keys.
 import { load, replace, say, stream } from "./fetch.mjs";
 import { follow, onKey } from "./keys.mjs";
+import { patch } from "./patch.mjs";
 import { virtual } from "./rows.mjs";
 
 let rows;
@@ -104,29 +105,93 @@ async function show(url) {
 
 function mark(id) {
 	rows?.choose(id);
-	for (const turn of document.querySelectorAll(".turn")) turn.classList.toggle("chosen", turn.dataset.event === id);
+	for (const turn of document.querySelectorAll(".turn, .run")) turn.classList.toggle("chosen", turn.dataset.event === id);
 }
 
-// live says when the session has changed; one that runs is shown anew at once,
-// unless the reader is writing.
+// live keeps the page true: what has changed is patched in its place. Who was at
+// the end stays there; others are told what is new.
 function live() {
 	const box = document.getElementById("session");
-	const button = document.getElementById("changed");
-	stream(
-		document.body.dataset.seq,
-		(ids) => {
-			if (ids && !ids.has(box.dataset.session)) return;
-			const writing = document.activeElement?.closest("form.feedback");
-			if (box.dataset.status === "running" && !writing && scrollY < 40) location.reload();
-			else button.hidden = false;
-			say("The session has changed");
-		},
-		() => {},
-	).go();
-	button.addEventListener("click", (e) => {
-		e.preventDefault();
-		location.reload();
+	const pill = document.getElementById("more");
+	let busy = false;
+	let again = false;
+	let seen = Number(box.dataset.events);
+	const count = () => {
+		if (atEnd()) seen = Number(box.dataset.events);
+		const fresh = Number(box.dataset.events) - seen;
+		pill.hidden = fresh <= 0;
+		if (fresh <= 0) return;
+		pill.textContent = `${fresh} new ${fresh === 1 ? "event" : "events"}`;
+		say(pill.textContent);
+	};
+	const changed = async (ids) => {
+		if (ids && !ids.has(box.dataset.session)) return;
+		if (busy) {
+			again = true;
+			return;
+		}
+		busy = true;
+		const began = performance.now();
+		try {
+			await update();
+			count();
+		} catch {
+			// The next change, or the next connection, brings it.
+		}
+		// A session that takes long to read is read less often.
+		setTimeout(
+			() => {
+				busy = false;
+				if (!again) return;
+				again = false;
+				changed(null);
+			},
+			3 * (performance.now() - began),
+		);
+	};
+	stream(document.body.dataset.seq, changed, () => {}).go();
+	pill.addEventListener("click", () => {
+		if (follow("#thread [rel=next]")) return;
+		toEnd();
+		pill.hidden = true;
+		seen = Number(box.dataset.events);
 	});
+	addEventListener("scroll", () => pill.hidden || !atEnd() || count(), { passive: true });
+}
+
+const last = () => document.querySelector("#thread > .turn:last-of-type");
+
+// atEnd reports whether the end of what the session has done is in sight.
+function atEnd() {
+	if (rows) return rows.atEnd();
+	const bottom = last()?.getBoundingClientRect().bottom ?? 0;
+	return bottom <= innerHeight + 40 && !document.querySelector("#thread [rel=next]");
+}
+
+function toEnd() {
+	if (rows) rows.toEnd();
+	else last()?.scrollIntoView({ block: "end" });
+}
+
+async function update() {
+	const mine = asked;
+	const follow = atEnd();
+	let url = location.href;
+	let page = await load(url);
+	if (!page.getElementById("session")) return location.reload(); // it was deleted
+	if (follow && !new URL(url).searchParams.has("event")) {
+		for (let later; (later = page.querySelector("#thread [rel=next]")); ) {
+			url = new URL(later.getAttribute("href"), location.href).href;
+			page = await load(url);
+		}
+	}
+	if (mine !== asked) return update(); // an event was opened meanwhile
+	if (rows) await rows.update(page);
+	history.replaceState(null, "", url);
+	patch(document.getElementById("session"), page.getElementById("session"), (node) => rows && node.id === "view");
+	const grid = document.getElementById("rows");
+	if (grid && !rows) rows = virtual(grid, open);
+	if (follow) toEnd();
 }
 
 function keys() {
@@ -140,25 +205,37 @@ function keys() {
 		await ready();
 		document.getElementById("comment").focus();
 	});
-	if (rows) return;
-	const turns = () => [...document.querySelectorAll(".turn[data-event]")];
-	const move = (by, fits = () => true) => () => {
-		const all = turns();
-		const at = all.findIndex((t) => t.contains(document.activeElement) || t.classList.contains("current"));
-		for (let i = at + by; i >= 0 && i < all.length; i += by) {
-			if (!fits(all[i])) continue;
-			all[at]?.classList.remove("current");
-			all[i].classList.add("current");
-			all[i].querySelector("a.open").focus();
-			all[i].scrollIntoView({ block: "nearest" });
-			return;
-		}
+	const places = ".turn[data-event], .run[data-event]"; // a tool that ran stands in the turn that asked for it
+	const move = (by, fits) => () => {
+		const all = [...document.querySelectorAll(places)];
+		const at = all.findLastIndex((t) => t.contains(document.activeElement) || t.classList.contains("current"));
+		for (let i = at + by; i >= 0 && i < all.length; i += by) if (all[i].matches(fits)) return point(all[i]);
+		if (fits === ".has-error") follow(by > 0 ? "#error-after" : "#error-before");
 	};
-	onKey("j", move(1));
-	onKey("k", move(-1));
-	const failed = (t) => t.classList.contains("has-error");
-	onKey("e", move(1, failed));
-	onKey("E", move(-1, failed));
+	const errors = (by) => (rows ? () => rows.nextError(by) : move(by, ".has-error"));
+	document.getElementById("session").addEventListener("click", (e) => {
+		if (e.defaultPrevented || e.button !== 0 || e.ctrlKey || e.metaKey || !e.target.closest("#errors")) return;
+		const first = document.querySelector("#thread .has-error[data-event]");
+		if (!rows && (!first || document.querySelector("#thread [rel=prev]"))) return; // it stands on another page
+		e.preventDefault();
+		if (rows) rows.nextError(1, -1);
+		else point(first);
+	});
+	onKey("e", () => errors(1)());
+	onKey("E", () => errors(-1)());
+	const here = /^#e-/.test(location.hash) && document.getElementById(location.hash.slice(1));
+	if (here) point(here);
+	if (rows) return;
+	onKey("j", move(1, ".turn"));
+	onKey("k", move(-1, ".turn"));
+}
+
+// point makes a turn, or a tool that ran, the one that keys start from.
+function point(place) {
+	for (const other of document.querySelectorAll("#thread .current")) other.classList.remove("current");
+	place.classList.add("current");
+	place.querySelector("a.open, a").focus({ preventScroll: true });
+	place.scrollIntoView({ block: "nearest" });
 }
 
 // ready opens the record of the session where no form is shown.
