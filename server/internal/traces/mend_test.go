@@ -241,7 +241,7 @@ func records(t *testing.T, r *Request) map[string]string {
 func TestOneBadValue(t *testing.T) {
 	rounds := 300
 	if testing.Short() {
-		rounds = 60
+		rounds = 30
 	}
 	for seed := range uint64(rounds) {
 		r := rand.New(rand.NewPCG(seed, 1))
@@ -406,7 +406,7 @@ func damagedMessage(r *rand.Rand, b []byte) []byte {
 func TestOneBadResource(t *testing.T) {
 	rounds := 200
 	if testing.Short() {
-		rounds = 40
+		rounds = 20
 	}
 	for seed := range uint64(rounds) {
 		r := rand.New(rand.NewPCG(seed, 2))
