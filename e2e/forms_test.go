@@ -163,7 +163,7 @@ func TestInsights(t *testing.T) {
 	history(t, s.URL(), 60)
 	b := newTab(t, s.URL())
 	b.show("/insights")
-	b.has("#figures", "Sessions 60", "Errors 7", "First token p50")
+	b.has("#figures", "Sessions 60", "Errors 7", "First token of the first call p50")
 	for _, plot := range eval[[]string](b, `[...document.querySelectorAll("figure.plot")].map((f) => f.id)`) {
 		if b.count("#"+plot+" svg path") == 0 {
 			t.Errorf("%s is empty", plot)

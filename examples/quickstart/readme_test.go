@@ -14,8 +14,8 @@ import (
 	"github.com/sessionspan/sessionspan/honeyhive"
 )
 
-// TestReadme holds the program of the README against this one, which is
-// compiled and run.
+// TestReadme holds the program of the README, and of the server's empty page,
+// against this one, which is compiled and run.
 func TestReadme(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
@@ -29,6 +29,13 @@ func TestReadme(t *testing.T) {
 	}
 	if "// Quickstart"+code != string(program) {
 		t.Error("the program of the README is not the one in examples/quickstart/main.go")
+	}
+	page, err := os.ReadFile("../../server/internal/page/templates/quickstart.go.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(page) != string(program) {
+		t.Error("the program of the server's page is not the one in examples/quickstart/main.go")
 	}
 }
 

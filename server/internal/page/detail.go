@@ -81,7 +81,7 @@ func (d *detail) fill(failed string, children honeyhive.Optional[[]string], payl
 		}
 	}
 	d.Feedback = feedbackOf(objects[5])
-	raw := &shower{base: d.Base, budget: previewText}
+	raw := &shower{base: d.Base, budget: previewRaw, most: previewRaw}
 	d.JSON, d.JSONCut = raw.json(honeyhive.Value(payload))
 }
 

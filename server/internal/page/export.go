@@ -1,7 +1,9 @@
 package page
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 
@@ -102,14 +104,73 @@ func startBody(s *honeyhive.SessionStartRequest) string {
 // the length of a command.
 const curlMost = 32_000
 
-// curl is a command that posts a session on, and whether it reads the body from
-// the file that sessionJSON sends. The key stays a variable.
-func curl(s *honeyhive.SessionStartRequest) (command string, fromFile bool) {
-	body := visible(startBody(s)) // as JSON writes these characters
-	command = `curl -sS "${HH_API_URL:-https://api.honeyhive.ai}/session/start" \` + "\n" +
-		`  -H "Authorization: Bearer $HH_API_KEY" -H "Content-Type: application/json" \` + "\n"
-	if len(body) > curlMost {
-		return command + "  --data-binary @session-" + s.SessionID.Or("") + ".json", true
+// curl is the commands that post a session on, and after it its events, if there
+// are any, as a batch. Where they are too long, they read the bodies from the
+// files that sessionJSON and eventsJSON send. The key stays a variable.
+func (p *page) curl(ctx context.Context, s *store.Session) (command string, fromFile bool, err error) {
+	type call struct{ path, file, body string }
+	calls := []call{{"/session/start", "session-" + s.ID.String() + ".json", startBody(&s.Payload)}}
+	fromFile = s.Bytes > curlMost
+	if s.Events > 0 {
+		events := call{path: "/events/batch", file: "events-" + s.ID.String() + ".json"}
+		if !fromFile {
+			var b strings.Builder
+			if err := p.writeEvents(ctx, &b, s.ID); err != nil {
+				return "", false, err
+			}
+			events.body = b.String()
+		}
+		calls = append(calls, events)
 	}
-	return command + "  --data-raw '" + strings.ReplaceAll(body, "'", `'\''`) + "'", false
+	total := 0
+	for i := range calls {
+		calls[i].body = visible(calls[i].body) // as JSON writes these characters
+		total += len(calls[i].body)
+	}
+	fromFile = fromFile || total > curlMost
+	var lines []string
+	for _, c := range calls {
+		line := `curl -sS "${HH_API_URL:-https://api.honeyhive.ai}` + c.path + `" \` + "\n" +
+			`  -H "Authorization: Bearer $HH_API_KEY" -H "Content-Type: application/json" \` + "\n"
+		if fromFile {
+			line += "  --data-binary @" + c.file
+		} else {
+			line += "  --data-raw '" + strings.ReplaceAll(c.body, "'", `'\''`) + "'"
+		}
+		lines = append(lines, line)
+	}
+	return strings.Join(lines, " &&\n"), fromFile, nil
+}
+
+// writeEvents writes the events of a session as the body of a batch.
+func (p *page) writeEvents(ctx context.Context, w io.Writer, session honeyhive.UUID) error {
+	before := `{"events":[`
+	for e, err := range bodies.Of(ctx, p.Store, session) {
+		if err != nil {
+			return err
+		}
+		if _, err := w.Write(e.Payload.AppendJSON([]byte(before))); err != nil {
+			return err
+		}
+		before = ","
+	}
+	end := "]}"
+	if before != "," {
+		end = before + end
+	}
+	_, err := io.WriteString(w, end)
+	return err
+}
+
+// eventsJSON sends the events as the body of a batch.
+func (p *page) eventsJSON(w http.ResponseWriter, r *http.Request) error {
+	s, err := p.asked(r)
+	if err != nil {
+		return err
+	}
+	attach(w, "events-"+s.ID.String()+".json", "application/json")
+	if err := p.writeEvents(r.Context(), w, s.ID); err != nil {
+		panic(http.ErrAbortHandler) // the client must not take a part for the whole
+	}
+	return nil
 }

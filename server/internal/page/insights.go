@@ -116,7 +116,7 @@ func plotsOf(points []store.Point) []*plot {
 	return []*plot{
 		newPlot("duration", "Duration", points, took,
 			row("p50", percentile(lasted, p50)), row("p90", percentile(lasted, p90)), row("p99", percentile(lasted, p99))),
-		newPlot("first-token", "Time to first token", points, took,
+		newPlot("first-token", "Time to first token of the first call", points, took,
 			row("p50", percentile(first, p50)), row("p90", percentile(first, p90)), row("p99", percentile(first, p99))),
 		newPlot("sessions", "Sessions", points, whole,
 			row("sessions", func(s *store.Summary) (float64, bool) { return float64(s.Count), true })),

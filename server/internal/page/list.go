@@ -66,6 +66,7 @@ func (p *page) listQuery(text string) string {
 
 // emptyView is what is shown while there is nothing to show.
 type emptyView struct {
+	Program  string // the first one, in Go
 	Address  string
 	GRPC     string
 	Token    bool
@@ -145,7 +146,10 @@ func (p *page) list(w http.ResponseWriter, r *http.Request) error {
 	if sum.late {
 		v.Late = q.URL("sums", "wait", "sort", q.Get("sort"), "dir", q.Get("dir"), "after", after)
 	} else {
-		v.Summary, v.Histogram = &sum.series.Total, newHistogram(q, sum.series.Points)
+		v.Summary = &sum.series.Total
+		if v.Summary.Count > 0 {
+			v.Histogram = newHistogram(q, sum.series.Points)
+		}
 	}
 	v.Rows = page.Sessions
 	if page.Next != "" {
@@ -201,7 +205,7 @@ func (p *page) sum(ctx context.Context, q *query, patient bool) func() summed {
 }
 
 func (p *page) empty(r *http.Request) *emptyView {
-	v := &emptyView{Address: p.address(r), GRPC: p.GRPC, Token: p.Token}
+	v := &emptyView{Program: quickstart, Address: p.address(r), GRPC: p.GRPC, Token: p.Token}
 	if p.Rejected != nil {
 		v.Rejected, v.Count = p.Rejected.Last()
 	}

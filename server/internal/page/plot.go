@@ -25,6 +25,7 @@ type bar struct {
 	URL          string
 	From, To     time.Time
 	Count, Error int64
+	Tab          int // tabindex: one bar is reached by the tab key, the others from there
 }
 
 const histogramWidth, histogramHeight = 1440, 72
@@ -40,6 +41,7 @@ func newHistogram(q *query, points []store.Point) *histogram {
 	}
 	scale := histogramHeight / float64(max(h.Most, 1))
 	width := histogramWidth / float64(len(points))
+	first := 0
 	for i := range points {
 		p := &points[i]
 		b := bar{
@@ -48,6 +50,7 @@ func newHistogram(q *query, points []store.Point) *histogram {
 		}
 		if p.Count > 0 {
 			b.H = max(b.H, 2)
+			b.Tab, first = first, -1
 		}
 		b.Y, b.ErrorY = histogramHeight-b.H, histogramHeight-b.ErrorH
 		h.Bars = append(h.Bars, b)
@@ -84,7 +87,7 @@ type tick struct {
 }
 
 // The field of a plot.
-const plotWidth, plotHeight, plotLeft, plotTop, plotRight, plotBottom = 640, 220, 76, 12, 12, 28
+const plotWidth, plotHeight, plotLeft, plotTop, plotRight, plotBottom = 640, 220, 104, 12, 12, 28
 
 // values is a row of numbers of a plot. What is not finite is no value.
 type values struct {
@@ -106,6 +109,9 @@ const plotMost = 1e300
 // ticks of a plot: the steps of its y axis, about so many, and the labels of its
 // x axis.
 const ySteps, xTicks = 4, 4
+
+// labelWidth is about how wide a character of a label is, at most.
+const labelWidth = 7
 
 // newPlot draws rows of numbers that belong to points of time. What is no finite
 // number is no value.
@@ -138,10 +144,19 @@ func newPlot(id, title string, points []store.Point, unit axis, rows ...values) 
 	for i := range points {
 		p.Names = append(p.Names, points[i].From.UTC().Format("2006-01-02 15:04:05"))
 	}
-	for n := range xTicks {
-		i := n * (len(points) - 1) / (xTicks - 1)
-		p.XTicks = append(p.XTicks, tick{At: x(i), Label: points[i].From.UTC().Format(form), End: n == xTicks-1})
+	last := tick{At: x(len(points) - 1), Label: points[len(points)-1].From.UTC().Format(form), End: true}
+	room := last.At - float64(len(form))*labelWidth
+	if len(points) == 1 {
+		last.End, room = false, 0
 	}
+	for n := range xTicks - 1 {
+		i := n * (len(points) - 1) / (xTicks - 1)
+		half := float64(len(form)) * labelWidth / 2
+		if k := len(p.XTicks); x(i)+half < room && (k == 0 || p.XTicks[k-1].At+half < x(i)-half) {
+			p.XTicks = append(p.XTicks, tick{At: x(i), Label: points[i].From.UTC().Format(form)})
+		}
+	}
+	p.XTicks = append(p.XTicks, last)
 	for n, row := range rows {
 		c := curve{Name: row.name, Class: "line-" + strconv.Itoa(n)}
 		var path strings.Builder

@@ -208,13 +208,22 @@ type chip struct{ Name, Value, Without string }
 // Chips are the filters that are on.
 func (q *query) Chips() []chip {
 	var list []chip
+	// A choice is shown by the words that it was chosen by.
+	label := func(name, value string) string {
+		for _, c := range map[string][]choice{"since": spans, "feedback": feedbacks}[name] {
+			if c.is(value) {
+				return c.Label
+			}
+		}
+		return value
+	}
 	for _, c := range []choice{
 		{"q", "search"}, {"project", "project"}, {"source", "source"}, {"user", "user"}, {"model", "model"}, {"status", "status"},
-		{"since", "within"}, {"from", "from"}, {"to", "until"}, {"min_ms", "at least ms"}, {"max_ms", "at most ms"},
+		{"since", "time"}, {"from", "from"}, {"to", "until"}, {"min_ms", "at least ms"}, {"max_ms", "at most ms"},
 		{"min_cost", "cost from"}, {"max_cost", "cost to"}, {"feedback", "feedback"},
 	} {
 		if v := q.values.Get(c.Value); v != "" {
-			list = append(list, chip{c.Label, line(v, 60), q.URL(c.Value, "")})
+			list = append(list, chip{c.Label, line(label(c.Value, v), 60), q.URL(c.Value, "")})
 		}
 	}
 	return list

@@ -299,3 +299,16 @@ func TestMarkdownOfModelsIsAccessible(t *testing.T) {
 	}
 	root.has(t, "[ ] open", "[x] done")
 }
+
+// TestAssetsAreSmall bounds what a browser loads before a page acts.
+func TestAssetsAreSmall(t *testing.T) {
+	scripts := 0
+	for name, data := range assets {
+		if strings.HasSuffix(name, ".mjs") {
+			scripts += len(data)
+		}
+	}
+	if scripts > 48_000 || len(assets["page.css"]) > 32_000 {
+		t.Errorf("%d bytes of scripts, %d of styles", scripts, len(assets["page.css"]))
+	}
+}

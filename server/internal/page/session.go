@@ -143,7 +143,9 @@ func (p *page) session(w http.ResponseWriter, r *http.Request) error {
 			v.opened = append(v.opened, id)
 		}
 	}
-	v.Curl, v.CurlFile = curl(&s.Payload)
+	if v.Curl, v.CurlFile, err = p.curl(ctx, &s); err != nil {
+		return err
+	}
 	if v.event != "" && v.event != v.ID {
 		e, err := p.event(ctx, id, v.event)
 		if err != nil {
@@ -243,6 +245,30 @@ func (v *sessionView) read() (*bodyView, error) {
 		b.Tree = v.rowsOf(t, v.from)
 	}
 	return b, err
+}
+
+// sums are the tokens and the cost of a session: those of its row, or more, where
+// its events come to more than it says itself; and what these come to, where that
+// is less.
+type sums struct{ Tokens, EventTokens, Cost, EventCost string }
+
+// Sums are the sums, as far as the events are read.
+func (v *sessionView) Sums() sums {
+	row := &v.Row
+	s := sums{Tokens: tokens(row.TokensIn, row.TokensOut), Cost: known(row.Cost, cost)}
+	if v.body == nil || v.body.Whole == nil {
+		return s
+	}
+	events := &v.body.Whole.whole
+	s.Tokens = tokens(larger(row.TokensIn, events.SumIn), larger(row.TokensOut, events.SumOut))
+	s.Cost = known(larger(row.Cost, events.SumCost), cost)
+	if below := tokens(events.SumIn, events.SumOut); below != s.Tokens && below != none {
+		s.EventTokens = below
+	}
+	if below := known(events.SumCost, cost); below != s.Cost && below != none {
+		s.EventCost = below
+	}
+	return s
 }
 
 // event returns an event of a session.

@@ -61,7 +61,7 @@ func TestSessionShowsItsSixteenFields(t *testing.T) {
 		t.Error(diff)
 	}
 	record.has(t, "shop", "parcel", "staging", agentID, `{"v":1}`, `{"user_id":"u-1"}`, `{"quality":0.9}`, `{"version":"1.2"}`, "1.00 s", "2026-03-01 12:00:00.000", "2026-03-01 12:00:01.000")
-	page.has(t, "Events 6 2 model, 3 tool, 1 chain", "250 / 30", "0.75", "m-1", "u-1", "First token 50 ms")
+	page.has(t, "Events 6 2 model, 3 tool, 1 chain", "250 / 30", "0.75", "m-1", "u-1", "First token of the first call 50 ms")
 }
 
 func TestThreadReadsAsAConversation(t *testing.T) {

@@ -13,6 +13,11 @@ import (
 //go:embed templates/*.html
 var templateFiles embed.FS
 
+// quickstart is the program of the README, which a test holds it against.
+//
+//go:embed templates/quickstart.go.txt
+var quickstart string
+
 // parts are templates that pages share.
 var parts = []string{"templates/layout.html", "templates/parts.html"}
 
@@ -34,6 +39,9 @@ var functions = template.FuncMap{
 	"typeOf":    typeOf,
 	"kindOf":    kindOf,
 	"join":      func(list []string) string { return line(strings.Join(list, ", "), 200) },
+	"took":      took,
+	"sumTokens": sumTokens,
+	"sumCost":   sumCost,
 	"optMS":     func(v honeyhive.Optional[float64]) string { return known(v, duration) },
 	"optCost":   func(v honeyhive.Optional[float64]) string { return known(v, cost) },
 	"optStamp":  func(v honeyhive.Optional[float64]) string { return known(v, stamp) },
@@ -72,6 +80,31 @@ func rating(m store.Measures) string {
 		return "down"
 	}
 	return "neutral"
+}
+
+// took is how long a session lasted. One that has no end is not known to have
+// ended when it was last heard of.
+func took(row store.SessionRow) string {
+	if row.Duration.Or(0) == 0 && (row.Status == store.StatusOrphan || row.Status == store.StatusIncomplete) {
+		return none
+	}
+	return known(row.Duration, duration)
+}
+
+// sumTokens and sumCost show sums, of which zero means that none of the sessions
+// told.
+func sumTokens(s store.Summary) string {
+	if s.TokensIn == 0 && s.TokensOut == 0 {
+		return none
+	}
+	return short(s.TokensIn) + " / " + short(s.TokensOut)
+}
+
+func sumCost(v float64) string {
+	if v == 0 {
+		return none
+	}
+	return cost(v)
 }
 
 // when is the time by which a session is sorted.

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/store"
 )
 
 func TestHiddenCharactersAreSeen(t *testing.T) {
@@ -119,7 +120,15 @@ func TestIndentKeepsTheValue(t *testing.T) {
 func TestCurlCarriesTheSessionAndNoKey(t *testing.T) {
 	name := "it's \u202e$(x) `y` \"z\" \\ \n漢"
 	s := &honeyhive.SessionStartRequest{Project: honeyhive.Some("p"), SessionName: honeyhive.Some(name), Source: honeyhive.Some("s"), Error: honeyhive.Null[string](), Config: honeyhive.NullObject()}
-	command, fromFile := curl(s)
+	p := &page{Config: Config{Store: newSite(t).store}}
+	curl := func(bytes int64) (string, bool) {
+		command, fromFile, err := p.curl(t.Context(), &store.Session{SessionRow: store.SessionRow{Bytes: bytes}, Payload: *s})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return command, fromFile
+	}
+	command, fromFile := curl(100)
 	_, quoted, ok := strings.Cut(command, "--data-raw '")
 	if fromFile || !ok || !strings.Contains(command, `"Authorization: Bearer $HH_API_KEY"`) {
 		t.Fatal(command)
@@ -137,7 +146,30 @@ func TestCurlCarriesTheSessionAndNoKey(t *testing.T) {
 		t.Error("the command hides something")
 	}
 	s.Source = honeyhive.Some(strings.Repeat("x", curlMost))
-	if command, fromFile := curl(s); !fromFile || len(command) > 1000 || !strings.Contains(command, "--data-binary @session-") {
+	if command, fromFile := curl(100); !fromFile || len(command) > 1000 || !strings.Contains(command, "--data-binary @session-") {
 		t.Errorf("a large session: %.300s", command)
 	}
+}
+
+// TestCurlCarriesTheEvents posts the events after the session, by files where
+// they are too long for a command.
+func TestCurlCarriesTheEvents(t *testing.T) {
+	s := newSite(t, agent(t)...)
+	command := s.get("/s/" + agentID).id("curl-line").text()
+	parts := strings.Split(command, " && curl ")
+	if len(parts) != 2 || !strings.Contains(parts[0], "/session/start") || !strings.Contains(parts[1], "/events/batch") {
+		t.Fatalf("the command is %s", command)
+	}
+	_, quoted, _ := strings.Cut(parts[1], "--data-raw '")
+	for _, body := range []string{strings.TrimSuffix(quoted, "'"), s.answer(200, "/s/"+agentID+"/events.json").Body.String()} {
+		var got struct{ Events []honeyhive.Event }
+		if err := json.Unmarshal([]byte(body), &got); err != nil || len(got.Events) != 6 {
+			t.Errorf("%v: %d events of %.300s", err, len(got.Events), body)
+		}
+	}
+	s.write(eventWrite(t, fmt.Sprintf(`{"event_id":%q,"session_id":%q,"parent_id":%[2]q,"event_type":"tool","event_name":"large","inputs":{"a":%s},"start_time":%s,"duration":1}`,
+		testID(50), agentID, quote(strings.Repeat("x", curlMost)), at(0))))
+	page := s.get("/s/" + agentID)
+	page.id("curl-line").has(t, "@session-"+agentID+".json", "@events-"+agentID+".json")
+	page.id("curl").has(t, "its events")
 }

@@ -20,7 +20,8 @@ type tree struct {
 	index   map[honeyhive.UUID]int
 	// The range of time that the events cover, in Unix milliseconds.
 	start, end float64
-	orphans    int // events whose parent is not known
+	orphans    int  // events whose parent is not known
+	whole      node // holds the sums of all
 }
 
 // node is an event at its place.
@@ -31,7 +32,7 @@ type node struct {
 	Orphan bool // its parent is not known
 	Open   bool // it has neither an end nor a duration
 	// What it comes to with all that is below it. Tokens and cost that an event
-	// names are taken to hold those below it.
+	// names hold those below it, unless these come to more.
 	Errors    int64
 	SumIn     honeyhive.Optional[int64]
 	SumOut    honeyhive.Optional[int64]
@@ -135,7 +136,7 @@ func sound(m store.Measures) store.Measures {
 func (t *tree) sum() {
 	for i := len(t.nodes) - 1; i >= 0; i-- {
 		n := &t.nodes[i]
-		n.SumIn, n.SumOut, n.SumCost = own(n.TokensIn, n.SumIn), own(n.TokensOut, n.SumOut), own(n.Cost, n.SumCost)
+		n.SumIn, n.SumOut, n.SumCost = larger(n.TokensIn, n.SumIn), larger(n.TokensOut, n.SumOut), larger(n.Cost, n.SumCost)
 		if n.Error != "" {
 			n.Errors++
 		}
@@ -145,21 +146,25 @@ func (t *tree) sum() {
 		if e := n.SelfStart + n.Duration.Or(0); isKnown(n.Start) && !(t.end >= e) {
 			t.end = e
 		}
+		p := &t.whole
 		if n.parent >= 0 {
-			p := &t.nodes[n.parent]
-			p.Below += n.Below + 1
-			p.Errors += n.Errors
-			p.SumIn, p.SumOut = plus(p.SumIn, n.SumIn, addWhole), plus(p.SumOut, n.SumOut, addWhole)
-			p.SumCost = plus(p.SumCost, n.SumCost, addCost)
+			p = &t.nodes[n.parent]
 		}
+		p.Below += n.Below + 1
+		p.Errors += n.Errors
+		p.SumIn, p.SumOut = plus(p.SumIn, n.SumIn, addWhole), plus(p.SumOut, n.SumOut, addWhole)
+		p.SumCost = plus(p.SumCost, n.SumCost, addCost)
 	}
 }
 
-func own[T any](own, below honeyhive.Optional[T]) honeyhive.Optional[T] {
-	if isKnown(own) {
-		return own
+// larger returns the larger of what an event says itself and of what those below
+// it come to.
+func larger[T int64 | float64](own, below honeyhive.Optional[T]) honeyhive.Optional[T] {
+	a, known := own.Get()
+	if b, ok := below.Get(); ok && (!known || b > a) {
+		return below
 	}
-	return below
+	return own
 }
 
 func plus[T int64 | float64](a, b honeyhive.Optional[T], add func(a, b T) T) honeyhive.Optional[T] {

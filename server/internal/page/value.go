@@ -1,9 +1,12 @@
 package page
 
 import (
+	"cmp"
 	"encoding/json"
+	"html/template"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,6 +18,7 @@ import (
 const (
 	previewText = 4000
 	previewAll  = 64_000 // of all values of an event
+	previewRaw  = 16_000 // of the JSON of an event
 	previewKeys = 100    // of an object
 	previewList = 60     // elements of a list of messages or documents
 	previewMin  = 200    // of each text, also when the bound of all is reached
@@ -23,8 +27,9 @@ const (
 // field is a value of a bucket, as far as it is shown.
 type field struct {
 	Key      string
-	Kind     string // text, json, messages, documents
+	Kind     string // text, prose, json, messages, documents
 	Text     string
+	Prose    template.HTML
 	Size     int64
 	Cut      bool
 	Download string // address of the whole value
@@ -54,6 +59,7 @@ func (b *bucket) Keys() string {
 type shower struct {
 	base   string // address of the event
 	budget int
+	most   int // of a single value, where it is not previewText
 }
 
 // bucket shows a map of a payload; nil where it is empty.
@@ -81,6 +87,9 @@ func (s *shower) field(key string, value honeyhive.Value, path ...string) field 
 		text := value.Text()
 		f.Size = int64(len(text))
 		f.Text, f.Cut = s.text(text)
+		if len(path) == 2 && (path[0] == "inputs" || path[0] == "outputs") && slices.Contains(textKeys, key) {
+			f.Kind, f.Prose = "prose", renderMarkdown(f.Text)
+		}
 	case honeyhive.KindArray:
 		if docs, more := s.documents(value, path...); docs != nil {
 			f.Kind, f.Docs, f.More = "documents", docs, more
@@ -109,17 +118,13 @@ func (s *shower) text(text string) (string, bool) {
 
 // json shows the beginning of a value, indented.
 func (s *shower) json(value honeyhive.Value) (string, bool) {
-	n := s.take(len(value))
-	if len(value) > n {
-		shown, _ := cut(string(value), n)
-		return visible(shown), true
-	}
-	return visible(indent(value)), false
+	shown, whole := cut(string(value), s.take(len(value)))
+	return visible(indent(honeyhive.Value(shown))), !whole
 }
 
 // take returns how many bytes of a value may be shown.
 func (s *shower) take(n int) int {
-	n = min(n, previewText, max(s.budget, previewMin))
+	n = min(n, cmp.Or(s.most, previewText), max(s.budget, previewMin))
 	s.budget -= n
 	return n
 }

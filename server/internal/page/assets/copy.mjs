@@ -39,7 +39,7 @@ export function copying() {
 	document.addEventListener("click", (e) => {
 		const button = e.target.closest("button");
 		if (button?.dataset.from) copy(button, () => text(button.dataset.from));
-		else if (button?.id === "copy-curl") copy(button, () => document.getElementById("curl-line").textContent);
+		else if (button?.dataset.copy) copy(button, () => document.getElementById(button.dataset.copy).textContent);
 	});
 	const press = (id) => () => document.getElementById(id)?.click();
 	onKey("y", () => (document.getElementById("copy-event") ?? document.getElementById("copy-json"))?.click());

@@ -11,6 +11,7 @@ export function list() {
 	suggestions();
 	cursor();
 	restore();
+	wide();
 	if (document.getElementById("late")) sums();
 	onKey("n", () => follow("#new:not([hidden])"));
 }
@@ -193,6 +194,18 @@ function brush() {
 		delete figure.dataset.busy;
 		draw(0, 0);
 	});
+	// The bars are one stop of the tab key: arrows lead from one to the next.
+	svg.addEventListener("keydown", (e) => {
+		const by = { ArrowRight: 1, ArrowLeft: -1 }[e.key];
+		const bars = [...svg.querySelectorAll("a")];
+		const at = bars.indexOf(document.activeElement);
+		const next = bars[at + by];
+		if (!next) return;
+		e.preventDefault();
+		bars[at].setAttribute("tabindex", -1);
+		next.setAttribute("tabindex", 0);
+		next.focus();
+	});
 	// The end of a drag is no click on a bar.
 	svg.addEventListener("click", (e) => Number(mark.getAttribute("width")) > 0 && e.preventDefault(), true);
 }
@@ -245,6 +258,19 @@ function restore() {
 	const found = document.getElementById(row);
 	if (found) point(found);
 	if (location.hash) history.replaceState(null, "", here());
+}
+
+// wide makes a row as a whole lead where its name does.
+function wide() {
+	const go = (e) => {
+		const row = e.target.closest("#sessions tbody tr");
+		if (!row || e.defaultPrevented || e.target.closest("a, button") || !getSelection().isCollapsed) return;
+		const link = row.querySelector("a.open");
+		if (e.button === 1 || e.ctrlKey || e.metaKey || e.shiftKey) open(link.href, "_blank", "noopener");
+		else if (e.button === 0) link.click();
+	};
+	document.addEventListener("click", go);
+	document.addEventListener("auxclick", go);
 }
 
 // cursor moves along the rows.
