@@ -257,6 +257,11 @@ func TestCopies(t *testing.T) {
 		t.Errorf("the other server holds %s", moved.AppendJSON(nil))
 	}
 
+	b.click("#copy-case")
+	b.waitText("#copy-case", "Copied")
+	if line := eval[string](b, `navigator.clipboard.readText()`); !strings.Contains(line, `"session_id":"`+session+`"`) || !strings.HasPrefix(line, `{"name":"`) {
+		t.Errorf("the case is %s", line)
+	}
 	b.click("#copy-curl")
 	b.waitText("#copy-curl", "Copied")
 	curl := eval[string](b, `navigator.clipboard.readText()`)

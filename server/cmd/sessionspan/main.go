@@ -5,6 +5,7 @@
 //	-max-age 30d -max-size 2GiB
 //	sessionspan export sessions.jsonl
 //	sessionspan import sessions.jsonl
+//	sessionspan export -cases -input question testdata/answers.jsonl
 package main
 
 import (

@@ -34,7 +34,7 @@ func Main() int {
 }
 
 const usage = `usage: sessionspan [flags]
-       sessionspan export [-data file] [file]
+       sessionspan export [-data file] [-cases] [file]
        sessionspan import [-data file] [file]
 
 sessionspan takes sessions of LLM and RAG pipelines and shows them in a browser.
@@ -45,7 +45,8 @@ Clients need nothing but its address:
 
 export writes all sessions as JSON lines, to the standard output without a file;
 import reads such lines, from the standard input without a file. Neither needs
-the server to run, and neither works while it does.
+the server to run, and neither works while it does. With -cases export writes cases
+for evaluations by the package evals; see sessionspan export -help.
 
 Flags:
 

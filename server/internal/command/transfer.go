@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -11,10 +12,19 @@ import (
 	"github.com/sessionspan/sessionspan/store"
 )
 
-// exportTo writes all sessions to a file, or to the standard output. A file is
-// new, and is removed where not all of it could be written.
+// exportTo writes all sessions, or cases that are made of them, to a file or to the
+// standard output. A file is new, and is removed where not all of it could be written.
 func exportTo(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
-	s, path, err := openFor(ctx, "export", args, stderr)
+	var cases bool
+	var keys store.CaseKeys
+	var filter store.Filter
+	s, path, err := openFor(ctx, "export", args, stderr, func(flags *flag.FlagSet) {
+		flags.BoolVar(&cases, "cases", false, "write lines that evals.Load reads, one for each session with inputs")
+		flags.StringVar(&keys.Input, "input", "", "with -cases: `member` of the inputs that is the input (default: all of them)")
+		flags.StringVar(&keys.Expected, "expected", "", "with -cases: `member` of the outputs that is expected where no ground truth is known (default: all of them)")
+		flags.StringVar(&filter.Project, "project", "", "with -cases: `name` of the project (default: any)")
+		flags.StringVar(&filter.Text, "text", "", "with -cases: `words` that the session or one of its events has (default: any)")
+	})
 	if err != nil {
 		return err
 	}
@@ -34,6 +44,16 @@ func exportTo(ctx context.Context, args []string, stdout, stderr io.Writer) (err
 			err = errors.Join(err, closing, os.Remove(path))
 		}()
 	}
+	if cases {
+		n, without, err := store.ExportCases(ctx, s, filter, keys, out)
+		if err == nil {
+			_, _ = fmt.Fprintf(stderr, "%d cases exported, %d sessions have no such input\n", n, without)
+		}
+		return err
+	}
+	if keys != (store.CaseKeys{}) || filter != (store.Filter{}) {
+		return errors.New("export: -input, -expected, -project and -text go with -cases")
+	}
 	n, err := store.Export(ctx, s, store.Filter{}, out)
 	if err == nil {
 		_, _ = fmt.Fprintf(stderr, "%d sessions exported\n", n)
@@ -43,7 +63,7 @@ func exportTo(ctx context.Context, args []string, stdout, stderr io.Writer) (err
 
 // load reads sessions from a file, or from the standard input.
 func load(ctx context.Context, args []string, stdin io.Reader, stderr io.Writer) (err error) {
-	s, path, err := openFor(ctx, "import", args, stderr)
+	s, path, err := openFor(ctx, "import", args, stderr, func(*flag.FlagSet) {})
 	if err != nil {
 		return err
 	}
@@ -62,9 +82,11 @@ func load(ctx context.Context, args []string, stdin io.Reader, stderr io.Writer)
 	return err
 }
 
-// openFor opens the store for a command, and returns the file that it names.
-func openFor(ctx context.Context, command string, args []string, stderr io.Writer) (s store.Store, path string, err error) {
-	flags := newFlags(command, "usage: sessionspan "+command+" [-data file] [file]\n\n", stderr)
+// openFor opens the store for a command with further flags, and returns the file that
+// it names.
+func openFor(ctx context.Context, command string, args []string, stderr io.Writer, more func(*flag.FlagSet)) (s store.Store, path string, err error) {
+	flags := newFlags(command, "usage: sessionspan "+command+" [flags] [file]\n\n", stderr)
+	more(flags)
 	data := flags.String("data", "", dataUsage)
 	if err := flags.Parse(args); err != nil {
 		return nil, "", err

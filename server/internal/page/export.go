@@ -2,6 +2,7 @@ package page
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -70,6 +71,24 @@ func (p *page) sessionLines(w http.ResponseWriter, r *http.Request) error {
 		_, err = w.Write(append(e.Payload.AppendJSON([]byte(`{"event":`)), "}\n"...))
 	}
 	return nil
+}
+
+// sessionCase sends the session as a case for evaluations.
+func (p *page) sessionCase(w http.ResponseWriter, r *http.Request) error {
+	s, err := p.asked(r)
+	if err != nil {
+		return err
+	}
+	line, err := store.AppendCase(nil, &s.Payload, store.CaseKeys{})
+	if errors.Is(err, store.ErrNoCase) {
+		return &problem{http.StatusNotFound, "No case", "The session has no inputs, so that no case can be made of it."}
+	}
+	if err != nil {
+		return err
+	}
+	attach(w, "case-"+s.ID.String()+".jsonl", "application/x-ndjson")
+	_, err = w.Write(line)
+	return err
 }
 
 // eventJSON sends the payload of an event.

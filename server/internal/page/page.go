@@ -85,6 +85,7 @@ func (p *page) handler() http.Handler {
 		"GET /s/{id}/session.json":     p.download(p.sessionJSON),
 		"GET /s/{id}/session.jsonl":    p.download(p.sessionLines),
 		"GET /s/{id}/events.json":      p.download(p.eventsJSON),
+		"GET /s/{id}/case.jsonl":       p.download(p.sessionCase),
 		"GET /s/{id}/value":            p.download(p.value),
 		"GET /s/{id}/e/{event}":        p.permalink,
 		"GET /s/{id}/e/{event}/json":   p.download(p.eventJSON),

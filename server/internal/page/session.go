@@ -345,3 +345,6 @@ func glance(s *store.Session) []atAGlance {
 		object("metadata", p.Metadata), at("start_time", p.StartTime), at("end_time", p.EndTime),
 	}
 }
+
+// HasCase reports whether a case for evaluations can be made of the session.
+func (v *sessionView) HasCase() bool { return !v.whole.Payload.Inputs.IsEmpty() }

@@ -243,6 +243,28 @@ func TestASessionCanBeTakenAlong(t *testing.T) {
 	}
 }
 
+// TestASessionBecomesACase copies a session as a line of cases, where it has inputs.
+func TestASessionBecomesACase(t *testing.T) {
+	s := newSite(t, append(agent(t), sessionWrite(t, `{"project":"p","session_name":"bare","source":"s","session_id":"`+testID(77)+`"}`))...)
+	page := s.get("/s/" + agentID)
+	from := page.id("copy-case").attr("data-from")
+	var c struct {
+		Name     string
+		Input    map[string]any
+		Metadata struct {
+			Session string `json:"session_id"`
+		}
+	}
+	text := s.answer(http.StatusOK, from).Body.String()
+	if err := json.Unmarshal([]byte(text), &c); err != nil || c.Name != "parcel-"+agentID[:8] || len(c.Input) == 0 || c.Metadata.Session != agentID || strings.Count(text, "\n") != 1 {
+		t.Errorf("%v: %s", err, text)
+	}
+	if strings.Contains(s.answer(http.StatusOK, "/s/"+testID(77)).Body.String(), "copy-case") {
+		t.Error("a session without inputs can be copied as a test")
+	}
+	s.answer(http.StatusNotFound, "/s/"+testID(77)+"/case.jsonl")
+}
+
 func TestFeedbackWorksAsAForm(t *testing.T) {
 	s := newSite(t, agent(t)...)
 	for _, target := range []string{agentID, testID(13)} {
