@@ -46,8 +46,8 @@
 //
 // A table at the end, in the log of the test (-v, or where it fails). For machines,
 // go test -json has these attributes ([testing.T.Attr]): of an attempt
-// sessionspan.session, its address or id, and score.NAME; of the test sessionspan.run and
-// mean.NAME. With -artifacts the attempts are in the file attempts.jsonl. [Bench] is
+// sessionspan.session, its address or id, and score.NAME; of the test sessionspan.run,
+// the address of the list of its sessions or its run_id, and mean.NAME. With -artifacts the attempts are in the file attempts.jsonl. [Bench] is
 // for benchstat.
 //
 // # Baselines

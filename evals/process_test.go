@@ -170,7 +170,7 @@ func TestNobodyListens(t *testing.T) {
 		t.Skip("it waits for seconds")
 	}
 	p := run(t, folder(t), []string{"HH_API_URL=http://127.0.0.1:1"}, "-test.v", "-test.run=^TestTimes$")
-	p.check(t, false, "The sessions: .*connection refused", "Open http://127.0.0.1:1/runs/", "ATTR  TestTimes/case0/1 sessionspan.session http://127.0.0.1:1/s/")
+	p.check(t, false, "The sessions: .*connection refused", `Open http://127.0.0.1:1/\?q=%22[0-9a-f-]{36}%22`, "ATTR  TestTimes/case0/1 sessionspan.session http://127.0.0.1:1/s/")
 }
 
 // TestBaseline runs the program of the documentation: without a baseline, writing
@@ -242,7 +242,7 @@ func TestJSON(t *testing.T) {
 		t.Errorf("%d tests have attributes", len(attributes))
 	}
 	whole, attempt := attributes["TestAnswers"], attributes["TestAnswers/defer/3"]
-	if whole["mean.overlap"] != "1" || !strings.HasPrefix(whole["sessionspan.run"], server.URL+"/runs/") {
+	if whole["mean.overlap"] != "1" || !strings.HasPrefix(whole["sessionspan.run"], server.URL+"/?q=%22") {
 		t.Errorf("the test has %v", whole)
 	}
 	if attempt["score.cites"] != "1" || attempt["score.overlap"] != "1" || !strings.HasPrefix(attempt["sessionspan.session"], server.URL+"/s/") {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -92,12 +93,13 @@ func (r *run) finish(t *testing.T) {
 	t.Log(out.String())
 }
 
-// runURL returns where the run can be seen, or its id.
+// runURL returns where the sessions of the run can be seen, by a search for its id, or
+// the id.
 func (r *run) runURL() string {
 	if r.page == "" {
 		return r.id
 	}
-	return r.page + "/runs/" + r.id
+	return r.page + "/?q=%22" + url.QueryEscape(r.id) + "%22"
 }
 
 // anyMissing says that a score is missing, or "".

@@ -6,7 +6,9 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/sessionspan/sessionspan"
 	"github.com/sessionspan/sessionspan/evals"
@@ -52,17 +54,44 @@ func TestCasesFromSessions(t *testing.T) {
 	if err := os.WriteFile(file, line, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ran := false
+	ran, run := false, ""
 	evals.Run(t, evals.Suite[question, answer]{
 		Cases: evals.Load[question, answer](file), Short: true,
 		Task: func(_ context.Context, q question) (answer, error) {
 			ran = q.Question == "What is an otter?"
 			return answer{Text: "A mammal."}, nil
 		},
-		Score:   []evals.Scorer[question, answer]{evals.Exact[question](func(a answer) string { return a.Text }).Must(1)},
+		Score: []evals.Scorer[question, answer]{evals.Exact[question](func(a answer) string { return a.Text }).Must(1), evals.Bool("has a run", func(r *evals.Result[question, answer]) bool {
+			raw, ok := r.Session.Metadata.Get("run_id")
+			run = strings.Trim(string(raw), `"`)
+			return ok
+		}).Must(1)},
 		Tracing: []sessionspan.Option{sessionspan.WithoutEnvironment(), to},
 	})
 	if !ran {
 		t.Errorf("the case is %s", line)
+	}
+	findRun(t, server.URL(), run)
+}
+
+// findRun waits until the server finds the session of a run by the link that a suite
+// prints: words are indexed in the background.
+func findRun(t *testing.T, server, run string) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		resp, err := http.Get(server + "/?q=%22" + run + "%22")
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, err := io.ReadAll(resp.Body)
+		if closing := resp.Body.Close(); err != nil || closing != nil {
+			t.Fatal(err, closing)
+		}
+		if strings.Contains(string(list), "TestCasesFromSessions/") {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the session of the run %s is not found", run)
+		}
 	}
 }
