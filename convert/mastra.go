@@ -28,7 +28,7 @@ var mastra = dialect{
 			case strings.HasSuffix(rest, ".input"):
 				r.mastra.input = v
 			case strings.HasSuffix(rest, ".output"):
-				r.mastra.output = v
+				r.mastra.output, r.mastra.isStep = v, rest == "model_step.output"
 			default:
 				r.buckets[Metadata].put(underscores(rest), structured(v), from)
 			}
@@ -54,7 +54,10 @@ var mastraKinds = map[string]string{
 	"workspace_action":     honeyhive.TypeTool,
 }
 
-type mastraParts struct{ input, output attribute.Value }
+type mastraParts struct {
+	input, output attribute.Value
+	isStep        bool // of a model, whose call is the span below
+}
 
 func (r *reader) finishMastra(from rank) {
 	if v, ok := r.take("mastra.completion_start_time"); ok {
@@ -63,7 +66,18 @@ func (r *reader) finishMastra(from rank) {
 	if v := r.mastra.input; v.Type() != attribute.EMPTY {
 		r.putInput(structured(v), from)
 	}
-	if v := r.mastra.output; v.Type() != attribute.EMPTY {
-		r.putOutput(structured(v), from)
+	v := r.mastra.output
+	if v.Type() == attribute.EMPTY {
+		return
 	}
+	text := structured(v)
+	// The call of a model below the step lacks the tools that it asked for.
+	if calls := fieldsOf(text).first("toolCalls"); r.mastra.isStep && !isBlank(calls) && calls != "[]" {
+		if res, ok := answerOf(fieldsOf(text)); ok {
+			r.putAnswer(res.messages, from)
+			r.putResponse(res.rest, from.last())
+			return
+		}
+	}
+	r.putOutput(text, from)
 }
