@@ -146,7 +146,7 @@ func (t *Tracer) endForeign(n *tree.Node, s sdktrace.ReadOnlySpan) (source *fore
 			// Who holds the session is not known, so nothing waits for it.
 			f.continued, f.defaults = true, true
 			if span.RoleOf(s) == convert.Step {
-				f.untyped = convert.Identify(&convert.Span{Kind: convert.Kind(s.SpanKind()), Scope: s.InstrumentationScope().Name, Attributes: attributes}).Type
+				f.untyped = convert.Identify(&convert.Span{Kind: span.KindOf(s.SpanKind()), Scope: s.InstrumentationScope().Name, Attributes: attributes}).Type
 			}
 			return f, true
 		}

@@ -138,7 +138,7 @@ func backslash(b []byte) (n int, plain string, ok bool) {
 			return 1, "", false
 		}
 		code, err := strconv.ParseUint(string(b[3:3+digits]), 16, 32)
-		return 3 + digits + 1, string(rune(code)), err == nil
+		return 3 + digits + 1, string(rune(code)), err == nil //nolint:gosec // what is no code point becomes U+FFFD
 	case c == 'u':
 		return hexBytes(b, 2, 4)
 	case lower(c) == 'x':

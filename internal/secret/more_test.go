@@ -98,7 +98,7 @@ func TestMoreWays(t *testing.T) {
 			}
 			return string(b)
 		},
-		"bytes of Go":       func(s string) string { return fmt.Sprint([]byte(s)) },
+		"bytes of Go":       func(s string) string { return fmt.Sprintf("%d", []byte(s)) },
 		"bytes as Go":       func(s string) string { return fmt.Sprintf("%#v", []byte(s)) },
 		"bytes in JSON":     func(s string) string { return "[" + each(s, "%d", ",") + "]" },
 		"bytes in Python":   func(s string) string { return "[" + each(s, "%d", ", ") + "]" },

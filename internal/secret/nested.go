@@ -39,8 +39,8 @@ func (m *Matcher) inNested(word string, depth int) bool {
 		if len(m.findPlain(plain, false, false)) > 0 {
 			return true
 		}
-		inner := plain[strings.LastIndexByte(plain, ' ')+1:] // after a scheme
-		if inner = strings.TrimRight(inner, "="); depth > 1 && len(inner) >= nestedBytes && !strings.ContainsFunc(inner, func(r rune) bool { return r > '~' || !base64Byte(byte(r)) }) && m.inNested(inner, depth-1) {
+		inner := plain[strings.LastIndexByte(plain, ' ')+1:]                                                                                                                                                           // after a scheme
+		if inner = strings.TrimRight(inner, "="); depth > 1 && len(inner) >= nestedBytes && !strings.ContainsFunc(inner, func(r rune) bool { return r > '~' || !base64Byte(byte(r)) }) && m.inNested(inner, depth-1) { //nolint:gosec // at most '~'
 			return true
 		}
 	}

@@ -118,7 +118,7 @@ func (s *Span) ID(id honeyhive.UUID) string {
 func (s *Span) Neutral(n *convert.Span) {
 	*n = convert.Span{
 		TraceID: s.Context.TraceID(), SpanID: s.Context.SpanID(), ParentSpanID: s.Parent.SpanID(),
-		Name: s.Name, Kind: convert.Kind(s.Kind), Scope: s.Scope.Name, Start: s.Start, End: s.End,
+		Name: s.Name, Kind: KindOf(s.Kind), Scope: s.Scope.Name, Start: s.Start, End: s.End,
 		Failed: s.Status.Code == codes.Error, Status: s.Status.Description,
 		Known: s.Known, Attributes: s.Attributes, Events: n.Events[:0],
 	}
@@ -134,9 +134,18 @@ func (s *Span) Neutral(n *convert.Span) {
 	}
 }
 
+// KindOf returns a kind as the conversion has it: that of a number that is none is not
+// specified.
+func KindOf(k trace.SpanKind) convert.Kind {
+	if k < 0 || k > trace.SpanKindConsumer {
+		return convert.Unspecified
+	}
+	return convert.Kind(k)
+}
+
 // RoleOf returns the role of a span of the SDK, as far as it tells by now.
 func RoleOf(s sdktrace.ReadOnlySpan) convert.Role {
-	n := convert.Span{Kind: convert.Kind(s.SpanKind()), Scope: s.InstrumentationScope().Name, Attributes: s.Attributes()}
+	n := convert.Span{Kind: KindOf(s.SpanKind()), Scope: s.InstrumentationScope().Name, Attributes: s.Attributes()}
 	for _, e := range s.Events() {
 		n.Events = append(n.Events, convert.Event{Name: e.Name})
 	}
