@@ -33,12 +33,16 @@ type Measures struct {
 	FirstToken          honeyhive.Optional[float64] // milliseconds after the start
 	Rating              honeyhive.Optional[float64]
 	Feedback            bool // there is feedback of any kind
+	// Backwards is set where the end is before the start, or the duration below
+	// zero: then the duration is not known.
+	Backwards bool
 }
 
 // A SessionRow is a session in a list.
 //
-// Its measures are its own where it has them; else they come from its events:
-// tokens and cost are their sum, start and end the first and the last of them,
+// Its tokens and its cost are what it and its events count; see the package
+// documentation. Other measures are its own where it has them; else they come from
+// its events: start and end the first and the last of them,
 // duration between both, the rating the mean, the time to first token that of the
 // model event that started first. Feedback is that of the session or any event.
 type SessionRow struct {
@@ -59,8 +63,14 @@ type SessionRow struct {
 	Events   int64   // of all types
 	// ModelEvents, ToolEvents and ChainEvents are Events by type.
 	ModelEvents, ToolEvents, ChainEvents int64
-	Errors                               int64 // events with an error
-	Bytes                                int64 // payloads, with those of its events
+	// Calls are the calls of models, each counted once.
+	Calls  int64
+	Errors int64 // events with an error
+	// Stale is set while what is computed of it lags behind what was written.
+	Stale bool
+	// Rootless is set for a trace whose root span has not come.
+	Rootless bool
+	Bytes    int64 // payloads, with those of its events
 }
 
 // Session is a session with its payload.

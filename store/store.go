@@ -34,6 +34,36 @@
 // [Write.MustExist]. An event whose parent is not known is an event like any
 // other: its reader sees that the parent is missing.
 //
+// # Which session
+//
+// A [Join] makes a session part of another one, and an [Edge] says what hangs on a
+// span that is no event. Both are facts like records: which session an event is of,
+// and what it hangs on, follows from what arrived, whatever came first. EventRow and
+// payloads name the session and the parent that follow.
+//
+// What is known of a session that others are joined to is what its own record says,
+// and then, in the order of their starts, the records of those: the least start, the
+// greatest end, the first inputs, the last outputs and error, all keys of the other
+// maps. The records of one session with different starts are turns of a conversation,
+// and come to the same. Where no record of a trace has inputs, outputs or a user, its
+// topmost events do: the first one's inputs and user, the last one's outputs.
+//
+// # Counted once
+//
+// An agent may say how many tokens its run took, and so may each call of a model
+// below it. An event counts the larger of what it says itself and of what the events
+// directly below it count together; a session likewise, over its topmost events; those
+// on a circle are topmost. So it is for tokens in, tokens out, cost, and calls of
+// models, each by itself. Where sessions or model events are summed up, each event adds
+// what it counts beyond those below it.
+//
+// # What may lag
+//
+// A record is visible when Write returns. What is computed of a session with many
+// events or parts (its row, sums, counts) may be that of a moment ago, which
+// [SessionRow.Stale] says, and is right within two seconds of the last write; so may
+// be what the search finds. [Store.Sync] waits for both.
+//
 // # Changes
 //
 // Each session and each event carries the number of its last change, its
@@ -127,6 +157,10 @@ type Store interface {
 	// much again when it returns.
 	Prune(ctx context.Context, r Retention) (Pruned, error)
 
+	// Sync waits until what is computed from the writes that were done before is up
+	// to date: see the package documentation.
+	Sync(ctx context.Context) error
+
 	// Seq returns the number of the last change, zero where there was none. It
 	// takes no time to speak of, however much the store holds.
 	Seq(ctx context.Context) (int64, error)
@@ -140,8 +174,8 @@ type Store interface {
 	Close() error
 }
 
-// A Write is one record or update. Exactly one of Session, Event and Update is
-// set.
+// A Write is a record, an update, or what ties these together. Exactly one of
+// Session, Event, Update, Join and Edge is set.
 type Write struct {
 	// Session is the record of a session. It needs a session_id.
 	Session *honeyhive.SessionStartRequest
@@ -152,6 +186,14 @@ type Write struct {
 	// Update changes the session or event that its event_id names. An empty list
 	// of children is ignored, and so are fields that no update can change.
 	Update *honeyhive.Update
+	// Join says which session another one is part of, Edge what hangs on what.
+	Join *Join
+	Edge *Edge
+
+	// Trace is the session of the trace that a Session or an Event came of, where it
+	// was a span: which of its names are topmost is looked at anew. The record of
+	// that session itself, whose id is Trace, is shown only with events.
+	Trace honeyhive.UUID
 
 	// At is when the write was made or received. It decides what wins; see the
 	// package documentation. The zero time is the moment of the call.
@@ -280,4 +322,7 @@ type Info struct {
 	// Unindexed is how many records the full-text search does not see yet. They
 	// are indexed in the background, also after a restart.
 	Unindexed int64
+	// Stale is how many sessions are yet to be computed anew. After the schema of a
+	// store has changed these are all, and the store answers meanwhile.
+	Stale int64
 }

@@ -73,7 +73,7 @@ func (s *Store) samples(ctx context.Context, f store.Filter, by store.By) ([]sam
 	if by == store.ByModel {
 		query = `SELECT model, sample FROM event INDEXED BY event_model WHERE type = 'model' AND session NOT IN (SELECT session FROM doomed)`
 		if len(c.terms) > 0 {
-			query += ` AND session IN (SELECT pk FROM session` + c.index(store.SortStart) + c.where() + `)`
+			query += ` AND ifnull((SELECT t.pk FROM record r JOIN home h ON h.origin = r.id JOIN record t ON t.id = h.target WHERE r.pk = event.session), session) IN (SELECT pk FROM session` + c.index(store.SortStart) + c.where() + `)`
 		}
 	} else {
 		column, ok := groupColumns[by]
@@ -154,6 +154,12 @@ type sum struct {
 }
 
 func (s *sum) add(v *sample) {
+	s.TokensIn = record.AddCapped(s.TokensIn, v.in.Or(0))
+	s.TokensOut = record.AddCapped(s.TokensOut, v.out.Or(0))
+	s.cost = record.AddCapped(s.cost, v.cost.Or(0))
+	if v.wrapped {
+		return
+	}
 	s.Count++
 	switch v.status {
 	case store.StatusError:
@@ -164,9 +170,6 @@ func (s *sum) add(v *sample) {
 		s.Orphans++
 	}
 	s.Events = record.AddCapped(s.Events, v.events)
-	s.TokensIn = record.AddCapped(s.TokensIn, v.in.Or(0))
-	s.TokensOut = record.AddCapped(s.TokensOut, v.out.Or(0))
-	s.cost = record.AddCapped(s.cost, v.cost.Or(0))
 	if d, ok := v.duration.Get(); ok {
 		s.durations = append(s.durations, d)
 	}

@@ -38,9 +38,13 @@ type entry struct {
 	loaded  bool
 	own     record.Own
 	totals  record.Totals
-	inList  bool // it has a row in the table of sessions
-	touched bool // that row must be made anew
-	anew    bool // and the extremes of its events
+	inList  bool  // it has a row in the table of sessions
+	touched bool  // that row must be made anew
+	anew    bool  // and the extremes of its events
+	home    *home // where it came of a trace
+	counted *counted
+	ofTrace bool // it is the session of a trace, by a write
+	grouped bool // it is among the groups of the state
 }
 
 // state is what the writes of a transaction come to before they are written.
@@ -49,7 +53,15 @@ type state struct {
 	entries map[honeyhive.UUID]*entry
 	changed []*entry
 	touched []*entry // sessions
-	read    int      // bytes of what is there
+	groups  []*entry // sessions whose row must be made anew, with what is part of them
+	joins   []*record.Incoming
+	edges   []*record.Incoming
+	traces  map[honeyhive.UUID]*touchedTrace
+	read    int // bytes of what is there
+}
+
+func newState(w *writer) *state {
+	return &state{w: w, entries: make(map[honeyhive.UUID]*entry), traces: make(map[honeyhive.UUID]*touchedTrace)}
 }
 
 // largeBytes is how much is read of one record in the writer, to merge a write
@@ -63,7 +75,7 @@ var errStep = errors.New("it is too much for one step")
 // transaction may, and returns how many these are. It returns the errors of those
 // that were refused; these leave no trace.
 func (w *writer) apply(group []*request) (n int, refused map[*request]error, err error) {
-	st := &state{w: w, entries: make(map[honeyhive.UUID]*entry)}
+	st := newState(w)
 	refused = make(map[*request]error)
 	for n < len(group) && (n == 0 || st.read < stepBytes) {
 		r := group[n]
@@ -75,7 +87,7 @@ func (w *writer) apply(group []*request) (n int, refused map[*request]error, err
 				return 0, err
 			}
 			return e.kind, nil
-		})
+		}, w.isOrigin)
 		if err != nil {
 			return n, nil, err
 		}
@@ -100,6 +112,9 @@ func (st *state) prepared(r *request) bool {
 	bytes := make(map[*entry]int)
 	for i := range r.writes {
 		in := &r.writes[i]
+		if in.Kind == record.Joined || in.Kind == record.Edged {
+			continue
+		}
 		e, one := st.entries[in.ID], r.ready[in.ID]
 		bytes[e] += len(in.Layer.Text)
 		merged := e.size > 0 || bytes[e] > len(in.Layer.Text)
@@ -216,17 +231,32 @@ func (st *state) settle(e *entry) error {
 		e.large = false
 	}
 	if len(e.more) > 0 && e.ready == nil {
-		e.layers = record.Merge(e.layers, e.more...)
+		e.layers = merge(e.kind, e.layers, e.more...)
 	}
 	e.more = nil
 	return nil
 }
 
+// merge adds layers to those of a record of a kind.
+func merge(kind record.Kind, layers []record.Layer, more ...record.Layer) []record.Layer {
+	if kind == record.Session {
+		return record.MergeSession(layers, more...)
+	}
+	return record.Merge(layers, more...)
+}
+
+// isOrigin reports whether an id is that of a session which is part of another.
+func (w *writer) isOrigin(id honeyhive.UUID) (is bool, err error) {
+	err = w.scan(`SELECT EXISTS (SELECT 1 FROM home WHERE origin = ?)`, []any{id[:]}, &is)
+	return is, err
+}
+
 // check finds the writes of a batch that cannot be done. It asks which kind ids
-// are of before the batch.
-func check(writes []record.Incoming, before func(honeyhive.UUID) (record.Kind, error)) ([]store.WriteError, error) {
+// are of before the batch, and which are those of sessions that others name.
+func check(writes []record.Incoming, before func(honeyhive.UUID) (record.Kind, error), isOrigin func(honeyhive.UUID) (bool, error)) ([]store.WriteError, error) {
 	var problems []store.WriteError
 	kinds := make(map[honeyhive.UUID]record.Kind) // after the writes before
+	origins := make(map[honeyhive.UUID]bool)
 	kind := func(id honeyhive.UUID) (record.Kind, error) {
 		if k, ok := kinds[id]; ok {
 			return k, nil
@@ -235,14 +265,31 @@ func check(writes []record.Incoming, before func(honeyhive.UUID) (record.Kind, e
 	}
 	for i := range writes {
 		in := &writes[i]
+		if in.Kind == record.Edged {
+			continue
+		}
 		known, err := kind(in.ID)
 		if err != nil {
 			return nil, err
 		}
 		var problem error
 		switch in.Kind {
+		case record.Joined:
+			for _, id := range [...]honeyhive.UUID{in.ID, in.SessionID} {
+				if is, err := kind(id); err != nil {
+					return nil, err
+				} else if is == record.Event {
+					problem = &store.ConflictError{ID: id}
+				}
+			}
+			origins[in.ID] = true
 		case record.Unknown:
-			if in.MustExist && known == record.Unknown {
+			if !in.MustExist || known != record.Unknown || origins[in.ID] {
+				break
+			}
+			if is, err := isOrigin(in.ID); err != nil {
+				return nil, err
+			} else if !is {
 				problem = fmt.Errorf("%s: %w", in.ID, store.ErrNotFound)
 			}
 		case record.Session:
@@ -271,7 +318,21 @@ func check(writes []record.Incoming, before func(honeyhive.UUID) (record.Kind, e
 
 // take merges a write that was checked into what is known.
 func (st *state) take(in *record.Incoming) {
+	switch in.Kind {
+	case record.Joined:
+		st.joins = append(st.joins, in)
+		return
+	case record.Edged:
+		st.edges = append(st.edges, in)
+		return
+	}
+	if !in.Trace.IsZero() && st.traces[in.Trace] == nil {
+		st.traces[in.Trace] = &touchedTrace{}
+	}
 	e := st.entries[in.ID]
+	if in.Kind == record.Session && in.ID == in.Trace {
+		e.ofTrace = true
+	}
 	if in.Kind != record.Unknown {
 		e.kind = in.Kind
 	}

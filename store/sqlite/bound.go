@@ -24,6 +24,8 @@ const (
 )
 
 func (w *writer) boundAll(ctx context.Context) error {
+	w.narrow = true
+	defer func() { w.narrow = false }()
 	sessions := make(map[int64]bool)
 	if err := w.boundEvents(ctx, sessions); err != nil {
 		return err
@@ -163,5 +165,5 @@ func (w *writer) remake(ctx context.Context, pk int64) error {
 	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 		return err
 	}
-	return w.saveSession(&e)
+	return w.saveSession(&e, &e.own, &e.totals, false)
 }

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"time"
 
 	"github.com/sessionspan/sessionspan/store"
 )
@@ -91,6 +92,38 @@ func (s *Store) Seq(ctx context.Context) (seq int64, err error) {
 	return seq, s.failed(ctx, "read the last change", err)
 }
 
+// syncPause is how often Sync looks.
+const syncPause = 5 * time.Millisecond
+
+// Sync implements [store.Store].
+func (s *Store) Sync(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		left, err := s.lags(ctx)
+		if err != nil || !left {
+			return s.failed(ctx, "wait for what is computed", err)
+		}
+		timer.Reset(syncPause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+		case <-s.closed:
+		}
+	}
+}
+
+// lags reports whether something is yet to be computed or indexed.
+func (s *Store) lags(ctx context.Context) (left bool, err error) {
+	ctx, done, err := s.reading(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer done()
+	err = s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM stale) OR EXISTS (SELECT 1 FROM unindexed)`).Scan(&left)
+	return left, err
+}
+
 // Info implements [store.Store].
 func (s *Store) Info(ctx context.Context) (store.Info, error) {
 	info, err := s.info(ctx)
@@ -106,7 +139,7 @@ func (s *Store) info(ctx context.Context) (store.Info, error) {
 	defer done()
 	err = s.read.QueryRowContext(ctx, `SELECT `+lastSeq+`,
 		(SELECT count(*) FROM session), (SELECT count(*) FROM session WHERE status = 'orphan'), (SELECT ifnull(sum(events), 0) FROM session),
-		(SELECT count(*) FROM record WHERE kind = 0), (SELECT count(*) FROM unindexed), (`+usedQuery+`)`).
-		Scan(&info.Seq, &info.Sessions, &info.Orphans, &info.Events, &info.Waiting, &info.Unindexed, &info.Bytes)
+		(SELECT count(*) FROM record WHERE kind = 0), (SELECT count(*) FROM unindexed), (SELECT count(*) FROM stale), (`+usedQuery+`)`).
+		Scan(&info.Seq, &info.Sessions, &info.Orphans, &info.Events, &info.Waiting, &info.Unindexed, &info.Stale, &info.Bytes)
 	return info, err
 }

@@ -144,11 +144,11 @@ func checkTables(t *testing.T, s *Store) {
 	t.Helper()
 	for query, want := range map[string]string{
 		`PRAGMA integrity_check`: "ok",
-		`SELECT count(*) FROM session s WHERE events <> (SELECT count(*) FROM event e WHERE e.session = s.pk)`:                                 "0",
-		`SELECT count(*) FROM event e WHERE NOT EXISTS (SELECT 1 FROM record r WHERE r.pk = e.pk AND r.session = e.session AND r.seq = e.seq)`: "0",
-		`SELECT (SELECT count(*) FROM record WHERE kind = 2) - (SELECT count(*) FROM event)`:                                                   "0",
-		`SELECT (SELECT count(*) FROM record WHERE kind = 1) - (SELECT count(*) FROM session)`:                                                 "0",
-		`SELECT count(*) FROM event e WHERE session NOT IN (SELECT pk FROM session UNION ALL SELECT session FROM doomed)`:                      "0",
+		`SELECT count(*) FROM session s WHERE events <> (SELECT count(*) FROM event e WHERE e.session = s.pk) + (SELECT count(*) FROM home h JOIN record r ON r.id = h.origin JOIN event e ON e.session = r.pk WHERE h.target = s.id AND h.origin <> s.id)`: "0",
+		`SELECT count(*) FROM event e WHERE NOT EXISTS (SELECT 1 FROM record r WHERE r.pk = e.pk AND r.session = e.session AND r.seq = e.seq)`:                                                                                                              "0",
+		`SELECT (SELECT count(*) FROM record WHERE kind = 2) - (SELECT count(*) FROM event)`:                                                                                                                                                                "0",
+		`SELECT (SELECT count(*) FROM record WHERE kind = 1 AND id NOT IN (SELECT origin FROM home WHERE parts IS NOT NULL)) - (SELECT count(*) FROM session)`:                                                                                              "0",
+		`SELECT count(*) FROM event e WHERE session NOT IN (SELECT pk FROM session UNION ALL SELECT session FROM doomed UNION ALL SELECT r.pk FROM home h JOIN record r ON r.id = h.origin)`:                                                                "0",
 	} {
 		var got string
 		if err := s.read.QueryRowContext(t.Context(), query).Scan(&got); err != nil || got != want {

@@ -70,33 +70,115 @@ func (s *Store) Delete(ctx context.Context, sessions ...honeyhive.UUID) error {
 	return s.failed(ctx, "delete sessions", err)
 }
 
-// doom deletes a session but for its events, or an update that waits for it, and
-// returns how many events it had. What is not known is no error.
+// doom deletes a session but for its events, with all that is part of it, or an update
+// that waits for it, and returns how many events it had. What is not known is no error.
 func (w *writer) doom(id honeyhive.UUID, b *budget) (events int64, err error) {
+	ctx := context.Background()
+	if id, err = follow(ctx, w, id); err != nil {
+		return 0, err
+	}
 	e, _, err := w.find(id, 0)
-	if err != nil || !e.stored || e.kind == record.Event {
+	if err != nil || e.kind == record.Event {
+		return 0, err
+	}
+	g := &group{id: id}
+	if _, err := readGroup(ctx, w, g); err != nil {
 		return 0, err
 	}
 	b.spend(1, 0)
-	if e.kind == record.Session {
-		if err := w.scan(`SELECT events FROM session WHERE pk = ?`, []any{e.pk}, &events); err != nil {
+	if e.stored && e.kind == record.Session {
+		err := w.scan(`SELECT events FROM session WHERE pk = ?`, []any{e.pk}, &events)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return 0, err
 		}
-		if err := w.execAll([]any{e.pk}, `DELETE FROM search WHERE rowid = ?`, `DELETE FROM unindexed WHERE pk = ?`, `DELETE FROM session WHERE pk = ?`); err != nil {
-			return 0, err
-		}
-		w.unmerged = true
-		if err := w.exec(`INSERT INTO deleted VALUES (?, ?)`, w.nextSeq(), id[:]); err != nil {
-			return 0, err
-		}
-		if events > 0 {
-			w.garbage.Store(true)
-			if err := w.exec(`INSERT INTO doomed VALUES (?)`, e.pk); err != nil {
+		if err == nil {
+			if err := w.execAll([]any{e.pk}, `DELETE FROM session WHERE pk = ?`, `DELETE FROM stale WHERE pk = ?`); err != nil {
+				return 0, err
+			}
+			if err := w.exec(`INSERT INTO deleted VALUES (?, ?)`, w.nextSeq(), id[:]); err != nil {
 				return 0, err
 			}
 		}
 	}
-	return events, w.deleteRecord(e.pk, b)
+	if e.stored {
+		if err := w.doomPart(e.pk, e.kind == record.Session, b); err != nil {
+			return 0, err
+		}
+	}
+	for i := range g.members {
+		b.spend(1, 0)
+		part, _, err := w.find(g.members[i].ID, 0)
+		if err == nil && part.stored && part.kind != record.Event {
+			err = w.doomPart(part.pk, part.kind == record.Session, b)
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	return events, w.unjoin(g)
+}
+
+// doomPart deletes a session, or one that is part of another, but for its events.
+func (w *writer) doomPart(pk int64, isSession bool, b *budget) error {
+	if isSession {
+		if err := w.execAll([]any{pk}, `DELETE FROM search WHERE rowid = ?`, `DELETE FROM unindexed WHERE pk = ?`); err != nil {
+			return err
+		}
+		w.unmerged = true
+		w.garbage.Store(true)
+		if err := w.exec(`INSERT INTO doomed SELECT ?1 WHERE EXISTS (SELECT 1 FROM event WHERE session = ?1)`, pk); err != nil {
+			return err
+		}
+	}
+	return w.deleteRecord(pk, b)
+}
+
+// unjoin deletes what ties a session to others. Sessions that were joined to it and to
+// others too may be part of another one from then on.
+func (w *writer) unjoin(g *group) error {
+	st := newState(w)
+	ids := []honeyhive.UUID{g.id}
+	for i := range g.members {
+		ids = append(ids, g.members[i].ID)
+	}
+	for _, id := range ids {
+		traces, err := w.tracesOf(id)
+		if err != nil {
+			return err
+		}
+		for _, trace := range traces {
+			st.traces[trace] = &touchedTrace{joined: true}
+		}
+		if err := w.execAll([]any{id[:]}, `DELETE FROM joined WHERE origin = ?`, `DELETE FROM home WHERE origin = ?`); err != nil {
+			return err
+		}
+	}
+	if err := w.exec(`DELETE FROM joined WHERE target = ?`, g.id[:]); err != nil {
+		return err
+	}
+	for trace := range st.traces {
+		// What is left of the trace is forgotten with its edges.
+		if err := w.exec(`INSERT OR REPLACE INTO silent SELECT ?1, 0 WHERE NOT EXISTS (SELECT 1 FROM joined WHERE trace = ?1)`, trace[:]); err != nil {
+			return err
+		}
+		w.garbage.Store(true)
+	}
+	return st.flush()
+}
+
+// tracesOf returns the traces that are about a session.
+func (w *writer) tracesOf(id honeyhive.UUID) (list []honeyhive.UUID, err error) {
+	rows, err := w.QueryContext(context.Background(), `SELECT trace FROM joined WHERE origin = ?1 UNION SELECT trace FROM joined WHERE target = ?1 UNION SELECT trace FROM home WHERE origin = ?1`, id[:])
+	if err != nil {
+		return nil, err
+	}
+	err = each(rows, func(row scanner) error {
+		var trace []byte
+		err := row.Scan(&trace)
+		list = append(list, honeyhive.UUID(trace))
+		return err
+	})
+	return list, err
 }
 
 // deleteRecord deletes what is known of an id.
@@ -184,8 +266,14 @@ func (w *writer) sweep(b *budget) (more bool, err error) {
 			err = w.sweepBody(id, b)
 		} else {
 			var session int64
-			if err := w.scan(`SELECT ifnull(min(session), 0) FROM doomed`, nil, &session); err != nil || session == 0 {
+			if err := w.scan(`SELECT ifnull(min(session), 0) FROM doomed`, nil, &session); err != nil {
 				return false, err
+			}
+			if session == 0 {
+				if more, err := w.sweepSilent(time.Now(), b); !more || err != nil {
+					return false, err
+				}
+				continue
 			}
 			err = w.sweepEvents(session, b)
 		}

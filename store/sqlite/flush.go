@@ -25,15 +25,40 @@ func (st *state) flush() error {
 			if err = st.settle(e); err == nil {
 				err = st.w.save(e, nil)
 			}
+			if err == nil {
+				err = st.load(e)
+			}
+			if err == nil && e.home != nil {
+				st.touch(e)
+			}
 		}
 		if err != nil {
 			return fmt.Errorf("record %s: %w", e.id, err)
 		}
 	}
+	if err := st.link(); err != nil {
+		return err
+	}
 	// Merging may have found an event to be of another session, which is then
 	// touched too; but it touches no event.
 	for _, e := range st.touched {
 		if err := st.flushSession(e); err != nil {
+			return fmt.Errorf("session %s: %w", e.id, err)
+		}
+	}
+	// What sessions are made of is written before it is read for their rows.
+	for _, e := range st.groups {
+		if e.isPart() {
+			if err := st.hide(e); err != nil {
+				return fmt.Errorf("session %s: %w", e.id, err)
+			}
+		}
+	}
+	for _, e := range st.groups {
+		if e.isPart() {
+			continue
+		}
+		if err := st.flushGroup(e); err != nil {
 			return fmt.Errorf("session %s: %w", e.id, err)
 		}
 	}
@@ -126,7 +151,7 @@ func (st *state) leave(session honeyhive.UUID, old *record.Counted) error {
 // counted returns an event as the totals of its session have it, and the session.
 func (w *writer) counted(e *entry) (c record.Counted, session honeyhive.UUID, err error) {
 	var row, id []byte
-	err = w.scan(`SELECT e.received, e.project, e.source, e.row, s.id FROM event e JOIN session s ON s.pk = e.session WHERE e.session = ? AND e.seq = ?`,
+	err = w.scan(`SELECT e.received, e.project, e.source, e.row, s.id FROM event e JOIN record s ON s.pk = e.session WHERE e.session = ? AND e.seq = ?`,
 		[]any{e.session, e.seq}, &c.Received, &c.Project, &c.Source, &row, &id)
 	if err == nil {
 		c.EventRow, err = unpackRow(row, names{})
@@ -158,6 +183,9 @@ func (st *state) session(id honeyhive.UUID) (*entry, error) {
 	}
 	st.touch(e)
 	e.kind = record.Session
+	if e.pk == 0 {
+		e.pk = st.w.nextKey()
+	}
 	return e, st.load(e)
 }
 
@@ -167,26 +195,56 @@ func (st *state) load(e *entry) error {
 		return nil
 	}
 	e.loaded = true
-	if e.pk == 0 {
-		e.pk = st.w.nextKey()
-	}
-	var parts []byte
-	err := st.w.scan(`SELECT parts FROM session WHERE pk = ?`, []any{e.pk}, &parts)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil
-	}
+	h, err := st.w.home(e.id)
 	if err != nil {
 		return err
 	}
-	e.inList = true
+	e.home = h
+	var parts, counts []byte
+	err = sql.ErrNoRows
+	if e.pk != 0 {
+		err = st.w.scan(`SELECT parts, counted FROM session WHERE pk = ?`, []any{e.pk}, &parts, &counts)
+	}
+	switch {
+	case errors.Is(err, sql.ErrNoRows) && h != nil && h.parts != nil:
+		parts = h.parts
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil:
+		return err
+	default:
+		e.inList = true
+		if e.counted, err = decodeCounted(counts); err != nil {
+			return err
+		}
+	}
 	e.own, e.totals, err = record.DecodeParts(parts)
 	return err
 }
 
+// flushSession writes what a session says of itself and what its own events come to.
+// Its row in lists is another thing: see flushGroup.
 func (st *state) flushSession(e *entry) error {
 	w := st.w
 	if err := st.load(e); err != nil {
 		return err
+	}
+	if e.kind != record.Session { // nothing is known of it but joins, and updates that wait
+		if err := st.settle(e); err != nil {
+			return err
+		}
+		if len(e.layers) > 0 {
+			if _, _, err := e.fold(); err != nil {
+				return err
+			}
+		}
+		return errors.Join(st.regroup(e.id), st.regroup(e.target()))
+	}
+	if e.ofTrace && e.home == nil {
+		e.home = &home{target: e.id, trace: e.id}
+		if err := w.exec(`INSERT INTO home VALUES (?, ?, ?, '{}', NULL)`, e.id[:], e.id[:], e.id[:]); err != nil {
+			return err
+		}
 	}
 	changed := e.was != record.Session
 	if e.changed || changed {
@@ -194,8 +252,14 @@ func (st *state) flushSession(e *entry) error {
 			return err
 		}
 	}
-	if e.totals.Events == 0 && !e.isKnown() {
-		return st.forget(e)
+	if e.totals.Events == 0 && !e.isKnown() && e.home == nil {
+		named, err := w.isTarget(e.id)
+		if err != nil {
+			return err
+		}
+		if !named {
+			return st.forget(e)
+		}
 	}
 	if e.anew {
 		if err := w.extremes(e); err != nil {
@@ -211,13 +275,31 @@ func (st *state) flushSession(e *entry) error {
 		if err := w.save(e, []byte(payload)); err != nil {
 			return err
 		}
+		e.was = record.Session
 	}
 	if changed {
 		if err := w.unindex(e.pk); err != nil {
 			return err
 		}
 	}
-	return w.saveSession(e)
+	return errors.Join(st.regroup(e.id), st.regroup(e.target()))
+}
+
+// isPart reports whether a session is part of another one.
+func (e *entry) isPart() bool { return e.target() != e.id }
+
+// target is the session that one is part of: itself where that is none.
+func (e *entry) target() honeyhive.UUID {
+	if e.home != nil {
+		return e.home.target
+	}
+	return e.id
+}
+
+// isTarget reports whether others are part of a session.
+func (w *writer) isTarget(id honeyhive.UUID) (is bool, err error) {
+	err = w.scan(`SELECT EXISTS (SELECT 1 FROM home WHERE target = ?1 AND origin <> ?1)`, []any{id[:]}, &is)
+	return is, err
 }
 
 // isKnown reports whether there is a record of a session, not only updates or
@@ -259,12 +341,12 @@ func (e *entry) fold() (payload string, same bool, err error) {
 func (st *state) forget(e *entry) error {
 	w := st.w
 	if e.inList {
-		if err := w.execAll([]any{e.pk}, `DELETE FROM session WHERE pk = ?`, `DELETE FROM search WHERE rowid = ?`, `DELETE FROM unindexed WHERE pk = ?`); err != nil {
+		if err := st.unlist(e); err != nil {
 			return err
 		}
-		if err := w.exec(`INSERT INTO deleted VALUES (?, ?)`, w.nextSeq(), e.id[:]); err != nil {
-			return err
-		}
+	}
+	if err := w.execAll([]any{e.pk}, `DELETE FROM search WHERE rowid = ?`, `DELETE FROM unindexed WHERE pk = ?`); err != nil {
+		return err
 	}
 	e.ready = nil
 	if err := st.settle(e); err != nil {
@@ -274,6 +356,7 @@ func (st *state) forget(e *entry) error {
 	if len(e.layers) > 0 {
 		return w.save(e, nil)
 	}
+	e.stored = false
 	return w.exec(`DELETE FROM record WHERE pk = ?`, e.pk)
 }
 
@@ -331,6 +414,7 @@ func (w *writer) save(e *entry, payload []byte) error {
 	if e.kind == record.Session {
 		e.session = e.pk
 	}
+	defer func() { e.stored = true }()
 	var err error
 	if e.stored {
 		err = w.exec(`UPDATE record SET kind = ?, session = ?, seq = ?, rank = ?, at = ?, received = ?, layers = ?, payload = ? WHERE pk = ?`,
@@ -350,12 +434,17 @@ func (w *writer) save(e *entry, payload []byte) error {
 	return w.release(e.columns[:]...)
 }
 
-func (w *writer) saveSession(e *entry) error {
+// saveSession writes the row of a session: what it and all that is part of it come to.
+func (w *writer) saveSession(e *entry, own *record.Own, t *record.Totals, rootless bool) error {
 	parts, err := record.EncodeParts(&e.own, &e.totals)
 	if err != nil {
 		return err
 	}
-	row, lastSign := record.SessionRow(&e.own, &e.totals)
+	var counts *record.Counts
+	if e.counted != nil {
+		counts = &e.counted.Counts
+	}
+	row, lastSign := record.SessionRow(own, t, counts)
 	m := &row.Measures
 	moment := m.Start.Or(row.Received)
 	models := ""
@@ -372,28 +461,39 @@ func (w *writer) saveSession(e *entry) error {
 		moment: moment, status: row.Status, duration: m.Duration, firstToken: m.FirstToken,
 		in: m.TokensIn, out: m.TokensOut, cost: record.CostUnits(m.Cost), events: row.Events,
 	}
-	return w.exec(saveSessionQuery, e.pk, e.id[:], w.nextSeq(), moment, lastSign, row.Project, row.Source, row.User, row.Name, models, row.Status,
+	columns := []any{e.pk, e.id[:], w.nextSeq(), moment, lastSign, row.Project, row.Source, row.User, row.Name, models, row.Status,
 		row.Error, row.Question, row.Answer, value(m.Start), value(m.End), value(m.Duration), value(m.TokensIn), value(m.TokensOut), tokens,
 		value(record.CostUnits(m.Cost)), value(m.FirstToken), value(m.Rating), m.Feedback, row.Received,
-		row.Events, row.ModelEvents, row.ToolEvents, row.ChainEvents, row.Errors, row.Bytes, packSample(&sample), parts)
+		row.Events, row.ModelEvents, row.ToolEvents, row.ChainEvents, row.Errors, row.Bytes, packSample(&sample), parts,
+		row.Calls, rootless, m.Backwards, e.counted.encode()}
+	if w.narrow {
+		return w.exec(saveQuery(sessionColumns[:narrowColumns]), columns[:narrowColumns]...)
+	}
+	return w.exec(saveSessionQuery, columns...)
 }
 
 // sessionColumns are those of the table, in its order.
 var sessionColumns = strings.Fields(`pk id seq moment last_sign project source user name models status error question answer
 	start_time end_time duration tokens_in tokens_out tokens cost first_token rating feedback received
-	events model_events tool_events chain_events errors bytes sample parts`)
+	events model_events tool_events chain_events errors bytes sample parts calls rootless backwards counted`)
 
-// saveSessionQuery leaves the indexes alone whose columns stay as they are.
-var saveSessionQuery = func() string {
+// narrowColumns is how many of them there were before the fourth version.
+const narrowColumns = 33
+
+// saveQuery leaves the indexes alone whose columns stay as they are.
+func saveQuery(columns []string) string {
 	var set []string
-	for _, c := range sessionColumns[1:] {
+	for _, c := range columns[1:] {
 		set = append(set, c+" = excluded."+c)
 	}
-	return `INSERT INTO session VALUES (?` + strings.Repeat(", ?", len(sessionColumns)-1) + `) ON CONFLICT (pk) DO UPDATE SET ` + strings.Join(set, ", ")
-}()
+	return `INSERT INTO session (` + strings.Join(columns, ", ") + `) VALUES (?` + strings.Repeat(", ?", len(columns)-1) + `) ON CONFLICT (pk) DO UPDATE SET ` + strings.Join(set, ", ")
+}
+
+var saveSessionQuery = saveQuery(sessionColumns)
 
 // unindex notes that the words of a record are to be indexed.
 func (w *writer) unindex(pk int64) error {
+	w.backlog.Store(true)
 	return w.exec(`INSERT OR IGNORE INTO unindexed VALUES (?)`, pk)
 }
 

@@ -74,7 +74,7 @@ func (s *Store) prepare(ctx context.Context, in *record.Incoming, all map[honeyh
 	if len(base.layers) == 0 {
 		only = in
 	}
-	base.layers = record.Merge(base.layers, in.Layer)
+	base.layers = merge(kind, base.layers, in.Layer)
 	if all[in.ID], err = s.ready(ctx, base, kind, only); err != nil {
 		return err
 	}

@@ -95,7 +95,7 @@ func (c *condition) filter(f store.Filter) {
 		c.add("feedback = ?", v)
 	}
 	if words := match(f.Text); words != "" {
-		c.add("pk IN (SELECT r.session FROM search CROSS JOIN record r INDEXED BY record_session ON r.pk = search.rowid WHERE search MATCH ?)", words)
+		c.add("pk IN (SELECT ifnull((SELECT t.pk FROM record o JOIN home h ON h.origin = o.id JOIN record t ON t.id = h.target WHERE o.pk = r.session), r.session) FROM search CROSS JOIN record r INDEXED BY record_session ON r.pk = search.rowid WHERE search MATCH ?)", words)
 		c.words = true
 	}
 }

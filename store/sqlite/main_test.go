@@ -22,3 +22,10 @@ func openIn(t testing.TB, dir string) store.Store {
 }
 
 func TestStore(t *testing.T) { storetest.Run(t, openIn) }
+
+// TestBackground has all but the smallest sessions computed in the background.
+func TestBackground(t *testing.T) {
+	defer func(events int64, members int) { smallEvents, smallMembers = events, members }(smallEvents, smallMembers)
+	smallEvents, smallMembers = 2, 1
+	storetest.RunState(t, openIn)
+}

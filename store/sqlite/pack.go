@@ -26,7 +26,9 @@ const (
 	bitCost
 	bitFirstToken
 	bitRating
-	bitFeedback // true, without a number
+	bitFeedback  // true, without a number
+	bitBackwards // the same
+	bitWrapped   // the same
 )
 
 // packer writes numbers behind their bits.
@@ -71,6 +73,9 @@ func (p *packer) measures(m *store.Measures) {
 	p.float(bitRating, m.Rating)
 	if m.Feedback {
 		p.bits |= bitFeedback
+	}
+	if m.Backwards {
+		p.bits |= bitBackwards
 	}
 }
 
@@ -136,6 +141,7 @@ func (u *unpacker) measures() store.Measures {
 		m.Cost = honeyhive.Some(record.FromCostUnits(n))
 	}
 	m.FirstToken, m.Rating, m.Feedback = u.float(bitFirstToken), u.float(bitRating), u.bits&bitFeedback != 0
+	m.Backwards = u.bits&bitBackwards != 0
 	return m
 }
 
@@ -198,6 +204,7 @@ type sample struct {
 	duration, firstToken honeyhive.Optional[float64]
 	in, out, cost        honeyhive.Optional[int64]
 	events               int64
+	wrapped              bool // a model event whose call is counted below it
 }
 
 // statuses are written as their index.
@@ -210,6 +217,9 @@ func packSample(s *sample) []byte {
 	p.integer(bitTokensIn, s.in)
 	p.integer(bitTokensOut, s.out)
 	p.integer(bitCost, s.cost)
+	if s.wrapped {
+		p.bits |= bitWrapped
+	}
 	b := binary.LittleEndian.AppendUint64(p.done(), math.Float64bits(s.moment))
 	b = binary.LittleEndian.AppendUint64(b, uint64(s.events))
 	for i, status := range statuses {
@@ -226,7 +236,7 @@ func unpackSample(b []byte) (sample, error) {
 	s := sample{
 		duration: record.Duration(u.float(bitDuration)), firstToken: u.float(bitFirstToken),
 		in: u.integer(bitTokensIn), out: u.integer(bitTokensOut), cost: u.integer(bitCost),
-		moment: math.Float64frombits(u.uint64()), events: int64(u.uint64()),
+		moment: math.Float64frombits(u.uint64()), events: int64(u.uint64()), wrapped: u.bits&bitWrapped != 0,
 	}
 	if b := u.take(1); b != nil && int(b[0]) < len(statuses) {
 		s.status = statuses[b[0]]

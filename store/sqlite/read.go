@@ -17,23 +17,24 @@ import (
 // sessionRowColumns are those of the rows that a viewer gets.
 const sessionRowColumns = `s.id, s.seq, s.project, s.source, s.name, s.user, s.models, s.status, s.error, s.question, s.answer, s.received,
 	s.events, s.model_events, s.tool_events, s.chain_events, s.errors, s.bytes,
-	s.start_time, s.end_time, s.duration, s.tokens_in, s.tokens_out, s.cost, s.first_token, s.rating, s.feedback`
+	s.calls, s.rootless, EXISTS (SELECT 1 FROM stale WHERE stale.pk = s.pk),
+	s.start_time, s.end_time, s.duration, s.tokens_in, s.tokens_out, s.cost, s.first_token, s.rating, s.feedback, s.backwards`
 
-// measures scans the last nine of them.
+// measures scans the last ten of them.
 type measures struct {
 	start, end, duration, firstToken, rating sql.NullFloat64
 	in, out, cost                            sql.NullInt64
-	feedback                                 bool
+	feedback, backwards                      bool
 }
 
 func (m *measures) targets() []any {
-	return []any{&m.start, &m.end, &m.duration, &m.in, &m.out, &m.cost, &m.firstToken, &m.rating, &m.feedback}
+	return []any{&m.start, &m.end, &m.duration, &m.in, &m.out, &m.cost, &m.firstToken, &m.rating, &m.feedback, &m.backwards}
 }
 
 func (m *measures) get() store.Measures {
 	out := store.Measures{
 		Start: float(m.start), End: float(m.end), Duration: float(m.duration), TokensIn: integer(m.in), TokensOut: integer(m.out),
-		FirstToken: float(m.firstToken), Rating: float(m.rating), Feedback: m.feedback,
+		FirstToken: float(m.firstToken), Rating: float(m.rating), Feedback: m.feedback, Backwards: m.backwards,
 	}
 	if m.cost.Valid {
 		out.Cost = honeyhive.Some(record.FromCostUnits(m.cost.Int64))
@@ -64,7 +65,7 @@ func scanSession(row scanner, more ...any) (store.SessionRow, error) {
 	var models string
 	var m measures
 	err := row.Scan(append(append([]any{&bytes, &s.Seq, &s.Project, &s.Source, &s.Name, &s.User, &models, &s.Status, &s.Error, &s.Question, &s.Answer, &s.Received,
-		&s.Events, &s.ModelEvents, &s.ToolEvents, &s.ChainEvents, &s.Errors, &s.Bytes}, m.targets()...), more...)...)
+		&s.Events, &s.ModelEvents, &s.ToolEvents, &s.ChainEvents, &s.Errors, &s.Bytes, &s.Calls, &s.Rootless, &s.Stale}, m.targets()...), more...)...)
 	copy(s.ID[:], bytes)
 	if models != "" {
 		s.Models = strings.Split(models[1:len(models)-1], "\n")
@@ -95,12 +96,28 @@ func (s *Store) Session(ctx context.Context, id honeyhive.UUID) (store.Session, 
 
 func (s *Store) session(ctx context.Context, id honeyhive.UUID) (out store.Session, err error) {
 	err = s.view(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		var payload []byte
-		row := tx.QueryRowContext(ctx, `SELECT `+sessionRowColumns+`, r.payload FROM record r JOIN session s ON s.pk = r.pk WHERE r.id = ?`, id[:])
-		if out.SessionRow, err = scanSession(row, &payload); err != nil {
+		if id, err = follow(ctx, tx, id); err != nil {
 			return err
 		}
-		return unmarshal(ctx, tx, payload, &out.Payload)
+		var payload, counts []byte
+		var pk int64
+		row := tx.QueryRowContext(ctx, `SELECT `+sessionRowColumns+`, r.payload, s.pk, s.counted FROM record r JOIN session s ON s.pk = r.pk WHERE r.id = ?`, id[:])
+		if out.SessionRow, err = scanSession(row, &payload, &pk, &counts); err != nil {
+			return err
+		}
+		if err := unmarshal(ctx, tx, payload, &out.Payload); err != nil {
+			return err
+		}
+		g := &group{id: id, pks: []int64{pk}}
+		best, err := readGroup(ctx, tx, g)
+		if err != nil || best == nil {
+			return err
+		}
+		c, err := decodeCounted(counts)
+		if err != nil {
+			return err
+		}
+		return joined(ctx, tx, &out, g, best, c)
 	})
 	return out, err
 }
@@ -125,7 +142,7 @@ func (s *Store) event(ctx context.Context, id honeyhive.UUID) (out store.Event, 
 		var row, payload, session []byte
 		var seq int64
 		err := tx.QueryRowContext(ctx, `SELECT e.seq, e.row, s.id, r.payload FROM record r
-			JOIN event e ON e.session = r.session AND e.seq = r.seq JOIN session s ON s.pk = r.session WHERE r.id = ? AND r.kind = 2`, id[:]).
+			JOIN event e ON e.session = r.session AND e.seq = r.seq JOIN record s ON s.pk = r.session WHERE r.id = ? AND r.kind = 2`, id[:]).
 			Scan(&seq, &row, &session, &payload)
 		if err != nil {
 			return err
@@ -133,8 +150,16 @@ func (s *Store) event(ctx context.Context, id honeyhive.UUID) (out store.Event, 
 		if out.EventRow, err = unpackRow(row, names{}); err != nil {
 			return err
 		}
-		out.Seq, out.Session = seq, honeyhive.UUID(session)
-		return unmarshal(ctx, tx, payload, &out.Payload)
+		w := walker{names: names{}}
+		if err := w.find(ctx, tx, honeyhive.UUID(session)); err != nil {
+			return err
+		}
+		out.Seq = seq
+		if err := unmarshal(ctx, tx, payload, &out.Payload); err != nil {
+			return err
+		}
+		w.place(&out.EventRow, &out.Payload)
+		return nil
 	})
 	return out, err
 }
@@ -148,17 +173,18 @@ const (
 
 // Events implements [store.Store].
 func (s *Store) Events(ctx context.Context, session honeyhive.UUID, q store.EventQuery) iter.Seq2[store.EventRow, error] {
-	n := make(names)
+	w := &walker{names: make(names)}
 	return walk(ctx, s, session, q, rowsAtOnce, func(limit int, q store.EventQuery) (rows []store.EventRow, end bool, err error) {
 		rows = make([]store.EventRow, 0, limit)
-		end, err = s.events(ctx, session, q, `SELECT e.seq, e.row FROM event e`, limit, func(_ context.Context, _ querier, found *sql.Rows) (int, error) {
+		end, err = s.events(ctx, w, session, q, `SELECT e.seq, e.row FROM event e`, limit, func(_ context.Context, _ querier, found *sql.Rows) (int, error) {
 			var row sql.RawBytes
 			var seq int64
 			if err := found.Scan(&seq, &row); err != nil {
 				return 0, err
 			}
-			r, err := unpackRow(row, n)
-			r.Seq, r.Session = seq, session
+			r, err := unpackRow(row, w.names)
+			r.Seq = seq
+			w.place(&r, nil)
 			rows = append(rows, r)
 			return 0, err
 		})
@@ -168,10 +194,10 @@ func (s *Store) Events(ctx context.Context, session honeyhive.UUID, q store.Even
 
 // EventBodies implements [store.Store].
 func (s *Store) EventBodies(ctx context.Context, session honeyhive.UUID, q store.EventQuery) iter.Seq2[store.Event, error] {
-	n := make(names)
+	w := &walker{names: make(names)}
 	return walk(ctx, s, session, q, bodiesAtOnce, func(limit int, q store.EventQuery) (events []store.Event, end bool, err error) {
 		events = make([]store.Event, 0, limit)
-		end, err = s.events(ctx, session, q, `SELECT e.seq, e.row, r.payload FROM event e JOIN record r ON r.pk = e.pk`, limit, func(ctx context.Context, q querier, found *sql.Rows) (int, error) {
+		end, err = s.events(ctx, w, session, q, `SELECT e.seq, e.row, r.payload FROM event e JOIN record r ON r.pk = e.pk`, limit, func(ctx context.Context, q querier, found *sql.Rows) (int, error) {
 			var row, payload sql.RawBytes
 			var seq int64
 			if err := found.Scan(&seq, &row, &payload); err != nil {
@@ -179,11 +205,12 @@ func (s *Store) EventBodies(ctx context.Context, session honeyhive.UUID, q store
 			}
 			var e store.Event
 			var err error
-			if e.EventRow, err = unpackRow(row, n); err != nil {
+			if e.EventRow, err = unpackRow(row, w.names); err != nil {
 				return 0, err
 			}
-			e.Seq, e.Session = seq, session
+			e.Seq = seq
 			err = unmarshal(ctx, q, payload, &e.Payload)
+			w.place(&e.EventRow, &e.Payload)
 			events = append(events, e)
 			return int(e.Bytes), err
 		})
@@ -225,16 +252,21 @@ func walk[E any](ctx context.Context, s *Store, session honeyhive.UUID, q store.
 // events runs a query for events of a session, and calls each with every row, which
 // returns how many bytes it took. It stops at the limit or when these are enough,
 // and reports whether there was no more.
-func (s *Store) events(ctx context.Context, session honeyhive.UUID, q store.EventQuery, query string, limit int,
+func (s *Store) events(ctx context.Context, w *walker, session honeyhive.UUID, q store.EventQuery, query string, limit int,
 	each func(context.Context, querier, *sql.Rows) (int, error)) (end bool, err error) {
-	query += ` WHERE e.session = (SELECT pk FROM record WHERE id = ?) AND e.seq > ?`
-	args := []any{session[:], q.After}
-	if words := match(q.Text); words != "" {
-		query += ` AND e.pk IN (SELECT rowid FROM search WHERE search MATCH ?)`
-		args = append(args, words)
-	}
 	err = s.view(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		rows, err := tx.QueryContext(ctx, query+` ORDER BY e.seq LIMIT ?`, append(args, limit)...)
+		if err := w.find(ctx, tx, session); err != nil {
+			return err
+		}
+		query, args := query+` WHERE e.session = (SELECT pk FROM record WHERE id = ?1) AND e.seq > ?2`, []any{w.group.id[:], q.After}
+		if w.several {
+			query = strings.Replace(query, `= (SELECT pk FROM record WHERE id = ?1)`, `IN (SELECT r.pk FROM home h JOIN record r ON r.id = h.origin WHERE h.target = ?1 UNION SELECT pk FROM record WHERE id = ?1)`, 1)
+		}
+		if words := match(q.Text); words != "" {
+			query += ` AND e.pk IN (SELECT rowid FROM search WHERE search MATCH ?3)`
+			args = append(args, words)
+		}
+		rows, err := tx.QueryContext(ctx, query+fmt.Sprintf(` ORDER BY e.seq LIMIT %d`, limit), args...)
 		if err != nil {
 			return err
 		}

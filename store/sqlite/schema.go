@@ -21,7 +21,7 @@ type migration struct {
 
 // migrations make the schema, step by step. The version of a file is how many
 // it has seen. A step that was released is never changed.
-var migrations = []migration{{statements: schema1}, {statements: schema2}, {rows: (*writer).boundAll}}
+var migrations = []migration{{statements: schema1}, {statements: schema2}, {rows: (*writer).boundAll}, {statements: schema4}}
 
 // Ids are UUIDs of 16 bytes. Times of payloads are Unix milliseconds, of writes
 // Unix nanoseconds (those of sessions: milliseconds); durations are milliseconds, costs units of 1e-9.
@@ -156,6 +156,55 @@ CREATE INDEX event_received ON event (session, received);
 CREATE INDEX event_project ON event (session, project);
 CREATE INDEX event_source ON event (session, source);
 CREATE INDEX event_first_token ON event (session, ifnull(start_time, 1.7976931348623157e308), id, first_token) WHERE type = 'model' AND first_token IS NOT NULL;
+`
+
+// Sessions that are part of others, and counts that each event adds to once. All
+// sessions of a file of an earlier version are stale: they are computed anew in the
+// background (count.go), in Go, while the store answers.
+const schema4 = `
+-- Joins, and which session each one that came of a trace is part of: itself, or
+-- another. Parts are those of the row of a session that has none. Times are Unix
+-- milliseconds, those of traces that may be silent, which have no events, Unix nanoseconds.
+CREATE TABLE joined (
+	origin BLOB NOT NULL,
+	target BLOB NOT NULL,
+	trace BLOB NOT NULL,
+	text TEXT NOT NULL,
+	weak INTEGER NOT NULL,
+	title TEXT NOT NULL,
+	project TEXT NOT NULL,
+	source TEXT NOT NULL,
+	owned INTEGER NOT NULL,
+	unannounced INTEGER NOT NULL,
+	below INTEGER NOT NULL,
+	start REAL NOT NULL,
+	span BLOB NOT NULL,
+	PRIMARY KEY (trace, origin, target, text, weak, title, project, source, owned, unannounced)
+) WITHOUT ROWID;
+CREATE INDEX joined_target ON joined (target, trace);
+CREATE INDEX joined_origin ON joined (origin);
+CREATE TABLE home (
+	origin BLOB PRIMARY KEY,
+	target BLOB NOT NULL,
+	trace BLOB NOT NULL,
+	choice BLOB NOT NULL,
+	parts BLOB
+) WITHOUT ROWID;
+CREATE INDEX home_target ON home (target, origin);
+CREATE TABLE edge (span BLOB PRIMARY KEY, parent BLOB, trace BLOB NOT NULL) WITHOUT ROWID;
+CREATE INDEX edge_trace ON edge (trace);
+CREATE TABLE silent (trace BLOB PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX silent_at ON silent (at, trace);
+
+-- Sessions that are to be computed anew.
+CREATE TABLE stale (pk INTEGER PRIMARY KEY);
+INSERT INTO stale SELECT pk FROM session;
+-- Calls of models, each counted once, and what counting them all came to.
+ALTER TABLE session ADD COLUMN calls INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE session ADD COLUMN rootless INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE session ADD COLUMN backwards INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE session ADD COLUMN counted BLOB;
+UPDATE session SET calls = model_events;
 `
 
 // migrate brings the schema of a file to the present version.

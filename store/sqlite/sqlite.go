@@ -91,7 +91,8 @@ func dataDir(system string, getenv func(string) string, home func() (string, err
 // find the file in use.
 //
 // To open a file of an earlier version for the first time takes some seconds for
-// each million events.
+// each million events; what is computed of its sessions is made anew in the background
+// (see [store.Info.Stale]).
 func Open(ctx context.Context, path string) (*Store, error) {
 	s, err := open(ctx, path)
 	if err != nil {
@@ -142,6 +143,7 @@ func openLocked(ctx context.Context, path string) (*Store, error) {
 	if err := s.startCheckpoints(); err != nil {
 		return nil, errors.Join(err, read.Close(), w.close())
 	}
+	s.startCounting()
 	w.start(s.closed)
 	return s, nil
 }

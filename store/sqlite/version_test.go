@@ -32,6 +32,9 @@ func TestVersion1(t *testing.T) {
 	}
 	look := func() {
 		t.Helper()
+		if err := s.Sync(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 		for by, want := range map[store.By]int64{store.ByNone: 26, store.ByModel: 46} {
 			series, err := s.Aggregate(t.Context(), store.Filter{}, store.Grouping{By: by, Buckets: 20})
 			if err != nil || len(series) != 1 || len(series[0].Points) != 20 {
@@ -126,7 +129,9 @@ func TestVersion2(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	execute(t, path, `PRAGMA user_version = 2`, `UPDATE session SET duration = 1.7e308, cost = -5 WHERE rowid % 2 = 0`)
+	execute(t, path, `PRAGMA user_version = 2`, `DROP TABLE joined`, `DROP TABLE home`, `DROP TABLE edge`, `DROP TABLE silent`, `DROP TABLE stale`,
+		`ALTER TABLE session DROP COLUMN calls`, `ALTER TABLE session DROP COLUMN rootless`, `ALTER TABLE session DROP COLUMN backwards`, `ALTER TABLE session DROP COLUMN counted`,
+		`UPDATE session SET duration = 1.7e308, cost = -5 WHERE rowid % 2 = 0`)
 	if s, err = Open(t.Context(), path); err != nil {
 		t.Fatal(err)
 	}

@@ -164,6 +164,9 @@ func (s *Store) foresee(ctx context.Context, writes []record.Incoming) error {
 			return kind, err
 		}
 		return record.Unknown, nil
+	}, func(id honeyhive.UUID) (is bool, err error) {
+		err = s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM home WHERE origin = ?)`, id[:]).Scan(&is)
+		return is, err
 	})
 	if err == nil && len(problems) > 0 {
 		err = &store.BatchError{Writes: problems}

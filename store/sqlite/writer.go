@@ -48,11 +48,15 @@ type writer struct {
 	changed chan struct{}  // closed at the next change
 	staged  map[int64]bool // bodies that are being written
 
-	backlog   atomic.Bool // there may be something to index
-	garbage   atomic.Bool // there may be something to sweep
-	unmerged  bool        // the index may have something to merge
-	log       walFile
-	committed func() // called after each transaction; nil in tests of the writer alone
+	backlog    atomic.Bool // there may be something to index
+	garbage    atomic.Bool // there may be something to sweep
+	silent     atomic.Bool // there may be traces to forget
+	addedStale bool        // some were noted by a transaction
+	stale      func()      // called when sessions are to be computed anew; nil in tests of the writer alone
+	narrow     bool        // the table of sessions has no more than narrowColumns yet
+	unmerged   bool        // the index may have something to merge
+	log        walFile
+	committed  func() // called after each transaction; nil in tests of the writer alone
 }
 
 // request is something to do in a transaction: writes, which share it with
@@ -93,6 +97,7 @@ func (w *writer) prepare(ctx context.Context) error {
 	w.seen = w.seq
 	w.backlog.Store(true)
 	w.garbage.Store(true)
+	w.silent.Store(true)
 	w.unmerged = true
 	return err
 }
@@ -256,6 +261,10 @@ func (w *writer) transaction(f func(*writer) error) error {
 	if w.committed != nil {
 		w.committed()
 	}
+	if w.addedStale && w.stale != nil {
+		w.addedStale = false
+		w.stale()
+	}
 	if w.seq != seq {
 		w.backlog.Store(true)
 		w.mu.Lock()
@@ -289,6 +298,15 @@ func (w *writer) stmt(query string) (*sql.Stmt, error) {
 	}
 	w.prepared[query] = s
 	return s, nil
+}
+
+// QueryContext makes the writer a querier, whose statements are prepared once.
+func (w *writer) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	s, err := w.stmt(query) //nolint:sqlclosecheck // close does
+	if err != nil {
+		return nil, err
+	}
+	return s.QueryContext(ctx, args...)
 }
 
 // exec runs a statement. What was accepted is carried out whether or not the

@@ -38,7 +38,7 @@ func testSessionRow(t *testing.T, open Opener) {
 			Start: some(ms(0)), End: some(ms(3.5)), Duration: some(3500.0), TokensIn: some(int64(11)), TokensOut: some(int64(2)),
 			Cost: some(0.3), FirstToken: some(30.0), Rating: some(2.5), Feedback: true,
 		},
-		Events: 4, ModelEvents: 2, ToolEvents: 1, ChainEvents: 1, Errors: 1,
+		Events: 4, ModelEvents: 2, ToolEvents: 1, ChainEvents: 1, Calls: 2, Errors: 1,
 	}
 	sameRow := func(what string, got, want store.SessionRow) {
 		t.Helper()
@@ -51,11 +51,11 @@ func testSessionRow(t *testing.T, open Opener) {
 	}
 	sameRow("with what events say", got.SessionRow, want)
 
-	// What it says itself goes before what its events say.
+	// What it says itself goes before what its events say, but for what these count.
 	f.write(store.Write{At: at(7), Session: session(t, 1, `"metadata":{"prompt_tokens":1,"completion_tokens":0,"cost":9,"time_to_first_token_ms":1,"error":"too late"},"feedback":{"rating":-1},"duration":1,"end_time":`+fmt.Sprint(ms(9)))})
 	want.Status, want.Error = store.StatusError, "too late"
 	want.Measures = store.Measures{
-		Start: some(ms(0)), End: some(ms(9)), Duration: some(1.0), TokensIn: some(int64(1)), TokensOut: some(int64(0)),
+		Start: some(ms(0)), End: some(ms(9)), Duration: some(1.0), TokensIn: some(int64(11)), TokensOut: some(int64(2)),
 		Cost: some(9.0), FirstToken: some(1.0), Rating: some(-1.0), Feedback: true,
 	}
 	sameRow("with what it says itself", f.session(1).SessionRow, want)

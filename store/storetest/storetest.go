@@ -49,10 +49,15 @@ func Run(t *testing.T, open Opener) {
 		"Large":       testLarge,
 		"Parts":       testParts,
 		"Steps":       testSteps,
+		"State":       testState,
+		"Turns":       testTurns,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open) })
 	}
 }
+
+// RunState tests that the state of the stores is a function of what was written.
+func RunState(t *testing.T, open Opener) { testState(t, open) }
 
 // fixture is a store for one test.
 type fixture struct {
@@ -104,6 +109,7 @@ func (f *fixture) event(n int) store.Event {
 
 func (f *fixture) info() store.Info {
 	f.Helper()
+	f.check(f.Sync(f.Context())) // which may change rows
 	info, err := f.Info(f.Context())
 	f.check(err)
 	seq, err := f.Seq(f.Context())

@@ -92,6 +92,14 @@ func (s *Sum) add(v honeyhive.Optional[int64], sign int64) {
 	s.Sum = sum
 }
 
+// merge adds another sum.
+func (s *Sum) merge(o Sum) {
+	count := s.Count + o.Count
+	s.Carry += o.Carry
+	s.add(honeyhive.Some(o.Sum), 1)
+	s.Count = count
+}
+
 // get returns a sum that is within bounds.
 func (s Sum) get() honeyhive.Optional[int64] {
 	if s.Count == 0 || s.Carry != 0 {

@@ -18,6 +18,8 @@ const (
 	Unknown Kind = iota
 	Session
 	Event
+	Joined // a store.Join
+	Edged  // a store.Edge
 )
 
 // Incoming is a write, checked and in the form that it is merged in.
@@ -32,29 +34,76 @@ type Incoming struct {
 	Own Own
 	// Project and Source are those of an event.
 	Project, Source string
+	Join            *store.Join
+	Edge            *store.Edge
+	Trace           honeyhive.UUID // of a span
 }
 
 // Read checks a write and returns it in canonical form. The write is not
 // changed.
-func Read(w *store.Write, now time.Time) (Incoming, error) {
+func Read(w *store.Write, now time.Time) (in Incoming, err error) {
+	defer func() { in.Trace = w.Trace }()
 	at := w.At
 	if at.IsZero() {
 		at = now
 	}
+	if many(w) {
+		return Incoming{}, errors.New("exactly one of Session, Event, Update, Join and Edge must be set")
+	}
 	switch {
-	case w.Session != nil && w.Event == nil && w.Update == nil:
+	case w.Session != nil:
 		return readSession(*w.Session, at.UnixNano(), w.Fill)
-	case w.Event != nil && w.Session == nil && w.Update == nil:
+	case w.Event != nil:
 		if w.Event.EventType.Or("") == honeyhive.TypeSession {
 			return readSession(sessionOf(w.Event), at.UnixNano(), w.Fill)
 		}
 		return readEvent(*w.Event, at.UnixNano(), w.Fill)
-	case w.Update != nil && w.Session == nil && w.Event == nil:
+	case w.Update != nil:
 		in, err := readUpdate(*w.Update, at.UnixNano(), w.Fill)
 		in.MustExist = w.MustExist
 		return in, err
+	case w.Join != nil:
+		return readJoin(w.Join, at.UnixNano())
 	}
-	return Incoming{}, errors.New("exactly one of Session, Event and Update must be set")
+	return readEdge(w.Edge, at.UnixNano())
+}
+
+// many reports whether not exactly one of the fields of a write is set.
+func many(w *store.Write) bool {
+	n := 0
+	for _, set := range [...]bool{w.Session != nil, w.Event != nil, w.Update != nil, w.Join != nil, w.Edge != nil} {
+		if set {
+			n++
+		}
+	}
+	return n != 1
+}
+
+// maxText bounds the texts of a join, in bytes.
+const maxText = 1 << 10
+
+func readJoin(j *store.Join, at int64) (Incoming, error) {
+	if err := errors.Join(named("from", j.From), named("to", j.To), named("trace", j.Trace), finite(honeyhive.Some(j.Start), honeyhive.Optional[float64]{}, honeyhive.Optional[float64]{})); err != nil {
+		return Incoming{}, err
+	}
+	if size := max(len(j.Text), len(j.Name), len(j.Project), len(j.Source)); size > maxText {
+		return Incoming{}, &store.TooLargeError{Bytes: size}
+	}
+	return Incoming{Kind: Joined, ID: j.From, SessionID: j.To, Join: j, Trace: j.Trace, Layer: Layer{Stamp: Stamp{At: at}}}, nil
+}
+
+func readEdge(e *store.Edge, at int64) (Incoming, error) {
+	if err := errors.Join(named("span", e.Span), named("trace", e.Trace)); err != nil {
+		return Incoming{}, err
+	}
+	return Incoming{Kind: Edged, ID: e.Span, Edge: e, Layer: Layer{Stamp: Stamp{At: at}}}, nil
+}
+
+func named(field string, id honeyhive.UUID) error {
+	if id.IsZero() {
+		return &honeyhive.FieldError{Field: field, Problem: "is the nil UUID"}
+	}
+	return nil
 }
 
 // CheckSize refuses a payload that is larger than a record may be.
@@ -178,7 +227,7 @@ func readUpdate(u honeyhive.Update, at int64, fill bool) (Incoming, error) {
 func FoldSession(id honeyhive.UUID, layers []Layer) (honeyhive.SessionStartRequest, error) {
 	var s honeyhive.SessionStartRequest
 	if len(layers) > 0 {
-		if err := s.UnmarshalMembers(fold(layers)); err != nil {
+		if err := s.UnmarshalMembers(foldTurns(layers)); err != nil {
 			return s, err
 		}
 	}

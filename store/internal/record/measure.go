@@ -34,15 +34,25 @@ func (b buckets) measures() store.Measures {
 		FirstToken: b.number(firstTokenKeys, func(v float64) bool { return v >= 0 && v <= maxMilliseconds }),
 		Feedback:   !b.feedback.IsEmpty(), Rating: rating(b.feedback),
 	}
-	m.Start, m.End, m.Duration = milliseconds(b.start), milliseconds(b.end), Duration(b.duration)
+	m.Start, m.End, m.Duration = milliseconds(b.start), milliseconds(b.end), milliseconds(b.duration)
+	Forward(&m)
 	fillDuration(&m)
 	return m
+}
+
+// Forward takes out the duration of a time that goes backwards, and says so.
+func Forward(m *store.Measures) {
+	start, ok1 := m.Start.Get()
+	end, ok2 := m.End.Get()
+	if ok1 && ok2 && end < start || m.Duration.Or(0) < 0 {
+		m.Duration, m.Backwards = honeyhive.Optional[float64]{}, true
+	}
 }
 
 func fillDuration(m *store.Measures) {
 	start, ok1 := m.Start.Get()
 	end, ok2 := m.End.Get()
-	if m.Duration.IsZero() && ok1 && ok2 {
+	if m.Duration.IsZero() && ok1 && ok2 && !m.Backwards {
 		m.Duration = Duration(honeyhive.Some(max(0, end-start)))
 	}
 }

@@ -20,7 +20,7 @@ type measures struct {
 	Start, End, Duration     *float64 `json:",omitempty"`
 	TokensIn, TokensOut      *int64   `json:",omitempty"`
 	Cost, FirstToken, Rating *float64 `json:",omitempty"`
-	Feedback                 bool     `json:",omitempty"`
+	Feedback, Backwards      bool     `json:",omitempty"`
 }
 
 // EncodeParts writes what a session says of itself and what its events come to,
@@ -29,7 +29,7 @@ func EncodeParts(own *Own, t *Totals) ([]byte, error) {
 	m := own.Measures
 	p := parts{Own: *own, Totals: *t, Measures: measures{
 		pointer(m.Start), pointer(m.End), pointer(m.Duration), pointer(m.TokensIn), pointer(m.TokensOut),
-		pointer(m.Cost), pointer(m.FirstToken), pointer(m.Rating), m.Feedback,
+		pointer(m.Cost), pointer(m.FirstToken), pointer(m.Rating), m.Feedback, m.Backwards,
 	}}
 	return json.Marshal(p) //nolint:musttag // nothing else reads it
 }
@@ -44,8 +44,9 @@ func DecodeParts(b []byte) (Own, Totals, error) {
 	p.Own.Measures = Bounded(store.Measures{
 		Start: optional(m.Start), End: optional(m.End), Duration: optional(m.Duration),
 		TokensIn: optional(m.TokensIn), TokensOut: optional(m.TokensOut),
-		Cost: optional(m.Cost), FirstToken: optional(m.FirstToken), Rating: optional(m.Rating), Feedback: m.Feedback,
+		Cost: optional(m.Cost), FirstToken: optional(m.FirstToken), Rating: optional(m.Rating), Feedback: m.Feedback, Backwards: m.Backwards,
 	})
+	Forward(&p.Own.Measures)
 	return p.Own, p.Totals, nil
 }
 

@@ -44,6 +44,7 @@ type Own struct {
 	Project, Source, Name, User    string
 	Error, Question, Answer        string
 	Failed, Incomplete, Unfinished bool
+	HasInputs, HasOutputs          bool `json:",omitempty"`
 	store.Measures                 `json:"-"`
 	Bytes                          int64
 	Received                       int64 // Unix nanoseconds; 0 while nothing but events is known
@@ -57,7 +58,7 @@ func SessionOwn(s *honeyhive.SessionStartRequest, known bool) Own {
 		Known: known, Project: s.Project.Or(""), Source: s.Source.Or(""), Name: s.SessionName.Or(""),
 		User:  firstText(s.UserProperties, userKeys),
 		Error: beginning(failure), Failed: failure != "",
-		Question: Question(s.Inputs), Answer: Answer(s.Outputs),
+		Question: Question(s.Inputs), Answer: Answer(s.Outputs), HasInputs: !s.Inputs.IsEmpty(), HasOutputs: !s.Outputs.IsEmpty(),
 		Incomplete: isTrue(s.Metadata, "incomplete"), Unfinished: rank(s.EndTime, s.Duration) == Announced,
 		Measures: m,
 	}

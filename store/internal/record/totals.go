@@ -190,9 +190,48 @@ func CostUnits(v honeyhive.Optional[float64]) honeyhive.Optional[int64] {
 	return honeyhive.Optional[int64]{}
 }
 
+// Merge adds what the events of another session come to.
+func (t *Totals) Merge(o *Totals) {
+	t.Events, t.ModelEvents, t.ToolEvents, t.ChainEvents = t.Events+o.Events, t.ModelEvents+o.ModelEvents, t.ToolEvents+o.ToolEvents, t.ChainEvents+o.ChainEvents
+	t.Errors, t.Feedback, t.Bytes = t.Errors+o.Errors, t.Feedback+o.Feedback, t.Bytes+o.Bytes
+	t.TokensIn.merge(o.TokensIn)
+	t.TokensOut.merge(o.TokensOut)
+	t.Cost.merge(o.Cost)
+	t.Ratings.merge(o.Ratings)
+	if len(o.Models) > 0 {
+		t.Models = maps.Clone(t.Models)
+		for _, model := range slices.Sorted(maps.Keys(o.Models)) {
+			t.countModel(model, o.Models[model])
+		}
+	}
+	x, y := &t.Extremes, &o.Extremes
+	if y.Start != nil && (x.Start == nil || *y.Start < *x.Start) {
+		x.Start = y.Start
+	}
+	if y.End != nil && (x.End == nil || *y.End > *x.End) {
+		x.End = y.End
+	}
+	if y.Received != 0 && (x.Received == 0 || y.Received < x.Received) {
+		x.Received = y.Received
+	}
+	smaller(&x.Project, y.Project)
+	smaller(&x.Source, y.Source)
+	if y.First != nil && (x.First == nil || y.First.before(x.First)) {
+		x.First = y.First
+	}
+}
+
+// larger gives a field the larger of what it is and of what events count.
+func larger(field *honeyhive.Optional[int64], counted honeyhive.Optional[int64]) {
+	if n, ok := counted.Get(); ok && n > field.Or(-1) {
+		*field = counted
+	}
+}
+
 // SessionRow returns the row of a session, but for its id and its number, and
-// when it was last heard of, in Unix milliseconds.
-func SessionRow(own *Own, t *Totals) (row store.SessionRow, lastSign float64) {
+// when it was last heard of, in Unix milliseconds. Its events are counted once where
+// that was done; else each adds all that it says.
+func SessionRow(own *Own, t *Totals, counted *Counts) (row store.SessionRow, lastSign float64) {
 	row = store.SessionRow{
 		Project: cmp.Or(own.Project, t.Project), Source: cmp.Or(own.Source, t.Source), Name: own.Name, User: own.User,
 		Models: slices.Sorted(maps.Keys(t.Models)), Status: own.Status(),
@@ -202,10 +241,16 @@ func SessionRow(own *Own, t *Totals) (row store.SessionRow, lastSign float64) {
 	}
 	row.Measures = own.Measures
 	m := &row.Measures
-	fill(&m.TokensIn, t.TokensIn.get())
-	fill(&m.TokensOut, t.TokensOut.get())
-	if n, ok := t.Cost.get().Get(); ok {
-		fill(&m.Cost, honeyhive.Some(FromCostUnits(n)))
+	in, out, cost := t.TokensIn.get(), t.TokensOut.get(), t.Cost.get()
+	row.Calls = t.ModelEvents
+	if counted != nil && counted.Nested {
+		in, out, cost, row.Calls = counted.Get(FieldIn), counted.Get(FieldOut), counted.Get(FieldCost), counted.Sum[FieldCalls]
+	}
+	larger(&m.TokensIn, in)
+	larger(&m.TokensOut, out)
+	units := CostUnits(m.Cost)
+	if larger(&units, cost); !units.IsZero() {
+		m.Cost = honeyhive.Some(FromCostUnits(units.Or(0)))
 	}
 	fill(&m.Rating, t.Ratings.mean(ratingUnits))
 	if t.First != nil {
