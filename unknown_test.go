@@ -112,8 +112,8 @@ func TestUnknownIsNotZero(t *testing.T) {
 	}
 }
 
-// TestSumOfWhatIsKnown adds up events that know different counts, and replaces what
-// an agent knew by what the calls below it know.
+// TestSumOfWhatIsKnown adds up events that know different counts, each count by itself:
+// of an agent and the calls below it the larger.
 func TestSumOfWhatIsKnown(t *testing.T) {
 	p := sessiontest.New(t)
 	plain := p.Tracer.TracerProvider().Tracer("plain")
@@ -129,7 +129,7 @@ func TestSumOfWhatIsKnown(t *testing.T) {
 	span.End()
 	s.End()
 	assertTokens(t, p.Session("s"), map[string]string{
-		"prompt_tokens": "15", "completion_tokens": "0", "total_tokens": "15", "cache_read_input_tokens": "0",
+		"prompt_tokens": "105", "completion_tokens": "0", "total_tokens": "15", "cache_read_input_tokens": "0", "reasoning_tokens": "0",
 	})
 }
 

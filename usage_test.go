@@ -28,15 +28,15 @@ func assertTokens(t *testing.T, s *sessiontest.Session, want map[string]string) 
 	}
 }
 
-// TestUsageOfTheSession adds up what events used, in each order in which an agent
-// and the calls below it may say theirs.
+// TestUsageOfTheSession adds up what events used, each once, in each order in which an
+// agent and the calls below it may say theirs: the larger of both counts.
 func TestUsageOfTheSession(t *testing.T) {
 	p := sessiontest.New(t)
-	agent := func(name string, before, after bool) {
+	agent := func(name string, says int64, before, after bool) {
 		ctx, s := p.Tracer.StartSession(t.Context(), name)
 		actx, a := sessionspan.StartEvent(ctx, sessionspan.Agent, "agent")
 		if before {
-			a.SetUsage(uses(1000, 1000))
+			a.SetUsage(uses(says, says))
 		}
 		cctx, c := sessionspan.StartEvent(actx, sessionspan.Chain, "step")
 		for range 2 {
@@ -49,21 +49,27 @@ func TestUsageOfTheSession(t *testing.T) {
 		}
 		c.End()
 		if after {
-			a.SetUsage(uses(1000, 1000))
+			a.SetUsage(uses(says, says))
 		}
 		a.End()
 		_, e := sessionspan.StartEvent(ctx, sessionspan.Embedding, "embed")
 		e.SetUsage(uses(3, -7))
 		e.End()
 		s.End()
+		in, out, total := int64(20), int64(10), int64(30)
+		if before || after {
+			in, out, total = max(in, says), max(out, says), max(total, 2*says)
+		}
 		assertTokens(t, p.Session(name), map[string]string{
-			"prompt_tokens": "23", "completion_tokens": "10", "total_tokens": "33", "cache_read_input_tokens": "8", "reasoning_tokens": "4",
+			"prompt_tokens": fmt.Sprint(in + 3), "completion_tokens": fmt.Sprint(out), "total_tokens": fmt.Sprint(total + 3), "cache_read_input_tokens": "8", "reasoning_tokens": "4",
 		})
 	}
-	agent("calls alone", false, false)
-	agent("agent first", true, false)
-	agent("agent last", false, true)
-	agent("both", true, true)
+	agent("calls alone", 0, false, false)
+	for _, says := range []int64{1000, 15, 7} { // more than its calls, of one count, less
+		agent(fmt.Sprint("agent first ", says), says, true, false)
+		agent(fmt.Sprint("agent last ", says), says, false, true)
+		agent(fmt.Sprint("both ", says), says, true, true)
+	}
 }
 
 func TestUsageThatTheUserSets(t *testing.T) {

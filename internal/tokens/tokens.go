@@ -3,6 +3,7 @@ package tokens
 
 import (
 	"math"
+	"math/bits"
 	"strconv"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -128,43 +129,60 @@ func TotalOf(attributes []attribute.KeyValue) (total int64, ok bool) {
 	return read + written, read >= 0 && written >= 0 && read+written >= 0
 }
 
-// Sum adds up usages, which may be taken out again. The zero Sum is empty.
-type Sum struct {
-	n    [kinds]int64
-	said [kinds]int // how many usages know each count
-}
-
-// Add adds a usage, and returns what was added, for Remove: a total that is not
-// known is the sum of what is.
-func (s *Sum) Add(u Usage) *Usage {
+// WithTotal returns a usage whose total, where it is not known, is the sum of what is.
+func (u Usage) WithTotal() Usage {
 	if !u.Knows(Total) && u.Known&(Input|Output) != 0 {
 		u.Set(Total, add(u.N[0], u.N[1]))
 	}
-	for i, n := range u.N {
-		if u.Knows(1 << i) {
-			s.n[i] = add(s.n[i], n)
+	return u
+}
+
+// Larger returns the larger of both, count by count.
+func (u Usage) Larger(v Usage) Usage {
+	for i, n := range v.N {
+		if v.Knows(1<<i) && (!u.Knows(1<<i) || n > u.N[i]) {
+			u.Set(1<<i, n)
+		}
+	}
+	return u
+}
+
+// Sum adds up usages, which may be replaced by others. It is exact, whatever the
+// counts. The zero Sum is empty.
+type Sum struct {
+	n    [kinds]wide
+	said [kinds]int // how many usages know each count
+}
+
+// wide is a number of 128 bits.
+type wide struct{ high, low uint64 }
+
+// Replace takes a usage out of the sum and adds another one; either may know nothing.
+func (s *Sum) Replace(before, after Usage) {
+	for i := range s.n {
+		var carry uint64
+		if before.Knows(1 << i) {
+			s.n[i].low, carry = bits.Sub64(s.n[i].low, uint64(before.N[i]), 0)
+			s.n[i].high -= carry
+			s.said[i]--
+		}
+		if after.Knows(1 << i) {
+			s.n[i].low, carry = bits.Add64(s.n[i].low, uint64(after.N[i]), 0)
+			s.n[i].high += carry
 			s.said[i]++
 		}
 	}
-	return &u
 }
 
-// Remove takes out what Add returned.
-func (s *Sum) Remove(u *Usage) {
-	for i, n := range u.N {
-		if u.Knows(1 << i) {
-			s.n[i] -= n
-			s.said[i]--
-		}
-	}
-}
-
-// Usage returns the sum of what is known.
-func (s *Sum) Usage() Usage {
-	u := Usage{N: s.n}
+// Usage returns the sum of what is known, up to the greatest number.
+func (s *Sum) Usage() (u Usage) {
 	for i, n := range s.said {
-		if n > 0 {
-			u.Known |= 1 << i
+		if n == 0 {
+			continue
+		}
+		u.Known |= 1 << i
+		if u.N[i] = math.MaxInt64; s.n[i].high == 0 && s.n[i].low < math.MaxInt64 {
+			u.N[i] = int64(s.n[i].low)
 		}
 	}
 	return u

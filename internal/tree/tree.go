@@ -177,8 +177,8 @@ type Node struct {
 	listed   bool // the list of children was made
 	sequence uint32
 	children []child
-	named    []string      // children that the user named
-	counted  *tokens.Usage // what the node adds to the usage of the session; see countedBelow
+	named    []string // children that the user named
+	tally    *tally   // what the node counts; nil where that is nothing
 }
 
 // Owner is who delivers a span, seen from another tracer on the provider.

@@ -100,7 +100,7 @@ func startOwn(t *tree.Tree, s *fakeSpan, scope *tree.Node) {
 // TestTree starts and ends spans of a session in any order, and holds what the tree
 // says of each against a plain reference: a span hangs on the nearest one above it
 // that is an event, every event is listed once by what it hangs on, in the order of
-// the starts, and tokens are counted by the lowest who say them.
+// the starts, and of tokens the larger of what a span says and what those below it count.
 func TestTree(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		late := make(map[*tree.Node]bool)
@@ -228,19 +228,21 @@ func TestTree(t *testing.T) {
 				rt.Errorf("lists %v, want %v", s.list, want)
 			}
 		}
-		var sum int64
-		counts := func(s *fakeSpan) bool { return s.kept && s.tokens > 0 }
-		for _, s := range spans {
-			below := false
+		var below func(s *fakeSpan) int64 // what those below a span count
+		below = func(s *fakeSpan) (sum int64) {
 			for _, c := range spans {
-				for p := c.above; p != nil && counts(c); p = p.above {
-					below = below || p == s
+				if c.above != s {
+					continue
 				}
+				own := int64(0)
+				if c.kept {
+					own = c.tokens
+				}
+				sum += max(own, below(c))
 			}
-			if counts(s) && !below {
-				sum += s.tokens
-			}
+			return sum
 		}
+		sum := below(root)
 		if u := root.node.Session.Usage(); u.N[0] != sum {
 			rt.Errorf("%d tokens, want %d", u.N[0], sum)
 		}

@@ -2,13 +2,28 @@ package tree
 
 import "github.com/sessionspan/sessionspan/internal/tokens"
 
-// This file adds up the tokens of a session. An agent may say how many its run
-// took, and so may each call of a model below it: then only the calls count. So a
-// node counts as long as nothing below it does.
+// This file counts the tokens of a session once, each of the counts by itself. An agent
+// may say how many its run took, and so may each call of a model below it: a node counts
+// the larger of what it says itself and of what the nodes directly below it count
+// together, and the session what those directly below it do.
 
-// countedBelow marks a node below which something adds to the usage of the session,
-// so that the node must not.
-var countedBelow = new(tokens.Usage)
+// tally is what a node counts.
+type tally struct {
+	own   tokens.Usage
+	below *tokens.Sum // of the nodes directly below; nil where none counts
+}
+
+// count returns the larger of both, count by count.
+func (t *tally) count() tokens.Usage {
+	if t == nil {
+		return tokens.Usage{}
+	}
+	u := t.own
+	if t.below != nil {
+		u = u.Larger(t.below.Usage())
+	}
+	return u
+}
 
 // Count makes u the usage of an event, in place of what it said before. Its counts
 // must not be below zero.
@@ -20,22 +35,29 @@ func (n *Node) Count(u tokens.Usage) {
 }
 
 func (s *Session) count(n *Node, u tokens.Usage) {
-	if n == s.Root || n.counted == countedBelow {
+	if n == s.Root {
 		return
 	}
-	s.discount(n)
-	n.counted = s.usage.Add(u)
-	for p := n.parent; p != nil && p.counted != countedBelow; p = p.parent {
-		s.discount(p)
-		p.counted = countedBelow
+	before := n.tally.count()
+	if n.tally == nil {
+		n.tally = new(tally)
 	}
-}
-
-// discount takes a node out of the sum.
-func (s *Session) discount(n *Node) {
-	if n.counted != nil {
-		s.usage.Remove(n.counted)
-		n.counted = nil
+	n.tally.own = u.WithTotal()
+	for after := n.tally.count(); n != s.Root && after != before; {
+		above := n.parent
+		if above == s.Root {
+			s.usage.Replace(before, after)
+			return
+		}
+		wasAbove := above.tally.count()
+		if above.tally == nil {
+			above.tally = new(tally)
+		}
+		if above.tally.below == nil {
+			above.tally.below = new(tokens.Sum)
+		}
+		above.tally.below.Replace(before, after)
+		n, before, after = above, wasAbove, above.tally.count()
 	}
 }
 
