@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/store"
 )
 
 // none stands where a value is not known.
@@ -171,4 +172,12 @@ func tokens(in, out honeyhive.Optional[int64]) string {
 func isKnown[T any](v honeyhive.Optional[T]) bool {
 	_, ok := v.Get()
 	return ok
+}
+
+// lasts says how long something took, or that its time goes backwards.
+func lasts(m store.Measures) string {
+	if m.Backwards {
+		return "ends before its start"
+	}
+	return known(m.Duration, duration)
 }

@@ -111,6 +111,7 @@ const (
 	flagError = 1 << iota
 	flagOrphan
 	flagOpen
+	flagBackwards
 )
 
 // rows answers a part of the tree as JSON.
@@ -144,7 +145,7 @@ func (p *page) rows(w http.ResponseWriter, r *http.Request) error {
 		e := &t.nodes[i]
 		start, length := t.offset(e)
 		flags := 0
-		for flag, set := range map[int]bool{flagError: e.Error != "", flagOrphan: e.Orphan, flagOpen: e.Open} {
+		for flag, set := range map[int]bool{flagError: e.Error != "", flagOrphan: e.Orphan, flagOpen: e.Open, flagBackwards: e.Backwards} {
 			if set {
 				flags |= flag
 			}

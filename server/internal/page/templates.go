@@ -42,6 +42,7 @@ var functions = template.FuncMap{
 	"took":      took,
 	"sumTokens": sumTokens,
 	"sumCost":   sumCost,
+	"lasts":     lasts,
 	"optMS":     func(v honeyhive.Optional[float64]) string { return known(v, duration) },
 	"optCost":   func(v honeyhive.Optional[float64]) string { return known(v, cost) },
 	"optStamp":  func(v honeyhive.Optional[float64]) string { return known(v, stamp) },
@@ -88,7 +89,7 @@ func took(row store.SessionRow) string {
 	if row.Duration.Or(0) == 0 && (row.Status == store.StatusOrphan || row.Status == store.StatusIncomplete) {
 		return none
 	}
-	return known(row.Duration, duration)
+	return lasts(row.Measures)
 }
 
 // sumTokens and sumCost show sums, of which zero means that none of the sessions

@@ -31,8 +31,8 @@ type node struct {
 	Below  int  // events below it
 	Orphan bool // its parent is not known
 	Open   bool // it has neither an end nor a duration
-	// What it comes to with all that is below it. Tokens and cost that an event
-	// names hold those below it, unless these come to more.
+	// What it comes to with all that is below it: tokens and cost are the larger of
+	// what it says itself and of what the events below it come to.
 	Errors    int64
 	SumIn     honeyhive.Optional[int64]
 	SumOut    honeyhive.Optional[int64]

@@ -13,6 +13,7 @@ const svgNS = "http://www.w3.org/2000/svg";
 const [ID, DEPTH, BELOW, NAME, TYPE, START, TOOK, FLAGS, IN, OUT, COST, FIRST, ERRORS, , KIND] = Array(15).keys();
 const failed = 1;
 const unended = 4;
+const backwards = 8;
 
 export function virtual(grid, open) {
 	const view = grid.dataset.view;
@@ -210,7 +211,7 @@ export function virtual(grid, open) {
 		link.searchParams.set("event", row[ID]);
 		node.link.href = link.href;
 		node.text.textContent = nameOf(index, row[NAME]) || "(no name)";
-		const took = flags & unended ? "–" : duration(row[TOOK]);
+		const took = flags & backwards ? "ends before its start" : flags & unended ? "–" : duration(row[TOOK]);
 		if (view !== "tree") {
 			node.cells[0].textContent = took;
 			draw(node, row);
