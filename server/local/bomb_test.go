@@ -118,7 +118,7 @@ func (sink) Write(ctx context.Context, batch []store.Write) error {
 			_ = w.Session.AppendJSON(nil)
 		case w.Event != nil:
 			_ = w.Event.AppendJSON(nil)
-		default:
+		case w.Update != nil:
 			_ = w.Update.AppendJSON(nil)
 		}
 	}

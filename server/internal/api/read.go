@@ -1,10 +1,13 @@
 package api
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"math"
 	"net/http"
+	"slices"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/server/internal/reject"
@@ -135,16 +138,23 @@ func summed(s *store.Session) (*honeyhive.Event, error) {
 	if cost, ok := finite(s.Cost).Get(); ok {
 		summary["cost"] = cost
 	}
+	if s.Stale {
+		summary["counting"] = true
+	}
+	if s.Rootless {
+		summary["root_received"] = false
+	}
 	added, err := honeyhive.ObjectOf(summary)
 	root.Metadata = root.Metadata.Merge(added)
 	return &root, err
 }
 
-// children returns the events of a session by what they hang on. One whose parent
-// is not known hangs on the session, as do those that hang on each other in a
-// circle.
+// children returns the events of a session by what they hang on, in the order of their
+// starts. One whose parent is not known hangs on the session, as do those that hang on
+// each other in a circle.
 func (a *API) children(ctx context.Context, session honeyhive.UUID) (map[honeyhive.UUID][]honeyhive.UUID, error) {
 	parents := make(map[honeyhive.UUID]honeyhive.UUID)
+	starts := make(map[honeyhive.UUID]float64)
 	var order []honeyhive.UUID
 	for e, err := range a.Store.Events(ctx, session, store.EventQuery{}) {
 		if err != nil {
@@ -154,7 +164,11 @@ func (a *API) children(ctx context.Context, session honeyhive.UUID) (map[honeyhi
 			order = append(order, e.ID)
 		}
 		parents[e.ID] = e.Parent
+		starts[e.ID] = e.Start.Or(math.Inf(1))
 	}
+	slices.SortStableFunc(order, func(a, b honeyhive.UUID) int {
+		return cmp.Or(cmp.Compare(starts[a], starts[b]), bytes.Compare(a[:], b[:]))
+	})
 	above := func(id honeyhive.UUID) honeyhive.UUID {
 		parent := parents[id]
 		if _, known := parents[parent]; known {

@@ -1,53 +1,42 @@
 package ingest
 
 import (
+	"encoding/hex"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/server/internal/brief"
+	"github.com/sessionspan/sessionspan/store"
 )
 
-// batch is what is known of the spans of a request, but for what they hold: that
-// is read, and written, span by span when all of this is known.
+// batch is what is known of the spans of a request, but for what they hold: that is
+// read, and written, span by span when all of this is known.
 type batch struct {
 	at     time.Time
-	places []place // of the spans, in their order
+	spans  int
 	taken  int
-
 	traces map[[16]byte]*trace
 	named  map[honeyhive.UUID]bool // the sessions that spans name
-	// kept are the events. above says where what hangs on a span hangs instead:
-	// on the event above a plain span, on the session where that is the nil
-	// UUID, or on the session whose root the span is.
-	kept    map[honeyhive.UUID]bool
-	above   map[honeyhive.UUID]honeyhive.UUID
-	waiting map[honeyhive.UUID][]child
-	// ends say what the root of a trace writes of a session, by the place of the
-	// root. late are those whose root came in another request, and moved the
-	// events that came before the span that they hang on.
-	ends  map[int]end
-	late  []lateEnd
-	moved []child
-	// promoted are steps of earlier requests whose trace speaks now. undecided are
-	// those of this one whose trace does not yet.
-	promoted  []step
-	undecided []step
+	joins  map[store.Join]store.Join
+	// promoted are steps of earlier requests whose trace speaks now, undecided those of
+	// this one whose trace does not yet.
+	promoted, undecided []step
 }
 
-// place is where a span stands.
-type place struct {
-	child
-	trace *trace
-	kind  kind
-	named bool // it names its session itself
-	hangs bool // on what its parent span is
-	// step is set for a step of the program, which is an event if its trace speaks.
-	// span is the id of the span of one, up what it hangs on where it is left out.
-	step     bool
-	span, up honeyhive.UUID
+// trace is what a request says of a trace.
+type trace struct {
+	speaks bool // it has events
+	steps  int  // spans that are events if it does
+}
+
+func newBatch() *batch {
+	return &batch{traces: make(map[[16]byte]*trace), named: make(map[honeyhive.UUID]bool), joins: make(map[store.Join]store.Join)}
 }
 
 type kind uint8
@@ -56,49 +45,29 @@ const (
 	leftOut kind = iota
 	isSession
 	isEvent
+	isStep // an event if its trace speaks
 )
 
-// child is an event and what it hangs on.
-type child struct {
-	event, session, parent honeyhive.UUID
-	name, eventType        string
-	end, duration          honeyhive.Optional[float64]
-}
-
-// trace is what is known of a trace.
-type trace struct {
-	speaks  bool           // it has events
-	spoken  bool           // it, or what came before of it
-	session honeyhive.UUID // that its spans name
-	home    honeyhive.UUID // the session of those that name none
-	owned   bool           // they name it as HoneyHive does, so somebody else ends it
-	root    *root          // that is no event
-	rootAt  int            // the place of the root in the request, from 1
-}
-
-// end is what the root of a trace writes of a session.
-type end struct {
-	trace   [16]byte
-	session honeyhive.UUID
-	whole   bool // all that it knows, not only when it ended
-}
-
-// lateEnd is an end by a root of an earlier request.
-type lateEnd struct {
-	end
-	root *root
-}
-
-func newBatch() *batch {
-	return &batch{
-		traces: make(map[[16]byte]*trace), named: make(map[honeyhive.UUID]bool), kept: make(map[honeyhive.UUID]bool),
-		above: make(map[honeyhive.UUID]honeyhive.UUID), waiting: make(map[honeyhive.UUID][]child), ends: make(map[int]end),
-	}
+// place is where a span stands, which follows from the span alone.
+type place struct {
+	kind  kind
+	trace honeyhive.UUID // the session of its trace
+	span  honeyhive.UUID // the id of the event that it would be
+	home  honeyhive.UUID // the session that its record is of
+	named bool
 }
 
 func spanID(s *convert.Span) honeyhive.UUID { return honeyhive.EventID(s.TraceID, s.SpanID) }
 
 func isRoot(s *convert.Span) bool { return s.ParentSpanID == [8]byte{} }
+
+// above returns what a span hangs on: the nil UUID for the root of a trace.
+func above(s *convert.Span) honeyhive.UUID {
+	if isRoot(s) || s.ParentSpanID == s.SpanID {
+		return honeyhive.UUID{}
+	}
+	return honeyhive.EventID(s.TraceID, s.ParentSpanID)
+}
 
 // maxTraces bounds the traces of a request, and the sessions that its spans name: each
 // takes as much work as several spans.
@@ -108,76 +77,122 @@ const maxTraces = 10_000
 // once.
 var ErrTooMany = errors.New("the request is about more than 10,000 traces or sessions: send fewer spans at once")
 
-// look notes what a span says of its trace, and its place.
+// read converts a span, as far as it says anything that is kept, and says where it
+// stands. What is left out and names no session says something only as a root.
+func read(s *convert.Span, root bool) (rec convert.Record, p place) {
+	role := convert.RoleOf(s)
+	if role == convert.Step && convert.NamesSession(s.Attributes) {
+		role = convert.Speaking
+	}
+	if role != convert.Plumbing || root || convert.InSession(s.Attributes) {
+		rec = convert.Convert(s)
+	}
+	return rec, placeOf(s, role, &rec)
+}
+
+// placeOf says where a span stands, and how its attributes name its session.
+func placeOf(s *convert.Span, role convert.Role, rec *convert.Record) place {
+	p := place{trace: TraceSession(s.TraceID), span: spanID(s), named: !rec.SessionID.IsZero()}
+	p.home = p.trace
+	switch {
+	case !p.named || rec.SessionIsThread && !rec.IsSession:
+	case rec.SessionText != "":
+		p.home = nameSession(s.TraceID, rec.SessionText)
+	default:
+		p.home = rec.SessionID
+	}
+	switch {
+	case rec.IsSession:
+		p.kind = isSession
+	case role == convert.Speaking:
+		p.kind = isEvent
+	case role == convert.Step:
+		p.kind = isStep
+	}
+	return p
+}
+
+// nameSession returns the id of the session that the spans of a trace are of which
+// name one by a text: which one that is depends on the project of the topmost.
+func nameSession(trace [16]byte, text string) honeyhive.UUID {
+	return honeyhive.SessionID(hex.EncodeToString(trace[:]), text)
+}
+
+// look notes what a span says of its trace.
 func (b *batch) look(s *convert.Span) error {
+	b.spans++
 	t := b.traces[s.TraceID]
 	if t == nil {
 		t = new(trace)
 		b.traces[s.TraceID] = t
 	}
-	role := convert.RoleOf(s)
-	isStep := role == convert.Step && !convert.NamesSession(s.Attributes)
-	speaks := role == convert.Speaking || role == convert.Step && !isStep
-	var rec convert.Record
-	if speaks || isStep || isRoot(s) {
-		rec = convert.Convert(s)
-	} else {
-		rec.SessionID = convert.Identify(s).SessionID
-	}
-	if !rec.SessionID.IsZero() {
-		t.session = rec.SessionID
-		b.named[rec.SessionID] = true
-		t.owned = t.owned || rec.IsSession || hasOwnSession(s.Attributes)
-	}
-	id := spanID(s)
-	p := place{trace: t, named: !rec.SessionID.IsZero()}
-	switch {
-	case rec.IsSession:
-		p.kind = isSession
-		b.above[id] = rec.SessionID
+	rec, p := read(s, false)
+	switch p.kind {
+	case leftOut:
 	case isStep:
-		p.step, p.span, p.up = true, id, above(s)
-		p.note(s, &rec)
-	case speaks:
-		p.kind = isEvent
-		p.note(s, &rec)
-		if rec.EventID != id { // it has an id of its own
-			b.above[id] = rec.EventID
-		}
-		b.kept[rec.EventID] = true
-		t.speaks = true
+		t.steps++
 	default:
-		b.above[id] = above(s)
-	}
-	if p.kind != leftOut {
 		b.taken++
+		t.speaks = t.speaks || p.kind == isEvent
 	}
-	b.places = append(b.places, p)
-	if isRoot(s) && p.kind != isSession {
-		t.rootAt, t.root = len(b.places), nil
-		if !speaks {
-			t.root = newRoot(&rec)
-		}
+	if p.named {
+		b.named[rec.SessionID] = true
 	}
 	if len(b.traces) > maxTraces || len(b.named) > maxTraces {
 		return ErrTooMany
 	}
+	if p.kind == isSession || p.kind == isEvent || p.named {
+		b.names(s, &rec, &p)
+	}
 	return nil
 }
 
-// note notes what a span is as an event.
-func (p *place) note(s *convert.Span, rec *convert.Record) {
-	p.child = child{event: rec.EventID, session: rec.SessionID, parent: rec.ParentID, name: rec.Name, eventType: rec.Type, end: rec.End, duration: rec.Duration}
-	p.hangs = !isRoot(s) && rec.ParentID == honeyhive.EventID(s.TraceID, s.ParentSpanID)
+// names notes which session a span says that it, and its trace, are of.
+func (b *batch) names(s *convert.Span, rec *convert.Record, p *place) {
+	j := store.Join{From: p.trace, To: p.trace, Trace: p.trace, Project: text(rec.Project), Source: text(rec.Source)}
+	if p.named {
+		j.To, j.Name = rec.SessionID, text(rec.SessionName)
+		j.Text, j.Weak = text(rec.SessionText), rec.SessionIsThread && !rec.IsSession
+		if j.Text == "" {
+			j.Text = rec.SessionID.String()
+		}
+		j.Owned = rec.IsSession || hasOwnSession(s.Attributes)
+		j.Unannounced = !rec.IsSession && !autoCreates(s.Attributes)
+		if rec.IsSession {
+			j.Name = "" // its record says so
+		}
+	}
+	b.join(j, s)
+	if p.home != p.trace && p.home != rec.SessionID {
+		j.From = p.home
+		b.join(j, s)
+	}
 }
 
-// above returns what a span hangs on: the nil UUID for the root of a trace.
-func above(s *convert.Span) honeyhive.UUID {
-	if isRoot(s) {
-		return honeyhive.UUID{}
+// join notes a join, of those that differ in nothing but their span the first.
+func (b *batch) join(j store.Join, s *convert.Span) {
+	key := j
+	j.Span, j.Below, j.Start = spanID(s), !isRoot(s), startOf(s)
+	old, known := b.joins[key]
+	if !known || !j.Below && old.Below || j.Below == old.Below && (j.Start < old.Start || j.Start == old.Start && slices.Compare(j.Span[:], old.Span[:]) < 0) {
+		b.joins[key] = j
 	}
-	return honeyhive.EventID(s.TraceID, s.ParentSpanID)
 }
+
+// startOf returns the start of a span in Unix milliseconds, with their fractions.
+func startOf(s *convert.Span) float64 {
+	if s.Start.IsZero() {
+		return maxTime
+	}
+	ms := float64(s.Start.Unix())*1e3 + float64(s.Start.Nanosecond())/1e6
+	return min(max(ms, -maxTime), maxTime)
+}
+
+// textBytes bounds the texts of a join.
+const textBytes = 1000
+
+// text returns the beginning of a text, and keeps nothing of what it is a part of.
+func text(s string) string { return strings.Clone(brief.Cut(s, textBytes)) }
 
 // hasOwnSession reports whether a span names its session as HoneyHive does.
 func hasOwnSession(attributes []attribute.KeyValue) bool {
@@ -197,107 +212,4 @@ func autoCreates(attributes []attribute.KeyValue) bool {
 		}
 	}
 	return !hasOwnSession(attributes)
-}
-
-// link finds the session and the parent of each event, as far as the request and
-// the ones before it say, and what the request says of earlier ones.
-func (b *batch) link(m *memory) {
-	b.decide(m)
-	for id, t := range b.traces {
-		t.home = t.session
-		if before, _ := m.traces.get(id); t.home.IsZero() {
-			t.home = before.session
-		}
-		if t.home.IsZero() {
-			t.home = TraceSession(id)
-		}
-	}
-	for i := range b.places {
-		p := &b.places[i]
-		if p.kind != isEvent {
-			continue
-		}
-		if !p.named {
-			p.session = p.trace.home
-		}
-		if p.parent.IsZero() {
-			p.parent = p.session
-		}
-		if p.hangs {
-			b.hang(m, &p.child)
-		}
-	}
-	for i := range b.promoted {
-		s := &b.promoted[i]
-		if !s.named {
-			s.session = b.traces[s.trace].home
-		}
-		if s.parent.IsZero() {
-			s.parent = s.session
-		}
-		if s.hangs {
-			b.hang(m, &s.child)
-		}
-	}
-	for id, t := range b.traces {
-		b.endTrace(m, id, t)
-	}
-	b.correct(m)
-}
-
-// maxHops bounds how many plain spans may lie between two events.
-const maxHops = 256
-
-// hang sets the parent of an event to the nearest span above that is an event or
-// a session, as far as is known.
-func (b *batch) hang(m *memory, c *child) {
-	for range maxHops {
-		up, ok := b.above[c.parent]
-		if !ok {
-			up, ok = m.above.get(c.parent)
-		}
-		switch {
-		case !ok:
-			if !b.kept[c.parent] {
-				b.waiting[c.parent] = append(b.waiting[c.parent], *c)
-			}
-			return
-		case up.IsZero(), up == c.event: // nothing is above itself
-			c.parent = c.session
-			return
-		}
-		if c.parent = up; up == c.session {
-			return
-		}
-	}
-}
-
-// endTrace finds out what the root of a trace says of its session.
-func (b *batch) endTrace(m *memory, id [16]byte, t *trace) {
-	before, _ := m.traces.get(id)
-	if t.rootAt == 0 && before.root == nil || !t.speaks && !before.speaks {
-		return
-	}
-	e := end{trace: id, session: t.home}
-	e.whole = e.session == TraceSession(id)
-	if !e.whole && (t.owned || before.owned) {
-		return
-	}
-	if t.rootAt > 0 {
-		b.ends[t.rootAt-1] = e
-	} else {
-		b.late = append(b.late, lateEnd{e, before.root})
-	}
-}
-
-// correct hangs events that came before onto what is known of their parents now.
-func (b *batch) correct(m *memory) {
-	for parent := range b.above {
-		list, _ := m.waiting.get(parent)
-		for _, c := range list {
-			c.parent = parent
-			b.hang(m, &c)
-			b.moved = append(b.moved, c)
-		}
-	}
 }

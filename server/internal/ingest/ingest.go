@@ -5,24 +5,29 @@
 //
 // Those that speak any dialect of package convert, and the steps of the program in a
 // trace that has such a span; see step.go. Others, such as HTTP and database spans, are
-// left out, and what hangs on one hangs on the nearest span above that is not. Where
-// that one comes later, the event is corrected then.
+// left out: of them an edge is kept, and what hangs on one hangs on the nearest span
+// above that is not.
 //
 // # Which session
 //
-// The one that the attributes of the span name, in any dialect. A span that
-// names none belongs to the session that another span of its trace names, if
-// that came in the same request or not long before. A trace that names no
-// session is one itself: see [TraceSession].
+// A span that names a session, in any dialect, is of that one. Names are compared as
+// text, so that two services mean the same; the project is that of the topmost span.
+// A span that names none is of the session that its trace names, if that is one; a
+// name of a conversation or a thread counts only where a trace has no other. A trace
+// that names no session is one itself: see [TraceSession].
+//
+// What is written of a span follows from the span alone. What spans are to each other
+// says the store, by [store.Join] and [store.Edge]: so it does not matter how they are
+// cut into requests, in which order these come, or whether the server was restarted in
+// between.
 //
 // # Records of sessions that nobody sends
 //
-// A session is announced by its spans, without an end, unless they carry
-// HoneyHive's session id without its consent to make one
-// (honeyhive.session_auto_create): these wait as orphans. The root span of a
-// trace that is a session gives it its name, times, inputs and outputs. The root
-// of a trace in a session that is named otherwise moves the end of the session,
-// but not where spans carry HoneyHive's own id, since then somebody else ends it.
+// A session is there with its spans, unless they carry HoneyHive's session id without
+// its consent to make one (honeyhive.session_auto_create): these wait as orphans. The
+// root of a trace says of the session that the trace is part of when it was, and what
+// went wrong; where the root is an event, also inputs, outputs and the user. Not so
+// where spans carry HoneyHive's own id, since then somebody else says this.
 package ingest
 
 import (
@@ -83,30 +88,19 @@ func (i *Ingester) Spans(ctx context.Context, walk Walk) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	i.link(b)
+	i.decide(b)
 	p := &piece{ctx: ctx, store: i.store, batch: b}
 	if err := b.write(p, walk); err != nil {
 		return Result{}, err
 	}
-	if err := i.settle(ctx, b.undecided); err != nil {
+	if err := i.settle(p, b.undecided); err != nil {
 		return Result{}, err
 	}
-	result := Result{Taken: b.taken - p.rejected, LeftOut: len(b.places) - b.taken, Rejected: p.rejected}
+	result := Result{Taken: b.taken - p.rejected, LeftOut: b.spans - b.taken, Rejected: p.rejected}
 	if p.problem != nil {
 		result.Problem = p.problem.Error()
 	}
 	return result, nil
-}
-
-// link finds out what the spans of a request are to those of others. What requests
-// know of each other they learn one after the other, in the order of their times,
-// so that none misses what another one waits for.
-func (i *Ingester) link(b *batch) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	b.at = i.tick()
-	b.link(i.memory)
-	i.memory.keep(b)
 }
 
 // Now returns the time of a write. Each is later than the one before: of two

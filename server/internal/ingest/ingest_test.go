@@ -4,88 +4,25 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math"
-	"runtime"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.opentelemetry.io/otel/attribute"
+	"pgregory.net/rapid"
 
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/store"
+	"github.com/sessionspan/sessionspan/store/sqlite"
+	"github.com/sessionspan/sessionspan/store/storetest"
 )
-
-// taker is a store that keeps what is written, each field of the latest write.
-type taker struct {
-	store.Store
-
-	sessions map[string]honeyhive.SessionStartRequest
-	events   map[string]honeyhive.Event
-	last     time.Time
-	refuse   func(store.Write) error
-	err      error
-}
-
-func (k *taker) Write(_ context.Context, batch []store.Write) error {
-	if k.err != nil {
-		return k.err
-	}
-	var refused store.BatchError
-	for i, w := range batch {
-		if k.refuse != nil {
-			if err := k.refuse(w); err != nil {
-				refused.Writes = append(refused.Writes, store.WriteError{Index: i, Err: err})
-			}
-		}
-	}
-	if len(refused.Writes) > 0 {
-		return &refused
-	}
-	for _, w := range batch {
-		if w.At.Before(k.last) {
-			return errors.New("the time goes back")
-		}
-		k.last = w.At
-		k.take(w)
-	}
-	return nil
-}
-
-func (k *taker) take(w store.Write) {
-	if w.Event != nil {
-		k.events[w.Event.EventID.Or("")] = *w.Event
-		return
-	}
-	id := w.Session.SessionID.Or("")
-	s, known := k.sessions[id]
-	if known && w.Session.EndTime.IsZero() && !s.EndTime.IsZero() {
-		return // an announcement that comes late
-	}
-	merge(&s, w.Session)
-	k.sessions[id] = s
-}
-
-func merge(s, p *honeyhive.SessionStartRequest) {
-	for _, f := range [][2]*honeyhive.Optional[string]{
-		{&s.SessionID, &p.SessionID}, {&s.SessionName, &p.SessionName}, {&s.Project, &p.Project}, {&s.Source, &p.Source}, {&s.Error, &p.Error},
-	} {
-		if !f[1].IsZero() {
-			*f[0] = *f[1]
-		}
-	}
-	for _, f := range [][2]*honeyhive.Optional[float64]{{&s.StartTime, &p.StartTime}, {&s.EndTime, &p.EndTime}, {&s.Duration, &p.Duration}} {
-		if !f[1].IsZero() {
-			*f[0] = *f[1]
-		}
-	}
-	s.Inputs, s.Outputs, s.Metadata, s.UserProperties = s.Inputs.Merge(p.Inputs), s.Outputs.Merge(p.Outputs), s.Metadata.Merge(p.Metadata), s.UserProperties.Merge(p.UserProperties)
-}
-
-func newTaker() *taker {
-	return &taker{sessions: make(map[string]honeyhive.SessionStartRequest), events: make(map[string]honeyhive.Event)}
-}
 
 // span makes a span of trace 1 with an id of one digit; a parent of 0 is none. One
 // without attributes is of a request.
@@ -152,50 +89,119 @@ func permutations(spans []convert.Span) [][][]convert.Span {
 	return all
 }
 
+// recorder is a store that notes what is written to it.
+type recorder struct {
+	store.Store
+
+	writes []store.Write
+	refuse func(store.Write) error
+	err    error
+}
+
+func (k *recorder) Write(ctx context.Context, batch []store.Write) error {
+	if k.err != nil {
+		return k.err
+	}
+	var refused store.BatchError
+	for i, w := range batch {
+		if k.refuse != nil {
+			if err := k.refuse(w); err != nil {
+				refused.Writes = append(refused.Writes, store.WriteError{Index: i, Err: err})
+			}
+		}
+	}
+	if len(refused.Writes) > 0 {
+		return &refused
+	}
+	k.writes = append(k.writes, batch...)
+	if k.Store != nil {
+		return k.Store.Write(ctx, batch)
+	}
+	return nil
+}
+
+// state is what the store comes to.
+func (k *recorder) state(t interface{ Fatal(args ...any) }) *storetest.State {
+	s, err := storetest.StateOf(k.writes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// event returns the session and the parent of an event.
+func event(s *storetest.State, span byte) (session, parent string) {
+	id := honeyhive.EventID([16]byte{1}, [8]byte{span})
+	for session, one := range s.Sessions {
+		if parent, ok := one.Parents[id]; ok {
+			return session.String(), parent.String()
+		}
+	}
+	return "", ""
+}
+
+var start = float64(1_700_000_000_000)
+
 // TestTraceIsSession shows a trace that names no session as one, in whatever
 // order its spans come.
 func TestTraceIsSession(t *testing.T) {
-	session := TraceSession([16]byte{1}).String()
+	session := TraceSession([16]byte{1})
 	for n, order := range permutations([]convert.Span{
 		span(1, 0, "POST /ask", attribute.String("http.request.method", "POST")),
 		span(2, 1, "middleware"),
-		span(3, 2, "chat m", chat),
+		span(3, 2, "chat m", chat, attribute.String("input.value", "Why?"), attribute.String("user.id", "ann")),
 		span(4, 3, "SELECT"),
 		span(5, 4, "execute_tool t", attribute.String("gen_ai.operation.name", "execute_tool")),
 	}) {
-		k := newTaker()
+		k := new(recorder)
 		send(t, New(k), order...)
-		if len(k.sessions) != 1 || len(k.events) != 2 {
-			t.Fatalf("order %d: %d sessions, %d events", n, len(k.sessions), len(k.events))
+		s := k.state(t)
+		one := s.Sessions[session]
+		if len(s.Sessions) != 1 || one == nil || len(one.Parents) != 2 {
+			t.Fatalf("order %d: %d sessions", n, len(s.Sessions))
 		}
-		s := k.sessions[session]
-		if s.SessionName.Or("") != "POST /ask" || s.Duration.Or(0) != 1000 || !strings.Contains(s.Metadata.String(), `"trace_id":"01000000000000000000000000000000"`) {
-			t.Errorf("order %d: session %s", n, s.AppendJSON(nil))
+		if one.Name != "POST /ask" || one.Start != start || one.End != start+1000 || one.Status != store.StatusOK || one.Question != "Why?" || one.User != "ann" || one.Rootless {
+			t.Errorf("order %d: session %+v", n, one)
 		}
-		for event, parent := range map[string]string{id(3): session, id(5): id(3)} {
-			if e := k.events[event]; e.ParentID.Or("") != parent || e.SessionID.Or("") != session || e.EndTime.IsZero() || e.EventName.Or("") == "" {
-				t.Errorf("order %d: event %s", n, e.AppendJSON(nil))
+		for span, want := range map[byte]string{3: session.String(), 5: id(3)} {
+			if _, parent := event(s, span); parent != want {
+				t.Errorf("order %d: event %d hangs on %s", n, span, parent)
 			}
 		}
 	}
 }
 
+// TestRootThatNeverComes leaves a session that says so, with the name, the question
+// and the answer of its topmost event.
+func TestRootThatNeverComes(t *testing.T) {
+	k := new(recorder)
+	send(t, New(k), []convert.Span{
+		span(2, 1, "answer", attribute.String("openinference.span.kind", "AGENT"), attribute.String("input.value", "Why?"), attribute.String("output.value", "Because.")),
+		span(3, 2, "chat", chat, attribute.String("input.value", "a part of it")),
+	})
+	s := k.state(t).Sessions[TraceSession([16]byte{1})]
+	if s == nil || s.Name != "answer" || s.Question != "Why?" || s.Answer != "Because." || s.Status != store.StatusRunning || !s.Rootless {
+		t.Errorf("%+v", s)
+	}
+}
+
 // TestRootThatIsAnEvent gives the session what the root holds.
 func TestRootThatIsAnEvent(t *testing.T) {
-	k := newTaker()
+	k := new(recorder)
 	root := span(1, 0, "invoke_agent a", attribute.String("openinference.span.kind", "AGENT"),
 		attribute.String("input.value", "Why?"), attribute.String("output.value", "Because."), attribute.String("user.id", "ann"))
 	root.Failed, root.Status = true, "out of luck"
 	r := send(t, New(k), []convert.Span{span(2, 1, "chat", chat)}, []convert.Span{root})
-	session := TraceSession([16]byte{1}).String()
-	s := k.sessions[session]
-	if s.SessionName.Or("") != "invoke_agent a" || !strings.Contains(s.Inputs.String(), "Why?") || !strings.Contains(s.Outputs.String(), "Because.") || s.UserProperties.IsEmpty() || s.Error.Or("") != "out of luck" {
-		t.Errorf("%s", s.AppendJSON(nil))
+	session := TraceSession([16]byte{1})
+	state := k.state(t)
+	s := state.Sessions[session]
+	if s.Name != "invoke_agent a" || s.Question != "Why?" || s.Answer != "Because." || s.User != "ann" || s.Error != "out of luck" {
+		t.Errorf("%+v", s)
 	}
-	if p := k.events[id(1)].ParentID.Or(""); p != session {
+	if _, p := event(state, 1); p != session.String() {
 		t.Errorf("the root hangs on %s", p)
 	}
-	if p := k.events[id(2)].ParentID.Or(""); p != id(1) {
+	if _, p := event(state, 2); p != id(1) {
 		t.Errorf("the call hangs on %s", p)
 	}
 	if r[0].Taken != 1 || r[1].Taken != 1 || r[0].LeftOut+r[1].LeftOut != 0 {
@@ -205,34 +211,94 @@ func TestRootThatIsAnEvent(t *testing.T) {
 
 // TestPlainTraces are taken and show up nowhere.
 func TestPlainTraces(t *testing.T) {
-	k := newTaker()
+	k := new(recorder)
 	r := send(t, New(k), []convert.Span{span(1, 0, "GET /"), span(2, 1, "SELECT")})
-	if len(k.sessions)+len(k.events) != 0 || r[0] != (Result{LeftOut: 2}) {
-		t.Errorf("%+v, %d sessions", r, len(k.sessions))
+	if s := k.state(t); len(s.Sessions) != 0 || r[0] != (Result{LeftOut: 2}) {
+		t.Errorf("%+v, %d sessions", r, len(s.Sessions))
+	}
+}
+
+// TestNames puts names of all kinds on spans of a trace, whose parents are before
+// them, and sees which session each is of, in any order.
+func TestNames(t *testing.T) {
+	strong := func(v string) attribute.KeyValue { return attribute.String("session.id", v) }
+	weak := func(v string) attribute.KeyValue { return attribute.String("gen_ai.conversation.id", v) }
+	const uuid = "caf77ace-3417-4da4-944d-f4a0688f3c23"
+	named := func(v string) string { return honeyhive.SessionID("", v).String() }
+	trace := TraceSession([16]byte{1}).String()
+	for name, c := range map[string]struct {
+		spans [][]attribute.KeyValue // of a root, its child, and so on
+		want  []string               // the session of each; "" for a span that is no event
+	}{
+		"none":                            {[][]attribute.KeyValue{{chat}, {chat}}, []string{trace, trace}},
+		"on the root alone":               {[][]attribute.KeyValue{{chat, strong("a")}, {chat}, {chat}}, []string{named("a"), named("a"), named("a")}},
+		"on a plain root alone":           {[][]attribute.KeyValue{{strong("a"), attribute.String("http.request.method", "GET")}, {chat}}, []string{"", named("a")}},
+		"on a span in the middle":         {[][]attribute.KeyValue{{chat}, {chat, strong("a")}, {chat}}, []string{named("a"), named("a"), named("a")}},
+		"on the last":                     {[][]attribute.KeyValue{{chat}, {}, {chat, strong(uuid)}}, []string{uuid, "", uuid}},
+		"strong before weak":              {[][]attribute.KeyValue{{chat, weak("w")}, {chat, strong("a")}, {chat}}, []string{named("a"), named("a"), named("a")}},
+		"strong and weak on one span":     {[][]attribute.KeyValue{{chat, weak("w"), strong("a")}, {chat}}, []string{named("a"), named("a")}},
+		"the topmost of weak ones":        {[][]attribute.KeyValue{{chat}, {chat, weak("z")}, {chat, weak("b")}}, []string{named("z"), named("z"), named("z")}},
+		"below spans that are left out":   {[][]attribute.KeyValue{{}, {}, {chat, weak("z")}, {}, {chat, weak("b")}}, []string{"", "", named("z"), "", named("z")}},
+		"two strong ones":                 {[][]attribute.KeyValue{{chat}, {chat, strong("a")}, {chat, strong("b")}}, []string{trace, named("a"), named("b")}},
+		"two strong ones on all":          {[][]attribute.KeyValue{{chat, strong("a")}, {chat, strong("b")}}, []string{named("a"), named("b")}},
+		"a number":                        {[][]attribute.KeyValue{{chat, attribute.Int("session.id", 42)}, {chat}}, []string{named("42"), named("42")}},
+		"a strong one that is no event's": {[][]attribute.KeyValue{{chat}, {strong("a"), attribute.String("http.request.method", "GET")}, {chat}}, []string{named("a"), "", named("a")}},
+	} {
+		var spans []convert.Span
+		for n, attributes := range c.spans {
+			spans = append(spans, span(byte(n+1), byte(n), name, attributes...))
+		}
+		for n, order := range permutations(spans) {
+			k := new(recorder)
+			send(t, New(k), order...)
+			s := k.state(t)
+			shown := make(map[string]bool)
+			for span, want := range c.want {
+				if want != "" {
+					shown[want] = true
+				}
+				if got, _ := event(s, byte(span+1)); got != want {
+					t.Errorf("%s, order %d: span %d is of %s, want %s", name, n, span+1, got, want)
+				}
+			}
+			if len(s.Sessions) != len(shown) {
+				t.Errorf("%s, order %d: %d sessions, want %d", name, n, len(s.Sessions), len(shown))
+			}
+		}
+	}
+}
+
+// TestTwoServices gives one session of what two services name by the same text, under
+// the project of the topmost.
+func TestTwoServices(t *testing.T) {
+	for _, key := range []string{"session.id", "gen_ai.conversation.id"} {
+		root, below := span(1, 0, "gateway", chat, attribute.String(key, "thread-8")), span(2, 1, "rag", chat, attribute.String(key, "thread-8"))
+		root.Project, below.Project = "z-gateway", "a-rag"
+		below.Start = root.Start.Add(-time.Second) // by a clock that is behind
+		for n, order := range permutations([]convert.Span{root, below}) {
+			k := new(recorder)
+			send(t, New(k), order...)
+			s := k.state(t)
+			one := s.Sessions[honeyhive.SessionID("z-gateway", "thread-8")]
+			if len(s.Sessions) != 1 || one == nil || one.Project != "z-gateway" || one.Name != "thread-8" || len(one.Parents) != 2 {
+				t.Errorf("%s, order %d: %v", key, n, s.Sessions)
+			}
+		}
 	}
 }
 
 // TestConversation is a session over several traces, named by a text.
 func TestConversation(t *testing.T) {
-	k := newTaker()
-	i := New(k)
+	k := new(recorder)
 	conversation := attribute.String("gen_ai.conversation.id", "thread-7")
 	first := []convert.Span{span(1, 0, "invoke_agent", chat, conversation), span(2, 1, "execute_tool", attribute.String("gen_ai.operation.name", "execute_tool"))}
 	second := span(3, 0, "invoke_agent", chat, conversation)
 	second.TraceID = [16]byte{2}
-	send(t, i, first, []convert.Span{second})
-	session := honeyhive.SessionID("", "thread-7").String()
-	s, ok := k.sessions[session]
-	if !ok || len(k.sessions) != 1 || len(k.events) != 3 {
-		t.Fatalf("%v", k.sessions)
-	}
-	if name, _ := s.Metadata.Get("session_name"); string(name) != `"thread-7"` || !s.SessionName.IsZero() || s.EndTime.Or(0) != 1_700_000_003_000 || !s.StartTime.IsZero() {
-		t.Errorf("%s", s.AppendJSON(nil))
-	}
-	for event, e := range k.events {
-		if e.SessionID.Or("") != session {
-			t.Errorf("event %s is in session %s", event, e.SessionID.Or(""))
-		}
+	send(t, New(k), first, []convert.Span{second})
+	s := k.state(t)
+	one := s.Sessions[honeyhive.SessionID("", "thread-7")]
+	if len(s.Sessions) != 1 || one == nil || len(one.Parents) != 3 || one.Name != "thread-7" || one.Start != start || one.End != start+3000 {
+		t.Fatalf("%v", s.Sessions)
 	}
 }
 
@@ -243,45 +309,46 @@ func TestHoneyHiveSessions(t *testing.T) {
 	own := attribute.String("honeyhive.session_id", session)
 	for name, c := range map[string]struct {
 		more []attribute.KeyValue
-		want int
+		want store.Status
 	}{
-		"made":   {[]attribute.KeyValue{attribute.Bool("honeyhive.session_auto_create", true), attribute.String("honeyhive.session_name", "n"), attribute.String("honeyhive.project", "p")}, 1},
-		"orphan": {nil, 0},
-		"denied": {[]attribute.KeyValue{attribute.Bool("honeyhive.session_auto_create", false)}, 0},
+		"made":   {[]attribute.KeyValue{attribute.Bool("honeyhive.session_auto_create", true), attribute.String("honeyhive.session_name", "n"), attribute.String("honeyhive.project", "p")}, store.StatusRunning},
+		"orphan": {nil, store.StatusOrphan},
+		"denied": {[]attribute.KeyValue{attribute.Bool("honeyhive.session_auto_create", false)}, store.StatusOrphan},
 	} {
-		k := newTaker()
+		k := new(recorder)
 		send(t, New(k), []convert.Span{span(1, 0, "GET /"), span(2, 1, "step", append(c.more, own, attribute.String("honeyhive_event_type", "chain"))...)})
-		if len(k.sessions) != c.want || len(k.events) != 1 {
-			t.Fatalf("%s: %v", name, k.sessions)
+		s := k.state(t)
+		if len(s.Sessions) != 1 {
+			t.Fatalf("%s: %v", name, s.Sessions)
 		}
-		if e := k.events[id(2)]; e.SessionID.Or("") != session || e.ParentID.Or("") != session {
-			t.Errorf("%s: %s", name, e.AppendJSON(nil))
+		if got, parent := event(s, 2); got != session || parent != session {
+			t.Errorf("%s: in %s under %s", name, got, parent)
 		}
-		if s := k.sessions[session]; c.want == 1 && string(s.AppendJSON(nil)) != `{"project":"p","session_name":"n","session_id":"`+session+`"}` {
-			t.Errorf("%s: %s", name, s.AppendJSON(nil))
+		id, _ := honeyhive.ParseUUID(session)
+		if one := s.Sessions[id]; one.Status != c.want || name == "made" && (one.Name != "n" || one.Project != "p") {
+			t.Errorf("%s: %+v", name, one)
 		}
 	}
 }
 
-// TestSessionRoot is a session by its span; what hangs on the span without
-// saying so hangs on the session.
+// TestSessionRoot is a session by its span; what hangs on the span, or names no
+// session in its trace, is of that.
 func TestSessionRoot(t *testing.T) {
 	const session = "caf77ace-3417-4da4-944d-f4a0688f3c23"
 	own := attribute.String("honeyhive.session_id", session)
 	root := span(2, 1, "answer", own, attribute.String("honeyhive_event_type", "session"), attribute.String("honeyhive_inputs", `{"question":"Why?"}`))
 	for n, order := range permutations([]convert.Span{span(1, 0, "POST /"), root, span(3, 2, "chat", chat, own), span(4, 2, "chat", chat)}) {
-		if namesNone := order[0][0].SpanID; len(order) > 1 && (namesNone == [8]byte{4} || namesNone == [8]byte{1} && order[1][0].SpanID == [8]byte{4}) {
-			continue // it comes before all that name the session: it is in that of its trace
-		}
-		k := newTaker()
+		k := new(recorder)
 		send(t, New(k), order...)
-		s := k.sessions[session]
-		if s.Inputs.String() != `{"question":"Why?"}` || s.EndTime.Or(0) != 1_700_000_002_000 || s.SessionName.Or("") != "answer" {
-			t.Errorf("order %d: %s", n, s.AppendJSON(nil))
+		state := k.state(t)
+		id, _ := honeyhive.ParseUUID(session)
+		s := state.Sessions[id]
+		if len(state.Sessions) != 1 || s == nil || s.Question != "Why?" || s.End != start+2000 || s.Name != "answer" {
+			t.Errorf("order %d: %+v", n, s)
 		}
-		for _, event := range []string{id(3), id(4)} {
-			if e := k.events[event]; e.ParentID.Or("") != session {
-				t.Errorf("order %d: %s", n, e.AppendJSON(nil))
+		for _, span := range []byte{3, 4} {
+			if got, parent := event(state, span); got != session || parent != session {
+				t.Errorf("order %d: event %d in %s under %s", n, span, got, parent)
 			}
 		}
 	}
@@ -289,7 +356,7 @@ func TestSessionRoot(t *testing.T) {
 
 // TestRefused keeps what the store takes.
 func TestRefused(t *testing.T) {
-	k := newTaker()
+	k := new(recorder)
 	k.refuse = func(w store.Write) error {
 		if w.Event != nil && w.Event.EventName.Or("") == "bad" {
 			return errors.New("no")
@@ -297,7 +364,7 @@ func TestRefused(t *testing.T) {
 		return nil
 	}
 	r := send(t, New(k), []convert.Span{span(1, 0, "good", chat), span(2, 1, "bad", chat), span(3, 1, "plain")})
-	if r[0] != (Result{Taken: 1, LeftOut: 1, Rejected: 1, Problem: "no"}) || len(k.events) != 1 {
+	if s := k.state(t).Sessions[TraceSession([16]byte{1})]; r[0] != (Result{Taken: 1, LeftOut: 1, Rejected: 1, Problem: "no"}) || len(s.Parents) != 1 {
 		t.Errorf("%+v", r)
 	}
 	k.err = errors.New("disk full")
@@ -308,33 +375,87 @@ func TestRefused(t *testing.T) {
 
 // TestCircles end.
 func TestCircles(t *testing.T) {
-	k := newTaker()
+	k := new(recorder)
 	send(t, New(k), []convert.Span{span(1, 2, "plain"), span(2, 1, "plain"), span(3, 1, "chat", chat), span(4, 4, "chat", chat)})
-	if len(k.events) != 2 {
-		t.Error(k.events)
+	if s := k.state(t).Sessions[TraceSession([16]byte{1})]; s == nil || len(s.Parents) != 2 {
+		t.Error(s)
 	}
 }
 
-// TestMemoryIsBounded forgets the oldest.
-func TestMemoryIsBounded(t *testing.T) {
-	r := recent[int, string]{size: 100}
-	for n := range 1000 {
-		r.put(n, "x", 1)
+// TestAnyOrder sends the spans of traces of any kind in two orders, cut into requests
+// at random and repeated, to two servers of which one is restarted: they come to the
+// same. The second is a store, which comes to what the reference does.
+func TestAnyOrder(t *testing.T) {
+	kept, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "sessions.db"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	if got := len(r.newer) + len(r.older); got > 200 {
-		t.Errorf("%d are remembered", got)
+	defer func() { _ = kept.Close() }()
+	run := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		run++
+		spans := drawSpans(rt, run)
+		var states [2]*storetest.State
+		var last *recorder
+		for n := range states {
+			k := new(recorder)
+			if n == 1 {
+				k.Store = kept
+			}
+			i := New(k)
+			order := rapid.Permutation(append(slices.Clone(spans), rapid.SliceOfN(rapid.SampledFrom(spans), 0, 3).Draw(rt, "again")...)).Draw(rt, "order")
+			for len(order) > 0 {
+				n := rapid.IntRange(1, len(order)).Draw(rt, "request")
+				if _, err := i.Spans(t.Context(), walk(order[:n])); err != nil {
+					rt.Fatal(err)
+				}
+				if order = order[n:]; rapid.Bool().Draw(rt, "restart") {
+					i = New(k)
+				}
+			}
+			states[n], last = k.state(rt), k
+		}
+		if diff := cmp.Diff(states[0], states[1], cmpopts.EquateNaNs()); diff != "" {
+			rt.Errorf("two orders (-one +other):\n%s", diff)
+		}
+		storetest.Check(rt, kept, last.writes)
+	})
+}
+
+func drawSpans(rt *rapid.T, run int) []convert.Span {
+	var spans []convert.Span
+	for trace := range rapid.IntRange(1, 2).Draw(rt, "traces") {
+		for n := range rapid.IntRange(1, 7).Draw(rt, "spans") {
+			s := span(byte(n+1), byte(rapid.IntRange(0, 8).Draw(rt, "parent")), fmt.Sprint("span ", n))
+			s.Kind = convert.Server
+			binary.BigEndian.PutUint32(s.TraceID[8:], uint32(run))
+			s.TraceID[1] = byte(trace)
+			s.Start = s.Start.Add(time.Duration(rapid.IntRange(0, 2).Draw(rt, "start")) * time.Second)
+			s.Project = rapid.SampledFrom([]string{"p", "q"}).Draw(rt, "project")
+			switch rapid.IntRange(0, 4).Draw(rt, "kind") {
+			case 0:
+			case 1:
+				s.Attributes = append(s.Attributes, attribute.String("openinference.span.kind", "AGENT"), attribute.Int("llm.token_count.prompt", rapid.IntRange(0, 9).Draw(rt, "tokens")),
+					attribute.String("input.value", fmt.Sprint("q", n)), attribute.String("user.id", fmt.Sprint("u", n)))
+			case 2:
+				s.Attributes = append(s.Attributes, attribute.String("honeyhive_event_type", "session"), attribute.String("session.id", fmt.Sprint("root ", run, " ", trace, " ", n)))
+				spans = append(spans, s) // of two records of one session that differ the one wins that was received last
+				continue
+			default:
+				s.Attributes = append(s.Attributes, chat, attribute.String("gen_ai.request.model", fmt.Sprint("model ", run)), attribute.Int("gen_ai.usage.input_tokens", rapid.IntRange(0, 9).Draw(rt, "tokens")))
+			}
+			switch rapid.IntRange(0, 6).Draw(rt, "name") {
+			case 0:
+				s.Attributes = append(s.Attributes, attribute.String("session.id", fmt.Sprint("strong ", run, rapid.IntRange(0, 1).Draw(rt, "which"))))
+			case 1:
+				s.Attributes = append(s.Attributes, attribute.String("gen_ai.conversation.id", fmt.Sprint("weak ", run, rapid.IntRange(0, 1).Draw(rt, "which"))))
+			case 2:
+				s.Attributes = append(s.Attributes, attribute.String("honeyhive.session_id", honeyhive.SessionID("own", fmt.Sprint(run)).String()))
+			}
+			spans = append(spans, s)
+		}
 	}
-	if _, ok := r.get(901); !ok {
-		t.Error("the last hundred are not remembered")
-	}
-	if _, ok := r.get(1); ok {
-		t.Error("the first is remembered")
-	}
-	r.put(1000, "heavy", 1000)
-	r.put(1001, "x", 1)
-	if _, ok := r.get(950); ok {
-		t.Error("what is heavy does not count")
-	}
+	return spans
 }
 
 // TestTimesThatAreNone go to the metadata of the record, whatever it is, and the
@@ -474,47 +595,5 @@ func TestRefusalsEnd(t *testing.T) {
 	refused, err := Write(t.Context(), k, make([]store.Write, 1000))
 	if err != nil || len(refused) != 1000 || k.calls > maxRounds {
 		t.Errorf("%v, %d refused in %d rounds", err, len(refused), k.calls)
-	}
-}
-
-// TestMemoryIsBoundedInBytes remembers names of any length, of roots and of events
-// that wait, within bounds.
-func TestMemoryIsBoundedInBytes(t *testing.T) {
-	i := New(newTaker())
-	large := strings.Repeat("a name ", 3000)
-	runtime.GC()
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	for n := range 2000 {
-		root := span(1, 0, strings.Clone(large), attribute.String("service.name", large))
-		root.Kind, root.Failed, root.Status, root.Project = convert.Server, true, strings.Clone(large), strings.Clone(large)
-		waits := span(2, 9, strings.Clone(large), chat)
-		binary.BigEndian.PutUint64(root.TraceID[:], uint64(n)+1)
-		binary.BigEndian.PutUint64(waits.TraceID[:], uint64(n)+1)
-		b := newBatch()
-		if err := errors.Join(b.look(&root), b.look(&waits)); err != nil {
-			t.Fatal(err)
-		}
-		i.link(b)
-	}
-	runtime.GC()
-	runtime.ReadMemStats(&after)
-	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 2*(tracesBytes+aboveBytes+waitingBytes) {
-		t.Errorf("%d KiB are kept", grown>>10)
-	}
-	runtime.KeepAlive(i)
-	for _, m := range []map[honeyhive.UUID][]child{i.memory.waiting.newer, i.memory.waiting.older} {
-		for _, list := range m {
-			if len(list[0].name) > 0 {
-				t.Fatalf("a name of %d bytes is kept", len(list[0].name))
-			}
-		}
-	}
-	weight := 0
-	for _, k := range i.memory.traces.newer {
-		weight += len(k.root.name) + len(k.root.err) + len(k.root.project) + traceBytes
-	}
-	if weight > tracesBytes+10*textBytes {
-		t.Errorf("the newer half of the roots has %d bytes", weight)
 	}
 }

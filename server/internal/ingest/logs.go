@@ -197,13 +197,20 @@ func (i *Ingester) writeLogs(ctx context.Context, spans map[spanKey]*spanLogs, o
 	}
 	i.mu.Unlock()
 
-	p := &piece{ctx: ctx, store: i.store, batch: &batch{at: at}}
+	b := newBatch()
+	b.at = at
+	p := &piece{ctx: ctx, store: i.store, batch: b}
 	for _, key := range order {
-		event, bytes := spans[key].event(key)
-		if err := p.add(store.Write{Event: event}, true, bytes); err != nil {
+		event, bytes := spans[key].event(key, b)
+		if err := p.add(store.Write{Event: event, Trace: TraceSession(key.trace)}, true, bytes); err != nil {
 			return err
 		}
 		delete(spans, key)
+	}
+	for _, j := range b.joins {
+		if err := p.add(store.Write{Join: &j}, false, 0); err != nil {
+			return err
+		}
 	}
 	if err := p.flush(); err != nil {
 		return err
@@ -215,9 +222,11 @@ func (i *Ingester) writeLogs(ctx context.Context, spans map[spanKey]*spanLogs, o
 	return nil
 }
 
-// event returns the record of the event of a span as its logs know it.
-func (l *spanLogs) event(key spanKey) (*honeyhive.Event, int) {
+// event returns the record of the event of a span as its logs know it, and notes in
+// the batch which session it is of.
+func (l *spanLogs) event(key spanKey, b *batch) (*honeyhive.Event, int) {
 	s := convert.Span{TraceID: key.trace, SpanID: key.span, Project: l.project, Source: l.source}
+	s.ParentSpanID = [8]byte{1} // it is not known, and need not be the root of the trace
 	for _, r := range l.records {
 		if s.Name == "" {
 			s.Name = r.Name
@@ -229,9 +238,9 @@ func (l *spanLogs) event(key spanKey) (*honeyhive.Event, int) {
 		}
 	}
 	rec := convert.Convert(&s)
-	if rec.SessionID.IsZero() {
-		rec.SessionID = TraceSession(key.trace)
-	}
+	at := placeOf(&s, convert.Speaking, &rec)
+	b.names(&s, &rec, &at)
+	rec.SessionID = at.home
 	rec.EventID, rec.ParentID = honeyhive.EventID(key.trace, key.span), honeyhive.UUID{}
 	metadata := &rec.Buckets[convert.Metadata]
 	if rest, ok := metadata.Get(spanEvents); ok { // those of the span stand under that name

@@ -29,20 +29,16 @@ func TestStepsInAnyOrder(t *testing.T) {
 		ofProgram(4, 3, "parse"),
 		span(5, 4, "chat", chat),
 	}) {
-		k := newTaker()
+		k := new(recorder)
 		results := send(t, New(k), order...)
-		if len(k.sessions) != 1 || len(k.events) != 4 {
-			t.Fatalf("order %d: %d sessions, %d events", n, len(k.sessions), len(k.events))
+		s := k.state(t)
+		one := s.Sessions[TraceSession([16]byte{1})]
+		if len(s.Sessions) != 1 || one == nil || len(one.Parents) != 4 || one.Models != 1 || one.Name != "answer" {
+			t.Fatalf("order %d: %d sessions, %+v", n, len(s.Sessions), one)
 		}
-		if name := k.sessions[session].SessionName.Or(""); name != "answer" {
-			t.Errorf("order %d: the session is called %q", n, name)
-		}
-		for event, want := range map[string][2]string{
-			id(1): {session, "chain"}, id(2): {id(1), "chain"}, id(4): {id(2), "chain"}, id(5): {id(4), "model"},
-		} {
-			e := k.events[event]
-			if e.ParentID.Or("") != want[0] || e.EventType.Or("") != want[1] || e.SessionID.Or("") != session || e.EndTime.IsZero() || e.EventName.Or("") == "" {
-				t.Errorf("order %d: event %s", n, e.AppendJSON(nil))
+		for span, want := range map[byte]string{1: session, 2: id(1), 4: id(2), 5: id(4)} {
+			if in, parent := event(s, span); parent != want || in != session {
+				t.Errorf("order %d: event %d in %s under %s", n, span, in, parent)
 			}
 		}
 		taken := 0
@@ -62,24 +58,22 @@ func TestStepsOfASession(t *testing.T) {
 	for n, order := range permutations([]convert.Span{
 		ofProgram(1, 0, "answer"), named, span(4, 1, "chat", chat, attribute.String("session.id", "thread")),
 	}) {
-		k := newTaker()
+		k := new(recorder)
 		send(t, New(k), order...)
+		s := k.state(t)
 		want := honeyhive.SessionID("", "other").String()
-		if e := k.events[id(3)]; e.SessionID.Or("") != want || e.EventType.Or("") != "chain" {
-			t.Errorf("order %d: %s", n, e.AppendJSON(nil))
+		if in, _ := event(s, 3); in != want {
+			t.Errorf("order %d: the step is of %s", n, in)
 		}
-		if _, ok := k.sessions[want]; !ok {
-			t.Errorf("order %d: nobody has announced the session that a step names", n)
-		}
-		if len(k.events) != 3 {
-			t.Errorf("order %d: %d events", n, len(k.events))
+		if in, parent := event(s, 1); in == "" || parent != in {
+			t.Errorf("order %d: the root in %s under %s", n, in, parent)
 		}
 	}
 }
 
 // TestSilentTraces of a program, a web framework and a browser make no event.
 func TestSilentTraces(t *testing.T) {
-	k := newTaker()
+	k := new(recorder)
 	var spans []convert.Span
 	for n := range 300 {
 		s := ofProgram(byte(n%250)+1, 0, "step")
@@ -90,13 +84,17 @@ func TestSilentTraces(t *testing.T) {
 	}
 	i := New(k)
 	r := send(t, i, spans)
-	if len(k.sessions)+len(k.events) != 0 || r[0] != (Result{LeftOut: 300}) {
-		t.Errorf("%+v, %d sessions, %d events", r, len(k.sessions), len(k.events))
+	if s := k.state(t); len(s.Sessions) != 0 || r[0] != (Result{LeftOut: 300}) {
+		t.Errorf("%+v, %d sessions", r, len(s.Sessions))
 	}
 	// When it speaks after all, the steps of the program are events, and no others.
 	send(t, i, []convert.Span{span(251, 0, "chat", chat)})
-	if len(k.events) != 300/4+1 {
-		t.Errorf("%d events", len(k.events))
+	events := 0
+	for _, one := range k.state(t).Sessions {
+		events += len(one.Parents)
+	}
+	if events != 300/4+1 {
+		t.Errorf("%d events", events)
 	}
 }
 
@@ -112,17 +110,18 @@ func TestAFrameworkInASpeakingTrace(t *testing.T) {
 		spans = append(spans, s)
 	}
 	spans = append(spans, span(parent+1, parent, "chat", chat))
-	k := newTaker()
+	k := new(recorder)
 	send(t, New(k), spans)
-	if len(k.events) != 2 || k.events[id(parent+1)].ParentID.Or("") != id(1) {
-		t.Errorf("%d events, %v", len(k.events), k.events[id(parent+1)].ParentID)
+	s := k.state(t)
+	if _, above := event(s, parent+1); above != id(1) || len(s.Sessions[TraceSession([16]byte{1})].Parents) != 2 {
+		t.Errorf("the call hangs on %s", above)
 	}
 }
 
 // TestStepsThatAreLate are decided when their trace begins to speak between the two
 // walks of their request.
 func TestStepsThatAreLate(t *testing.T) {
-	k := newTaker()
+	k := new(recorder)
 	i := New(k)
 	step := ofProgram(1, 0, "answer")
 	visits := 0
@@ -136,10 +135,11 @@ func TestStepsThatAreLate(t *testing.T) {
 		t.Fatal(err)
 	}
 	session := TraceSession([16]byte{1}).String()
-	if e := k.events[id(1)]; e.ParentID.Or("") != session || e.EventType.Or("") != "chain" {
-		t.Errorf("%s", e.AppendJSON(nil))
+	s := k.state(t)
+	if _, p := event(s, 1); p != session {
+		t.Errorf("the step hangs on %s", p)
 	}
-	if p := k.events[id(2)].ParentID.Or(""); p != id(1) {
+	if _, p := event(s, 2); p != id(1) {
 		t.Errorf("the call hangs on %s", p)
 	}
 }
@@ -147,7 +147,7 @@ func TestStepsThatAreLate(t *testing.T) {
 // TestWaitingStepsAreBounded keeps the steps of silent traces by number, bytes and age,
 // and lets go of the oldest.
 func TestWaitingStepsAreBounded(t *testing.T) {
-	i := New(newTaker())
+	i := New(new(counter))
 	clock := time.UnixMilli(1_700_000_000_000)
 	i.now = func() time.Time { return clock }
 	one := func(trace uint64, text string) {
@@ -188,19 +188,5 @@ func TestWaitingStepsAreBounded(t *testing.T) {
 	one(2*more, "")
 	if w.number != 1 || len(w.traces) != 1 || !held(2*more) {
 		t.Errorf("%d steps wait after %v", w.number, stepAge)
-	}
-	// What was given up does not come between an event and what it hangs on.
-	late := span(2, 1, "chat", chat)
-	binary.BigEndian.PutUint64(late.TraceID[:], more+499)
-	k := newTaker()
-	i.store = k
-	send(t, i, []convert.Span{late})
-	for _, e := range k.events {
-		if e.ParentID != e.SessionID {
-			t.Errorf("%s", e.AppendJSON(nil))
-		}
-	}
-	if len(k.events) != 1 {
-		t.Errorf("%d events", len(k.events))
 	}
 }

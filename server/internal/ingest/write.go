@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/honeyhive"
@@ -33,7 +34,9 @@ type piece struct {
 
 // add adds a write whose texts have so many bytes.
 func (p *piece) add(w store.Write, ofSpan bool, bytes int) error {
-	w.At = p.batch.at
+	if w.At.IsZero() {
+		w.At = p.batch.at
+	}
 	p.writes, p.ofSpan, p.bytes = append(p.writes, w), append(p.ofSpan, ofSpan), p.bytes+bytes
 	if len(p.writes) < pieceWrites && p.bytes < pieceBytes {
 		return nil
@@ -59,35 +62,20 @@ func (p *piece) flush() error {
 	return nil
 }
 
-// write writes the spans of a request, whose places are known.
+// write writes the spans of a request: first which session each trace is part of, then
+// what the spans are.
 func (b *batch) write(p *piece, walk Walk) error {
-	n := 0
-	announced := make(map[honeyhive.UUID]bool)
-	err := walk(func(s *convert.Span) error {
-		at := n
-		n++
-		end, ends := b.ends[at]
-		waits := b.places[at].kind == leftOut && b.places[at].step
-		if b.places[at].kind == leftOut && !ends && !waits {
-			return p.ctx.Err()
-		}
-		rec := convert.Convert(s)
-		if waits {
-			b.hold(&b.places[at], s, &rec)
-		}
-		if err := b.writeSpan(p, &b.places[at], s, &rec, announced); err != nil || !ends {
+	for _, j := range b.joins {
+		if err := p.add(store.Write{Join: &j}, false, 0); err != nil {
 			return err
 		}
-		return p.add(store.Write{Session: end.record(rootRecord(&rec, b.places[at].kind == isEvent))}, false, size(&rec))
+	}
+	err := walk(func(s *convert.Span) error {
+		rec, at := read(s, isRoot(s))
+		return p.span(s, &rec, at)
 	})
-	for i := 0; i < len(b.promoted) && err == nil; i++ {
-		err = b.promoted[i].write(p)
-	}
-	for i := 0; i < len(b.late) && err == nil; i++ {
-		err = p.add(store.Write{Session: b.late[i].record(b.late[i].root.record())}, false, 0)
-	}
-	for i := 0; i < len(b.moved) && err == nil; i++ {
-		err = p.add(store.Write{Event: b.moved[i].correction()}, false, 0)
+	for n := 0; n < len(b.promoted) && err == nil; n++ {
+		err = b.promoted[n].write(p)
 	}
 	if err != nil {
 		return err
@@ -95,23 +83,62 @@ func (b *batch) write(p *piece, walk Walk) error {
 	return p.flush()
 }
 
-func (b *batch) writeSpan(p *piece, at *place, s *convert.Span, rec *convert.Record, announced map[honeyhive.UUID]bool) error {
+// span writes what a span is: a session, an event, or what lies between events.
+func (p *piece) span(s *convert.Span, rec *convert.Record, at place) error {
+	edge := &store.Edge{Span: at.span, Parent: above(s), Trace: at.trace}
+	if at.kind == isStep {
+		event := *rec
+		if event.ParentID.IsZero() || event.ParentID == event.SessionID {
+			event.ParentID = at.home
+		}
+		event.SessionID = at.home
+		if p.batch.traces[s.TraceID].speaks {
+			payload := event.Event()
+			if err := p.add(store.Write{Event: &payload, Trace: at.trace}, true, size(rec)); err != nil {
+				return err
+			}
+		} else {
+			p.batch.hold(s, &event)
+		}
+	}
 	switch at.kind {
 	case isSession:
+		rec.SessionID = at.home
+		edge.Parent = at.home
 		payload := rec.Session()
-		return p.add(store.Write{Session: &payload}, true, size(rec))
+		if err := p.add(store.Write{Session: &payload, Trace: at.trace}, true, size(rec)); err != nil {
+			return err
+		}
+		return p.add(store.Write{Edge: edge}, false, 0)
 	case isEvent:
-		rec.SessionID, rec.ParentID = at.session, at.parent
-		if !announced[rec.SessionID] && (!at.named && !at.step || at.named && autoCreates(s.Attributes)) {
-			announced[rec.SessionID] = true
-			if err := p.add(store.Write{Session: announcement(s, rec)}, false, 0); err != nil {
+		if rec.ParentID.IsZero() || rec.ParentID == rec.SessionID {
+			rec.ParentID = at.home
+		}
+		rec.SessionID = at.home
+		payload := rec.Event()
+		if err := p.add(store.Write{Event: &payload, Trace: at.trace}, true, size(rec)); err != nil {
+			return err
+		}
+		if edge.Parent = rec.EventID; rec.EventID != at.span { // it has an id of its own
+			if err := p.add(store.Write{Edge: edge}, false, 0); err != nil {
 				return err
 			}
 		}
-		payload := rec.Event()
-		return p.add(store.Write{Event: &payload}, true, size(rec))
+	default:
+		if err := p.add(store.Write{Edge: edge}, false, 0); err != nil {
+			return err
+		}
 	}
-	return nil
+	if !isRoot(s) {
+		return nil
+	}
+	// A trace may have several roots: which one is the later must not depend on when
+	// they were received.
+	w := store.Write{Session: rootRecord(s, rec, at), Trace: at.trace, At: s.End.Round(0)}
+	if ms := w.At.UnixMilli(); ms < 0 || ms > 9e12 { // nanoseconds of it must fit
+		w.At = time.UnixMilli(0)
+	}
+	return p.add(w, false, size(rec))
 }
 
 // size returns about how many bytes a record has.
@@ -123,61 +150,16 @@ func size(rec *convert.Record) int {
 	return n
 }
 
-// announcement returns what a span says of its session. A name that is made up
-// goes where it gives way to any other.
-func announcement(s *convert.Span, rec *convert.Record) *honeyhive.SessionStartRequest {
-	payload := &honeyhive.SessionStartRequest{SessionID: honeyhive.Some(rec.SessionID.String())}
-	set(&payload.Project, rec.Project)
-	set(&payload.Source, rec.Source)
-	set(&payload.SessionName, rec.SessionName)
-	original, ok := rec.Buckets[convert.Metadata].Get(convert.OriginalSessionID)
-	switch {
-	case rec.SessionName != "":
-	case ok:
-		payload.Metadata, _ = payload.Metadata.With("session_name", original)
-	case rec.SessionID == TraceSession(s.TraceID):
-		payload.Metadata, _ = payload.Metadata.With("session_name", "trace "+hex.EncodeToString(s.TraceID[:4]))
-	}
-	return payload
-}
-
-func set(field *honeyhive.Optional[string], v string) {
-	if v != "" {
-		*field = honeyhive.Some(v)
-	}
-}
-
-// rootRecord returns what the root of a trace says of a session.
-func rootRecord(rec *convert.Record, speaks bool) *honeyhive.SessionStartRequest {
+// rootRecord returns what the root of a trace says of the session of the trace.
+func rootRecord(s *convert.Span, rec *convert.Record, at place) *honeyhive.SessionStartRequest {
 	r := rec.Session()
-	r.SessionID, r.ChildrenIDs = honeyhive.Optional[string]{}, honeyhive.Optional[[]string]{}
+	r.SessionID, r.ChildrenIDs = honeyhive.Some(at.trace.String()), honeyhive.Optional[[]string]{}
 	r.Config, r.Metadata, r.Metrics, r.Feedback = honeyhive.Object{}, honeyhive.Object{}, honeyhive.Object{}, honeyhive.Object{}
-	if !speaks {
+	if at.kind != isEvent {
 		r.Inputs, r.Outputs, r.UserProperties = honeyhive.Object{}, honeyhive.Object{}, honeyhive.Object{}
 	}
+	r.Metadata, _ = r.Metadata.With("trace_id", hex.EncodeToString(s.TraceID[:]))
 	return &r
-}
-
-// record returns what is written of what the root says.
-func (e *end) record(said *honeyhive.SessionStartRequest) *honeyhive.SessionStartRequest {
-	if e.whole {
-		said.Metadata, _ = said.Metadata.With("trace_id", hex.EncodeToString(e.trace[:]))
-	} else {
-		said = &honeyhive.SessionStartRequest{EndTime: said.EndTime}
-	}
-	said.SessionID = honeyhive.Some(e.session.String())
-	return said
-}
-
-// correction returns the record that moves an event. What a whole record says of
-// a field gives way to a later one alone, so it has the end of the event.
-func (c *child) correction() *honeyhive.Event {
-	rec := convert.Record{EventID: c.event, SessionID: c.session, ParentID: c.parent, Name: c.name, Type: c.eventType, End: c.end, Duration: c.duration}
-	e := rec.Event()
-	if c.name == "" { // it is known to the store alone
-		e.EventName = honeyhive.Optional[string]{}
-	}
-	return &e
 }
 
 // Write writes a batch without the writes that the store refuses, and returns
