@@ -75,6 +75,7 @@ func TestConfiguration(t *testing.T) {
 		{name: "own provider with a collector", options: options{sessionspan.WithTracerProvider(sdktrace.NewTracerProvider()), sessionspan.WithOTLP(exporter.OTLPConfig{URL: local})}, destinations: "otlp 127.0.0.1:9"},
 		{name: "foreign provider", options: options{sessionspan.WithTracerProvider(noop.NewTracerProvider())}, problems: []string{"no method RegisterSpanProcessor"}},
 		{name: "unknown sampler", env: env{"OTEL_TRACES_SAMPLER": "often", "OTEL_EXPORTER_OTLP_ENDPOINT": local}, problems: []string{`"often" is not known`}},
+		{name: "URL without a scheme", options: options{sessionspan.WithHTTP(exporter.HTTPConfig{URL: "127.0.0.1:4318", Key: "k"}), sessionspan.WithProject("p")}, problems: []string{"write http://127.0.0.1:4318"}},
 		{name: "sampler out of range", env: env{"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "1.5", "OTEL_EXPORTER_OTLP_ENDPOINT": local}, problems: []string{"no number from 0 to 1"}},
 		{name: "disabled", env: env{"OTEL_SDK_DISABLED": "TRUE", "HH_API_KEY": "k"}},
 		{name: "nil options", options: options{nil, sessionspan.WithWriter(io.Discard), sessionspan.WithTracerProvider(nil), sessionspan.WithDestination(nil), sessionspan.WithRedactor(nil)}, destinations: "lines"},

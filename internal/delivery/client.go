@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -111,6 +112,11 @@ func notOfToken(r rune) bool {
 // CheckURL reads the base URL of a server. Only https is taken, and http to a
 // loopback address or where insecure says so.
 func CheckURL(raw string, insecure bool) (*url.URL, error) {
+	// An address without a scheme is quoted where it cannot be a key.
+	host, port, _ := net.SplitHostPort(raw)
+	if _, err := strconv.ParseUint(port, 10, 16); err == nil && loopback(host) {
+		return nil, fmt.Errorf("the URL lacks its scheme: write http://%s", raw)
+	}
 	u, err := url.Parse(raw)
 	if err != nil {
 		// url.Error quotes the whole text, which may hold a password.
