@@ -58,8 +58,12 @@ func parseList(r *http.Request, now time.Time) (*query, listOrder) {
 	return q, o
 }
 
-// listQuery returns the query of a list without what is not understood of it.
+// listQuery returns the query of a list without what is not understood of it. It
+// stands in each link of a page, so a very long one is left out.
 func (p *page) listQuery(text string) string {
+	if len(text) > 2000 {
+		return ""
+	}
 	_, o := parseList(&http.Request{URL: &url.URL{Path: "/", RawQuery: text}}, p.Now())
 	return o.back
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -286,5 +287,30 @@ func TestTheListDoesNotWaitForItsSums(t *testing.T) {
 	}
 	if next := whole.all(func(n element) bool { return strings.Contains(n.attr("href"), "sums=") }); len(next) != 0 {
 		t.Errorf("%d links wait too", len(next))
+	}
+}
+
+// TestTheWayBackIsOneOfOurs leads back to a list, whatever the address says.
+func TestTheWayBackIsOneOfOurs(t *testing.T) {
+	s := newSite(t, shopSessions(t)...)
+	for back, want := range map[string]string{
+		"":                        "/#s-",
+		"status=error&sort=name":  "/?sort=name&status=error#s-",
+		"status=odd&x=y&q=a%26b":  "/?q=a%26b#s-",
+		"//evil.example":          "/#s-",
+		"q=" + `"><script>`:       "/?q=%22%3E%3Cscript%3E#s-",
+		"q=%zz;":                  "/#s-",
+		strings.Repeat("q", 3000): "/#s-",
+		"since=1h&after=k":        "/?after=k&since=1h#s-",
+	} {
+		page := s.get("/s/" + testID(1) + "?back=" + url.QueryEscape(back))
+		if got := page.id("back").attr("href"); got != want+testID(1) {
+			t.Errorf("%q leads to %s", back, got)
+		}
+	}
+	for _, row := range s.get("/?source=staging&sort=name").id("sessions").all(is("a", "open")) {
+		if got := s.get(row.attr("href")).id("back").attr("href"); !strings.HasPrefix(got, "/?sort=name&source=staging#s-") {
+			t.Errorf("the row leads back to %s", got)
+		}
 	}
 }

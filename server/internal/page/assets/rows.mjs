@@ -20,6 +20,7 @@ export function virtual(grid, open) {
 	const body = grid.querySelector(".body");
 	let total = Number(grid.dataset.total);
 	let version = 0; // counts what update brought
+	let folds = 0; // counts what the reader opened and closed
 	let reveal = false; // the current row is to be seen, wherever the window is scrolled
 	const pages = new Map();
 	const loading = new Map();
@@ -247,6 +248,7 @@ export function virtual(grid, open) {
 		if (!row || row[BELOW] === 0) return;
 		const isClosed = closed.some(([event]) => event === index);
 		if (close === isClosed) return;
+		folds++;
 		if (isClosed) closed = closed.filter(([event]) => event !== index);
 		else {
 			// What was closed below opens with it: ranges never lie in each other.
@@ -264,13 +266,14 @@ export function virtual(grid, open) {
 		const next = page.getElementById("rows");
 		if (!next) return;
 		const anchor = indexAt(Math.floor(grid.scrollTop / height));
+		const was = { current, folds, place: placeOf(anchor) };
 		const ask = new URLSearchParams({ from: Math.floor(anchor / pageSize) * pageSize, n: pageSize });
 		const kept = closed.slice(0, 100);
 		for (const id of [data(current)?.[ID], data(anchor)?.[ID], ...kept.map((c) => c[2])]) ask.append("place", id ?? "");
 		const response = await fetch(`${grid.dataset.data}?${ask}`);
 		if (!response.ok) throw new Error(String(response.status));
 		const part = await response.json();
-		const offset = grid.scrollTop - placeOf(anchor) * height;
+		if (folds !== was.folds) return update(page);
 		const [now, top, ...folded] = part.places;
 		version++;
 		loading.clear();
@@ -281,7 +284,7 @@ export function virtual(grid, open) {
 		for (const [i, place] of folded.entries()) if (place?.[1] > 0) closed.push([...place, kept[i][2]]);
 		closed.sort((a, b) => a[0] - b[0]);
 		closed = closed.filter(([event], i) => i === 0 || event > closed[i - 1][0] + closed[i - 1][1]);
-		current = Math.min(now ? now[0] : current, total - 1);
+		current = Math.min(now ? now[0] + current - was.current : current, total - 1); // the reader may have gone on
 		const nodes = new Map([...shown.values()].filter((n) => n.row).map((n) => [n.row[ID], n]));
 		for (const node of shown.values()) node.row = null;
 		const old = shown;
@@ -291,7 +294,7 @@ export function virtual(grid, open) {
 		patch(grid.querySelector(".head-row"), next.querySelector(".head-row"));
 		grid.setAttribute("aria-rowcount", total);
 		body.style.height = `${count() * height}px`;
-		if (top) grid.scrollTop = placeOf(top[0]) * height + offset;
+		if (top) grid.scrollTop += (placeOf(top[0]) - was.place) * height;
 		paint();
 	}
 
