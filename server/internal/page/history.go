@@ -56,14 +56,14 @@ var messageKeys = []string{"role", "content", "tool_calls", "reasoning", "finish
 
 // areMessages reports whether a value is a list of messages, of at least one.
 func areMessages(list honeyhive.Value) bool {
-	any := false
+	some := false
 	for e := range list.Elements() {
 		if _, ok := e.Get("role"); !ok {
 			return false
 		}
-		any = true
+		some = true
 	}
-	return any && list.Kind() == honeyhive.KindArray
+	return some && list.Kind() == honeyhive.KindArray
 }
 
 var messageSeed = maphash.MakeSeed()

@@ -162,12 +162,12 @@ func TestResultsStandUnderTheirCalls(t *testing.T) {
 			}
 			for i, want := range c.calls {
 				wants, nots, _ := strings.Cut(want, "!")
-				for _, not := range strings.Split(nots, "!") {
+				for not := range strings.SplitSeq(nots, "!") {
 					if not = strings.TrimSpace(not); not != "" && strings.Contains(got[i], not) {
 						t.Errorf("call %d is shown as %q", i, got[i])
 					}
 				}
-				for _, part := range strings.Fields(wants) {
+				for part := range strings.FieldsSeq(wants) {
 					if !strings.Contains(got[i], part) {
 						t.Errorf("call %d lacks %q: %q", i, part, got[i])
 					}
@@ -239,8 +239,8 @@ func TestALongConversationIsShownWhole(t *testing.T) {
 	k := newTalk(t)
 	var history []string
 	var want []string
-	for i := range 130 {
-		q, a := fmt.Sprintf("question %d", i), fmt.Sprintf("answer %d %s", i, strings.Repeat("word ", 300))
+	for i := range 110 {
+		q, a := fmt.Sprintf("question %d", i), fmt.Sprintf("answer %d %s", i, strings.Repeat("word ", 1000))
 		if i%3 == 0 {
 			q = "yes, please"
 		}
@@ -272,7 +272,7 @@ func TestALongConversationIsShownWhole(t *testing.T) {
 	unfold := s.get("/s/" + agentID + "?from=100").id("before-" + last).all(is("a"))[0].attr("href")
 	unfold, _, _ = strings.Cut(unfold, "#")
 	open := s.get(unfold).id("before-" + last)
-	open.has(t, "258 earlier messages as above", "The first 198 are in the event.", "question 128")
+	open.has(t, "218 earlier messages as above", "The first 158 are in the event.", "question 107")
 	if n := len(open.all(is("article", "message"))); n != previewList {
 		t.Errorf("%d messages are unfolded", n)
 	}
