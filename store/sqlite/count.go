@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/store"
 	"github.com/sessionspan/sessionspan/store/internal/record"
 )
 
@@ -23,6 +24,8 @@ const (
 	countPause = 50 * time.Millisecond
 	mostPause  = 700 * time.Millisecond
 	countRound = 256 // sessions of one round
+	// countAtOnce is how many sessions are written in one transaction.
+	countAtOnce = 16
 )
 
 // startCounting starts what computes sessions until the store is closed.
@@ -81,23 +84,53 @@ func (s *Store) countStale(ctx context.Context) (more bool, err error) {
 		pks = append(pks, pk)
 		return err
 	})
-	for _, pk := range pks {
-		if err == nil {
-			var again bool
-			again, err = s.count(ctx, pk)
-			more = more || again
-		}
+	if err != nil {
+		return false, err
 	}
-	return more || len(pks) == countRound, err
+	more = len(pks) == countRound
+	for len(pks) > 0 {
+		n := min(len(pks), countAtOnce)
+		var steps []func(*writer) (again bool, err error)
+		for _, pk := range pks[:n] {
+			step, err := s.count(ctx, pk)
+			if errors.Is(err, store.ErrCorrupt) { // which its readers are told of; others are not to wait for it
+				step, err = uncounted(pk), nil
+			}
+			if err != nil {
+				return false, err
+			}
+			steps = append(steps, step)
+		}
+		err := s.submit(ctx, &request{run: func(w *writer) error {
+			for _, step := range steps {
+				again, err := step(w)
+				if err != nil {
+					return err
+				}
+				more = more || again
+			}
+			return nil
+		}})
+		if err != nil {
+			return false, err
+		}
+		pks = pks[n:]
+	}
+	return more, nil
 }
 
-// count computes a session as it is, and reports whether it has changed meanwhile.
-func (s *Store) count(ctx context.Context, pk int64) (again bool, err error) {
+// uncounted takes a session off the list.
+func uncounted(pk int64) func(*writer) (bool, error) {
+	return func(w *writer) (bool, error) { return false, w.exec(`DELETE FROM stale WHERE pk = ?`, pk) }
+}
+
+// count computes a session as it is, and returns what writes what comes of that, which
+// reports whether the session has changed meanwhile.
+func (s *Store) count(ctx context.Context, pk int64) (write func(*writer) (again bool, err error), err error) {
 	var g group
 	var seq int64
 	var c *counted
 	var changes []change
-	var totals record.Totals
 	err = s.view(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		var id []byte
 		if err := tx.QueryRowContext(ctx, `SELECT id, seq FROM session WHERE pk = ?`, pk).Scan(&id, &seq); err != nil {
@@ -112,22 +145,25 @@ func (s *Store) count(ctx context.Context, pk int64) (again bool, err error) {
 		return err
 	})
 	if errors.Is(err, sql.ErrNoRows) { // it is no longer there
-		return false, s.submit(ctx, &request{run: func(w *writer) error { return w.exec(`DELETE FROM stale WHERE pk = ?`, pk) }})
+		return uncounted(pk), nil
 	}
-	for len(changes) > 0 && err == nil {
-		n := min(len(changes), stepWrites)
-		err = s.submit(ctx, &request{run: func(w *writer) error { return w.recount(changes[:n]) }})
-		changes = changes[n:]
+	for len(changes) > stepWrites/countAtOnce && err == nil {
+		step := changes[:min(len(changes), stepWrites)]
+		err = s.submit(ctx, &request{run: func(w *writer) error { return w.recount(step) }})
+		changes = changes[len(step):]
 	}
 	if err != nil {
-		return false, fmt.Errorf("count session: %w", err)
+		return nil, fmt.Errorf("count session: %w", err)
 	}
-	err = s.submit(ctx, &request{run: func(w *writer) error {
+	return func(w *writer) (again bool, err error) {
 		var now int64
 		if err := w.scan(`SELECT seq FROM session WHERE pk = ?`, []any{pk}, &now); errors.Is(err, sql.ErrNoRows) {
-			return nil
+			return false, nil
 		} else if err != nil {
-			return err
+			return false, err
+		}
+		if err := w.recount(changes); err != nil {
+			return false, err
 		}
 		st := newState(w)
 		e, err := st.entry(g.id)
@@ -135,21 +171,20 @@ func (s *Store) count(ctx context.Context, pk int64) (again bool, err error) {
 			err = st.load(e)
 		}
 		if err != nil {
-			return err
+			return false, err
 		}
 		if again = now != seq; !again {
-			if err := w.exec(`DELETE FROM stale WHERE pk = ?`, pk); err != nil {
-				return err
+			if _, err := uncounted(pk)(w); err != nil {
+				return false, err
 			}
 		}
 		e.counted = c
-		totals = e.totals
+		totals := e.totals
 		for i := range g.members {
 			totals.Merge(&g.members[i].Totals)
 		}
-		return st.saveGroup(e, g.members, &totals, g.best())
-	}})
-	return again, err
+		return again, st.saveGroup(e, g.members, &totals, g.best())
+	}, nil
 }
 
 // readGroup reads all that is part of a session.
