@@ -181,7 +181,8 @@ func TestTreeAndTimeline(t *testing.T) {
 	b, session, failed := travel(t)
 	b.show("/s/" + session + "?view=tree")
 	b.rows(7)
-	b.has("#row-0", "travel agent", "chain", "3,436 / 371", "0.0506", "1") // those below are summed
+	b.has("#row-0 .kind", "agent")
+	b.has("#row-0", "travel agent", "3,436 / 371", "0.0506", "1") // those below are summed
 	b.click("#row-0 .fold")
 	b.rows(1)
 	b.click("#row-0 .fold")
