@@ -162,12 +162,13 @@ func (r *reader) putCosts(costs fields, totals []string, from rank) {
 	}
 }
 
-// firstTokenAt reads the time at which an answer began, as RFC 3339 has it.
+// firstTokenAt reads the time at which an answer began, as RFC 3339 has it, most often in
+// whole milliseconds, which may be a part of one before the start.
 func (r *reader) firstTokenAt(v attribute.Value, from rank) {
 	at, err := time.Parse(time.RFC3339Nano, rawjson.Unquote(strings.TrimSpace(str(v))))
-	if err != nil || r.span.Start.IsZero() || at.Before(r.span.Start) {
+	if err != nil || r.span.Start.IsZero() || at.Before(r.span.Start.Truncate(time.Millisecond)) {
 		r.buckets[Metadata].putValue("completion_start_time", v, from)
 		return
 	}
-	r.buckets[Metadata].putValue(firstTokenKey, attribute.Float64Value(Milliseconds(at.Sub(r.span.Start))), from)
+	r.buckets[Metadata].putValue(firstTokenKey, attribute.Float64Value(Milliseconds(max(0, at.Sub(r.span.Start)))), from)
 }

@@ -18,7 +18,7 @@ var mastra = dialect{
 	prefixes: []string{"mastra."},
 	identity: []string{"mastra.metadata.", "mastra.tags"},
 	rules: append(append([]rule{
-		kindOf("mastra.span.type", mastraKinds, "span_type"),
+		mastraType("mastra.span.type"),
 		tags("mastra.tags"),
 		user("mastra.metadata.resourceId"),
 		hold("mastra.completion_start_time", "metadata."+firstTokenKey),
@@ -28,7 +28,7 @@ var mastra = dialect{
 			case strings.HasSuffix(rest, ".input"):
 				r.mastra.input = v
 			case strings.HasSuffix(rest, ".output"):
-				r.mastra.output, r.mastra.isStep = v, rest == "model_step.output"
+				r.mastra.output = v
 			default:
 				r.buckets[Metadata].put(underscores(rest), structured(v), from)
 			}
@@ -56,7 +56,18 @@ var mastraKinds = map[string]string{
 
 type mastraParts struct {
 	input, output attribute.Value
-	isStep        bool // of a model, whose call is the span below
+	ofModel       bool // it is a run or a step of a model, which takes and gives messages
+}
+
+// mastraType is the type of a span.
+func mastraType(name string) rule {
+	rl := kindOf(name, mastraKinds, "span_type")
+	read := rl.read
+	rl.read = func(r *reader, v attribute.Value, from rank) {
+		read(r, v, from)
+		r.mastra.ofModel = strings.HasPrefix(str(v), "model_") && str(v) != "model_chunk"
+	}
+	return rl
 }
 
 func (r *reader) finishMastra(from rank) {
@@ -64,20 +75,21 @@ func (r *reader) finishMastra(from rank) {
 		r.firstTokenAt(v, from)
 	}
 	if v := r.mastra.input; v.Type() != attribute.EMPTY {
-		r.putInput(structured(v), from)
-	}
-	v := r.mastra.output
-	if v.Type() == attribute.EMPTY {
-		return
-	}
-	text := structured(v)
-	// The call of a model below the step lacks the tools that it asked for.
-	if calls := fieldsOf(text).first("toolCalls"); r.mastra.isStep && !isBlank(calls) && calls != "[]" {
-		if res, ok := answerOf(fieldsOf(text)); ok {
-			r.putAnswer(res.messages, from)
-			r.putResponse(res.rest, from.last())
-			return
+		text := structured(v)
+		if req, ok := readRequest(text); ok && r.mastra.ofModel {
+			r.putChat(req.messages, from)
+			r.putParameters(req.rest, from.last())
+		} else {
+			r.putInput(text, from)
 		}
 	}
-	r.putOutput(text, from)
+	if v := r.mastra.output; v.Type() != attribute.EMPTY {
+		text := structured(v)
+		if res, ok := readResponse(text); ok && r.mastra.ofModel {
+			r.putAnswer(res.messages, from)
+			r.putResponse(res.rest, from.last())
+		} else {
+			r.putOutput(text, from)
+		}
+	}
 }

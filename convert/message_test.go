@@ -157,6 +157,20 @@ func TestFirstToken(t *testing.T) {
 	}
 }
 
+// TestFirstTokenInMilliseconds takes a time in whole milliseconds for one in the
+// millisecond in which the span began, and none before it.
+func TestFirstTokenInMilliseconds(t *testing.T) {
+	s := newSpan("langfuse.observation.completion_start_time", "2024-04-02T02:38:19.832Z")
+	s.Start = s.Start.Add(300 * time.Microsecond)
+	if got := bucket(s, convert.Metadata); got != `{"time_to_first_chunk_ms":0}` {
+		t.Error(got)
+	}
+	s.Start = s.Start.Add(time.Millisecond)
+	if got := bucket(s, convert.Metadata); strings.Contains(got, "first_chunk") {
+		t.Error(got)
+	}
+}
+
 // TestListsAsTexts reads tags and reasons that are lists, texts of lists, or words.
 func TestListsAsTexts(t *testing.T) {
 	for _, tc := range []struct {

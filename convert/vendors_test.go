@@ -130,6 +130,7 @@ func TestMastra(t *testing.T) {
 		{"run of a model", of("@mastra/otel", "gen_ai.operation.name", "model_generation", "mastra.span.type", "model_generation", "mastra.model_generation.input", `{"messages":[{"role":"user","content":"Hi"}]}`, "mastra.model_generation.output", `{"text":"Yo"}`, "gen_ai.usage.input_tokens", 1)},
 		{"step that calls a tool", of("@mastra/otel", "gen_ai.operation.name", "agent_step", "mastra.span.type", "model_step", "mastra.model_step.output", `{"text":"","toolCalls":[{"toolCallId":"c","toolName":"weather","args":{"city":"Oslo"}}],"steps":1}`)},
 		{"step that answers", of("@mastra/otel", "gen_ai.operation.name", "agent_step", "mastra.span.type", "model_step", "mastra.model_step.output", `{"text":"21","toolCalls":[]}`)},
+		{"chunk", of("@mastra/otel", "gen_ai.operation.name", "model_chunk", "mastra.span.type", "model_chunk", "mastra.model_chunk.output", `{"text":"Yo"}`)},
 		{"workflow", of("@mastra/otel", "gen_ai.operation.name", "invoke_workflow", "mastra.span.type", "workflow_run", "mastra.workflow_run.input", "Weather?", "mastra.workflow_run.output", "21")},
 		{"tool", of("@mastra/otel", "gen_ai.operation.name", "execute_tool", "mastra.span.type", "tool_call", "gen_ai.tool.call.arguments", `{"a":1}`, "gen_ai.tool.call.result", `"x"`)},
 		{"embedding", of("@mastra/otel", "gen_ai.operation.name", "embeddings", "mastra.span.type", "rag_embedding", "mastra.rag_embedding.input", `["a"]`, "mastra.rag_embedding.mode", "query")},
