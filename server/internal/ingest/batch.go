@@ -27,6 +27,7 @@ type batch struct {
 	// promoted are steps of earlier requests whose trace speaks now, undecided those of
 	// this one whose trace does not yet.
 	promoted, undecided []step
+	undecidedBytes      int
 }
 
 // trace is what a request says of a trace.

@@ -107,10 +107,18 @@ func (i *Ingester) decide(b *batch) {
 	}
 }
 
-// hold keeps the record of a step that is undecided.
+// hold keeps the record of a step that is undecided: of one request no more than are
+// remembered, so that a trace with more of them keeps those which came first.
 func (b *batch) hold(s *convert.Span, rec *convert.Record) {
+	if len(b.undecided) >= stepsMost || b.undecidedBytes >= stepsBytes {
+		return
+	}
 	payload := rec.Event()
-	b.undecided = append(b.undecided, step{s.TraceID, payload.AppendJSON(nil)})
+	held := step{s.TraceID, payload.AppendJSON(nil)}
+	if size := held.size(); b.undecidedBytes+size <= stepsBytes {
+		b.undecided = append(b.undecided, held)
+		b.undecidedBytes += size
+	}
 }
 
 // settle remembers the steps of a request that are undecided, and writes those whose

@@ -190,3 +190,33 @@ func TestWaitingStepsAreBounded(t *testing.T) {
 		t.Errorf("%d steps wait after %v", w.number, stepAge)
 	}
 }
+
+// TestManyStepsInOneRequest holds no more of them than are remembered, by number and by
+// bytes, and not none.
+func TestManyStepsInOneRequest(t *testing.T) {
+	for name, c := range map[string]struct {
+		steps int
+		text  string
+	}{"number": {stepsMost + 1000, ""}, "bytes": {300, strings.Repeat("a text ", 20_000)}} {
+		t.Run(name, func(t *testing.T) {
+			i := New(new(counter))
+			r, err := i.Spans(t.Context(), func(visit func(*convert.Span) error) error {
+				for n := range c.steps {
+					s := ofProgram(1, 0, "step")
+					s.Attributes = append(s.Attributes, attribute.String("text", c.text))
+					binary.BigEndian.PutUint64(s.SpanID[:], uint64(n)+1)
+					if err := visit(&s); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			if err != nil || r.LeftOut != c.steps {
+				t.Errorf("%+v, %v", r, err)
+			}
+			if w := &i.memory.steps; w.number == 0 || w.number > stepsMost || w.bytes > stepsBytes || c.text == "" && w.number != stepsMost {
+				t.Errorf("%d steps of %d bytes wait", w.number, w.bytes)
+			}
+		})
+	}
+}
