@@ -10,11 +10,12 @@ import (
 // spans have: Strands, CrewAI (by Traceloop and OpenLIT), OpenAI Agents (by
 // OpenTelemetry, Traceloop and Logfire), OpenLIT, and Google's Agent Development Kit.
 var agents = dialect{
-	name:     "Agents: Strands, CrewAI, OpenLIT, OpenAI Agents, Google ADK",
-	base:     rankAgents,
-	ofSteps:  true,
-	prefixes: []string{"crewai.", "gcp.vertex.agent.", "openai.agents.", "event_loop.", "agent.framework."},
-	identity: []string{"gcp.vertex.agent.session_id", "gcp.vertex.agent.invocation_id"},
+	name:      "Agents: Strands, CrewAI, OpenLIT, OpenAI Agents, Google ADK",
+	base:      rankAgents,
+	ofSteps:   true,
+	sometimes: true,
+	prefixes:  []string{"crewai.", "gcp.vertex.agent.", "openai.agents.", "event_loop.", "agent.framework."},
+	identity:  []string{"gcp.vertex.agent.session_id", "gcp.vertex.agent.invocation_id"},
 	rules: []rule{
 		// Strands
 		hold("system_prompt", "inputs.chat_history, inputs.system_prompt"),

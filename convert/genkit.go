@@ -13,10 +13,11 @@ import (
 // genkit is the dialect of Genkit, for Go, JavaScript and Python. What an action took
 // and gave is JSON. The source is core/tracing of its Go module, version 1.4.
 var genkit = dialect{
-	name:     "Genkit",
-	base:     rankGenkit,
-	ofSteps:  true,
-	prefixes: []string{"genkit:"},
+	name:      "Genkit",
+	base:      rankGenkit,
+	ofSteps:   true,
+	sometimes: true,
+	prefixes:  []string{"genkit:"},
 	rules: []rule{
 		set("genkit:metadata:subtype", "event_type, metadata.event_kind, metadata.action_type", func(r *reader, v attribute.Value, from rank) {
 			r.genkit.kind = cmp.Or(genkitKinds[str(v)], honeyhive.TypeChain)

@@ -16,10 +16,11 @@ import (
 // kind. Its processor writes what it knows of the trace on every span, so that tells
 // no span. The source is Langfuse's documentation of its OpenTelemetry endpoint.
 var langfuse = dialect{
-	name:     "Langfuse",
-	base:     rankLangfuse,
-	ofSteps:  true,
-	prefixes: []string{"langfuse.observation.", "langfuse.trace.input", "langfuse.trace.output"},
+	name:      "Langfuse",
+	base:      rankLangfuse,
+	ofSteps:   true,
+	sometimes: true,
+	prefixes:  []string{"langfuse.observation.", "langfuse.trace.input", "langfuse.trace.output"},
 	rules: []rule{
 		kindOf("langfuse.observation.type", observationKinds, "observation_type"),
 		to("langfuse.observation.model.name", Config, "model"),

@@ -13,10 +13,11 @@ import (
 // gen_ai.operation.name beside a kind of their own, which says more. The session in
 // their names is a project.
 var langSmith = dialect{
-	name:     "LangSmith",
-	base:     rankLangSmith,
-	ofSteps:  true,
-	prefixes: []string{"langsmith.span.kind", "langsmith.request.", "langsmith.usage"},
+	name:      "LangSmith",
+	base:      rankLangSmith,
+	ofSteps:   true,
+	sometimes: true,
+	prefixes:  []string{"langsmith.span.kind", "langsmith.request.", "langsmith.usage"},
 	rules: append([]rule{
 		set("langsmith.span.kind", "event_type, metadata.event_kind, metadata.run_type", func(r *reader, v attribute.Value, from rank) {
 			r.langSmith.speaks = true

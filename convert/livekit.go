@@ -12,10 +12,11 @@ import (
 // content have "pii" in them. The source is telemetry/trace_types.py of its Python
 // package.
 var liveKit = dialect{
-	name:     "LiveKit",
-	base:     rankLiveKit,
-	ofSteps:  true,
-	prefixes: []string{"lk."},
+	name:      "LiveKit",
+	base:      rankLiveKit,
+	ofSteps:   true,
+	sometimes: true,
+	prefixes:  []string{"lk."},
 	rules: append([]rule{
 		hinting(hintTool, to("lk.function_tool.name", Metadata, "tool_name")),
 		hinting(hintTool, to("lk.function_tool.id", Metadata, "tool_call_id")),

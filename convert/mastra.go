@@ -12,11 +12,12 @@ import (
 // GenAI attributes it has what a step took and gave under the type of its span, such
 // as mastra.agent_run.input.
 var mastra = dialect{
-	name:     "Mastra",
-	base:     rankMastra,
-	ofSteps:  true,
-	prefixes: []string{"mastra."},
-	identity: []string{"mastra.metadata.", "mastra.tags"},
+	name:      "Mastra",
+	base:      rankMastra,
+	ofSteps:   true,
+	sometimes: true,
+	prefixes:  []string{"mastra."},
+	identity:  []string{"mastra.metadata.", "mastra.tags"},
 	rules: append(append([]rule{
 		mastraType("mastra.span.type"),
 		tags("mastra.tags"),

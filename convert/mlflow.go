@@ -10,10 +10,11 @@ import (
 // mlFlow is the dialect of MLflow's tracing, versions 2 and 3. Its values are JSON
 // texts, also where they are plain words. The source is mlflow/tracing/constant.py.
 var mlFlow = dialect{
-	name:     "MLflow",
-	base:     rankMLflow,
-	ofSteps:  true,
-	prefixes: []string{"mlflow.span", "mlflow.chat.", "mlflow.llm."},
+	name:      "MLflow",
+	base:      rankMLflow,
+	ofSteps:   true,
+	sometimes: true,
+	prefixes:  []string{"mlflow.span", "mlflow.chat.", "mlflow.llm."},
 	rules: []rule{
 		set("mlflow.spanType", "event_type, metadata.event_kind, metadata.span_type", func(r *reader, v attribute.Value, from rank) {
 			word := rawjson.Unquote(typed(v))

@@ -11,10 +11,11 @@ import (
 // have some of plain names, which count on their spans alone. What Logfire writes on
 // every span tells none. The source is ai.pydantic.dev/logfire.
 var pydantic = dialect{
-	name:     "pydantic-ai, Logfire",
-	base:     rankPydantic,
-	ofSteps:  true,
-	prefixes: []string{"pydantic_ai."},
+	name:      "pydantic-ai, Logfire",
+	base:      rankPydantic,
+	ofSteps:   true,
+	sometimes: true,
+	prefixes:  []string{"pydantic_ai."},
 	rules: []rule{
 		hold("pydantic_ai.all_messages", "inputs.chat_history, outputs"),
 		hold("all_messages", "inputs.chat_history, outputs"),

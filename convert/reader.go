@@ -27,6 +27,7 @@ type spanState struct {
 	eventType, kind, err, errType           ranked
 	traceName                               ranked // names the session where nothing names one otherwise
 	held                                    []held
+	dialects                                uint32 // whose rules were asked
 	promptTokens, completionTokens          ranked
 	continued                               bool
 	duration                                honeyhive.Optional[float64]
@@ -130,12 +131,14 @@ func (r *reader) attribute(kv attribute.KeyValue) {
 		return
 	}
 	if found := exactRules[key]; found != nil {
+		r.dialects |= found.dialect
 		if kv.Value.Type() != attribute.EMPTY {
 			found.read(r, kv.Value, found.from)
 		}
 		return
 	}
 	if found, rest := prefixRule(key); found != nil {
+		r.dialects |= found.dialect
 		found.readBelow(r, rest, kv.Value, found.from)
 		return
 	}
@@ -146,7 +149,7 @@ func (r *reader) attribute(kv attribute.KeyValue) {
 // what no dialect understands of the families that it asked for.
 func (r *reader) finish() {
 	for i := range dialects {
-		if d := &dialects[i]; d.finish != nil {
+		if d := &dialects[i]; d.finish != nil && (!d.sometimes || r.dialects&(1<<i) != 0) {
 			d.finish(r, d.base)
 		}
 	}

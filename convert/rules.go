@@ -19,6 +19,7 @@ type rule struct {
 	read      func(r *reader, v attribute.Value, from rank)
 	readBelow func(r *reader, rest string, v attribute.Value, from rank)
 	from      rank
+	dialect   uint32 // a bit for each
 }
 
 // to puts the value under a key of a bucket.
@@ -240,13 +241,15 @@ type dialect struct {
 	// prefixes start the names of the attributes that tell a span of the
 	// dialect; identity those among them that any span of a session may carry.
 	prefixes, identity []string
+	sometimes          bool
 	// ofSteps is set where a span of the dialect that does not say what it is, is a
 	// step.
 	ofSteps bool
 	// speaks looks at the value of such an attribute, where that tells; or nil.
 	speaks func(kv *attribute.KeyValue) bool
 	// finish runs when all attributes are read, for what several of them say
-	// together.
+	// together. That of a dialect which is sometimes runs where it has a rule for one
+	// of them.
 	finish func(r *reader, from rank)
 	// events reads events of the span by their names. An event of these names tells
 	// a span of the dialect, too.
@@ -275,7 +278,7 @@ func init() {
 		d := &dialects[i]
 		for j := range d.rules {
 			rl := &d.rules[j]
-			rl.from = d.base + rank(j)
+			rl.from, rl.dialect = d.base+rank(j), 1<<i
 			if rl.readBelow != nil {
 				first := rl.attribute[0]
 				prefixRules[first] = append(prefixRules[first], rl)

@@ -12,10 +12,11 @@ import (
 // speak of them. Spans of other databases are plumbing. Documents stand in events, as
 // Traceloop's instrumentations write them.
 var vectorDB = dialect{
-	name:     "Vector databases",
-	base:     rankVector,
-	prefixes: vectorPrefixes,
-	speaks:   isOfVectors,
+	name:      "Vector databases",
+	base:      rankVector,
+	sometimes: true,
+	prefixes:  vectorPrefixes,
+	speaks:    isOfVectors,
 	rules: []rule{
 		hold("db.operation.name", "metadata.event_kind"),
 		hold("db.operation", "metadata.event_kind"),

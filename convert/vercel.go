@@ -14,11 +14,12 @@ import (
 // that its GenAI spans have besides. Calls of the provider carry GenAI attributes as
 // well, which count more. The source is its documentation, ai-sdk-core/telemetry.
 var vercel = dialect{
-	name:     "Vercel AI SDK",
-	base:     rankVercel,
-	ofSteps:  true,
-	prefixes: []string{"ai."},
-	identity: []string{"ai.settings.context.", "ai.telemetry.metadata."},
+	name:      "Vercel AI SDK",
+	base:      rankVercel,
+	ofSteps:   true,
+	sometimes: true,
+	prefixes:  []string{"ai."},
+	identity:  []string{"ai.settings.context.", "ai.telemetry.metadata."},
 	rules: slices.Concat([]rule{
 		set("ai.operationId", "event_type, metadata.event_kind, metadata.operation_id", func(r *reader, v attribute.Value, from rank) {
 			r.is(vercelKind(str(v)), from)
