@@ -247,9 +247,9 @@ func TestWrongConfiguration(t *testing.T) {
 		want    []string
 	}{
 		"URL without a scheme":       {env{"HH_API_KEY": "k", "HH_API_URL": "api.example.com"}, nil, []string{"HTTPConfig.URL: the URL must begin with https:// or http://", "HTTPConfig.URL is from HH_API_URL"}},
-		"URL with a port alone":      {env{"HH_API_KEY": "k", "HH_DATA_PLANE_URL": "localhost:8080"}, nil, []string{"HTTPConfig.URL: the URL must begin", "is from HH_DATA_PLANE_URL"}},
-		"URL by option":              {nil, []sessionspan.Option{sessionspan.WithAPIURL("localhost:8080")}, []string{"HTTPConfig.URL: the URL must begin"}},
-		"collector without a scheme": {env{"OTEL_EXPORTER_OTLP_ENDPOINT": "localhost:4318"}, nil, []string{"OTEL_EXPORTER_OTLP_ENDPOINT: the URL must begin"}},
+		"URL with a port alone":      {env{"HH_API_KEY": "k", "HH_DATA_PLANE_URL": "localhost:8080"}, nil, []string{"HTTPConfig.URL: the URL lacks its scheme: write http://localhost:8080", "is from HH_DATA_PLANE_URL"}},
+		"URL by option":              {nil, []sessionspan.Option{sessionspan.WithAPIURL("localhost:8080")}, []string{"HTTPConfig.URL: the URL lacks its scheme: write http://localhost:8080"}},
+		"collector without a scheme": {env{"OTEL_EXPORTER_OTLP_ENDPOINT": "localhost:4318"}, nil, []string{"OTEL_EXPORTER_OTLP_ENDPOINT: the URL lacks its scheme: write http://localhost:4318"}},
 		"collector of traces":        {env{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "localhost"}, nil, []string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: the URL must begin"}},
 		"collector by option":        {nil, []sessionspan.Option{sessionspan.WithOTLP(exporter.OTLPConfig{URL: "collector:4318"})}, []string{"OTLPConfig.URL: the URL must begin"}},
 		"headers":                    {env{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c", "OTEL_EXPORTER_OTLP_HEADERS": "a=b,canary-key"}, nil, []string{"OTEL_EXPORTER_OTLP_HEADERS: header 2 is no name=value"}},
