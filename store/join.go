@@ -33,6 +33,9 @@ type Join struct {
 	// where To is to stay an orphan until that record comes.
 	Owned, Unannounced bool
 
+	// Speaks is set where an event of the trace says so: see [Store.Speaks].
+	Speaks bool
+
 	// Span is the event id of the span that names To, Below is set where a span is
 	// above it, and Start is when it started, in Unix milliseconds.
 	Span  honeyhive.UUID
@@ -48,4 +51,12 @@ type Join struct {
 type Edge struct {
 	Span, Parent honeyhive.UUID
 	Trace        honeyhive.UUID // the session of the trace
+
+	// Step is the record that Span has if its trace turns out to have events, or nil. A
+	// store keeps it with the edge until that record is written, and makes nothing of
+	// it: see [Store.Steps]. As JSON it has up to [MaxStepBytes].
+	Step *honeyhive.Event
 }
+
+// MaxStepBytes bounds what an edge keeps of a step.
+const MaxStepBytes = 64 << 10

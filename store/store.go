@@ -136,6 +136,14 @@ type Store interface {
 	// target that got several is one update with what they come to.
 	Waiting(ctx context.Context) iter.Seq2[honeyhive.Update, error]
 
+	// Speaks reports whether a trace, named by its session, has events: whether a
+	// [Join] of it says so.
+	Speaks(ctx context.Context, trace honeyhive.UUID) (bool, error)
+	// Steps walks the edges with a Step whose record is not there, in the order of
+	// their traces and spans. Edges of a trace without events, and steps of others, are
+	// forgotten five minutes after the first of them came.
+	Steps(ctx context.Context) iter.Seq2[Edge, error]
+
 	// Changes returns which sessions changed after a sequence number, in the
 	// order of their last change, at most limit of them (1,000 where it is 0).
 	// A change of an event is a change of its session. It returns

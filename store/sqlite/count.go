@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
@@ -88,6 +89,7 @@ func (s *Store) countStale(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	more = len(pks) == countRound
+	var changed atomic.Bool // a request may still run when submit has returned, as the store is closed
 	for len(pks) > 0 {
 		n := min(len(pks), countAtOnce)
 		var steps []func(*writer) (again bool, err error)
@@ -107,7 +109,9 @@ func (s *Store) countStale(ctx context.Context) (more bool, err error) {
 				if err != nil {
 					return err
 				}
-				more = more || again
+				if again {
+					changed.Store(true)
+				}
 			}
 			return nil
 		}})
@@ -116,7 +120,7 @@ func (s *Store) countStale(ctx context.Context) (more bool, err error) {
 		}
 		pks = pks[n:]
 	}
-	return more, nil
+	return more || changed.Load(), nil
 }
 
 // uncounted takes a session off the list.

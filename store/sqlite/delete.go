@@ -55,7 +55,7 @@ const sweepTime = 25 * time.Millisecond
 // Delete implements [store.Store].
 func (s *Store) Delete(ctx context.Context, sessions ...honeyhive.UUID) error {
 	var err error
-	for done := false; !done && err == nil; {
+	for done := false; err == nil && !done; { // after an error the request may still run
 		err = s.submit(ctx, &request{run: func(w *writer) error {
 			left := sessions
 			for b := newBudget(); len(left) > 0 && b.left(); left = left[1:] {

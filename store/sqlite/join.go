@@ -63,13 +63,16 @@ func (st *state) link() error {
 			continue
 		}
 		t.edges = true
-		var parent []byte
+		var parent, step []byte
 		if !in.Edge.Parent.IsZero() {
 			parent = in.Edge.Parent[:]
 		}
-		// Of several that differ the least parent stays, whichever came first.
-		if err := w.exec(`INSERT INTO edge VALUES (?, ?, ?) ON CONFLICT (span) DO UPDATE SET parent = min(ifnull(parent, x''), ifnull(excluded.parent, x'')), trace = min(trace, excluded.trace)
-			WHERE ifnull(parent, x'') > ifnull(excluded.parent, x'') OR trace > excluded.trace`, in.Edge.Span[:], parent, in.Edge.Trace[:]); err != nil {
+		if in.Edge.Step != nil {
+			step = []byte(in.Layer.Text)
+		}
+		// Of several that differ the least parent stays, and of steps the last.
+		if err := w.exec(`INSERT INTO edge VALUES (?, ?, ?, ?) ON CONFLICT (span) DO UPDATE SET parent = min(ifnull(parent, x''), ifnull(excluded.parent, x'')), trace = min(trace, excluded.trace), step = ifnull(excluded.step, step)
+			WHERE ifnull(parent, x'') > ifnull(excluded.parent, x'') OR trace > excluded.trace OR excluded.step IS NOT NULL`, in.Edge.Span[:], parent, in.Edge.Trace[:], step); err != nil {
 			return err
 		}
 	}
@@ -96,10 +99,14 @@ func (st *state) join(j *store.Join) error {
 	if err := w.scan(`SELECT count(*) FROM joined WHERE trace = ?`, []any{j.Trace[:]}, &n); err != nil || n >= maxJoins {
 		return err
 	}
-	return w.exec(`INSERT INTO joined VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	err := w.exec(`INSERT INTO joined VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)
 		ON CONFLICT DO UPDATE SET below = excluded.below, start = excluded.start, span = excluded.span
 		WHERE (excluded.below, excluded.start, excluded.span) < (below, start, span)`,
 		j.From[:], j.To[:], j.Trace[:], j.Text, j.Weak, j.Name, j.Project, j.Source, j.Owned, j.Unannounced, j.Below, j.Start, j.Span[:])
+	if err != nil || !j.Speaks {
+		return err
+	}
+	return w.exec(`UPDATE joined SET speaks = 1 WHERE trace = ? AND origin = ? AND target = ? AND speaks = 0`, j.Trace[:], j.From[:], j.To[:])
 }
 
 // touchedTrace is a trace that a transaction writes something of.
@@ -379,6 +386,17 @@ func (w *writer) sweepSilent(now time.Time, b *budget) (more bool, err error) {
 		b.spend(n+1, n*64)
 		if n > 0 {
 			return true, nil
+		}
+	}
+	if speaks {
+		var n int64
+		err := w.exec(`UPDATE edge SET step = NULL WHERE span IN (SELECT span FROM edge WHERE trace = ? AND step IS NOT NULL LIMIT ?)`, trace, b.rows)
+		if err == nil {
+			err = w.scan(`SELECT changes()`, nil, &n)
+		}
+		if err != nil || n > 0 {
+			b.spend(n, n*store.MaxStepBytes)
+			return true, err
 		}
 	}
 	b.spend(1, 0)

@@ -179,6 +179,7 @@ CREATE TABLE joined (
 	below INTEGER NOT NULL,
 	start REAL NOT NULL,
 	span BLOB NOT NULL,
+	speaks INTEGER NOT NULL,
 	PRIMARY KEY (trace, origin, target, text, weak, title, project, source, owned, unannounced)
 ) WITHOUT ROWID;
 CREATE INDEX joined_target ON joined (target, trace);
@@ -191,8 +192,9 @@ CREATE TABLE home (
 	parts BLOB
 ) WITHOUT ROWID;
 CREATE INDEX home_target ON home (target, origin);
-CREATE TABLE edge (span BLOB PRIMARY KEY, parent BLOB, trace BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE edge (span BLOB PRIMARY KEY, parent BLOB, trace BLOB NOT NULL, step BLOB) WITHOUT ROWID;
 CREATE INDEX edge_trace ON edge (trace);
+CREATE INDEX edge_step ON edge (trace, span) WHERE step IS NOT NULL;
 CREATE TABLE silent (trace BLOB PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX silent_at ON silent (at, trace);
 

@@ -51,6 +51,7 @@ func Run(t *testing.T, open Opener) {
 		"Steps":       testSteps,
 		"State":       testState,
 		"Turns":       testTurns,
+		"Traces":      testTraces,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open) })
 	}

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/binary"
+	"iter"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/server/internal/body"
 	"github.com/sessionspan/sessionspan/server/internal/ingest"
 	"github.com/sessionspan/sessionspan/server/internal/reject"
@@ -23,6 +25,12 @@ import (
 type nowhere struct{ store.Store }
 
 func (nowhere) Write(context.Context, []store.Write) error { return nil }
+
+func (nowhere) Speaks(context.Context, honeyhive.UUID) (bool, error) { return false, nil }
+
+func (nowhere) Steps(context.Context) iter.Seq2[store.Edge, error] {
+	return func(func(store.Edge, error) bool) {}
+}
 
 // FuzzGRPC answers any body of a call with a status, and an answer where it is good.
 func FuzzGRPC(f *testing.F) {

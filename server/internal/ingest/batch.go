@@ -150,7 +150,7 @@ func (b *batch) look(s *convert.Span) error {
 
 // names notes which session a span says that it, and its trace, are of.
 func (b *batch) names(s *convert.Span, rec *convert.Record, p *place) {
-	j := store.Join{From: p.trace, To: p.trace, Trace: p.trace, Project: text(rec.Project), Source: text(rec.Source)}
+	j := store.Join{From: p.trace, To: p.trace, Trace: p.trace, Project: text(rec.Project), Source: text(rec.Source), Speaks: p.kind == isEvent}
 	if p.named {
 		j.To, j.Name = rec.SessionID, text(rec.SessionName)
 		j.Text, j.Weak = text(rec.SessionText), rec.SessionIsThread && !rec.IsSession

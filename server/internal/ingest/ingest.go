@@ -48,6 +48,9 @@ type Ingester struct {
 	mu     sync.Mutex // guards what follows
 	memory *memory
 	last   time.Time
+
+	recalling sync.Mutex // guards recalled, while the steps in the store are read
+	recalled  bool
 }
 
 // New returns an Ingester for the store.
@@ -88,7 +91,9 @@ func (i *Ingester) Spans(ctx context.Context, walk Walk) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	i.decide(b)
+	if err := i.decide(ctx, b); err != nil {
+		return Result{}, err
+	}
 	p := &piece{ctx: ctx, store: i.store, batch: b}
 	if err := b.write(p, walk); err != nil {
 		return Result{}, err

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"path/filepath"
 	"slices"
@@ -118,6 +119,24 @@ func (k *recorder) Write(ctx context.Context, batch []store.Write) error {
 		return k.Store.Write(ctx, batch)
 	}
 	return nil
+}
+
+// Speaks and Steps say what follows from the writes, as a store does.
+func (k *recorder) Speaks(_ context.Context, trace honeyhive.UUID) (bool, error) {
+	return slices.ContainsFunc(k.writes, func(w store.Write) bool { return w.Join != nil && w.Join.Trace == trace && w.Join.Speaks }), k.err
+}
+
+func (k *recorder) Steps(context.Context) iter.Seq2[store.Edge, error] {
+	return func(yield func(store.Edge, error) bool) {
+		for _, w := range k.writes {
+			if w.Edge == nil || w.Edge.Step == nil || slices.ContainsFunc(k.writes, func(o store.Write) bool { return o.Event != nil && o.Event.EventID.Or("") == w.Edge.Span.String() }) {
+				continue
+			}
+			if !yield(*w.Edge, nil) {
+				return
+			}
+		}
+	}
 }
 
 // state is what the store comes to.
@@ -509,6 +528,12 @@ func (k *counter) Write(_ context.Context, batch []store.Write) error {
 		}
 	}
 	return nil
+}
+
+func (*counter) Speaks(context.Context, honeyhive.UUID) (bool, error) { return false, nil }
+
+func (*counter) Steps(context.Context) iter.Seq2[store.Edge, error] {
+	return func(func(store.Edge, error) bool) {}
 }
 
 // TestPieces gives the store a request a few records at a time.

@@ -1,11 +1,13 @@
 package ingest
 
+import "github.com/sessionspan/sessionspan/honeyhive"
+
 // memory knows what log records said of the last spans, so that the messages of several
 // requests are one list, and which steps wait for their trace to speak. It is bounded
 // in bytes.
 type memory struct {
 	logs     recent[spanKey, *spanLogs]
-	speaking recent[[16]byte, struct{}] // traces with an event
+	speaking recent[honeyhive.UUID, struct{}] // traces with an event, by their sessions
 	steps    steps
 }
 
@@ -16,7 +18,7 @@ const traceBytes = 256
 const speakingBytes = 8 << 20
 
 func newMemory() *memory {
-	return &memory{logs: recent[spanKey, *spanLogs]{size: logsBytes}, speaking: recent[[16]byte, struct{}]{size: speakingBytes}}
+	return &memory{logs: recent[spanKey, *spanLogs]{size: logsBytes}, speaking: recent[honeyhive.UUID, struct{}]{size: speakingBytes}}
 }
 
 // recent is a map that forgets what was put into it longest ago: it has two

@@ -19,7 +19,8 @@ func ofProgram(id, parent byte, name string) convert.Span {
 }
 
 // TestStepsInAnyOrder makes chains of the steps of a program whose trace speaks,
-// whatever comes first and however the spans are cut into requests.
+// whatever comes first, however the spans are cut into requests, and whether the server
+// is restarted between all of these.
 func TestStepsInAnyOrder(t *testing.T) {
 	session := TraceSession([16]byte{1}).String()
 	for n, order := range permutations([]convert.Span{
@@ -29,24 +30,32 @@ func TestStepsInAnyOrder(t *testing.T) {
 		ofProgram(4, 3, "parse"),
 		span(5, 4, "chat", chat),
 	}) {
-		k := new(recorder)
-		results := send(t, New(k), order...)
-		s := k.state(t)
-		one := s.Sessions[TraceSession([16]byte{1})]
-		if len(s.Sessions) != 1 || one == nil || len(one.Parents) != 4 || one.Models != 1 || one.Name != "answer" {
-			t.Fatalf("order %d: %d sessions, %+v", n, len(s.Sessions), one)
-		}
-		for span, want := range map[byte]string{1: session, 2: id(1), 4: id(2), 5: id(4)} {
-			if in, parent := event(s, span); parent != want || in != session {
-				t.Errorf("order %d: event %d in %s under %s", n, span, in, parent)
+		for _, restarted := range []bool{false, true} {
+			k := new(recorder)
+			var results []Result
+			for i, request := New(k), order; len(request) > 0; request = request[1:] {
+				if restarted {
+					i = New(k)
+				}
+				results = append(results, send(t, i, request[0])...)
 			}
-		}
-		taken := 0
-		for _, r := range results {
-			taken += r.Taken + r.LeftOut
-		}
-		if taken != 5 {
-			t.Errorf("order %d: %+v", n, results)
+			s := k.state(t)
+			one := s.Sessions[TraceSession([16]byte{1})]
+			if len(s.Sessions) != 1 || one == nil || len(one.Parents) != 4 || one.Models != 1 || one.Name != "answer" {
+				t.Fatalf("order %d, restarted %v: %d sessions, %+v", n, restarted, len(s.Sessions), one)
+			}
+			for span, want := range map[byte]string{1: session, 2: id(1), 4: id(2), 5: id(4)} {
+				if in, parent := event(s, span); parent != want || in != session {
+					t.Errorf("order %d, restarted %v: event %d in %s under %s", n, restarted, span, in, parent)
+				}
+			}
+			taken := 0
+			for _, r := range results {
+				taken += r.Taken + r.LeftOut
+			}
+			if taken != 5 {
+				t.Errorf("order %d, restarted %v: %+v", n, restarted, results)
+			}
 		}
 	}
 }
@@ -159,7 +168,7 @@ func TestWaitingStepsAreBounded(t *testing.T) {
 	held := func(trace uint64) bool {
 		var id [16]byte
 		binary.BigEndian.PutUint64(id[:], trace)
-		return i.memory.steps.traces[id] != nil
+		return i.memory.steps.traces[TraceSession(id)] != nil
 	}
 	for n := range stepsMost + 10 {
 		one(uint64(n)+1, "")

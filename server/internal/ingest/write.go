@@ -98,7 +98,7 @@ func (p *piece) span(s *convert.Span, rec *convert.Record, at place) error {
 				return err
 			}
 		} else {
-			p.batch.hold(s, &event)
+			edge.Step = p.batch.hold(at.trace, &event)
 		}
 	}
 	switch at.kind {
@@ -125,7 +125,11 @@ func (p *piece) span(s *convert.Span, rec *convert.Record, at place) error {
 			}
 		}
 	default:
-		if err := p.add(store.Write{Edge: edge}, false, 0); err != nil {
+		held := 0
+		if edge.Step != nil {
+			held = size(rec)
+		}
+		if err := p.add(store.Write{Edge: edge}, false, held); err != nil {
 			return err
 		}
 	}

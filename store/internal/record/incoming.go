@@ -96,7 +96,14 @@ func readEdge(e *store.Edge, at int64) (Incoming, error) {
 	if err := errors.Join(named("span", e.Span), named("trace", e.Trace)); err != nil {
 		return Incoming{}, err
 	}
-	return Incoming{Kind: Edged, ID: e.Span, Edge: e, Layer: Layer{Stamp: Stamp{At: at}}}, nil
+	in := Incoming{Kind: Edged, ID: e.Span, Edge: e, Layer: Layer{Stamp: Stamp{At: at}}}
+	if e.Step != nil {
+		in.Layer.Text = string(e.Step.AppendJSON(nil))
+		if size := len(in.Layer.Text); size > store.MaxStepBytes {
+			return Incoming{}, &store.TooLargeError{Bytes: size}
+		}
+	}
+	return in, nil
 }
 
 func named(field string, id honeyhive.UUID) error {
