@@ -96,6 +96,7 @@ func BenchmarkSmallCall(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			r, _ := http.NewRequestWithContext(ctx, http.MethodPost, "https://api.openai.com/v1/chat/completions", strings.NewReader(smallRequest))
+			r.Header = http.Header{"Content-Type": {"application/json"}, "Accept": {"application/json"}, "Authorization": {"Bearer sk-bench-0123456789abcdefghijklmnop"}}
 			f(r)
 		}
 	}
