@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"iter"
 	"net"
 	"net/http"
 	"os"
@@ -123,6 +124,12 @@ func (sink) Write(ctx context.Context, batch []store.Write) error {
 		}
 	}
 	return ctx.Err()
+}
+
+func (sink) Speaks(context.Context, honeyhive.UUID) (bool, error) { return false, nil }
+
+func (sink) Steps(context.Context) iter.Seq2[store.Edge, error] {
+	return func(func(store.Edge, error) bool) {}
 }
 
 func (sink) Delete(context.Context, ...honeyhive.UUID) error { return nil }
