@@ -1,9 +1,9 @@
 package record
 
 import (
+	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
 )
@@ -97,32 +97,24 @@ func plain(value honeyhive.Value) string {
 // head decodes the beginning of a JSON string that is much longer than a list
 // shows.
 func head(raw honeyhive.Value) string {
-	const most = 16 * previewRunes
-	if len(raw) <= most {
-		return raw.Text()
+	end, whole := stringEnd(raw, 16*previewRunes)
+	if !whole {
+		return (raw[:end] + `"`).Text()
 	}
-	cut := 1
-	for cut < most { // never within an escape
-		n := 1
-		if raw[cut] == '\\' {
-			n = 2
-			if raw[cut+1] == 'u' {
-				n = 6
-			}
-		}
-		cut += n
-	}
-	for !utf8.RuneStart(raw[cut]) {
-		cut--
-	}
-	return (raw[:cut] + `"`).Text()
+	return raw[:end].Text()
 }
 
 // preview returns the first string that one of the keys holds, or else that any
 // key holds, or else the JSON of the object.
 func preview(o honeyhive.Value, keys []string) string {
+	held := make(map[string]honeyhive.Value)
+	for k, v := range o.Members() { // once, since values may be large
+		if slices.Contains(keys, k) {
+			held[k] = v
+		}
+	}
 	for _, k := range keys {
-		if v, ok := o.Get(k); ok {
+		if v, ok := held[k]; ok {
 			if s := plain(v); s != "" {
 				return s
 			}

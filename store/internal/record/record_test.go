@@ -1,6 +1,8 @@
 package record
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -10,6 +12,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"pgregory.net/rapid"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/store"
@@ -119,6 +123,91 @@ func TestReadTooLarge(t *testing.T) {
 		}
 		if in.Row.Name != "" || in.Own.Name != "" {
 			t.Errorf("%s: it was looked through: %q, %q", name, in.Row.Name, in.Own.Name)
+		}
+	}
+}
+
+// TestWordsOfAnyPayload compares the words of payloads of any form with those that
+// encoding/json finds.
+func TestWordsOfAnyPayload(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		var value func(depth int) any
+		value = func(depth int) any {
+			kinds := 6
+			if depth == 0 {
+				kinds = 4
+			}
+			switch rapid.IntRange(0, kinds-1).Draw(rt, "kind") {
+			case 0:
+				return rapid.SampledFrom([]string{"", "a", `"`, `\`, `\"`, "\x01 é", "a: {b}, [c]", "😀 word", "\u2028"}).Draw(rt, "text")
+			case 1:
+				return rapid.Float64Range(-1e9, 1e9).Draw(rt, "number")
+			case 2:
+				return rapid.Bool().Draw(rt, "bool")
+			case 3:
+				return nil
+			case 4:
+				list := make([]any, rapid.IntRange(0, 3).Draw(rt, "elements"))
+				for i := range list {
+					list[i] = value(depth - 1)
+				}
+				return list
+			}
+			m := make(map[string]any)
+			for range rapid.IntRange(0, 3).Draw(rt, "members") {
+				m[rapid.SampledFrom([]string{"", "k", `"k`, `\k`, "k,", "k:{"}).Draw(rt, "key")] = value(depth - 1)
+			}
+			return m
+		}
+		text, err := json.Marshal(map[string]any{"inputs": value(4)})
+		if err != nil {
+			rt.Fatal(err)
+		}
+		var want []byte
+		var words func(raw json.RawMessage)
+		words = func(raw json.RawMessage) {
+			d := json.NewDecoder(bytes.NewReader(raw))
+			switch raw[0] {
+			case '{':
+				_, _ = d.Token()
+				for d.More() {
+					var v json.RawMessage
+					_, _ = d.Token()
+					_ = d.Decode(&v)
+					words(v)
+				}
+			case '[':
+				_, _ = d.Token()
+				for d.More() {
+					var v json.RawMessage
+					_ = d.Decode(&v)
+					words(v)
+				}
+			case '"':
+				var s string
+				_ = json.Unmarshal(raw, &s)
+				want = append(Spread(want, s), '\n')
+			case 't', 'f', 'n':
+			default:
+				want = append(append(want, raw...), '\n')
+			}
+		}
+		words(text)
+		if got := AppendText(nil, string(text)); string(got) != string(want) {
+			rt.Fatalf("%s: %q, want %q", text, got, want)
+		}
+	})
+}
+
+// TestWordsOfLongTexts cuts texts of any character at the bound, and reads no more of them.
+func TestWordsOfLongTexts(t *testing.T) {
+	for _, part := range []string{"a", `\"`, `\\`, `\u0001`, `\u00e9`, `\ud83d\ude00`, "é", "漢", "😀"} {
+		for skew := range 7 {
+			long := `{"inputs":{"a":"` + strings.Repeat("x", skew) + strings.Repeat(part, 2*MaxText) + `","b":"never"}}`
+			got := AppendText(nil, long)
+			if text := strings.TrimSpace(string(got)); len(text) < MaxText/4 || len(got) > 4*MaxText || !utf8.Valid(got) || strings.Contains(text, "never") {
+				t.Errorf("%s: %d bytes", part, len(got))
+			}
 		}
 	}
 }

@@ -58,33 +58,79 @@ func firstWords(text []byte) int {
 	return len(text)
 }
 
+// appendWords adds the strings and numbers of a value until b is limit bytes long. One
+// walk reads the text from its beginning, whatever its depth is, and no further than it
+// must: to look for the end of each value first would read the innermost ones as often as
+// they are deep.
 func appendWords(b []byte, value honeyhive.Value, limit int) []byte {
-	if len(b) >= limit {
-		return b
-	}
-	switch value.Kind() {
-	case honeyhive.KindString:
-		s := value.Text()
-		if len(b)+len(s) > limit {
-			s = strings.ToValidUTF8(s[:limit-len(b)], "")
-		}
-		b = append(Spread(b, s), '\n')
-	case honeyhive.KindNumber:
-		b = append(append(b, value[:min(len(value), limit-len(b))]...), '\n')
-	case honeyhive.KindObject:
-		for _, v := range value.Members() {
-			if b = appendWords(b, v, limit); len(b) >= limit {
-				break
+	var open []byte // the braces and brackets around the place
+	key := false    // the next string is one
+	for at := 0; at < len(value) && len(b) < limit; {
+		switch c := value[at]; c {
+		case '"':
+			if key {
+				end, _ := stringEnd(value[at:], len(value))
+				key, at = false, at+end
+				continue
 			}
-		}
-	case honeyhive.KindArray:
-		for v := range value.Elements() {
-			if b = appendWords(b, v, limit); len(b) >= limit {
-				break
+			end, whole := stringEnd(value[at:], 6*(limit-len(b)))
+			text := value[at : at+end]
+			if !whole {
+				text += `"`
 			}
+			s := text.Text()
+			if len(b)+len(s) > limit {
+				s = strings.ToValidUTF8(s[:limit-len(b)], "")
+			}
+			if b = append(Spread(b, s), '\n'); !whole {
+				return b
+			}
+			at += end
+			continue
+		case '{', '[':
+			open, key = append(open, c), c == '{'
+		case '}', ']':
+			open, key = open[:max(0, len(open)-1)], false
+		case ',':
+			key = len(open) > 0 && open[len(open)-1] == '{'
+		case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+			end := at + 1
+			for end < len(value) && strings.IndexByte("0123456789+-.eE", value[end]) >= 0 {
+				end++
+			}
+			b = append(append(b, value[at:min(end, at+limit-len(b))]...), '\n')
+			at = end
+			continue
 		}
+		at++
 	}
 	return b
+}
+
+// stringEnd returns where the string ends that a text begins with. Of one that is longer
+// than most bytes it returns about as many, which cut neither a character nor an escape:
+// most/6 bytes of the string at least, since no escape is longer than six.
+func stringEnd(text honeyhive.Value, most int) (end int, whole bool) {
+	most = min(most, len(text))
+	at := len(`"`)
+	for at < most {
+		n := strings.IndexAny(string(text[at:most]), "\"\\")
+		if n < 0 {
+			for most < len(text) && !utf8.RuneStart(text[most]) {
+				most--
+			}
+			return most, false
+		}
+		switch at += n; {
+		case text[at] == '"':
+			return at + 1, true
+		case at+1 < len(text) && text[at+1] == 'u':
+			at += len(`\u0000`)
+		default:
+			at += len(`\n`)
+		}
+	}
+	return min(at, len(text)), false
 }
 
 // Spread adds s to b with white space around each character of a script that
