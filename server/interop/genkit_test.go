@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/firebase/genkit/go/ai"
 	"github.com/firebase/genkit/go/core/tracing"
@@ -45,6 +46,7 @@ func runGenkit(t *testing.T, s *local.Server, _ string) {
 	g := genkit.Init(ctx)
 	supports := &ai.ModelOptions{Supports: &ai.ModelSupports{Tools: true, Multiturn: true, SystemRole: true}}
 	genkit.DefineModel(g, "fake/m-1", supports, func(_ context.Context, req *ai.ModelRequest, _ ai.ModelStreamCallback) (*ai.ModelResponse, error) {
+		time.Sleep(2 * time.Millisecond) // no model answers within the millisecond in which starts are told
 		if last := req.Messages[len(req.Messages)-1]; last.Role == ai.RoleUser {
 			call := ai.NewToolRequestPart(&ai.ToolRequest{Ref: "call-1", Name: toolName, Input: map[string]any{"city": "Oslo"}})
 			return &ai.ModelResponse{
