@@ -150,8 +150,8 @@ func summed(s *store.Session) (*honeyhive.Event, error) {
 }
 
 // children returns the events of a session by what they hang on, in the order of their
-// starts. Of two that started in one millisecond the shorter is the first: a tool that
-// ran at once is called before the model is asked again. One whose parent is not known hangs on the session, as do those that hang on
+// starts. Of two that started in one millisecond the one that took fewer of them is the
+// first: a tool that ran at once is called before the model is asked again. One whose parent is not known hangs on the session, as do those that hang on
 // each other in a circle.
 func (a *API) children(ctx context.Context, session honeyhive.UUID) (map[honeyhive.UUID][]honeyhive.UUID, error) {
 	parents := make(map[honeyhive.UUID]honeyhive.UUID)
@@ -166,7 +166,7 @@ func (a *API) children(ctx context.Context, session honeyhive.UUID) (map[honeyhi
 			order = append(order, e.ID)
 		}
 		parents[e.ID] = e.Parent
-		at[e.ID] = times{e.Start.Or(math.Inf(1)), e.Duration.Or(math.Inf(1))}
+		at[e.ID] = times{e.Start.Or(math.Inf(1)), math.Floor(e.Duration.Or(math.Inf(1)))}
 	}
 	slices.SortStableFunc(order, func(a, b honeyhive.UUID) int {
 		return cmp.Or(cmp.Compare(at[a].start, at[b].start), cmp.Compare(at[a].duration, at[b].duration), bytes.Compare(a[:], b[:]))

@@ -65,7 +65,7 @@ func buildTree(session honeyhive.UUID, rows []store.EventRow) *tree {
 		}
 	}
 	order := func(a, b int) int {
-		return cmp.Or(cmp.Compare(startOf(&rows[a]), startOf(&rows[b])), cmp.Compare(lengthOf(&rows[a]), lengthOf(&rows[b])), cmp.Compare(rows[a].Seq, rows[b].Seq))
+		return cmp.Or(cmp.Compare(startOf(&rows[a]), startOf(&rows[b])), cmp.Compare(rows[a].Seq, rows[b].Seq))
 	}
 	slices.SortStableFunc(top, order)
 	for i := range children {
@@ -188,10 +188,6 @@ func addWhole(a, b int64) int64 {
 }
 
 func addCost(a, b float64) float64 { return min(max(a+b, -math.MaxFloat64), math.MaxFloat64) }
-
-// lengthOf orders events that started in one millisecond: a tool that ran at once is
-// called before the model is asked again.
-func lengthOf(row *store.EventRow) float64 { return row.Duration.Or(math.Inf(1)) }
 
 func startOf(row *store.EventRow) float64 {
 	if s, ok := row.Start.Get(); ok {
