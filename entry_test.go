@@ -8,12 +8,12 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/sessionspan/sessionspan"
 	"github.com/sessionspan/sessionspan/exporter"
+	"github.com/sessionspan/sessionspan/internal/await"
 )
 
 // TestEntry bounds what an event takes in the queue of a destination that is stuck,
@@ -60,10 +60,10 @@ func TestEntry(t *testing.T) {
 				stats := tracer.Stats()[0]
 				grown, held := (heap()-before)/events, (stats.WaitingBytes-counted)/events
 				// What the destination's goroutine is about to let go counts meanwhile.
-				for tries := 0; tries < 100 && (grown > c.most || 10*grown > 11*held); tries++ {
-					time.Sleep(20 * time.Millisecond)
+				_ = await.Until(t, func() bool {
 					grown = (heap() - before) / events
-				}
+					return grown <= c.most && 10*grown <= 11*held
+				}, func(ctx context.Context) error { <-ctx.Done(); return nil })
 				t.Logf("an event takes %d bytes of the heap and counts as %d", grown, held)
 				if grown > c.most || held > c.most || 10*grown > 11*held {
 					t.Errorf("%d bytes of the heap, counted as %d, want at most %d", grown, held, c.most)

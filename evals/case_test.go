@@ -91,7 +91,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add("{", "\xff\x00")
 	f.Fuzz(func(t *testing.T, a, b string) {
 		if strings.ContainsAny(a+b, "\r\n") {
-			t.Skip()
+			return // a line ends at each of them
 		}
 		lines := 0
 		for i, l := range []string{a, b} {

@@ -87,12 +87,12 @@ func FuzzNumbers(f *testing.F) {
 	f.Fuzz(func(t *testing.T, a, b string) {
 		var x, y json.Number
 		if len(a) > 30 || len(b) > 30 || json.Unmarshal([]byte(a), &x) != nil || json.Unmarshal([]byte(b), &y) != nil || x == "" || y == "" {
-			t.Skip()
+			return // no numbers
 		}
 		p, ok1 := new(big.Rat).SetString(x.String())
 		q, ok2 := new(big.Rat).SetString(y.String())
 		if !ok1 || !ok2 {
-			t.Skip() // an exponent that is too much for it
+			return // an exponent that is too much for math/big
 		}
 		if got := equalNumber(x.String(), y.String()); got != (p.Cmp(q) == 0) {
 			t.Errorf("%s and %s: %v", x, y, got)

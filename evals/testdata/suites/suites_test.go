@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -191,11 +190,4 @@ func BenchmarkPlus(b *testing.B) {
 // BenchmarkNothing is what an attempt costs whose task does nothing: divide by 100.
 func BenchmarkNothing(b *testing.B) {
 	evals.Bench(b, suite{Cases: evals.Cases(numbers(100)...), Score: []evals.Scorer[int, int]{right}, Task: plus1})
-}
-
-func TestNothing(t *testing.T) {
-	if !strings.Contains(strings.Join(os.Args, " "), "TestNothing") {
-		t.Skip("it is for a measurement")
-	}
-	evals.Run(t, suite{Cases: evals.Cases(numbers(1000)...), Score: []evals.Scorer[int, int]{right}, Task: plus1, Require: always})
 }

@@ -118,19 +118,29 @@ func cellsOf(field string, value honeyhive.Value, layer int) func(yield func(cel
 	}
 }
 
-// Merge adds layers to others, and returns them in order. It changes none of its
-// arguments.
-func Merge(layers []Layer, more ...Layer) []Layer {
-	all := append(make([]Layer, 0, len(layers)+len(more)), layers...)
+// together returns layers and others in order, each once, and whether there is nothing
+// to merge: nothing is new, or there is one alone.
+func together(layers, more []Layer) (all []Layer, settled bool) {
+	all = append(make([]Layer, 0, len(layers)+len(more)), layers...)
 	for i := range more {
 		if !slices.ContainsFunc(all, func(known Layer) bool { return known.Stamp == more[i].Stamp }) {
 			all = append(all, more[i])
 		}
 	}
 	if len(all) == len(layers) || len(all) == 1 {
-		return all // nothing is new, or there is nothing else
+		return all, true
 	}
 	slices.SortFunc(all, func(a, b Layer) int { return a.Compare(b.Stamp) })
+	return all, false
+}
+
+// Merge adds layers to others, and returns them in order. It changes none of its
+// arguments.
+func Merge(layers []Layer, more ...Layer) []Layer {
+	all, settled := together(layers, more)
+	if settled {
+		return all
+	}
 
 	winners := make(map[place]cell)
 	for i := range all {

@@ -72,16 +72,10 @@ func toNumber(text string) float64 {
 
 // MergeSession is Merge for the layers of a session.
 func MergeSession(layers []Layer, more ...Layer) []Layer {
-	all := append(make([]Layer, 0, len(layers)+len(more)), layers...)
-	for i := range more {
-		if !slices.ContainsFunc(all, func(known Layer) bool { return known.Stamp == more[i].Stamp }) {
-			all = append(all, more[i])
-		}
+	all, settled := together(layers, more)
+	if settled {
+		return all
 	}
-	if len(all) == len(layers) || len(all) == 1 {
-		return all // nothing is new, or there is nothing else
-	}
-	slices.SortFunc(all, func(a, b Layer) int { return a.Compare(b.Stamp) })
 	of := make([]string, len(all))
 	for i := range all {
 		of[i] = turnOf(all[i].Text)

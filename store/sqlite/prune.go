@@ -1,0 +1,163 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/store"
+	"github.com/sessionspan/sessionspan/store/internal/record"
+)
+
+// pagesAtOnce is how many pages one transaction gives back to the system.
+const pagesAtOnce = 100
+
+// Prune implements [store.Store].
+func (s *Store) Prune(ctx context.Context, r store.Retention) (store.Pruned, error) {
+	total, err := s.prune(ctx, r)
+	return total, s.failed(ctx, "prune", err)
+}
+
+func (s *Store) prune(ctx context.Context, r store.Retention) (total store.Pruned, err error) {
+	if err := s.restartLog(ctx); err != nil {
+		return total, err
+	}
+	if r.MaxAge > 0 {
+		if err := s.pruneWaiting(ctx, s.now().Add(-r.MaxAge)); err != nil {
+			return total, err
+		}
+	}
+	for done := false; !done; {
+		var steps store.Pruned
+		err := s.submit(ctx, &request{bare: true, run: func(w *writer) error {
+			return w.forAWhile(w.transaction, func(w *writer) (bool, error) {
+				step, last, err := w.prune(s.now(), r, newBudget())
+				steps.Sessions, steps.Events = steps.Sessions+step.Sessions, steps.Events+step.Events
+				done = last
+				return last, err
+			})
+		}})
+		if err != nil {
+			return total, err
+		}
+		total.Sessions += steps.Sessions
+		total.Events += steps.Events
+	}
+	return total, s.vacuum(ctx, r.MaxBytes)
+}
+
+// pruneWaiting deletes updates that have waited since a moment.
+func (s *Store) pruneWaiting(ctx context.Context, since time.Time) error {
+	for {
+		var ids [][]byte
+		err := s.view(ctx, func(ctx context.Context, tx *sql.Tx) error {
+			ids = nil
+			rows, err := tx.QueryContext(ctx, `SELECT id FROM record WHERE kind = 0 AND received < ? LIMIT ?`, since.UnixNano(), newBudget().rows)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = rows.Close() }()
+			for rows.Next() {
+				var id []byte
+				if err := rows.Scan(&id); err != nil {
+					return err
+				}
+				ids = append(ids, id)
+			}
+			return rows.Err()
+		})
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		err = s.submit(ctx, &request{run: func(w *writer) error {
+			for b := newBudget(); len(ids) > 0 && b.left(); ids = ids[1:] {
+				e, _, err := w.find(honeyhive.UUID(ids[0]), 0)
+				if err == nil && e.stored && e.kind == record.Unknown && e.received < since.UnixNano() {
+					err = w.deleteRecord(e.pk, b)
+				}
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		}})
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// prune deletes some of the oldest sessions that are too many, or sweeps some of
+// what is deleted already: without that nobody knows what is left.
+func (w *writer) prune(now time.Time, r store.Retention, b *budget) (p store.Pruned, done bool, err error) {
+	oldest := milliseconds(now.Add(-r.MaxAge))
+	for b.left() {
+		if more, err := w.sweep(b); more || err != nil {
+			return p, false, err
+		}
+		used, err := w.used()
+		if err != nil {
+			return p, false, err
+		}
+		var id []byte
+		var last float64
+		err = w.scan(`SELECT id, last_sign FROM session ORDER BY last_sign, id LIMIT 1`, nil, &id, &last)
+		if errors.Is(err, sql.ErrNoRows) {
+			return p, true, nil
+		}
+		if err != nil {
+			return p, false, err
+		}
+		if !(r.MaxAge > 0 && last < oldest) && (r.MaxBytes <= 0 || used <= r.MaxBytes) {
+			return p, true, w.trimDeletions()
+		}
+		n, err := w.doom(honeyhive.UUID(id), b)
+		if err != nil {
+			return p, false, err
+		}
+		p.Sessions++
+		p.Events += n
+	}
+	return p, false, w.trimDeletions()
+}
+
+// used returns the bytes of the file that are in use.
+func (w *writer) used() (int64, error) {
+	var n int64
+	err := w.scan(usedQuery, nil, &n)
+	return n, err
+}
+
+const usedQuery = `SELECT (SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size) - (SELECT freelist_count FROM pragma_freelist_count) * (SELECT page_size FROM pragma_page_size)`
+
+// vacuum gives what was freed back to the system, piece by piece, until the file is
+// no larger than most, or all of it where that is 0. What is left is used again.
+func (s *Store) vacuum(ctx context.Context, most int64) error {
+	for changed := false; ; changed = true {
+		var file, free int64
+		err := s.submit(ctx, &request{run: func(w *writer) error {
+			if err := w.scan(`SELECT (SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size), (SELECT freelist_count FROM pragma_freelist_count)`, nil, &file, &free); err != nil {
+				return err
+			}
+			if file <= most {
+				free = 0
+			}
+			if free == 0 {
+				return nil
+			}
+			return w.drain(fmt.Sprintf(`PRAGMA incremental_vacuum(%d)`, pagesAtOnce))
+		}})
+		if err != nil {
+			return err
+		}
+		if free == 0 {
+			if changed {
+				return s.restartLog(ctx) // which makes the file as short as that
+			}
+			return nil
+		}
+	}
+}
