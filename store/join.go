@@ -11,7 +11,8 @@ import "github.com/sessionspan/sessionspan/honeyhive"
 //  2. Where there is no strong one, a weak one.
 //  3. Of those, the one of the topmost Span, then of the earliest, then of the least
 //     Text, then of the least To. A span is the lower the more spans of its trace are
-//     known above it.
+//     known above it. Of joins that differ in nothing but their Span, and in Speaks,
+//     the one stands here whose Span is the root of its trace, else started first.
 //
 // A session that others are joined to is joined to none itself. To delete To deletes
 // the joins to it. Of the joins that are about one trace a store keeps up to 256.

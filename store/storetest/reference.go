@@ -119,11 +119,12 @@ func (s *set) target(origin honeyhive.UUID) (honeyhive.UUID, *store.Join) {
 	if len(mine) == 0 {
 		return origin, nil
 	}
-	// Of joins that differ in nothing but their span the first span counts.
+	// Of joins that differ in nothing but their span, and in whether it is an event,
+	// the first span counts.
 	first := make(map[store.Join]store.Join)
 	for _, j := range mine {
 		key := j
-		key.Span, key.Below, key.Start = honeyhive.UUID{}, false, 0
+		key.Span, key.Below, key.Start, key.Speaks = honeyhive.UUID{}, false, 0, false
 		old, known := first[key]
 		if !known || earlier(j, old) {
 			first[key] = j

@@ -163,6 +163,10 @@ func (d *drawing) span(trace string, home honeyhive.UUID, spanID func(int) honey
 	if parent >= 0 {
 		up = spanID(parent)
 	}
+	j.Speaks = kind != "plain" && kind != "session"
+	for i := range more {
+		more[i].Speaks = j.Speaks
+	}
 	if called != "" || kind != "plain" {
 		d.add(store.Write{Join: &j})
 		for i := range more {

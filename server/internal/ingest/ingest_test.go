@@ -405,15 +405,15 @@ func TestCircles(t *testing.T) {
 // at random and repeated, to two servers of which one is restarted: they come to the
 // same. The second is a store, which comes to what the reference does.
 func TestAnyOrder(t *testing.T) {
-	kept, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "sessions.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = kept.Close() }()
 	run := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		run++
-		spans := drawSpans(rt, run)
+		kept, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), fmt.Sprint(run)))
+		if err != nil {
+			rt.Fatal(err)
+		}
+		defer func() { _ = kept.Close() }()
+		spans := drawSpans(rt)
 		var states [2]*storetest.State
 		var last *recorder
 		for n := range states {
@@ -441,7 +441,8 @@ func TestAnyOrder(t *testing.T) {
 	})
 }
 
-func drawSpans(rt *rapid.T, run int) []convert.Span {
+func drawSpans(rt *rapid.T) []convert.Span {
+	run := rapid.IntRange(0, 99).Draw(rt, "ids") // their order decides between what is alike
 	var spans []convert.Span
 	for trace := range rapid.IntRange(1, 2).Draw(rt, "traces") {
 		for n := range rapid.IntRange(1, 7).Draw(rt, "spans") {
