@@ -105,10 +105,10 @@ var genAI = dialect{
 		each("gen_ai.main_agent.", Metadata, "main_agent_"),
 		to("gen_ai.conversation.compacted", Metadata, "conversation_compacted"),
 
-		hold("gen_ai.evaluation.name", "metrics"),
-		hold("gen_ai.evaluation.score.value", "metrics.*"),
-		hold("gen_ai.evaluation.score.label", "metrics.*_label"),
-		hold("gen_ai.evaluation.explanation", "metrics.*_explanation"),
+		late(hold("gen_ai.evaluation.name", "metrics")),
+		late(hold("gen_ai.evaluation.score.value", "metrics.*")),
+		late(hold("gen_ai.evaluation.score.label", "metrics.*_label")),
+		late(hold("gen_ai.evaluation.explanation", "metrics.*_explanation")),
 
 		session("session.id"),
 		set("gen_ai.conversation.id", "session_id, metadata.conversation_id", func(r *reader, v attribute.Value, from rank) {

@@ -49,14 +49,14 @@ func (r *Record) identity() Identity {
 }
 
 // plainIdentity reports whether the identity of a span stands in its attributes
-// alone: it did not fail, since the text of an error comes from many places, and
-// none of its events speaks as its attributes do.
+// alone, each read by itself: it did not fail, since the text of an error comes from
+// many places, and none of its events speaks as its attributes do.
 func plainIdentity(s *Span) bool {
 	if s.Failed || s.Known != nil && (s.Known.Failed || s.Known.Error != "") {
 		return false
 	}
 	for i := range s.Attributes {
-		if errorRules[string(s.Attributes[i].Key)] {
+		if key := string(s.Attributes[i].Key); jointRules[key] || hasPrefix(key, jointPrefixes) {
 			return false
 		}
 	}
@@ -81,8 +81,12 @@ type identityRule struct {
 	at func(*reader) *ranked
 }
 
-// errorRules are the attributes that may say that the span failed.
-var errorRules = make(map[string]bool)
+// jointRules are the attributes that tell the identity of a span together with others:
+// those that may say that it failed, and those that a dialect looks at in the end.
+var jointRules = make(map[string]bool)
+
+// jointPrefixes start the names of such attributes.
+var jointPrefixes []string
 
 // identityRules are those of the exact rules that tell the identity of a span.
 var identityRules = make(map[string]identityRule)
@@ -99,9 +103,13 @@ var identityFields = map[string]func(*reader) *ranked{
 
 // indexIdentity adds a rule to the index if it tells the identity of a span.
 func indexIdentity(rl *rule) {
+	if rl.tellsLate {
+		jointRules[rl.attribute] = true
+		return
+	}
 	for field := range strings.SplitSeq(rl.field, ", ") {
 		if field == "error" {
-			errorRules[rl.attribute] = true
+			jointRules[rl.attribute] = true
 		}
 		if at := identityFields[field]; at != nil {
 			identityRules[rl.attribute] = identityRule{rl, at}

@@ -2,6 +2,7 @@ package convert_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -30,20 +31,29 @@ func TestIdentify(t *testing.T) {
 		"langfuse.observation.level", "ERROR", "langsmith.span.kind", "dream", "langsmith.trace.session_name", "project", "mastra.span.type", "agent_run", "mastra.x", 1, "genkit:type", "action", "genkit:metadata:subtype", "model", "genkit:state", "error",
 		"lk.job_id", "j", "lk.user_input", "x", "lk.function_tool.name", "f", "lk.function_tool.is_error", true, "mlflow.spanType", `"UNKNOWN"`, "mlflow.trace.session", `"m"`, "mcp.method.name", "tools/list", "crewai.task.description", "d",
 		"gen_ai.request.model", "m", "gen_ai.usage.input_tokens", 1, "gen_ai.tool.name", "t", "gen_ai.agent.name", "a", "gen_ai.operation.name", "dream", "gen_ai.evaluation.name", "e", "db.system", "qdrant", "db.vector.query.top_k", 1,
+		"db.operation.name", "search", "db.operation", "insert", "db.statement", "q", "gen_ai.evaluation.score.value", 0.5, "gen_ai.guardrail.name", "g", "retrieval.documents.0.document.id", "d", "event_loop.cycle_id", "c",
 		"http.route", "/", "logfire.msg", "m", "pydantic_ai.all_messages", "[]", "agent_name", "n", "honeyhive.left_out", true,
 	)
 	all = append(all, attribute.KeyValue{Key: "honeyhive.session_id"}, attribute.KeyValue{Key: "honeyhive_error"})
+	var listed []attribute.KeyValue
+	for _, m := range convert.Tables() {
+		name := m.Attribute
+		if strings.HasSuffix(name, ".") || strings.HasSuffix(name, ":") {
+			name += "0.x"
+		}
+		listed = append(listed, attributes(name, "search", name, `[{"role":"user","content":"q"}]`, name, `{"a":1}`, name, 1)...)
+	}
 	names := []string{"", "exception", "gen_ai.content.prompt", "gen_ai.evaluation.result", "gen_ai.user.message", "db.query.result", "foreign"}
 	rapid.Check(t, func(t *rapid.T) {
 		draw := func(label string) []attribute.KeyValue {
-			return rapid.SliceOfN(rapid.SampledFrom(all), 0, 8).Draw(t, label)
+			return rapid.SliceOfN(rapid.OneOf(rapid.SampledFrom(all), rapid.SampledFrom(listed)), 0, 8).Draw(t, label)
 		}
 		s := newSpan()
 		s.Name = rapid.SampledFrom([]string{"span", "", "\xff"}).Draw(t, "name")
 		s.Attributes = draw("attributes")
 		s.Failed = rapid.Bool().Draw(t, "failed")
 		s.Kind = rapid.SampledFrom([]convert.Kind{convert.Unspecified, convert.Internal, convert.Client}).Draw(t, "kind")
-		s.Scope = rapid.SampledFrom([]string{"", "app", "pydantic-ai", "next.js"}).Draw(t, "scope")
+		s.Scope = rapid.SampledFrom([]string{"", "app", "pydantic-ai", "next.js", "strands.telemetry"}).Draw(t, "scope")
 		s.Status = rapid.SampledFrom([]string{"", "broken"}).Draw(t, "status")
 		s.Project = rapid.SampledFrom([]string{"", "default"}).Draw(t, "project")
 		if name := rapid.SampledFrom(names).Draw(t, "event"); name != "" {

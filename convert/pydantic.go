@@ -24,7 +24,7 @@ var pydantic = dialect{
 		hold("final_result", "outputs.result"),
 		hold("tool_arguments", "inputs.*"),
 		hold("tool_response", "outputs.*"),
-		hold("agent_name", "metadata.agent_name"),
+		late(hold("agent_name", "metadata.agent_name")),
 		hold("model_name", "config.model"),
 		hold("model_request_parameters", "config.model_request_parameters"),
 		hold("request_data", "inputs.chat_history, config.*"),

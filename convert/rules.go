@@ -20,6 +20,9 @@ type rule struct {
 	readBelow func(r *reader, rest string, v attribute.Value, from rank)
 	from      rank
 	dialect   uint32 // a bit for each
+	// tellsLate is set where the attribute may say of which kind a span is once all
+	// attributes are read.
+	tellsLate bool
 }
 
 // to puts the value under a key of a bucket.
@@ -127,6 +130,14 @@ func (r *reader) firstTokenEvent(e *Event, from rank) bool {
 // hold keeps the value until all attributes are read, for the dialect to take.
 func hold(name, field string) rule {
 	return set(name, field, func(r *reader, v attribute.Value, _ rank) { r.held = append(r.held, held{name, v}) })
+}
+
+// late marks a rule whose attribute may say of which kind the span is once all
+// attributes are read.
+func late(rl rule) rule {
+	rl.field += ", event_type"
+	rl.tellsLate = true
+	return rl
 }
 
 // place is where the value of an attribute that was held goes.
@@ -282,6 +293,9 @@ func init() {
 			if rl.readBelow != nil {
 				first := rl.attribute[0]
 				prefixRules[first] = append(prefixRules[first], rl)
+				if rl.tellsLate {
+					jointPrefixes = append(jointPrefixes, rl.attribute)
+				}
 			} else if exactRules[rl.attribute] == nil { // a better dialect has it
 				exactRules[rl.attribute] = rl
 				indexIdentity(rl)

@@ -18,18 +18,18 @@ var vectorDB = dialect{
 	prefixes:  vectorPrefixes,
 	speaks:    isOfVectors,
 	rules: []rule{
-		hold("db.operation.name", "metadata.event_kind"),
-		hold("db.operation", "metadata.event_kind"),
-		hold("db.collection.name", "config.collection"),
-		hold("db.query.text", "inputs.query"),
-		hold("db.statement", "inputs.query"),
-		to("db.vector.query.limit", Config, "top_k"),
-		to("db.vector.query.n_results", Config, "top_k"),
+		late(hold("db.operation.name", "metadata.event_kind")),
+		late(hold("db.operation", "metadata.event_kind")),
+		late(hold("db.collection.name", "config.collection")),
+		late(hold("db.query.text", "inputs.query")),
+		late(hold("db.statement", "inputs.query")),
+		late(to("db.vector.query.limit", Config, "top_k")),
+		late(to("db.vector.query.n_results", Config, "top_k")),
 		to("db.chroma.query.n_results", Config, "top_k"),
 		to("db.milvus.search.limit", Config, "top_k"),
 		to("db.pinecone.query.top_k", Config, "top_k"),
 		to("db.qdrant.search.limit", Config, "top_k"),
-		each("db.vector.query.", Config, "query_"),
+		late(each("db.vector.query.", Config, "query_")),
 		each("db.vector.", Config, "vector_"),
 	},
 	finish: (*reader).finishVector,
@@ -52,9 +52,6 @@ var vectorSystems = []string{
 var searches = []string{"query", "search", "similarity", "nearest", "hybrid", "retrieve", "recommend", "discover", "knn"}
 
 func (r *reader) finishVector(from rank) {
-	if len(r.held) == 0 {
-		return
-	}
 	isVector := false
 	for i := range r.span.Attributes {
 		kv := &r.span.Attributes[i]
