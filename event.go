@@ -226,8 +226,10 @@ func (e *Event) SetName(name string) {
 	})
 }
 
-// SetInputs merges v into the inputs. See the package documentation on values.
-// After End they go to the metadata, as inputs.
+// SetInputs merges v into the inputs. See the package documentation on values. Of a
+// [ToolCall], whose run the event then is, the inputs are the arguments; the id and
+// the name go where [WithToolCallID] has the one. After End they go to the metadata,
+// as inputs.
 func (e *Event) SetInputs(v any) { e.recording().set(convert.Inputs, v) }
 
 // SetOutputs merges v into the outputs. See the package documentation on values.
@@ -321,7 +323,8 @@ func (e *Event) EndErr(err *error, options ...FieldOption) {
 }
 
 // Do runs f as an event: in becomes its inputs, what f returns its outputs, an
-// error or a panic its error. The error is returned as it is; a panic goes on
+// error or a panic its error. Of a [ToolCall], or a pointer to one, the arguments
+// become the inputs, and the event is joined to the call by its id. The error is returned as it is; a panic goes on
 // after it was recorded, and so does runtime.Goexit. Do uses the tracer of the
 // context, or else the default one. [Run] does the same for a session.
 func Do[In, Out any](ctx context.Context, kind Kind, name string, in In, f func(context.Context, In) (Out, error), options ...FieldOption) (out Out, err error) {

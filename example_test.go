@@ -336,3 +336,36 @@ func ExampleInject() {
 	// session "ask"
 	// tool "work"
 }
+
+// A call that a model asked for, given to Do, runs as the event of that very call.
+func ExampleToolCall() {
+	tracer := newPrinting()
+	ctx, session := tracer.StartSession(context.Background(), "weather")
+
+	asked := []sessionspan.ToolCall{ // by the model
+		{ID: "call_1", Name: "temperature", Arguments: `{"city":"Oslo"}`},
+		{ID: "call_2", Name: "temperature", Arguments: `{"city":"Rome"}`},
+	}
+	temperature := func(context.Context, sessionspan.ToolCall) (string, error) { return "7 °C", nil }
+	for _, call := range asked {
+		if _, err := sessionspan.Do(ctx, sessionspan.Tool, call.Name, call, temperature); err != nil {
+			fmt.Println(err)
+		}
+	}
+
+	// Where there is no ToolCall at hand, its id does.
+	_, event := sessionspan.StartEvent(ctx, sessionspan.Tool, "temperature", sessionspan.WithToolCallID("call_3"))
+	event.End()
+
+	session.End()
+	shutdown(tracer)
+	// Output:
+	// session "weather"
+	// tool "temperature"
+	//   inputs {"city":"Oslo"}
+	//   outputs {"result":"7 °C"}
+	// tool "temperature"
+	//   inputs {"city":"Rome"}
+	//   outputs {"result":"7 °C"}
+	// tool "temperature"
+}

@@ -27,7 +27,8 @@ type Message struct {
 	FinishReason string `json:"finish_reason,omitempty"`
 }
 
-// A ToolCall is a call that a model asks for.
+// A ToolCall is a call that a model asks for. Given to [Do], or to an event as its
+// inputs, it says which call the event runs.
 type ToolCall struct {
 	ID        string `json:"id,omitempty"`
 	Name      string `json:"name,omitempty"`

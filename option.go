@@ -296,6 +296,7 @@ const (
 	fieldMessages
 	fieldQuery
 	fieldTopK
+	fieldToolCallID
 )
 
 // name returns the name of the function that made the option, for errors.
@@ -313,6 +314,7 @@ var (
 		fieldNone: "FieldOption{}", fieldProject: "WithProject", fieldSource: "WithSource", fieldSessionID: "WithSessionID", fieldEventID: "WithEventID",
 		fieldStart: "WithStartTime", fieldEnd: "WithEndTime", fieldDuration: "WithDuration",
 		fieldError: "WithError", fieldModel: "WithModel", fieldMessages: "WithMessages", fieldQuery: "WithQuery", fieldTopK: "WithTopK",
+		fieldToolCallID: "WithToolCallID",
 	}
 	bucketOptions = [...]string{
 		convert.Inputs: "WithInputs", convert.Outputs: "WithOutputs", convert.Config: "WithConfig", convert.Metadata: "WithMetadata",
@@ -325,26 +327,29 @@ const (
 	opStartSession = "StartSession"
 	opStartEvent   = "StartEvent"
 	opEnd          = "End"
+	opEventEnd     = "Event.End"
 )
 
-// startOptions are the functions that use an option before the span starts. No
-// other function can use it.
-var startOptions = map[fieldName][]string{
+// usedBy are the functions that use an option which others cannot: most of them
+// before the span starts.
+var usedBy = map[fieldName][]string{
 	fieldProject:   {opStartSession},
 	fieldSource:    {opStartSession},
 	fieldSessionID: {opStartSession},
 	fieldEventID:   {opStartEvent},
 	fieldStart:     {opStartSession, opStartEvent},
+
+	fieldToolCallID: {opStartEvent, opEventEnd},
 }
 
-// misplaced reports an option of the start, unless it was used by the function op.
+// misplaced reports an option that the function op has no use for.
 func (r *recording) misplaced(op string, o *FieldOption) {
-	uses := startOptions[o.field]
+	if op == opEnd {
+		op = map[bool]string{true: "Session.End", false: opEventEnd}[r.kind == nil]
+	}
+	uses := usedBy[o.field]
 	if slices.Contains(uses, op) {
 		return
-	}
-	if op == opEnd {
-		op = map[bool]string{true: "Session.End", false: "Event.End"}[r.kind == nil]
 	}
 	r.reporter().reports.Report("option "+op+" "+o.name(),
 		fmt.Errorf("sessionspan: %s: %s is no option of it, but of %s: it is ignored", op, o.name(), strings.Join(uses, " and ")))

@@ -154,6 +154,12 @@ func (r *recording) apply(op string, options []FieldOption) {
 			r.setQuery(o.text)
 		case fieldTopK:
 			r.setTopK(int(o.number))
+		case fieldToolCallID:
+			if r.kind == nil {
+				r.misplaced(op, o)
+			} else {
+				r.setTool(o.text, "")
+			}
 		case fieldNone:
 		default:
 			r.misplaced(op, o)
@@ -165,6 +171,9 @@ func (r *recording) apply(op string, options []FieldOption) {
 func (r *recording) set(b convert.Bucket, v any) {
 	if !r.active() {
 		return
+	}
+	if b == convert.Inputs && r.kind != nil {
+		v = r.runsTool(v)
 	}
 	if raw, ok := v.(json.RawMessage); ok && len(raw) > 0 {
 		r.add(fields.Raw(b, string(raw)))

@@ -62,6 +62,10 @@ var changes = map[string]func(t *rapid.T, e *sessionspan.Event, v any){
 			attribute.String(key, "set"), attribute.String(key, `{"a":1}`), attribute.Int(key, 3), attribute.StringSlice(key, []string{"x", "y"}), attribute.Bool(key, true),
 		}).Draw(t, "value"))
 	},
+	"tool call": func(t *rapid.T, e *sessionspan.Event, v any) {
+		text := rapid.SampledFrom([]string{"", "call_1", "of \xff"})
+		e.SetInputs(sessionspan.ToolCall{ID: text.Draw(t, "id"), Name: text.Draw(t, "tool"), Arguments: v})
+	},
 	"name":        func(t *rapid.T, e *sessionspan.Event, _ any) { e.SetName(rapid.StringN(0, 5, -1).Draw(t, "name")) },
 	"error":       func(_ *rapid.T, e *sessionspan.Event, _ any) { e.SetError("went wrong") },
 	"record":      func(_ *rapid.T, e *sessionspan.Event, _ any) { e.RecordError(errors.New("an error")) },

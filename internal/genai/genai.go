@@ -57,6 +57,7 @@ const (
 	RetrievalDocuments = attribute.Key("gen_ai.retrieval.documents") // JSON: list of id, score and more
 	RetrievalTopK      = attribute.Key("gen_ai.retrieval.top_k")     // since v0.1.0; gen_ai.request.top_k is of sampling alone
 	ToolName           = attribute.Key("gen_ai.tool.name")
+	ToolCallID         = attribute.Key("gen_ai.tool.call.id") // that the model gave the call
 	AgentName          = attribute.Key("gen_ai.agent.name")
 	ErrorType          = attribute.Key("error.type")
 
