@@ -18,7 +18,7 @@ import (
 )
 
 // printer is a writer for [sessionspan.WithWriter] that prints the names and the
-// fields of what it is given, without ids, times and metadata.
+// fields of what it is given, without ids, times and most metadata.
 type printer struct{}
 
 func (printer) Write(lines []byte) (int, error) {
@@ -41,6 +41,11 @@ func (printer) Write(lines []byte) (int, error) {
 			fmt.Printf("session %q\n", l.Session.SessionName.Or(""))
 			show("inputs", l.Session.Inputs)
 			show("outputs", l.Session.Outputs)
+			for _, key := range []string{"release", "tags"} {
+				if v, ok := l.Session.Metadata.Get(key); ok {
+					fmt.Printf("  %s %s\n", key, v)
+				}
+			}
 			if text := l.Session.Error.Or(""); text != "" {
 				fmt.Printf("  error %q\n", text)
 			}
@@ -63,8 +68,8 @@ func (printer) Write(lines []byte) (int, error) {
 
 // newPrinting returns a tracer that prints. A program has WithAPIKey or WithOTLP in
 // place of WithWriter, or variables of the environment.
-func newPrinting() *sessionspan.Tracer {
-	tracer, err := sessionspan.New(sessionspan.WithoutEnvironment(), sessionspan.WithProject("docs"), sessionspan.WithWriter(printer{}))
+func newPrinting(options ...sessionspan.Option) *sessionspan.Tracer {
+	tracer, err := sessionspan.New(append(options, sessionspan.WithoutEnvironment(), sessionspan.WithProject("docs"), sessionspan.WithWriter(printer{}))...)
 	if err != nil {
 		panic(err)
 	}
@@ -368,4 +373,23 @@ func ExampleToolCall() {
 	//   inputs {"city":"Rome"}
 	//   outputs {"result":"7 °C"}
 	// tool "temperature"
+}
+
+// What sessions are grouped and filtered by: the release for all of them, the prompt
+// of a call, and tags, which add up.
+func ExampleWithTags() {
+	tracer := newPrinting(sessionspan.WithRelease("v1.4.2"), sessionspan.WithTags("eu"))
+	ctx, session := tracer.StartSession(context.Background(), "answer", sessionspan.WithTags("plan:free"))
+	_, call := sessionspan.StartEvent(ctx, sessionspan.Model, "call", sessionspan.WithPrompt("answer-briefly", "7"))
+	call.End()
+	session.AddTags("refund", "eu")
+	session.End()
+
+	shutdown(tracer)
+	// Output:
+	// session "answer"
+	//   release "v1.4.2"
+	//   tags ["eu","plan:free","refund"]
+	// model "call"
+	//   config {"prompt_name":"answer-briefly","prompt_version":"7"}
 }

@@ -19,8 +19,8 @@ import (
 	"github.com/sessionspan/sessionspan/internal/tree"
 )
 
-// An Option configures a [Tracer]. A [FieldOption] for the project or the source of
-// sessions is one too.
+// An Option configures a [Tracer]. A [FieldOption] for the project, the source, the
+// release or tags of sessions is one too.
 type Option interface{ apply(*config) }
 
 type optionFunc func(*config)
@@ -34,6 +34,7 @@ type config struct {
 	project      string
 	source       string
 	sessionName  string
+	labels       []FieldOption // of all sessions
 	http         *httpDestination
 	otlp         *otlpDestination
 	destinations []destination
@@ -297,6 +298,9 @@ const (
 	fieldQuery
 	fieldTopK
 	fieldToolCallID
+	fieldPrompt
+	fieldRelease
+	fieldTags
 )
 
 // name returns the name of the function that made the option, for errors.
@@ -314,7 +318,7 @@ var (
 		fieldNone: "FieldOption{}", fieldProject: "WithProject", fieldSource: "WithSource", fieldSessionID: "WithSessionID", fieldEventID: "WithEventID",
 		fieldStart: "WithStartTime", fieldEnd: "WithEndTime", fieldDuration: "WithDuration",
 		fieldError: "WithError", fieldModel: "WithModel", fieldMessages: "WithMessages", fieldQuery: "WithQuery", fieldTopK: "WithTopK",
-		fieldToolCallID: "WithToolCallID",
+		fieldToolCallID: "WithToolCallID", fieldPrompt: "WithPrompt", fieldRelease: "WithRelease", fieldTags: "WithTags",
 	}
 	bucketOptions = [...]string{
 		convert.Inputs: "WithInputs", convert.Outputs: "WithOutputs", convert.Config: "WithConfig", convert.Metadata: "WithMetadata",
@@ -363,6 +367,8 @@ func (o FieldOption) apply(c *config) {
 		c.project = o.text
 	case fieldSource:
 		c.source = o.text
+	case fieldRelease, fieldTags:
+		c.label(o)
 	default:
 		c.problems = append(c.problems, fmt.Errorf("%s is for sessions and events, not for New", o.name()))
 	}

@@ -160,6 +160,13 @@ func (r *recording) apply(op string, options []FieldOption) {
 			} else {
 				r.setTool(o.text, "")
 			}
+		case fieldPrompt:
+			r.setPrompt(o)
+		case fieldRelease:
+			r.setRelease(o)
+		case fieldTags:
+			tags, _ := o.value.([]string)
+			r.addTags(tags)
 		case fieldNone:
 		default:
 			r.misplaced(op, o)

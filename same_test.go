@@ -66,6 +66,7 @@ var changes = map[string]func(t *rapid.T, e *sessionspan.Event, v any){
 		text := rapid.SampledFrom([]string{"", "call_1", "of \xff"})
 		e.SetInputs(sessionspan.ToolCall{ID: text.Draw(t, "id"), Name: text.Draw(t, "tool"), Arguments: v})
 	},
+	"tags":        func(_ *rapid.T, e *sessionspan.Event, _ any) { e.AddTags("a", "of \xff") },
 	"name":        func(t *rapid.T, e *sessionspan.Event, _ any) { e.SetName(rapid.StringN(0, 5, -1).Draw(t, "name")) },
 	"error":       func(_ *rapid.T, e *sessionspan.Event, _ any) { e.SetError("went wrong") },
 	"record":      func(_ *rapid.T, e *sessionspan.Event, _ any) { e.RecordError(errors.New("an error")) },
@@ -118,6 +119,7 @@ func object(t *testing.T, text string) honeyhive.Object {
 var sessionOptions = []sessionspan.FieldOption{
 	sessionspan.WithSessionID("named by a user"), sessionspan.WithSessionID("1f2f0d1c-5a55-4a0b-9f6b-7d4d35b5a1aa"), sessionspan.WithProject(""), sessionspan.WithProject("q \xff"),
 	sessionspan.WithSource("here"), sessionspan.WithStartTime(time.Unix(2, 999_600)), sessionspan.WithInputs(map[string]any{"q": "a"}), {},
+	sessionspan.WithPrompt("p \xff", "1"), sessionspan.WithPrompt("q", ""), sessionspan.WithRelease("1.\xff"), sessionspan.WithTags("a", "b"),
 }
 
 // identifies are the fields of a record that say what it is.

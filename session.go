@@ -66,7 +66,8 @@ func StartSession(ctx context.Context, name string, options ...FieldOption) (con
 //
 // An empty name stands for the one from [WithSessionName], or else "session".
 // Options that are of use: [WithSessionID], [WithProject], [WithSource],
-// [WithStartTime], and every field that can be set later. [WithEventID] is reported.
+// [WithStartTime], and every field that can be set later. [WithEventID] and
+// [WithToolCallID] are reported.
 //
 // Where the context carries a span, the session stays in its trace, as its
 // child; see [WithNewTraces]. Inside a session it starts another one, with a
@@ -92,6 +93,7 @@ func (t *Tracer) StartSession(ctx context.Context, name string, options ...Field
 	if given != "" {
 		s.rec.set(convert.Metadata, map[string]any{convert.OriginalSessionID: given})
 	}
+	s.rec.apply(opStartSession, t.labels)
 	s.rec.apply(opStartSession, options)
 	if s.rec.node.Session.Recorded() {
 		t.open(s.rec.node.Session.ID, liveSession{&s.rec})

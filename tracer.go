@@ -48,6 +48,7 @@ type Tracer struct {
 	reports   report.Reporter
 
 	project, source, sessionName string
+	labels                       []FieldOption // of all sessions
 
 	filter      func(name string, attributes []attribute.KeyValue) bool
 	spoke       recentTraces
@@ -110,7 +111,7 @@ func New(options ...Option) (*Tracer, error) {
 	}
 	c.environment()
 	t := &Tracer{
-		project: c.project, source: c.source, sessionName: c.sessionName,
+		project: c.project, source: c.source, sessionName: c.sessionName, labels: c.labels,
 		filter: c.filter, allChildren: c.allChildren, newTraces: c.newTraces, offSpans: c.offSpans,
 		reports: report.Reporter{Handle: c.handle},
 	}
@@ -204,8 +205,8 @@ func (t *Tracer) record(c *config) (register func()) {
 	if c.provider == nil {
 		t.valueLimit = max(0, sdktrace.NewSpanLimits().AttributeValueLengthLimit)
 		options := []sdktrace.TracerProviderOption{sdktrace.WithSampler(SessionSampler(c.sampler)), sdktrace.WithSpanProcessor(t.processor)}
-		if c.resource != nil {
-			options = append(options, sdktrace.WithResource(c.resource))
+		if r := c.versioned(); r != nil {
+			options = append(options, sdktrace.WithResource(r))
 		}
 		t.own = sdktrace.NewTracerProvider(options...)
 		t.provider = t.own

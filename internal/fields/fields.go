@@ -15,6 +15,7 @@ import (
 
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/rawjson"
 	"github.com/sessionspan/sessionspan/internal/span"
 	"github.com/sessionspan/sessionspan/internal/tokens"
 )
@@ -27,6 +28,8 @@ type Fields struct {
 	set    Set
 	// usage is what SetUsage was given by now, together.
 	usage *tokens.Usage
+	// tags are those that AddTags was given by now.
+	tags []string
 	// lateInputs are inputs that came after Freeze.
 	lateInputs honeyhive.Object
 }
@@ -103,6 +106,37 @@ func (f *Fields) UpdateUsage(u tokens.Usage) (p Part, ok bool, err error) {
 	f.usage, p = all, Part{usage: all, bucket: convert.Metadata, form: formUsage}
 	ok, err = f.add(p)
 	return p, ok, err
+}
+
+// AddTags adds a part with the tags that were added by now, each once and the first
+// ones up to most, and returns it, and how many of the given ones are left out. Where
+// ok is false it is for an update.
+func (f *Fields) AddTags(tags []string, most int) (p Part, ok bool, left int, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	before := len(f.tags)
+	for _, tag := range tags {
+		switch {
+		case slices.Contains(f.tags, tag):
+		case len(f.tags) == most:
+			left++
+		default:
+			f.tags = append(f.tags, tag)
+		}
+	}
+	if len(f.tags) == before {
+		return Part{}, true, left, nil
+	}
+	text := []byte(`{"tags":[`)
+	for i, tag := range f.tags {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = rawjson.AppendString(text, tag)
+	}
+	p = Object(convert.Metadata, string(append(text, "]}"...)))
+	ok, err = f.add(p)
+	return p, ok, left, err
 }
 
 const (

@@ -31,7 +31,7 @@ const (
 	RequestStopSequences    = attribute.Key("gen_ai.request.stop_sequences")
 	RequestReasoningLevel   = attribute.Key("gen_ai.request.reasoning.level")      // since v1.42
 	RequestPreviousResponse = attribute.Key("gen_ai.request.previous_response.id") // since v1.42
-	PromptName              = attribute.Key("gen_ai.prompt.name")                  // of a prompt that the provider holds
+	PromptName              = attribute.Key("gen_ai.prompt.name")                  // of a prompt that the provider or the program holds
 	PromptVersion           = attribute.Key("gen_ai.prompt.version")
 	RequestEncodingFormats  = attribute.Key("gen_ai.request.encoding_formats")
 	EmbeddingsDimensions    = attribute.Key("gen_ai.embeddings.dimension.count")
