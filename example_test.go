@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -392,4 +393,42 @@ func ExampleWithTags() {
 	//   tags ["eu","plan:free","refund"]
 	// model "call"
 	//   config {"prompt_name":"answer-briefly","prompt_version":"7"}
+}
+
+// A function that streams ends its event with the stream, wherever its caller stops.
+func ExampleStream() {
+	tracer := newPrinting()
+	ctx, session := tracer.StartSession(context.Background(), "chat")
+
+	chat := func(ctx context.Context, question string) iter.Seq2[string, error] {
+		_, event := sessionspan.StartEvent(ctx, sessionspan.Model, "chat", sessionspan.WithMessages(sessionspan.Message{Role: "user", Content: question}))
+		return sessionspan.Stream(event, func(yield func(string, error) bool) {
+			var reply strings.Builder
+			defer func() { event.SetReply(sessionspan.Message{Role: "assistant", Content: reply.String()}) }()
+			for _, piece := range []string{"Otters ", "swim."} { // of the client of a model
+				reply.WriteString(piece)
+				if !yield(piece, nil) {
+					return
+				}
+			}
+		})
+	}
+	for piece, err := range chat(ctx, "What do otters do?") {
+		if err != nil {
+			fmt.Println(err)
+			break
+		}
+		fmt.Printf("%q\n", piece)
+	}
+
+	session.End()
+	shutdown(tracer)
+	// Output:
+	// "Otters "
+	// "swim."
+	// session "chat"
+	// model "chat"
+	//   config {"stream":true}
+	//   inputs {"chat_history":[{"role":"user","content":"What do otters do?"}]}
+	//   outputs {"role":"assistant","content":"Otters swim."}
 }

@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/sessionspan/sessionspan/internal/errortype"
 	"github.com/sessionspan/sessionspan/internal/genai"
 )
 
@@ -21,7 +22,7 @@ func (r *recording) recordError(err error) {
 		return
 	}
 	text := validText(errorText(err))
-	r.exception(fmt.Sprintf("%T", err), text, "")
+	r.exception(fmt.Sprintf("%T", err), errorKind(err), text, "")
 	r.setError(text)
 }
 
@@ -50,20 +51,31 @@ func (r *recording) panicked(v any) {
 		return
 	}
 	text := "panic: " + panicText(v)
-	r.exception(fmt.Sprintf("%T", v), text, string(debug.Stack()))
+	r.exception(fmt.Sprintf("%T", v), "panic", text, string(debug.Stack()))
 	r.setError(text)
 }
 
-func (r *recording) exception(kind, message, stack string) {
+// exception adds an exception to the span. kind is for error.type, which has few values.
+func (r *recording) exception(goType, kind, message, stack string) {
 	if r.span == nil {
 		return
 	}
-	kvs := []attribute.KeyValue{attribute.String("exception.type", kind), attribute.String("exception.message", message)}
+	kvs := []attribute.KeyValue{attribute.String("exception.type", goType), attribute.String("exception.message", message)}
 	if stack != "" {
 		kvs = append(kvs, attribute.String("exception.stacktrace", stack))
 	}
 	r.span.AddEvent("exception", trace.WithAttributes(kvs...))
 	r.attributes(genai.ErrorType.String(kind))
+}
+
+// errorKind returns the kind of an error whose methods may panic.
+func errorKind(err error) (kind string) {
+	defer func() {
+		if recover() != nil {
+			kind = fmt.Sprintf("%T", err)
+		}
+	}()
+	return errortype.Of(err)
 }
 
 // errorText returns the message of an error whose methods may panic.

@@ -412,6 +412,12 @@ func (o *objectWriter) string(key, value string) {
 	o.b = rawjson.AppendString(o.b, value)
 }
 
+// number writes a number, which is none that JSON does not have.
+func (o *objectWriter) number(key string, n float64) {
+	o.key(key)
+	o.b = rawjson.AppendFloat(o.b, n, 64)
+}
+
 // value writes what the user gave. what names it in errors.
 func (o *objectWriter) value(r *recording, key, what string, v any) {
 	o.key(key)

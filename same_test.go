@@ -67,6 +67,7 @@ var changes = map[string]func(t *rapid.T, e *sessionspan.Event, v any){
 		e.SetInputs(sessionspan.ToolCall{ID: text.Draw(t, "id"), Name: text.Draw(t, "tool"), Arguments: v})
 	},
 	"tags":        func(_ *rapid.T, e *sessionspan.Event, _ any) { e.AddTags("a", "of \xff") },
+	"first token": func(_ *rapid.T, e *sessionspan.Event, _ any) { e.MarkFirstToken() },
 	"name":        func(t *rapid.T, e *sessionspan.Event, _ any) { e.SetName(rapid.StringN(0, 5, -1).Draw(t, "name")) },
 	"error":       func(_ *rapid.T, e *sessionspan.Event, _ any) { e.SetError("went wrong") },
 	"record":      func(_ *rapid.T, e *sessionspan.Event, _ any) { e.RecordError(errors.New("an error")) },

@@ -2,15 +2,14 @@ package llmhttp
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/sessionspan/sessionspan/internal/errortype"
 )
 
 // This file says what went wrong, without the keys that the request held.
@@ -42,7 +41,7 @@ func (c *call) problem(err error, how string) (kind, text string) {
 	case x.problem != nil:
 		return cmp.Or(x.problem.kind, "provider_error"), cmp.Or(x.problemText(*x.problem), "the provider reported an error")
 	case err != nil && !c.late(err):
-		return errorKind(err), errorText(err)
+		return errortype.Of(err), errorText(err)
 	case err == nil && how == endEOF:
 		return c.incomplete()
 	case err == nil && c.text && c.events == 0 && (c.reason != "" || c.strayText() != "") && !c.encoded():
@@ -58,19 +57,6 @@ func (x *exchange) problemText(p problem) string {
 		return p.kind
 	}
 	return p.text()
-}
-
-func errorKind(err error) string {
-	var timeout net.Error
-	switch {
-	case errors.Is(err, context.Canceled):
-		return "canceled"
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return "timeout"
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return "unexpected_eof"
-	}
-	return fmt.Sprintf("%T", inner(err))
 }
 
 // errorText returns the message of an error without the URL of the request,

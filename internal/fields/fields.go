@@ -108,6 +108,16 @@ func (f *Fields) UpdateUsage(u tokens.Usage) (p Part, ok bool, err error) {
 	return p, ok, err
 }
 
+// OutputTokens returns how many tokens UpdateUsage was told were written, if it was.
+func (f *Fields) OutputTokens() (n int64, ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.usage == nil || !f.usage.Knows(tokens.Output) {
+		return 0, false
+	}
+	return f.usage.N[1], true
+}
+
 // AddTags adds a part with the tags that were added by now, each once and the first
 // ones up to most, and returns it, and how many of the given ones are left out. Where
 // ok is false it is for an update.
@@ -164,6 +174,18 @@ func (f *Fields) SetAttributes(kvs ...attribute.KeyValue) bool {
 			s.attributes = upsert(s.attributes, kv)
 		}
 	}
+	return true
+}
+
+// SetOnce sets an attribute besides the fields, unless it is set, and reports whether
+// it did.
+func (f *Fields) SetOnce(kv attribute.KeyValue) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.frozen || span.HasKey(f.set.attributes, kv.Key) {
+		return false
+	}
+	f.set.attributes = append(f.set.attributes, kv)
 	return true
 }
 
