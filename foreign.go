@@ -10,6 +10,7 @@ import (
 
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/money"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
 	"github.com/sessionspan/sessionspan/internal/span"
 	"github.com/sessionspan/sessionspan/internal/tokens"
@@ -21,12 +22,13 @@ import (
 type foreignEntry struct {
 	entry
 
-	plain     *tree.Plain  // of the root of a session that was made by the plain API
-	usage     tokens.Usage // of the events of that session
-	continued bool         // who holds the session is not known
-	defaults  bool         // the tracer's project and source count where the span names none
-	untyped   string       // the type of an event that does not speak
-	leftOut   bool         // the user's filter has left it out, which its attributes do not tell
+	plain     *tree.Plain    // of the root of a session that was made by the plain API
+	usage     tokens.Usage   // of the events of that session
+	costs     []money.Amount // the same
+	continued bool           // who holds the session is not known
+	defaults  bool           // the tracer's project and source count where the span names none
+	untyped   string         // the type of an event that does not speak
+	leftOut   bool           // the user's filter has left it out, which its attributes do not tell
 }
 
 // Show implements [span.Source].
@@ -77,7 +79,7 @@ func (f *foreignEntry) showPlace(s *span.Span) {
 }
 
 // showMetadata adds to the metadata how the span names its session, and what the
-// events used, unless the span says either.
+// events used and cost, unless the span says either.
 func (f *foreignEntry) showMetadata(k *convert.Record, has []attribute.KeyValue) {
 	var own honeyhive.Object
 	text := textOf(has, honeyhive.AttrMetadata)
@@ -92,6 +94,9 @@ func (f *foreignEntry) showMetadata(k *convert.Record, has []attribute.KeyValue)
 				more = more.Without(key)
 			}
 		}
+	}
+	if _, said := readCost(has); !said && text == "" && len(f.costs) > 0 && !span.HasKey(has, honeyhive.AttrMetadata+"."+money.CostKey) {
+		more = more.Merge(honeyhive.TrustedObject(string(money.Append(nil, f.costs))))
 	}
 	if f.plain.Original != "" && !span.HasKey(has, honeyhive.AttrMetadata+"."+convert.OriginalSessionID) {
 		more, _ = more.With(convert.OriginalSessionID, f.plain.Original)

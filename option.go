@@ -301,6 +301,7 @@ const (
 	fieldPrompt
 	fieldRelease
 	fieldTags
+	fieldCost
 )
 
 // name returns the name of the function that made the option, for errors.
@@ -318,7 +319,7 @@ var (
 		fieldNone: "FieldOption{}", fieldProject: "WithProject", fieldSource: "WithSource", fieldSessionID: "WithSessionID", fieldEventID: "WithEventID",
 		fieldStart: "WithStartTime", fieldEnd: "WithEndTime", fieldDuration: "WithDuration",
 		fieldError: "WithError", fieldModel: "WithModel", fieldMessages: "WithMessages", fieldQuery: "WithQuery", fieldTopK: "WithTopK",
-		fieldToolCallID: "WithToolCallID", fieldPrompt: "WithPrompt", fieldRelease: "WithRelease", fieldTags: "WithTags",
+		fieldToolCallID: "WithToolCallID", fieldPrompt: "WithPrompt", fieldRelease: "WithRelease", fieldTags: "WithTags", fieldCost: "WithCost",
 	}
 	bucketOptions = [...]string{
 		convert.Inputs: "WithInputs", convert.Outputs: "WithOutputs", convert.Config: "WithConfig", convert.Metadata: "WithMetadata",

@@ -13,6 +13,7 @@ import (
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/exporter"
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/money"
 	"github.com/sessionspan/sessionspan/internal/pipeline"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
 	"github.com/sessionspan/sessionspan/internal/span"
@@ -158,7 +159,11 @@ func (t *Tracer) endForeign(n *tree.Node, s sdktrace.ReadOnlySpan) (source *fore
 	if u, ok := tokens.Read(attributes); ok {
 		usage = &u
 	}
-	e := t.tree.EndForeign(n, s, usage)
+	var cost *money.Amount
+	if a, ok := readCost(attributes); ok {
+		cost = &a
+	}
+	e := t.tree.EndForeign(n, s, usage, cost)
 	if !e.Event {
 		f.leftOut = t.filter != nil && span.RoleOf(s) != convert.Plumbing
 		return f, false
@@ -167,7 +172,7 @@ func (t *Tracer) endForeign(n *tree.Node, s sdktrace.ReadOnlySpan) (source *fore
 	if plain := n.Session.Plain; plain != nil {
 		f.defaults = true
 		if n.IsRoot() {
-			f.plain, f.usage = plain, e.Usage
+			f.plain, f.usage, f.costs = plain, e.Usage, e.Costs
 		}
 	}
 	f.untyped = untypedAs(span.RoleOf(s))

@@ -167,6 +167,8 @@ func (r *recording) apply(op string, options []FieldOption) {
 		case fieldTags:
 			tags, _ := o.value.([]string)
 			r.addTags(tags)
+		case fieldCost:
+			r.setCost(o.number, o.text)
 		case fieldNone:
 		default:
 			r.misplaced(op, o)
@@ -329,7 +331,7 @@ func (r *recording) freeze(bySpan bool) *ownEntry {
 	return e
 }
 
-// addUsage makes what the events of a session used part of what was set on it.
+// addUsage makes what the events of a session used and cost part of what was set on it.
 func (r *recording) addUsage(set *fields.Set) {
 	if !r.node.IsRoot() {
 		return
@@ -337,6 +339,7 @@ func (r *recording) addUsage(set *fields.Set) {
 	if u := r.node.Session.Usage(); u.Known != 0 {
 		set.AddUp(&u)
 	}
+	set.AddCosts(r.node.Session.Costs())
 }
 
 // take returns the queue's entry of the span, which has ended. Each processor that

@@ -9,6 +9,7 @@ import (
 	"github.com/sessionspan/sessionspan/exporter"
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/internal/fields"
+	"github.com/sessionspan/sessionspan/internal/money"
 	"github.com/sessionspan/sessionspan/internal/pipeline"
 	"github.com/sessionspan/sessionspan/internal/tree"
 )
@@ -57,6 +58,13 @@ func (t *Tracer) Update(_ context.Context, id string, options ...FieldOption) er
 		switch o.field {
 		case fieldBucket:
 			setBucket(u, o.bucket, t.encodeObject(o.bucket, o.value))
+		case fieldCost:
+			a, err := money.New(o.number, o.text)
+			if err != nil {
+				problems = append(problems, fmt.Errorf("%s: %w", o.name(), err))
+				continue
+			}
+			setBucket(u, convert.Metadata, honeyhive.TrustedObject(string(money.Append(nil, []money.Amount{a}))))
 		case fieldDuration:
 			u.Duration = honeyhive.Some(o.number)
 		case fieldEnd:

@@ -38,6 +38,8 @@ type exchange struct {
 	only      [1]message
 	outputs   fields // what is answered and is no message
 	usage     usage
+	cost      float64 // in USD
+	priced    bool    // the cost is known
 	problem   *problem
 	metadata  fields
 	// run says how far an answer is that is made in the background.

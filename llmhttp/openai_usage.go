@@ -1,6 +1,10 @@
 package llmhttp
 
-import "github.com/sessionspan/sessionspan/internal/rawjson"
+import (
+	"strconv"
+
+	"github.com/sessionspan/sessionspan/internal/rawjson"
+)
 
 // openAITokens are the counts of the usage of OpenAI's API and of what imitates
 // it. The input holds the cached tokens, also of gateways to Anthropic.
@@ -46,6 +50,10 @@ func (x *exchange) openAIUsage(tokens string) {
 	x.openAICost(tokens)
 }
 
+// mostCost bounds what a call costs: what is more stays as it was written, and is in no
+// sum.
+const mostCost = 1e9
+
 // openAICost reads what a call costs, in USD: a number (OpenRouter, Snowflake), or
 // an object with the total (Perplexity). The details stand beside.
 func (x *exchange) openAICost(tokens string) {
@@ -55,6 +63,9 @@ func (x *exchange) openAICost(tokens string) {
 	}
 	if rawjson.KindOf(cost) == rawjson.Number {
 		x.metadata.json("cost", cost)
+		if v, err := strconv.ParseFloat(cost, 64); err == nil && v >= 0 && v <= mostCost {
+			x.cost, x.priced = v, true
+		}
 	}
 	if rawjson.KindOf(parts) == rawjson.Object && parts != "{}" {
 		x.metadata.json("cost_details", parts)

@@ -212,6 +212,9 @@ func (c *call) record(err error, how string) {
 	if x.usage.known() {
 		c.event.SetUsage(x.usage.counts())
 	}
+	if x.priced {
+		c.event.SetCost(x.cost, "USD")
+	}
 	c.event.SetError(text)
 	c.remember()
 }

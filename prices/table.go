@@ -53,9 +53,10 @@ import (
 	"io"
 	"math"
 	"os"
-	"strings"
 	"sync"
 	"time"
+
+	"github.com/sessionspan/sessionspan/internal/money"
 )
 
 // A Table is prices of models. It does not change, and is safe for concurrent use. A
@@ -187,7 +188,7 @@ func Parse(data []byte) (*Table, error) {
 		problem("its date %.40q is no date such as 2026-11-30", f.Date)
 	}
 	var err error
-	if t.currency, err = Currency(f.Currency); err != nil {
+	if t.currency, err = money.Currency(f.Currency); err != nil {
 		problems = append(problems, err)
 	}
 	for i := range f.Providers {
@@ -223,7 +224,7 @@ func (f *providerFile) provider(of *tableFile, currency string, problem func(str
 	}
 	if f.Currency != "" {
 		var err error
-		if p.currency, err = Currency(f.Currency); err != nil {
+		if p.currency, err = money.Currency(f.Currency); err != nil {
 			problem("%s: %w", f.Name, err)
 		}
 	}
@@ -279,20 +280,6 @@ func (f *ratesFile) rates(of string, problem func(string, ...any)) (r rates) {
 	return r
 }
 
-// Currency returns the code of a currency as the tables have it: three capital letters,
-// as in ISO 4217, and "USD" for an empty one. What has no such form is an error.
-func Currency(code string) (string, error) {
-	code = strings.TrimSpace(code)
-	if code == "" {
-		return "USD", nil
-	}
-	upper := strings.ToUpper(code)
-	if len(upper) != 3 || strings.Trim(upper, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
-		return "", fmt.Errorf("%.40q is no code of a currency, such as USD", code)
-	}
-	return upper, nil
-}
-
 // Name returns what the table is called, or "".
 func (t *Table) Name() string {
 	if t == nil {
@@ -312,7 +299,7 @@ func (t *Table) Date() string {
 // Currency returns the currency of the table. That of a nil table is "USD".
 func (t *Table) Currency() string {
 	if t == nil {
-		return "USD"
+		return money.Default
 	}
 	return t.currency
 }

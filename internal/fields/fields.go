@@ -15,6 +15,7 @@ import (
 
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/money"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
 	"github.com/sessionspan/sessionspan/internal/span"
 	"github.com/sessionspan/sessionspan/internal/tokens"
@@ -53,7 +54,8 @@ type rare struct {
 	err, name, project, source string
 	duration                   honeyhive.Optional[float64]
 	end                        time.Time
-	usage                      *tokens.Usage // of the events of a session together
+	usage                      *tokens.Usage  // of the events of a session together
+	costs                      []money.Amount // the same
 }
 
 // NewFrozen makes f as after Freeze: for a session of another process, which can
@@ -318,6 +320,20 @@ func (s *Set) AddUp(u *tokens.Usage) {
 		*r = *s.rare
 	}
 	r.usage = u
+	s.rare = r
+}
+
+// AddCosts makes what the events of a session cost together part of the metadata,
+// unless that has a cost.
+func (s *Set) AddCosts(costs []money.Amount) {
+	if len(costs) == 0 {
+		return
+	}
+	r := new(rare)
+	if s.rare != nil {
+		*r = *s.rare
+	}
+	r.costs = costs
 	s.rare = r
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/money"
 	"github.com/sessionspan/sessionspan/internal/span"
 	"github.com/sessionspan/sessionspan/internal/tokens"
 )
@@ -26,6 +27,9 @@ func (s *Set) Show(to *span.Span) error {
 		k.Error, k.Failed, k.Duration = r.err, r.err != "", r.duration
 		if metadata := &k.Buckets[convert.Metadata]; r.usage != nil && !counts(metadata) {
 			*metadata = metadata.Merge(honeyhive.TrustedObject(to.Text(r.usage.Append)))
+		}
+		if metadata := &k.Buckets[convert.Metadata]; len(r.costs) > 0 && !priced(metadata) {
+			*metadata = metadata.Merge(honeyhive.TrustedObject(to.Text(func(dst []byte) []byte { return money.Append(dst, r.costs) })))
 		}
 	}
 	to.GenAI = append(to.GenAI, s.genAI...)
@@ -53,6 +57,11 @@ func (s *Set) Show(to *span.Span) error {
 // counts reports whether metadata has counts of tokens.
 func counts(metadata *honeyhive.Object) bool {
 	return metadata.Has("prompt_tokens") || metadata.Has("completion_tokens") || metadata.Has("total_tokens")
+}
+
+// priced reports whether metadata has a cost.
+func priced(metadata *honeyhive.Object) bool {
+	return metadata.Has(money.CostKey) || metadata.Has(money.CostsKey) || metadata.Has("total_cost")
 }
 
 // value returns the value that a joined set has for an attribute of a bucket, or

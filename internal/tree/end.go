@@ -1,13 +1,17 @@
 package tree
 
-import "github.com/sessionspan/sessionspan/internal/tokens"
+import (
+	"github.com/sessionspan/sessionspan/internal/money"
+	"github.com/sessionspan/sessionspan/internal/tokens"
+)
 
 // End is what the tree knows of a span that has ended.
 type End struct {
 	Event    bool // the span is an event, or the session itself
 	Parent   Ref  // what it hangs on; zero for a session
 	Children Children
-	Usage    tokens.Usage // of a session of the plain OpenTelemetry API: that of its events
+	Usage    tokens.Usage   // of a session of the plain OpenTelemetry API: that of its events
+	Costs    []money.Amount // the same
 }
 
 // Remove takes out a span that has ended, and returns its node and what ran: nil for
@@ -44,9 +48,9 @@ func (t *Tree) EndOwn(n *Node) (parent Ref) {
 }
 
 // EndForeign settles the place of a span of another tracer that was taken out, or
-// the root of a session that was made by the plain OpenTelemetry API. usage is what
-// it says it used, or nil.
-func (t *Tree) EndForeign(n *Node, live Live, usage *tokens.Usage) (e End) {
+// the root of a session that was made by the plain OpenTelemetry API. usage and
+// cost are what it says it used and cost, or nil.
+func (t *Tree) EndForeign(n *Node, live Live, usage *tokens.Usage, cost *money.Amount) (e End) {
 	s := n.Session
 	keep := n != s.Root && t.Keep(live, true)
 	s.mu.Lock()
@@ -57,7 +61,7 @@ func (t *Tree) EndForeign(n *Node, live Live, usage *tokens.Usage) (e End) {
 	n.listed = true
 	if n == s.Root {
 		t.decideAll(s)
-		return End{Event: true, Children: t.childrenOf(n), Usage: s.usage.Usage()}
+		return End{Event: true, Children: t.childrenOf(n), Usage: s.usage.Usage(), Costs: s.costs.Amounts()}
 	}
 	t.decide(n, keep)
 	if n.standing != kept {
@@ -66,6 +70,9 @@ func (t *Tree) EndForeign(n *Node, live Live, usage *tokens.Usage) (e End) {
 	s.ended.add(n)
 	if usage != nil {
 		s.count(n, *usage)
+	}
+	if cost != nil {
+		s.charge(n, *cost)
 	}
 	return End{Event: true, Children: t.childrenOf(n), Parent: t.keptParent(n).asParent()}
 }

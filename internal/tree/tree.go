@@ -24,6 +24,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/money"
 	"github.com/sessionspan/sessionspan/internal/tokens"
 )
 
@@ -124,6 +125,7 @@ type Session struct {
 	lateParents []*Node            // nodes that got children after their list was made
 	late        map[*Node]struct{} // nodes of which Late was told and LateChildren was not asked
 	usage       tokens.Sum         // the sum over the events of this process
+	costs       money.Sums         // the same, by currency
 }
 
 // Identity returns what the spans say that start from now on: nil while the session

@@ -152,7 +152,7 @@ func TestTree(t *testing.T) {
 					usage = new(tokens.Usage)
 					usage.Set(tokens.Input, s.tokens)
 				}
-				e := tr.EndForeign(n, s, usage)
+				e := tr.EndForeign(n, s, usage, nil)
 				if e.Event != s.kept {
 					rt.Errorf("an event: %v, want %v", e.Event, s.kept)
 				}
@@ -278,7 +278,7 @@ func TestKeepMayUseTheSession(t *testing.T) {
 		tr.Remove(below.key)
 		tr.EndOwn(below.node) // decides what is above it
 		n, _ := tr.Remove(plain.key)
-		tr.EndForeign(n, plain, nil)
+		tr.EndForeign(n, plain, nil, nil)
 		tr.List(root.node) // decides what runs
 	}()
 	select {
@@ -346,7 +346,7 @@ func TestManyGoroutines(t *testing.T) {
 				below := &fakeSpan{key: keyOf(1_000_000 + g*each + i), above: s, speaks: i%2 == 0}
 				tr.StartForeign(below.key, s.node, false, below)
 				n, _ := tr.Remove(below.key)
-				tr.EndForeign(n, below, nil)
+				tr.EndForeign(n, below, nil, nil)
 				tr.List(s.node)
 				tr.Remove(s.key)
 				tr.EndOwn(s.node)

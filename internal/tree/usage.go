@@ -1,6 +1,9 @@
 package tree
 
-import "github.com/sessionspan/sessionspan/internal/tokens"
+import (
+	"github.com/sessionspan/sessionspan/internal/money"
+	"github.com/sessionspan/sessionspan/internal/tokens"
+)
 
 // This file counts the tokens of a session once, each of the counts by itself. An agent
 // may say how many its run took, and so may each call of a model below it: a node counts
@@ -10,7 +13,8 @@ import "github.com/sessionspan/sessionspan/internal/tokens"
 // tally is what a node counts.
 type tally struct {
 	own   tokens.Usage
-	below *tokens.Sum // of the nodes directly below; nil where none counts
+	below *tokens.Sum             // of the nodes directly below; nil where none counts
+	costs map[string]*money.Tally // by currency
 }
 
 // count returns the larger of both, count by count.

@@ -1,0 +1,76 @@
+package tree
+
+import (
+	"math/big"
+
+	"github.com/sessionspan/sessionspan/internal/money"
+)
+
+// Charge makes an amount the cost of an event, in place of what it said before. Costs
+// are counted as tokens are (usage.go), those of each currency by themselves.
+func (n *Node) Charge(a money.Amount) {
+	s := n.Session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.charge(n, a)
+}
+
+func (s *Session) charge(n *Node, a money.Amount) {
+	if n == s.Root {
+		return
+	}
+	if n.tally != nil {
+		for currency, t := range n.tally.costs {
+			if currency != a.Currency && t.Says() {
+				s.setCost(n, currency, nil)
+			}
+		}
+	}
+	s.setCost(n, a.Currency, &a)
+}
+
+// setCost sets what an event says in one currency, and what those above it count.
+func (s *Session) setCost(n *Node, currency string, a *money.Amount) {
+	t := n.cost(currency)
+	before := t.Count()
+	t.Set(a)
+	for after := t.Count(); n != s.Root && !same(before, after); {
+		above := n.parent
+		if above == s.Root {
+			s.costs.Of(currency).Replace(before, after)
+			return
+		}
+		t = above.cost(currency)
+		wasAbove := t.Count()
+		t.Below().Replace(before, after)
+		n, before, after = above, wasAbove, t.Count()
+	}
+}
+
+// cost returns what a node counts in one currency.
+func (n *Node) cost(currency string) *money.Tally {
+	if n.tally == nil {
+		n.tally = new(tally)
+	}
+	if n.tally.costs == nil {
+		n.tally.costs = make(map[string]*money.Tally)
+	}
+	if n.tally.costs[currency] == nil {
+		n.tally.costs[currency] = new(money.Tally)
+	}
+	return n.tally.costs[currency]
+}
+
+func same(a, b *big.Int) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Cmp(b) == 0
+}
+
+// Costs returns what the events of the session cost together, by currency.
+func (s *Session) Costs() []money.Amount {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.costs.Amounts()
+}
