@@ -136,6 +136,15 @@ type Store interface {
 	// target that got several is one update with what they come to.
 	Waiting(ctx context.Context) iter.Seq2[honeyhive.Update, error]
 
+	// Runs returns a page of the runs of evaluations: of the values of metadata.run_id
+	// that a session has which is listed. What it takes grows with the number of runs,
+	// not with that of their attempts.
+	Runs(ctx context.Context, q RunQuery) (RunPage, error)
+	// Attempts walks the sessions of a run, in the order of their starts. A run that is
+	// not known has none, and a session comes once. The walk holds nothing in the
+	// database. It ends with the first error.
+	Attempts(ctx context.Context, run string) iter.Seq2[Attempt, error]
+
 	// Speaks reports whether a trace, named by its session, has events: whether a
 	// [Join] of it says so.
 	Speaks(ctx context.Context, trace honeyhive.UUID) (bool, error)

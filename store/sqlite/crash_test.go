@@ -149,6 +149,7 @@ func checkTables(t *testing.T, s *Store) {
 		`SELECT (SELECT count(*) FROM record WHERE kind = 2) - (SELECT count(*) FROM event)`:                                                                                                                                                                "0",
 		`SELECT (SELECT count(*) FROM record WHERE kind = 1 AND id NOT IN (SELECT origin FROM home WHERE parts IS NOT NULL)) - (SELECT count(*) FROM session)`:                                                                                              "0",
 		`SELECT count(*) FROM event e WHERE session NOT IN (SELECT pk FROM session UNION ALL SELECT session FROM doomed UNION ALL SELECT r.pk FROM home h JOIN record r ON r.id = h.origin)`:                                                                "0",
+		`SELECT count(*) FROM attempt a WHERE NOT EXISTS (SELECT 1 FROM record r WHERE r.pk = a.pk AND r.id = a.id AND r.kind = 1)`:                                                                                                                         "0",
 	} {
 		var got string
 		if err := s.read.QueryRowContext(t.Context(), query).Scan(&got); err != nil || got != want {

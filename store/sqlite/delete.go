@@ -119,7 +119,7 @@ func (w *writer) doom(id honeyhive.UUID, b *budget) (events int64, err error) {
 // doomPart deletes a session, or one that is part of another, but for its events.
 func (w *writer) doomPart(pk int64, isSession bool, b *budget) error {
 	if isSession {
-		if err := w.execAll([]any{pk}, `DELETE FROM search WHERE rowid = ?`, `DELETE FROM unindexed WHERE pk = ?`); err != nil {
+		if err := w.execAll([]any{pk}, `DELETE FROM search WHERE rowid = ?`, `DELETE FROM unindexed WHERE pk = ?`, `DELETE FROM attempt WHERE pk = ?`); err != nil {
 			return err
 		}
 		w.unmerged = true

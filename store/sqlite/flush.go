@@ -258,6 +258,9 @@ func (st *state) flushSession(e *entry) error {
 		if err := w.save(e, []byte(payload)); err != nil {
 			return err
 		}
+		if err := w.saveAttempt(e); err != nil {
+			return err
+		}
 		e.was = record.Session
 	}
 	if changed {
@@ -328,7 +331,7 @@ func (st *state) forget(e *entry) error {
 			return err
 		}
 	}
-	if err := w.execAll([]any{e.pk}, `DELETE FROM search WHERE rowid = ?`, `DELETE FROM unindexed WHERE pk = ?`); err != nil {
+	if err := w.execAll([]any{e.pk}, `DELETE FROM search WHERE rowid = ?`, `DELETE FROM unindexed WHERE pk = ?`, `DELETE FROM attempt WHERE pk = ?`); err != nil {
 		return err
 	}
 	e.ready = nil

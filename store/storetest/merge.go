@@ -288,6 +288,8 @@ func drawWrite(rt *rapid.T, t testing.TB, first int) store.Write {
 		`"config":{"model":"m"}`, `"config":{"model":"n","t":0.5}`,
 		`"start_time":10`, `"start_time":20`, `"error":"e"`, `"error":null`, `"inputs":{"question":"q"}`, `"inputs":{"x":1}`,
 		`"project":"a"`, `"project":"b"`, `"source":"s"`, `"evaluations":{"helpful":0.5,"safe":true}`, `"evaluations":{"helpful":0.75}`,
+		`"metadata":{"run_id":"r","datapoint_id":"d"}`, `"metadata":{"run_id":"other","attempt":2}`, `"metadata":{"run_id":null}`,
+		`"metrics":{"overlap":0.5,"cites":true}`, `"metrics":{"overlap":0.25,"cites":"no score"}`, `"feedback":{"ground_truth":"a"}`,
 	}), 0, 6, func(s string) string { return s[:strings.IndexByte(s, ':')] }).Draw(rt, "fields")
 	text := strings.Join(fields, ",")
 	w := store.Write{At: at(rapid.IntRange(0, 4).Draw(rt, "at")), Fill: rapid.IntRange(0, 5).Draw(rt, "fill") == 0}

@@ -52,6 +52,9 @@ func Run(t *testing.T, open Opener) {
 		"State":       testState,
 		"Turns":       testTurns,
 		"Traces":      testTraces,
+		"Attempts":    testAttempts,
+		"JoinedRuns":  testJoinedAttempts,
+		"ManyRuns":    testManyAttempts,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open) })
 	}
@@ -200,11 +203,12 @@ type snapshot struct {
 	Sessions map[string]store.Session
 	Events   map[string]store.Event
 	Waiting  map[string]string
+	Attempts map[string]store.Attempt
 }
 
 func (f *fixture) snapshot(ids ...honeyhive.UUID) snapshot {
 	f.Helper()
-	s := snapshot{map[string]store.Session{}, map[string]store.Event{}, map[string]string{}}
+	s := snapshot{map[string]store.Session{}, map[string]store.Event{}, map[string]string{}, map[string]store.Attempt{}}
 	wanted := make(map[string]bool)
 	for _, id := range ids {
 		wanted[id.String()] = true
@@ -230,6 +234,11 @@ func (f *fixture) snapshot(ids ...honeyhive.UUID) snapshot {
 		f.check(err)
 		if id := u.EventID.Or(""); wanted[id] {
 			s.Waiting[id] = string(u.AppendJSON(nil))
+		}
+	}
+	for _, a := range f.attempts() {
+		if wanted[a.Session.String()] {
+			s.Attempts[a.Run+" "+a.Session.String()] = a
 		}
 	}
 	return s

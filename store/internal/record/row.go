@@ -46,6 +46,7 @@ type Own struct {
 	Failed, Incomplete, Unfinished bool
 	HasInputs, HasOutputs          bool `json:",omitempty"`
 	store.Measures                 `json:"-"`
+	Attempt                        *store.Attempt `json:"-"` // where it is one: what its payload says of it
 	Bytes                          int64
 	Received                       int64 // Unix nanoseconds; 0 while nothing but events is known
 }
@@ -65,6 +66,7 @@ func SessionOwn(s *honeyhive.SessionStartRequest, known bool) Own {
 	if own.Name == "" || own.Name == "unknown" {
 		own.Name = cmp.Or(text(s.Metadata, "session_name"), own.Name)
 	}
+	own.Attempt = attempt(s)
 	return own
 }
 
