@@ -23,7 +23,7 @@ func attempt[I, O any](t testing.TB, r *run, s *Suite[I, O], c *namedCase[I, O],
 	r.recorder.begin(id)
 	defer r.recorder.end(id)
 	ctx := context.WithValue(sessionspan.ContextWithTracer(r.ctx, r.tracer), placeKey{}, r.newPlace(id, c.ID, n))
-	ctx, session := r.tracer.StartSession(ctx, r.test+"/"+c.Name, sessionspan.WithSessionID(id), sessionspan.WithInputs(c.Input), sessionspan.WithConfig(s.Config), sessionspan.WithMetadata(c.Metadata))
+	ctx, session := r.tracer.StartSession(ctx, r.test+"/"+c.Name, sessionspan.WithSessionID(id), sessionspan.WithInputs(c.Input), sessionspan.WithConfig(s.Config), sessionspan.WithMetadata(c.Metadata), sessionspan.WithMetadata(r.names(c.Name)))
 	defer session.End() // where the test is ended below; a second End does nothing
 	if !isZero(c.Expected) {
 		session.SetFeedback(map[string]any{"ground_truth": c.Expected})

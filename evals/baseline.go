@@ -28,6 +28,8 @@ var update = func() *bool {
 
 // A baseline is the scores of an earlier run.
 type baseline struct {
+	// Run is the run_id of the run, "" in files from before it was kept.
+	Run   string                  `json:"run"`
 	Cases map[string]baselineCase `json:"cases"`
 }
 
@@ -88,7 +90,7 @@ func readBaseline(file string) (*baseline, error) {
 
 // write puts the scores of a run into a file, one line for each case, in the order
 // of their names, so that a change shows where it is.
-func (t *table) write(file string) error {
+func (t *table) write(file, run string) error {
 	cases := make(map[string]baselineCase, len(t.cases))
 	for i := range t.cases {
 		c := &t.cases[i]
@@ -99,7 +101,11 @@ func (t *table) write(file string) error {
 		cases[c.name] = kept
 	}
 	var out bytes.Buffer
-	out.WriteString("{\n\t\"cases\": {")
+	id, err := json.Marshal(run)
+	if err != nil {
+		return fmt.Errorf("write the baseline: %w", err)
+	}
+	fmt.Fprintf(&out, "{\n\t\"run\": %s,\n\t\"cases\": {", id)
 	for i, name := range slices.Sorted(maps.Keys(cases)) {
 		if i > 0 {
 			out.WriteByte(',')
@@ -115,7 +121,7 @@ func (t *table) write(file string) error {
 		fmt.Fprintf(&out, "\n\t\t%s: %s", key, value)
 	}
 	out.WriteString("\n\t}\n}\n")
-	err := os.MkdirAll(filepath.Dir(file), 0o755) //nolint:gosec // as other folders of a source tree
+	err = os.MkdirAll(filepath.Dir(file), 0o755) //nolint:gosec // as other folders of a source tree
 	if err == nil {
 		err = os.WriteFile(file, out.Bytes(), 0o644) //nolint:gosec // as other files of a source tree
 	}

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/sessionspan/sessionspan/evals/bootstrap"
 )
 
 // fewResamples are enough for a simulation, which draws the cases anew as well.
@@ -29,7 +31,7 @@ func made(cases [][]float64) *table {
 func (t *table) asBaseline(tb testing.TB) *baseline {
 	tb.Helper()
 	file := filepath.Join(tb.TempDir(), "x", "b.json")
-	if err := t.write(file); err != nil {
+	if err := t.write(file, "run 0"); err != nil {
 		tb.Fatal(err)
 	}
 	b, err := readBaseline(file)
@@ -90,7 +92,7 @@ func TestNoWorseByLuck(t *testing.T) {
 				}
 			}
 			stated := math.Pow(tc.q, float64(n))
-			if n >= fewestDecided {
+			if n >= bootstrap.FewestForBound {
 				stated = min(1, stated+0.05)
 			}
 			// Four standard deviations of a count: there are fifty of them.
@@ -131,43 +133,5 @@ func TestNoWorsePasses(t *testing.T) {
 	}
 	if got := count(40, 0.02, noisy, func() float64 { return noisy() + 0.05 }); got < runs*95/100 {
 		t.Errorf("better ones passed %d times of %d", got, runs)
-	}
-}
-
-// TestInterval counts how often the interval of the table holds the true mean.
-func TestInterval(t *testing.T) {
-	r := rand.New(rand.NewPCG(9, 10))
-	const runs = 500
-	for _, n := range []int{10, 20, 40} {
-		held := 0
-		for range runs {
-			list := make([]float64, n)
-			for i := range list {
-				list[i] = r.Float64()
-			}
-			if low, high, ok := interval(list, fewResamples); ok && low <= 0.5 && high >= 0.5 {
-				held++
-			}
-		}
-		if held < runs*93/100 {
-			t.Errorf("%d cases: the interval held the mean %d times of %d", n, held, runs)
-		}
-	}
-	if _, _, ok := interval([]float64{1, 2, 3, 4, 5, 6, 7, 8, 9}, resamples); ok {
-		t.Error("an interval of nine cases")
-	}
-	a, b, _ := interval([]float64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, resamples)
-	if c, d, _ := interval([]float64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, resamples); a != c || b != d {
-		t.Error("the interval of the same list differs")
-	}
-}
-
-// TestExpanded compares the percentiles with tables of Student's t.
-func TestExpanded(t *testing.T) {
-	for n, student := range map[int]float64{5: 2.776, 10: 2.262, 20: 2.093, 41: 2.021} {
-		z := math.Sqrt2 * math.Erfinv(1-2*expanded(n, 1.959964)) // of the normal distribution
-		if want := student * math.Sqrt(float64(n)/float64(n-1)); math.Abs(z-want) > 0.02 {
-			t.Errorf("%d: %v, want %v", n, z, want)
-		}
 	}
 }

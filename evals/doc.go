@@ -37,8 +37,10 @@
 // destination they stay in memory. A session has what went in as its inputs, what came
 // out as its outputs, what was expected as feedback.ground_truth, the scores as metrics
 // and, on its span, as events gen_ai.evaluation.result of the GenAI conventions; and in
-// its metadata, as each of its events, run_id, datapoint_id and dataset_id. Sessions
-// that the task starts itself have attempt_session_id in place of these.
+// its metadata, as each of its events, run_id, datapoint_id and dataset_id. The metadata
+// of the session has run_name besides, the name of the test, datapoint_name, that of the
+// case, and baseline_run_id where the baseline says of which run it is. Sessions that
+// the task starts itself have attempt_session_id in place of these.
 //
 // [Report] makes a run of HoneyHive of it.
 //
@@ -47,13 +49,17 @@
 // A table at the end, in the log of the test (-v, or where it fails). For machines,
 // go test -json has these attributes ([testing.T.Attr]): of an attempt
 // sessionspan.session, its address or id, and score.NAME; of the test sessionspan.run,
-// the address of the list of its sessions or its run_id, and mean.NAME. With -artifacts the attempts are in the file attempts.jsonl. [Bench] is
-// for benchstat.
+// the address of its page or its run_id, and mean.NAME. With -artifacts the attempts are
+// in the file attempts.jsonl. [Bench] is for benchstat.
+//
+// The table ends with a link to the page of the run, which has its scores by case beside
+// those of the baseline or another run: where [Suite.Page] names a server, or where a
+// sessionspan server on this machine has taken the sessions, which is asked what it is.
 //
 // # Baselines
 //
 // The flag -evals.update writes testdata/evals/TestName.json, to be kept with the
-// test: the scores of each attempt. [NoWorse] compares with it, and says how. The flag
+// test: the scores of each attempt, and the run_id. [NoWorse] compares with it, and says how. The flag
 // is defined in test binaries alone, by the packages that import this one; go test
 // passes it to all packages it is given, so name those that have it.
 //

@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"strconv"
+
+	"github.com/sessionspan/sessionspan/evals/bootstrap"
 )
 
 // A Gate is what a suite requires of its scores. A test fails where a gate does, and
@@ -108,7 +110,7 @@ func NoWorse(scorer string, margin float64) Gate {
 		g.wrong = "the margin is no number from 0 on"
 	}
 	g.judge = func(t *table, i int, b *baseline) (bool, string) {
-		return noWorse(t.differences(i, b), margin, resamples)
+		return noWorse(t.differences(i, b), margin, bootstrap.Resamples)
 	}
 	return g
 }
@@ -122,9 +124,9 @@ func noWorse(d []float64, margin float64, resamples int) (passed bool, said stri
 	if slices.Min(d) >= -margin-rounding {
 		return true, said
 	}
-	low, ok := lowerBound(d, resamples)
+	low, ok := bootstrap.LowerBound(d, resamples)
 	if !ok {
-		return false, fmt.Sprintf("%s, in one by %s: to tell from chance %d cases are needed", said, signed(slices.Min(d)), fewestDecided)
+		return false, fmt.Sprintf("%s, in one by %s: to tell from chance %d cases are needed", said, signed(slices.Min(d)), bootstrap.FewestForBound)
 	}
 	said += fmt.Sprintf(", at least by %s with a confidence of 95%%", signed(low))
 	if low < -margin-rounding && mean(d) >= -margin {

@@ -146,7 +146,7 @@ func TestReadBaseline(t *testing.T) {
 	if err != nil || b.scores(&row{name: "a", sum: strings.Repeat("0", 64)}, "s") != nil {
 		t.Errorf("%v %v", b, err)
 	}
-	if err := made([][]float64{{1}}).write(filepath.Join(file, "x.json")); err == nil || !strings.HasPrefix(err.Error(), "write the baseline: ") {
+	if err := made([][]float64{{1}}).write(filepath.Join(file, "x.json"), ""); err == nil || !strings.HasPrefix(err.Error(), "write the baseline: ") {
 		t.Errorf("under a file: %v", err)
 	}
 }

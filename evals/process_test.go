@@ -163,14 +163,60 @@ func TestOutOfTime(t *testing.T) {
 	p.check(t, true, "the task failed: the time of -timeout is nearly over", "1 of 3 attempts", "SKIP: TestOutOfTime/case1", "the gates cannot be judged")
 }
 
-// TestNobodyListens says at the end that the sessions could not be delivered, and
-// fails nothing for it.
+// TestNobodyListens says at the end that the sessions could not be delivered, fails
+// nothing for it, and names no page where nobody is.
 func TestNobodyListens(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it waits for seconds")
 	}
 	p := run(t, folder(t), []string{"HH_API_URL=http://127.0.0.1:1"}, "-test.v", "-test.run=^TestTimes$")
-	p.check(t, false, "The sessions: .*connection refused", `Open http://127.0.0.1:1/\?q=%22[0-9a-f-]{36}%22`, "ATTR  TestTimes/case0/1 sessionspan.session http://127.0.0.1:1/s/")
+	p.check(t, false, "The sessions: .*connection refused", "ATTR  TestTimes sessionspan.run [0-9a-f-]{36}\n", "ATTR  TestTimes/case0/1 sessionspan.session http://127.0.0.1:1/s/")
+	if strings.Contains(p.out, "Open http") {
+		t.Errorf("a link to nobody:\n%s", p.out)
+	}
+}
+
+// TestLink tells where a run is shown: once, on a server that has taken its sessions and
+// says what it is, however the environment names it.
+func TestLink(t *testing.T) {
+	dir := folder(t)
+	for name, tc := range map[string]struct {
+		variable, path, identity string
+		status                   int
+		linked                   bool
+	}{
+		"by HoneyHive's API":  {"HH_API_URL", "", `{"service":"sessionspan","version":"(devel)"}`, 200, true},
+		"under a path":        {"HH_API_URL", "/below", `{"service":"sessionspan"}`, 200, true},
+		"by OTLP":             {"OTEL_EXPORTER_OTLP_ENDPOINT", "", `{"service":"sessionspan"}`, 200, true},
+		"another server":      {"HH_API_URL", "", `{"service":"collector"}`, 200, false},
+		"one without a name":  {"HH_API_URL", "", `<html>sessionspan</html>`, 200, false},
+		"one that takes none": {"HH_API_URL", "", `{"service":"sessionspan"}`, 400, false},
+		"another collector":   {"OTEL_EXPORTER_OTLP_ENDPOINT", "", "ok", 200, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				switch {
+				case r.URL.Path == tc.path+"/healthz":
+					_, _ = io.WriteString(w, tc.identity)
+				case strings.HasPrefix(r.URL.Path, "/v1/traces"):
+					w.Header().Set("Content-Type", "application/x-protobuf")
+				default:
+					w.WriteHeader(tc.status)
+					_, _ = io.WriteString(w, "{}")
+				}
+			}))
+			defer server.Close()
+			p := run(t, dir, []string{tc.variable + "=" + server.URL + tc.path}, "-test.v", "-test.run=^TestTimes$")
+			links := regexp.MustCompile(`Open (\S*)`).FindAllStringSubmatch(p.out, -1)
+			ids := regexp.MustCompile("cases, run ([0-9a-f-]{36})").FindStringSubmatch(p.out)
+			if p.fail || len(ids) != 2 {
+				t.Fatal(p.out)
+			}
+			if want := server.URL + tc.path + "/run?id=" + ids[1]; tc.linked && (len(links) != 1 || links[0][1] != want) || !tc.linked && len(links) > 0 {
+				t.Errorf("the links %q, want %v to %s", links, tc.linked, want)
+			}
+		})
+	}
 }
 
 // TestBaseline runs the program of the documentation: without a baseline, writing
@@ -186,7 +232,7 @@ func TestBaseline(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if lines := strings.Count(string(written), "\n"); lines != 7 || !strings.Contains(string(written), `"defer": {"sum":"`) || !strings.Contains(string(written), `"scores":{"cites":[1,1,1],"overlap":[1,1,1],"tools":[1,1,1]}`) {
+	if lines := strings.Count(string(written), "\n"); lines != 8 || !regexp.MustCompile(`"run": "[0-9a-f-]{36}",`).Match(written) || !strings.Contains(string(written), `"defer": {"sum":"`) || !strings.Contains(string(written), `"scores":{"cites":[1,1,1],"overlap":[1,1,1],"tools":[1,1,1]}`) {
 		t.Errorf("the baseline is\n%s", written)
 	}
 	run(t, dir, []string{"CI=true"}, args...).check(t, false, "no worse than the baseline by more than 0.02: it differs by 0 over 3 cases")
@@ -197,7 +243,8 @@ func TestBaseline(t *testing.T) {
 	run(t, dir, nil, args...).check(t, true, "read the baseline: .*unexpected end of JSON input")
 	run(t, dir, nil, append(args, "-evals.update")...).check(t, false, "The baseline is written")
 	again, err := os.ReadFile(file)
-	if err != nil || string(again) != string(written) {
+	id := regexp.MustCompile(`"run": ".*",`)
+	if err != nil || string(id.ReplaceAll(again, nil)) != string(id.ReplaceAll(written, nil)) || string(again) == string(written) {
 		t.Errorf("%v: written again it is\n%s", err, again)
 	}
 }
@@ -214,7 +261,7 @@ func TestJSON(t *testing.T) {
 		if r.URL.Path == "/session/start" {
 			sessions.Add(1)
 		}
-		_, _ = io.Copy(w, strings.NewReader("{}"))
+		_, _ = io.Copy(w, strings.NewReader(`{"service":"sessionspan"}`))
 	}))
 	defer server.Close()
 	cmd.Env = append(os.Environ(), "HH_API_URL="+server.URL+"/")
@@ -242,7 +289,7 @@ func TestJSON(t *testing.T) {
 		t.Errorf("%d tests have attributes", len(attributes))
 	}
 	whole, attempt := attributes["TestAnswers"], attributes["TestAnswers/defer/3"]
-	if whole["mean.overlap"] != "1" || !strings.HasPrefix(whole["sessionspan.run"], server.URL+"/?q=%22") {
+	if whole["mean.overlap"] != "1" || !strings.HasPrefix(whole["sessionspan.run"], server.URL+"/run?id=") {
 		t.Errorf("the test has %v", whole)
 	}
 	if attempt["score.cites"] != "1" || attempt["score.overlap"] != "1" || !strings.HasPrefix(attempt["sessionspan.session"], server.URL+"/s/") {

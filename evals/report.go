@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -178,8 +177,7 @@ func baseOf(text string) (base string, local bool, err error) {
 	if err != nil || u.Host == "" || u.User != nil {
 		return "", false, errors.New("the URL is none of a server, or has a user in it")
 	}
-	ip := net.ParseIP(u.Hostname())
-	local = u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+	local = isLoopback(u)
 	if u.Scheme != "https" && (u.Scheme != "http" || !local) {
 		return "", false, errors.New("the URL must be https, or http to a loopback address")
 	}

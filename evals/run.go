@@ -6,10 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
 	"os"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -28,9 +25,12 @@ type run struct {
 	id       string // run_id
 	dataset  string
 	page     string
+	named    bool // the suite names the page
 	gates    []Gate
 	report   *reporting
 	table    table
+	was      *baseline // nil where there is none
+	wasErr   error     // why it cannot be read
 	times    int
 	tracer   *sessionspan.Tracer
 	recorder *recorder
@@ -60,7 +60,7 @@ func newRun[I, O any](t testing.TB, s *Suite[I, O]) (*run, []namedCase[I, O], []
 	if len(cases) == 0 {
 		return nil, nil, append(problems, errors.New("there are no cases"))
 	}
-	r := &run{test: t.Name(), id: honeyhive.NewUUID().String(), dataset: s.Dataset, page: pageOf(s.Page), gates: s.Require, times: s.times(), recorder: newRecorder()}
+	r := &run{test: t.Name(), id: honeyhive.NewUUID().String(), dataset: s.Dataset, page: pageOf(s.Page), named: s.Page != "", gates: s.Require, times: s.times(), recorder: newRecorder()}
 	r.table.scorers = s.infos()
 	all := sha256.New()
 	for _, c := range cases {
@@ -70,6 +70,7 @@ func newRun[I, O any](t testing.TB, s *Suite[I, O]) (*run, []namedCase[I, O], []
 		}
 		_, _ = all.Write([]byte(c.sum))
 	}
+	r.was, r.wasErr = readBaseline(baselineFile(r.test))
 	if r.dataset == "" {
 		r.dataset = "EXT-" + hex.EncodeToString(all.Sum(nil))[:24]
 	}
@@ -151,36 +152,6 @@ func (r *run) close() []string {
 	return r.reports
 }
 
-// pageOf returns the address of the page, or "".
-func pageOf(given string) string {
-	if given != "" {
-		return strings.TrimSuffix(given, "/")
-	}
-	for _, name := range []string{"HH_API_URL", "HH_DATA_PLANE_URL"} {
-		text := strings.TrimSpace(os.Getenv(name))
-		if text == "" {
-			continue
-		}
-		u, err := url.Parse(text)
-		if err != nil || u.User != nil {
-			return ""
-		}
-		if ip := net.ParseIP(u.Hostname()); u.Hostname() == "localhost" || ip != nil && ip.IsLoopback() {
-			return strings.TrimSuffix(u.Scheme+"://"+u.Host+u.Path, "/")
-		}
-		return ""
-	}
-	return ""
-}
-
-// sessionURL returns where a session can be seen, or its id.
-func (r *run) sessionURL(id string) string {
-	if r.page == "" {
-		return id
-	}
-	return r.page + "/s/" + id
-}
-
 // placeKey is the key of the attempt in contexts.
 type placeKey struct{}
 
@@ -201,6 +172,16 @@ func (r *run) newPlace(session, datapoint string, attempt int) *place {
 		p.stamps = append(p.stamps, key("attempt").Int(attempt))
 	}
 	return p
+}
+
+// names are what the session of an attempt says of its run and its case beside their
+// ids: what they are called, and which run the baseline is.
+func (r *run) names(testCase string) map[string]any {
+	m := map[string]any{"run_name": r.test, "datapoint_name": testCase}
+	if r.was != nil && r.was.Run != "" && !*update {
+		m["baseline_run_id"] = r.was.Run
+	}
+	return m
 }
 
 // stamps is a span processor that writes to each span of an attempt which run it

@@ -128,7 +128,8 @@ func TestSession(t *testing.T) {
 		t.Errorf("metrics %s", m)
 	}
 	run := member(s.Metadata, "run_id")
-	if m := s.Metadata; len(run) != 38 || member(m, "datapoint_id") != `"point 1"` || member(m, "dataset_id") != `"set 1"` || member(m, "topic") != `"x"` || member(m, "total_tokens") != "7" || member(m, "cost") != "0.25" || m.Has("attempt") {
+	if m := s.Metadata; len(run) != 38 || member(m, "datapoint_id") != `"point 1"` || member(m, "dataset_id") != `"set 1"` || member(m, "topic") != `"x"` || member(m, "total_tokens") != "7" || member(m, "cost") != "0.25" || m.Has("attempt") ||
+		member(m, "run_name") != `"TestSession/suite"` || member(m, "datapoint_name") != `"one"` || m.Has("baseline_run_id") {
 		t.Errorf("metadata %s", m)
 	}
 	if m := events["direct"].Metadata; member(m, "run_id") != run || member(m, "datapoint_id") != `"point 1"` || member(m, "dataset_id") != `"set 1"` {

@@ -55,8 +55,10 @@ type Suite[I, O any] struct {
 	// project is "evals" and the source "evaluation" unless they or the environment
 	// name others. Without a destination the sessions stay in memory.
 	Tracing []sessionspan.Option
-	// Page is the address of a sessionspan server, for links in the output. The default
-	// is HH_API_URL, or else HH_DATA_PLANE_URL, where that is a loopback address.
+	// Page is the address of a sessionspan server, for links in the output. Where it is
+	// empty, sessions are linked to at HH_API_URL, or else HH_DATA_PLANE_URL, where that is
+	// a loopback address, and the run on the server of this machine that took it, if one
+	// did.
 	Page string
 	// Report makes a run of HoneyHive. A nil one makes none.
 	Report *Report

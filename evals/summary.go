@@ -1,11 +1,11 @@
 package evals
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"math"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +13,8 @@ import (
 	"text/tabwriter"
 	"time"
 	"unicode"
+
+	"github.com/sessionspan/sessionspan/evals/bootstrap"
 )
 
 // attributes returns what is told of an attempt by [testing.T.Attr]: where its session
@@ -41,10 +43,9 @@ func attributeKey(name string) string {
 // came out, and closes the run.
 func (r *run) finish(t *testing.T) {
 	t.Helper()
-	file := baselineFile(r.test)
-	was, err := readBaseline(file)
-	if err != nil && !*update {
-		t.Errorf("evals: %v", err)
+	file, was := baselineFile(r.test), r.was
+	if r.wasErr != nil && !*update {
+		t.Errorf("evals: %v", r.wasErr)
 	}
 	all, ran, failed := r.table.count()
 	whole := all == ran
@@ -62,15 +63,12 @@ func (r *run) finish(t *testing.T) {
 		case !whole || missing != "":
 			failures = append(failures, fmt.Sprintf("the baseline was not written: %d of %d attempts ran%s", ran, all, missing))
 		default:
-			if err := r.table.write(file); err != nil {
+			if err := r.table.write(file, r.id); err != nil {
 				failures = append(failures, err.Error())
 			} else {
 				fmt.Fprintf(&out, "\nThe baseline is written: %s\n", file)
 			}
 		}
-	}
-	if r.page != "" {
-		fmt.Fprintf(&out, "\nOpen %s\n", r.runURL())
 	}
 	for _, failure := range failures {
 		t.Errorf("evals: %s", failure)
@@ -78,7 +76,6 @@ func (r *run) finish(t *testing.T) {
 	if err := r.keep(t.ArtifactDir()); err != nil {
 		t.Errorf("evals: %v", err)
 	}
-	t.Attr("sessionspan.run", r.runURL())
 	for i, s := range r.table.scorers {
 		if means := r.table.caseMeans(i); len(means) > 0 {
 			t.Attr("mean."+attributeKey(s.name), fmt.Sprint(mean(means)))
@@ -90,16 +87,12 @@ func (r *run) finish(t *testing.T) {
 	for _, text := range r.close() {
 		fmt.Fprintf(&out, "\nThe sessions: %s\n", text)
 	}
-	t.Log(out.String())
-}
-
-// runURL returns where the sessions of the run can be seen, by a search for its id, or
-// the id.
-func (r *run) runURL() string {
-	if r.page == "" {
-		return r.id
+	shown := r.shownAt()
+	if shown != "" {
+		fmt.Fprintf(&out, "\nOpen %s\n", shown)
 	}
-	return r.page + "/?q=%22" + url.QueryEscape(r.id) + "%22"
+	t.Attr("sessionspan.run", cmp.Or(shown, r.id))
+	t.Log(out.String())
 }
 
 // anyMissing says that a score is missing, or "".
@@ -127,7 +120,7 @@ func (r *run) writeScores(out *strings.Builder, was *baseline) {
 			worst = min(worst, v)
 		}
 		between, compared := "", ""
-		if low, high, ok := interval(means, resamples); ok {
+		if low, high, ok := bootstrap.Interval(means, bootstrap.Resamples); ok {
 			between = short(low) + " to " + short(high)
 		}
 		if d := r.table.differences(i, was); len(d) > 0 {

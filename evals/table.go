@@ -120,3 +120,11 @@ func (t *table) spending() (sum spending, longest time.Duration) {
 	}
 	return sum, longest
 }
+
+func mean(list []float64) float64 {
+	sum := 0.0
+	for _, v := range list {
+		sum += v
+	}
+	return sum / float64(len(list))
+}

@@ -1,12 +1,5 @@
-package evals
-
-import (
-	"math"
-	"math/rand/v2"
-	"slices"
-)
-
-// The statistics of this package, in one place.
+// Package bootstrap is the statistics of evaluations: what the mean of a list of
+// numbers, one for each case, says of the mean of the cases that there might be.
 //
 // A suite is a sample of cases, each tried one or more times. The attempts of a case
 // are alike, so cases are what is resampled: the mean of a case's attempts is one
@@ -15,16 +8,26 @@ import (
 // resamples; since those are too narrow for few cases, the percentiles are moved out as
 // Hesterberg has it (What Teachers Should Know about the Bootstrap, 2015, section 5.3:
 // "expanded percentiles").
+//
+// The functions change nothing that they are given, and give the same for the same
+// list: the random numbers have one seed. Numbers must be finite.
+package bootstrap
 
-// resamples is how many times the cases are drawn anew.
-const resamples = 10_000
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+)
 
-// The numbers of cases that are needed for an interval that is shown, and for a bound
-// that a gate decides by. For fewer than 20 the bound is passed more often by luck
-// than is said, as simulation shows.
+// Resamples is how many times cases are drawn anew, where nothing speaks for less.
+const Resamples = 10_000
+
+// The numbers of cases that are needed for an interval, and for a bound that is to
+// decide. For fewer than 20 the bound is passed more often by luck than is said, as
+// simulation shows.
 const (
-	fewestShown   = 10
-	fewestDecided = 20
+	FewestForInterval = 10
+	FewestForBound    = 20
 )
 
 // means returns the sorted means of so many resamples of a list. They are the same
@@ -44,10 +47,11 @@ func means(list []float64, resamples int) []float64 {
 	return all
 }
 
-// interval returns the interval that holds the mean of what a list is a sample of,
-// with a confidence of 95 percent.
-func interval(list []float64, resamples int) (low, high float64, ok bool) {
-	if len(list) < fewestShown {
+// Interval returns the interval that holds the mean of what a list is a sample of,
+// with a confidence of 95 percent. It is not ok for fewer than [FewestForInterval], or
+// without resamples.
+func Interval(list []float64, resamples int) (low, high float64, ok bool) {
+	if len(list) < FewestForInterval || resamples < 1 {
 		return 0, 0, false
 	}
 	all := means(list, resamples)
@@ -55,11 +59,12 @@ func interval(list []float64, resamples int) (low, high float64, ok bool) {
 	return quantile(all, tail), quantile(all, 1-tail), true
 }
 
-// lowerBound returns what the mean of the differences is at least, with a confidence
+// LowerBound returns what the mean of the differences is at least, with a confidence
 // of 95 percent. The worst difference counts once more than it was seen: where few
 // cases got much worse, resamples of them say too little of those that were not seen.
-func lowerBound(differences []float64, resamples int) (low float64, ok bool) {
-	if len(differences) < fewestDecided {
+// It is not ok for fewer than [FewestForBound], or without resamples.
+func LowerBound(differences []float64, resamples int) (low float64, ok bool) {
+	if len(differences) < FewestForBound || resamples < 1 {
 		return 0, false
 	}
 	if worst := slices.Min(differences); worst < 0 {
@@ -83,12 +88,4 @@ func expanded(n int, z float64) float64 {
 func quantile(sorted []float64, share float64) float64 {
 	i := int(math.Floor(share * float64(len(sorted))))
 	return sorted[min(max(i, 0), len(sorted)-1)]
-}
-
-func mean(list []float64) float64 {
-	sum := 0.0
-	for _, v := range list {
-		sum += v
-	}
-	return sum / float64(len(list))
 }
