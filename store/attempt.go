@@ -54,6 +54,7 @@ type RunQuery struct {
 type RunRow struct {
 	ID, Name, Dataset, Baseline string
 	Start                       float64 // Unix milliseconds: the start, or when the attempt was received
+	Key                         string  // RunQuery.After of the page that begins behind it
 }
 
 // RunPage is a page of runs.

@@ -210,14 +210,14 @@ func (s *Store) runs(ctx context.Context, q store.RunQuery) (page store.RunPage,
 			return err
 		}
 		if n := len(page.Runs); n == limit {
-			page.Next = formatRunKey(&page.Runs[n-1])
+			page.Next = page.Runs[n-1].Key
 			return nil
 		}
 		a, err := readSaid(r.ID, text)
 		if err != nil {
 			return err
 		}
-		r.Name, r.Dataset, r.Baseline = a.RunName, a.Dataset, a.Baseline
+		r.Name, r.Dataset, r.Baseline, r.Key = a.RunName, a.Dataset, a.Baseline, formatRunKey(&r)
 		page.Runs = append(page.Runs, r)
 		return nil
 	})

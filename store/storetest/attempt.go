@@ -20,13 +20,19 @@ func (f *fixture) attempts() (list []store.Attempt) {
 	return list
 }
 
-// runs walks the pages of a query.
+// runs walks the pages of a query. Their rows have no keys, which are a store's own.
 func (f *fixture) runs(q store.RunQuery) (list []store.RunRow) {
 	f.Helper()
 	for {
 		page, err := f.Runs(f.Context(), q)
 		f.check(err)
-		list = append(list, page.Runs...)
+		for _, r := range page.Runs {
+			if behind, err := f.Runs(f.Context(), store.RunQuery{After: r.Key, Name: q.Name, Dataset: q.Dataset, Limit: 1}); err != nil || len(behind.Runs) > 0 && behind.Runs[0].Start > r.Start {
+				f.Errorf("behind %q there is %+v, %v", r.ID, behind, err)
+			}
+			r.Key = ""
+			list = append(list, r)
+		}
 		if q.After = page.Next; q.After == "" {
 			return list
 		}

@@ -59,6 +59,10 @@ func (a *API) Register(mux *http.ServeMux) {
 		"GET /v1/sessions/{id}":    a.getTree,
 		"GET /v1/events/{id}":      a.getTree,
 		"DELETE /v1/sessions/{id}": a.deleteSession,
+
+		"GET /api/runs":      a.getRuns,
+		"GET /api/run":       a.getRun,
+		"GET /api/run/cases": a.getCases,
 	} {
 		mux.Handle(pattern, a.serve(handler))
 	}

@@ -59,8 +59,8 @@ type page struct {
 // SessionPath returns the path of the page of a session.
 func SessionPath(id string) string { return "/s/" + id }
 
-// New returns the handler of the page: of /, /s/…, /insights, /facets,
-// /feedback, /demo, /theme, /leave and /assets/…. What changes it learns from
+// New returns the handler of the page: of /, /s/…, /insights, /runs, /run,
+// /facets, /feedback, /demo, /theme, /leave and /assets/…. What changes it learns from
 // the stream that package live serves at /api/stream.
 func New(c Config) http.Handler { return newPage(c, sumsWait) }
 
@@ -80,6 +80,8 @@ func (p *page) handler() http.Handler {
 		"GET /facets":                  p.facets,
 		"GET /insights":                p.insights,
 		"GET /leave":                   p.leave,
+		"GET /runs":                    p.runs,
+		"GET /run":                     p.run,
 		"GET /s/{id}":                  p.session,
 		"GET /s/{id}/rows":             p.rows,
 		"GET /s/{id}/session.json":     p.download(p.sessionJSON),

@@ -100,6 +100,16 @@ func (v *sessionView) BackURL() string {
 	return "/?" + v.back + "#s-" + v.ID
 }
 
+// RunURL is the address of the run that the session is an attempt of, with its case
+// chosen, or "".
+func (v *sessionView) RunURL() string {
+	run, key := caseKey(&v.whole.Payload)
+	if run == "" {
+		return ""
+	}
+	return runURL(run, "case", key)
+}
+
 // EventURL is the address of this page with an event chosen.
 func (v *sessionView) EventURL(id string) string { return v.URL("event", id) + "#detail" }
 

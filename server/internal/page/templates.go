@@ -18,6 +18,11 @@ var templateFiles embed.FS
 //go:embed templates/quickstart.go.txt
 var quickstart string
 
+// evaluation is a test that makes a run, which a test of this package has too.
+//
+//go:embed templates/evaluation.go.txt
+var evaluation string
+
 // parts are templates that pages share.
 var parts = []string{"templates/layout.html", "templates/parts.html"}
 
@@ -56,6 +61,10 @@ var functions = template.FuncMap{
 	"grouped64": func(n int) string { return grouped(int64(n)) },
 	"inc":       func(n int) int { return n + 1 },
 	"p":         percentileOf,
+	"score":     score,
+	"signed":    signed,
+	"ofOne":     ofOne,
+	"count":     func(n int) string { return grouped(int64(n)) },
 }
 
 // dict lets a template pass two values to another.

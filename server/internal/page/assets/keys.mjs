@@ -28,6 +28,7 @@ export function keys() {
 	onKey("?", show);
 	onKey("g s", () => follow('[data-key="g s"]'));
 	onKey("g i", () => follow('[data-key="g i"]'));
+	onKey("g e", () => follow('[data-key="g e"]'));
 	onKey("/", () => {
 		const field = document.getElementById("q");
 		if (!field) location.assign("/#q");

@@ -14,5 +14,8 @@ if (page === "sessions") {
 } else if (page === "session") {
 	const { session } = await import("./session.mjs");
 	session();
+} else if (page === "experiments") {
+	const { runs } = await import("./runs.mjs");
+	runs();
 }
 document.documentElement.dataset.ready = "true";
