@@ -68,7 +68,7 @@ func (r *run) shownAt() string {
 
 // Bounds of what a server is asked for.
 const (
-	findTime     = time.Second
+	findTime     = 5 * time.Second
 	mostIdentity = 4 << 10
 )
 

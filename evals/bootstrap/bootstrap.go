@@ -10,7 +10,7 @@
 // "expanded percentiles").
 //
 // The functions change nothing that they are given, and give the same for the same
-// list: the random numbers have one seed. Numbers must be finite.
+// numbers in any order: the random numbers have one seed. Numbers must be finite.
 package bootstrap
 
 import (
@@ -31,8 +31,9 @@ const (
 )
 
 // means returns the sorted means of so many resamples of a list. They are the same
-// for the same list.
+// for the same numbers: attempts that run side by side end in any order.
 func means(list []float64, resamples int) []float64 {
+	list = slices.Sorted(slices.Values(list))
 	r := rand.New(rand.NewPCG(0x5e55, 0x10a5)) //nolint:gosec // no secret
 	n := uint64(len(list))
 	all := make([]float64, resamples)

@@ -29,8 +29,9 @@ func TestInterval(t *testing.T) {
 		t.Error("an interval of nine cases")
 	}
 	a, b, _ := Interval([]float64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, Resamples)
-	if c, d, _ := Interval([]float64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, Resamples); a != c || b != d {
-		t.Error("the interval of the same list differs")
+	other := []float64{10, 2, 3, 9, 5, 6, 7, 8, 4, 1}
+	if c, d, _ := Interval(other, Resamples); a != c || b != d || other[0] != 10 {
+		t.Error("the interval of the same numbers differs, or they were sorted")
 	}
 	if _, _, ok := Interval(make([]float64, FewestForInterval), 0); ok {
 		t.Error("an interval without resamples")
