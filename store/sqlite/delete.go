@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
@@ -31,7 +32,7 @@ const (
 	sweepRows  = 100
 	sweepBytes = 8 << 20
 	sweepWords = 512 << 10
-	sweepStep  = 10 * time.Millisecond
+	sweepStep  = 5 * time.Millisecond
 )
 
 func newBudget() *budget {
@@ -48,7 +49,7 @@ func (b *budget) left() bool {
 
 // sweepTime is how long the writer goes on with transactions that delete, when
 // others wait.
-const sweepTime = 25 * time.Millisecond
+const sweepTime = 15 * time.Millisecond
 
 // Delete implements [store.Store].
 func (s *Store) Delete(ctx context.Context, sessions ...honeyhive.UUID) error {
@@ -179,23 +180,35 @@ func (w *writer) tracesOf(id honeyhive.UUID) (list []honeyhive.UUID, err error) 
 	return list, err
 }
 
+// places are the columns of a record that hold places of texts, and the size of both.
+type places struct {
+	columns [2][]byte // layers and payload
+	size    int64
+}
+
+const placesQuery = `CASE WHEN length(r.layers) = ?1 THEN r.layers END, CASE WHEN length(r.payload) = ?1 THEN r.payload END,
+	ifnull(length(r.layers), 0) + ifnull(length(r.payload), 0)`
+
+// spend takes what it takes to delete the record from a budget.
+func (p *places) spend(b *budget) {
+	b.spend(0, p.size)
+	if b.words -= min(p.size, record.MaxText); len(p.columns[1]) > 0 { // the text is elsewhere
+		b.words -= record.MaxText
+	}
+}
+
 // deleteRecord deletes what is known of an id.
 func (w *writer) deleteRecord(pk int64, b *budget) error {
-	var columns [2][]byte
-	var size int64
-	err := w.scan(`SELECT CASE WHEN length(layers) = ?2 THEN layers END, CASE WHEN length(payload) = ?2 THEN payload END,
-		ifnull(length(layers), 0) + ifnull(length(payload), 0) FROM record WHERE pk = ?1`, []any{pk, columnBytes}, &columns[0], &columns[1], &size)
+	var p places
+	err := w.scan(`SELECT `+placesQuery+` FROM record r WHERE pk = ?2`, []any{columnBytes, pk}, &p.columns[0], &p.columns[1], &p.size)
 	if err != nil {
 		return err
 	}
-	b.spend(0, size)
-	if b.words -= min(size, record.MaxText); len(columns[1]) > 0 { // the text is elsewhere
-		b.words -= record.MaxText
-	}
+	p.spend(b)
 	if err := w.exec(`DELETE FROM record WHERE pk = ?`, pk); err != nil {
 		return err
 	}
-	return w.release(columns[:]...)
+	return w.release(p.columns[:]...)
 }
 
 // deleteEvent deletes a doomed event before its turn.
@@ -212,44 +225,35 @@ func (w *writer) deleteEvent(e *entry) error {
 // tidy deletes some of what is left to delete, and merges what that makes the index
 // merge.
 func (w *writer) tidy() {
-	err := w.forAWhile(w.unsynced, func(w *writer) (bool, error) {
-		if !w.garbage.Swap(false) { // whoever adds to it meanwhile says so
-			return true, nil
-		}
-		more, err := w.sweep(newBudget())
-		if more {
-			w.garbage.Store(true)
-		}
-		return !more, err
-	})
 	// A disk that is full or damaged fails writes too, which tell of it; this is
 	// tried again after the next deletion.
-	if err != nil {
+	if _, err := w.sweepForAWhile(); err != nil {
 		w.garbage.Store(false)
 		w.unmerged = false
 	}
 }
 
-// forAWhile runs transactions, as the given function does, until one is the last, or
+// sweepForAWhile runs transactions that delete and merge until nothing is left to, or
 // others have waited for long enough. What the index is to merge goes first: the more
 // of a segment is deleted, the longer it takes to merge as much of it.
-func (w *writer) forAWhile(transaction func(func(*writer) error) error, step func(w *writer) (done bool, err error)) error {
-	for start := time.Now(); time.Since(start) < sweepTime; {
-		done := false
-		var err error
-		if w.unmerged {
+func (w *writer) sweepForAWhile() (done bool, err error) {
+	for start := time.Now(); !done && err == nil && time.Since(start) < sweepTime; {
+		switch {
+		case w.unmerged:
 			err = w.unsynced((*writer).merge)
-		} else {
-			err = transaction(func(w *writer) (err error) {
-				done, err = step(w)
+		case w.garbage.Swap(false): // whoever adds to it meanwhile says so
+			err = w.unsynced(func(w *writer) error {
+				more, err := w.sweep(newBudget())
+				if more {
+					w.garbage.Store(true)
+				}
 				return err
 			})
-		}
-		if done && !w.unmerged || err != nil {
-			return err
+		default:
+			done = true
 		}
 	}
-	return nil
+	return done, err
 }
 
 // sweep deletes loose texts and doomed events, as many as the budget has room for,
@@ -321,30 +325,62 @@ func (w *writer) sweepBody(id int64, b *budget) error {
 	return nil
 }
 
+// sweepAtOnce is how many events one statement deletes: to run one takes as long as to
+// delete a row or two.
+const sweepAtOnce = 16
+
 // sweepEvents deletes events of a session, from the first one on.
 func (w *writer) sweepEvents(session int64, b *budget) error {
 	for b.left() {
-		e := entry{session: session}
-		err := w.scan(`SELECT seq, pk FROM event WHERE session = ? ORDER BY seq LIMIT 1`, []any{session}, &e.seq, &e.pk)
-		if errors.Is(err, sql.ErrNoRows) {
-			return w.exec(`DELETE FROM doomed WHERE session = ?`, session)
-		}
+		last, found, err := w.doomedEvents(session, b)
 		if err != nil {
 			return err
 		}
-		b.spend(1, 0)
+		if len(found) == 0 {
+			return w.exec(`DELETE FROM doomed WHERE session = ?`, session)
+		}
 		w.unmerged = true
-		if err := w.execAll([]any{e.pk}, `DELETE FROM search WHERE rowid = ?`, `DELETE FROM unindexed WHERE pk = ?`); err != nil {
+		if err := w.execAll(found, `DELETE FROM search WHERE rowid IN `+sweepList, `DELETE FROM unindexed WHERE pk IN `+sweepList, `DELETE FROM record WHERE pk IN `+sweepList); err != nil {
 			return err
 		}
-		if err := w.exec(`DELETE FROM event WHERE session = ? AND seq = ?`, e.session, e.seq); err != nil {
-			return err
-		}
-		if err := w.deleteRecord(e.pk, b); err != nil {
+		if err := w.exec(`DELETE FROM event WHERE session = ? AND seq <= ?`, session, last); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// sweepList has room for the keys of sweepAtOnce records.
+var sweepList = "(?" + strings.Repeat(", ?", sweepAtOnce-1) + ")"
+
+// doomedEvents returns the keys of the first events of a session, as many as sweepList
+// takes, with zeros behind them, or none where there are none, and the number of the
+// last one. It spends what they take, and releases their texts.
+func (w *writer) doomedEvents(session int64, b *budget) (last int64, keys []any, err error) {
+	rows, err := w.QueryContext(context.Background(), `SELECT e.seq, e.pk, `+placesQuery+` FROM event e LEFT JOIN record r ON r.pk = e.pk WHERE e.session = ?2 ORDER BY e.seq LIMIT ?3`,
+		columnBytes, session, min(b.rows, sweepAtOnce))
+	if err != nil {
+		return 0, nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var texts [][]byte
+	for more := true; more && rows.Next(); more = b.left() {
+		var pk int64
+		var p places
+		if err := rows.Scan(&last, &pk, &p.columns[0], &p.columns[1], &p.size); err != nil {
+			return 0, nil, err
+		}
+		keys, texts = append(keys, pk), append(texts, p.columns[:]...)
+		b.spend(1, 0)
+		p.spend(b)
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil || len(keys) == 0 {
+		return 0, nil, err
+	}
+	for len(keys) < sweepAtOnce {
+		keys = append(keys, 0)
+	}
+	return last, keys, w.release(texts...)
 }
 
 // trimDeletions forgets the oldest deletions, and remembers up to where.

@@ -12,7 +12,7 @@ import (
 )
 
 // BenchmarkHold prints how long the slowest of the small writes waits, one after
-// the other, while something large is done. Run it by
+// the other, while something large is done, and how long that takes. Run it by
 //
 //	go test -run '^$' -bench Hold -benchtime 1x ./store/sqlite
 func BenchmarkHold(b *testing.B) {
@@ -81,8 +81,10 @@ func BenchmarkHold(b *testing.B) {
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			for range b.N {
+				b.StopTimer()
 				s := openIn(b, b.TempDir()).(*Store)
 				c.prepare(b, s)
+				b.StartTimer()
 				done, all := make(chan struct{}), sync.WaitGroup{}
 				var longest, total time.Duration
 				n := 0

@@ -22,7 +22,7 @@ func (s *Store) Prune(ctx context.Context, r store.Retention) (store.Pruned, err
 }
 
 func (s *Store) prune(ctx context.Context, r store.Retention) (total store.Pruned, err error) {
-	if err := s.restartLog(ctx); err != nil {
+	if err := s.emptyLog(ctx); err != nil {
 		return total, err
 	}
 	if r.MaxAge > 0 {
@@ -31,20 +31,22 @@ func (s *Store) prune(ctx context.Context, r store.Retention) (total store.Prune
 		}
 	}
 	for done := false; !done; {
-		var steps store.Pruned
+		var step store.Pruned
 		err := s.submit(ctx, &request{bare: true, run: func(w *writer) error {
-			return w.forAWhile(w.transaction, func(w *writer) (bool, error) {
-				step, last, err := w.prune(s.now(), r, newBudget())
-				steps.Sessions, steps.Events = steps.Sessions+step.Sessions, steps.Events+step.Events
-				done = last
-				return last, err
+			// Until all is swept that is deleted already, nobody knows what is left.
+			if swept, err := w.sweepForAWhile(); !swept || err != nil {
+				return err
+			}
+			return w.transaction(func(w *writer) (err error) {
+				step, done, err = w.prune(s.now(), r, newBudget())
+				return err
 			})
 		}})
 		if err != nil {
 			return total, err
 		}
-		total.Sessions += steps.Sessions
-		total.Events += steps.Events
+		total.Sessions += step.Sessions
+		total.Events += step.Events
 	}
 	return total, s.vacuum(ctx, r.MaxBytes)
 }
@@ -155,7 +157,7 @@ func (s *Store) vacuum(ctx context.Context, most int64) error {
 		}
 		if free == 0 {
 			if changed {
-				return s.restartLog(ctx) // which makes the file as short as that
+				return s.emptyLog(ctx) // which makes the file as short as that
 			}
 			return nil
 		}

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/sessionspan/sessionspan/store/internal/record"
@@ -53,23 +54,43 @@ func (w *writer) index() (waiting *request) {
 	return waiting
 }
 
-// mergePages is how many pages of the index, of 4 KB, one step of a merge writes.
-const mergePages = 16
+// Bounds of how many pages of the index, of 4 KB, one step of a merge writes. How long
+// a page takes depends on what is deleted of the segments, which is read but not
+// counted, so a step has half as many as one that took longer than mergeStep.
+const (
+	leastMerge = 2
+	mostMerge  = 32
+	mergeStep  = 5 * time.Millisecond
+)
 
 // merge merges some of the segments of the index, of which each step of indexing
 // makes one. Without it a search would look into all of them.
 func (w *writer) merge() error {
+	start := time.Now()
 	var before, after int64
 	err := w.scan(`SELECT total_changes()`, nil, &before)
 	if err == nil {
-		err = w.exec(`INSERT INTO search (search, rank) VALUES ('merge', ?)`, mergePages)
+		err = w.exec(`INSERT INTO search (search, rank) VALUES ('merge', ?)`, w.mergePages)
 	}
 	if err == nil {
 		err = w.scan(`SELECT total_changes()`, nil, &after)
 	}
 	const none = 2 // changes where there was nothing to merge are fewer
 	w.unmerged = after-before >= none
+	w.mergePages = nextMerge(w.mergePages, time.Since(start))
 	return err
+}
+
+// nextMerge returns how many pages a step of a merge is to write, after one that took
+// so long.
+func nextMerge(pages int, took time.Duration) int {
+	switch {
+	case took > mergeStep:
+		return max(leastMerge, pages/2)
+	case took < mergeStep/4:
+		return min(mostMerge, pages+1)
+	}
+	return pages
 }
 
 // unindexed returns the keys and words of some records that are not indexed.

@@ -7,18 +7,27 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+
+	driver "modernc.org/sqlite"
 )
 
 // SQLite writes to its log (-wal) first, and copies what stands there into the file
 // at a checkpoint. By itself it does so in the midst of a commit, for which all
 // writes then wait. Here another connection copies while writes go on; what they
 // add meanwhile is little, which the writer copies itself before it begins the log
-// anew. A read that runs meanwhile still needs the log: then it grows on, and the
-// next try is made when it has grown by as much again.
+// anew. The log is written over from its beginning then, and is not cut, since to cut
+// it takes the system longer than all else does. A read that runs meanwhile still
+// needs the log: then it grows on, and the next try is made when it has grown by as
+// much again.
 const (
 	logBytes = 8 << 20
 	// logPatience is how long the writer waits for reads, in milliseconds.
-	logPatience = 20
+	logPatience = 10
+	// mostLog is the length from which on the log is cut: so long it was made by a read
+	// that took long.
+	mostLog = 2 * logBytes
+	// frameBytes is what a page takes there.
+	frameBytes = 8192 + 24
 )
 
 // walFile is the name of a log.
@@ -46,19 +55,14 @@ func (s *Store) startCheckpoints() error {
 	}
 	db.SetMaxOpenConns(1)
 	grown := make(chan struct{}, 1)
-	limit := int64(logBytes) // of the writer's goroutine
 	s.w.committed = func() {
-		size, err := s.w.log.size()
-		if size < limit {
-			limit = max(logBytes, min(limit, size+logBytes))
+		if s.w.logged < s.w.logLimit {
 			return
 		}
-		limit = size + logBytes
-		if err == nil {
-			select {
-			case grown <- struct{}{}:
-			default:
-			}
+		s.w.logLimit = s.w.logged + logBytes
+		select {
+		case grown <- struct{}{}:
+		default:
 		}
 	}
 	s.work.Go(func() {
@@ -101,15 +105,41 @@ func (s *Store) checkpoint(db *sql.DB) error {
 	return nil
 }
 
-// restartLog copies what is left of the log, and empties it.
+// restartLog copies what is left of the log, and begins it anew.
 func (s *Store) restartLog(ctx context.Context) error {
 	return s.submit(ctx, &request{bare: true, run: func(w *writer) error {
-		if err := w.drain(fmt.Sprintf(`PRAGMA busy_timeout = %d`, logPatience)); err != nil {
-			return err
+		size, err := w.log.size()
+		if err == nil && size > mostLog {
+			return w.restartLog("TRUNCATE")
 		}
-		err := w.drain(`PRAGMA wal_checkpoint(TRUNCATE)`)
-		return errors.Join(err, w.drain(fmt.Sprintf(`PRAGMA busy_timeout = %d`, busyTimeout)))
+		return errors.Join(err, w.restartLog("RESTART"))
 	}})
+}
+
+// emptyLog copies what is left of the log, and gives its room back.
+func (s *Store) emptyLog(ctx context.Context) error {
+	return s.submit(ctx, &request{bare: true, run: func(w *writer) error { return w.restartLog("TRUNCATE") }})
+}
+
+func (w *writer) restartLog(mode string) error {
+	if err := w.drain(fmt.Sprintf(`PRAGMA busy_timeout = %d`, logPatience)); err != nil {
+		return err
+	}
+	var busy, all, copied int
+	err := w.conn.QueryRowContext(context.Background(), `PRAGMA wal_checkpoint(`+mode+`)`).Scan(&busy, &all, &copied)
+	if err == nil && busy == 0 {
+		w.logged, w.logLimit = 0, logBytes
+	}
+	return errors.Join(err, w.drain(fmt.Sprintf(`PRAGMA busy_timeout = %d`, busyTimeout)))
+}
+
+// countLog counts what a transaction added to the log.
+func (w *writer) countLog() {
+	_ = w.conn.Raw(func(conn any) error {
+		pages, _, err := conn.(driver.DBStatus).Status(driver.DBStatusCacheWrite, true)
+		w.logged += int64(pages) * frameBytes
+		return err
+	})
 }
 
 // drain runs a statement until it is through, whatever rows it gives.

@@ -26,7 +26,7 @@ const (
 // long, and what was deleted.
 const (
 	indexPause = time.Second
-	sweepPause = 100 * time.Millisecond
+	sweepPause = 40 * time.Millisecond
 )
 
 // writer owns the one connection that writes. Its goroutine takes requests as
@@ -55,7 +55,10 @@ type writer struct {
 	stale      func()      // called when sessions are to be computed anew; nil in tests of the writer alone
 	narrow     bool        // the table of sessions has no more than narrowColumns yet
 	unmerged   bool        // the index may have something to merge
+	mergePages int         // of the next step of a merge
 	log        walFile
+	logged     int64  // bytes that were added to the log since it was begun anew
+	logLimit   int64  // how many are to be copied
 	committed  func() // called after each transaction; nil in tests of the writer alone
 }
 
@@ -76,7 +79,7 @@ func openWriter(ctx context.Context, path string) (*writer, error) {
 		return nil, err
 	}
 	w := &writer{
-		db: db, prepared: make(map[string]*sql.Stmt), staged: make(map[int64]bool), log: walFile(path + "-wal"),
+		db: db, prepared: make(map[string]*sql.Stmt), staged: make(map[int64]bool), log: walFile(path + "-wal"), logLimit: logBytes, mergePages: mostMerge / 2,
 		requests: make(chan *request), done: make(chan struct{}), changed: make(chan struct{}),
 	}
 	if err := w.prepare(ctx); err != nil {
@@ -258,6 +261,7 @@ func (w *writer) transaction(f func(*writer) error) error {
 		w.pk, w.seq = pk, seq
 		return explain(err)
 	}
+	w.countLog()
 	if w.committed != nil {
 		w.committed()
 	}
