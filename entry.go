@@ -45,7 +45,7 @@ type ownEntry struct {
 	entry
 
 	kind        *kindInfo // nil for a session
-	sessionName string    // at the start, of a session
+	sessionName string    // at the start, of a session and of that of a turn
 	set         fields.Set
 	valueLimit  int  // see span.Span
 	endedBySpan bool // so that what is on the span counts more than what was set
@@ -55,7 +55,7 @@ var _, _ span.Source = (*ownEntry)(nil), (*foreignEntry)(nil)
 
 func (r *recording) newEntry(children tree.Children) *ownEntry {
 	e := &ownEntry{entry: entry{tracer: r.tracer, identity: r.node.Identity(), self: r.node.Ref(), children: children}, kind: r.kind}
-	if r.kind == nil {
+	if r.opens() {
 		e.sessionName = r.session.name
 	}
 	return e
@@ -66,7 +66,7 @@ func (e *entry) show(s *span.Span) *convert.Record {
 	k := s.Know()
 	if id := e.identity; id != nil {
 		k.SessionID, k.Project, k.Source, k.Continued = id.Session, id.Project, id.Source, id.Continued
-		s.SessionID = id.Text
+		s.SessionID, s.Turn = id.Text, id.Turn
 	}
 	k.ParentID = e.parent.ID()
 	if ids := e.children.IDs(); len(ids) > 0 {
@@ -83,7 +83,8 @@ func (e *ownEntry) Show(s *span.Span) {
 	if e.kind == nil {
 		k.Type, k.SessionName, k.IsSession = honeyhive.TypeSession, e.sessionName, true
 	} else {
-		k.Type, k.Operation = e.kind.eventType, e.kind.operation
+		k.Type, k.Operation, k.Kind = e.kind.eventType, e.kind.operation, e.kind.kind
+		k.SessionName = e.sessionName
 	}
 	others := s.Attributes
 	if span.HasKey(others, honeyhive.AttrProject) {
@@ -178,7 +179,8 @@ func (r *recording) stamp(s sdktrace.ReadWriteSpan) {
 		if r.kind == nil {
 			k.Type, k.SessionName = honeyhive.TypeSession, r.session.name
 		} else {
-			k.Type, k.Operation = r.kind.eventType, r.kind.operation
+			k.Type, k.Operation, k.Kind = r.kind.eventType, r.kind.operation, r.kind.kind
+			k.SessionName = r.sessionName()
 		}
 	}, func(kvs []attribute.KeyValue) { s.SetAttributes(kvs...) })
 }
@@ -257,7 +259,7 @@ func (e *ownEntry) stamped(kv attribute.KeyValue) (text string, ok bool) {
 		return e.identity.Source, strings.HasPrefix(e.identity.Source, kv.Value.AsString())
 	case span.SessionIDOfOTel: // others have a right to it
 		return e.identity.Text, strings.HasPrefix(e.identity.Text, kv.Value.AsString())
-	case honeyhive.AttrSessionAutoCreate, honeyhive.AttrSessionName, honeyhive.AttrSessionContinued,
+	case honeyhive.AttrSessionAutoCreate, honeyhive.AttrSessionName, honeyhive.AttrSessionContinued, honeyhive.AttrTurn,
 		honeyhive.AttrEventID, honeyhive.AttrEventName, honeyhive.AttrParentID:
 		return "", true
 	case honeyhive.AttrChildrenIDs:
@@ -270,7 +272,7 @@ func (e *ownEntry) stamped(kv attribute.KeyValue) (text string, ok bool) {
 var errCut = errors.New("sessionspan: the span limits of the tracer provider cut attributes of sessions; " +
 	"payloads are whole all the same, but collectors and other exporters of the provider see the cut ones: raise AttributeCountLimit and AttributeValueLengthLimit")
 
-// liveSession is the root of a session that still runs, with what was set by now. A
+// liveSession is the root of a session, or a turn, that still runs, with what was set by now. A
 // worker that does not know yet that the session has ended may show the root after the
 // end.
 type liveSession struct{ rec *recording }
@@ -282,6 +284,7 @@ func (l liveSession) Show(s *span.Span) {
 	e := r.entry
 	if e == nil || e.Start.IsZero() {
 		e = r.newEntry(tree.Children{})
+		e.parent = r.node.KnownParent()
 		if r.entry != nil {
 			e.set = r.entry.set
 		} else {

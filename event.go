@@ -34,6 +34,7 @@ const (
 // kindInfo is how a kind is written.
 type kindInfo struct {
 	eventType, operation string
+	kind                 string                  // where neither of them says it
 	start                []trace.SpanStartOption // how its span starts
 }
 
@@ -41,12 +42,12 @@ type kindInfo struct {
 var client = slices.Clip([]trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient)})
 
 var (
-	modelInfo     = kindInfo{honeyhive.TypeModel, genai.Chat, client}
-	toolInfo      = kindInfo{honeyhive.TypeTool, genai.ExecuteTool, nil}
-	chainInfo     = kindInfo{honeyhive.TypeChain, "", nil}
-	retrieverInfo = kindInfo{honeyhive.TypeTool, genai.Retrieval, nil}
-	embeddingInfo = kindInfo{honeyhive.TypeTool, genai.Embeddings, client}
-	agentInfo     = kindInfo{honeyhive.TypeChain, genai.InvokeAgent, nil}
+	modelInfo     = kindInfo{honeyhive.TypeModel, genai.Chat, "", client}
+	toolInfo      = kindInfo{honeyhive.TypeTool, genai.ExecuteTool, "", nil}
+	chainInfo     = kindInfo{honeyhive.TypeChain, "", "", nil}
+	retrieverInfo = kindInfo{honeyhive.TypeTool, genai.Retrieval, "", nil}
+	embeddingInfo = kindInfo{honeyhive.TypeTool, genai.Embeddings, "", client}
+	agentInfo     = kindInfo{honeyhive.TypeChain, genai.InvokeAgent, "", nil}
 )
 
 // info returns how the kind is written: nil where it is not known.
@@ -134,16 +135,21 @@ func (t *Tracer) StartEvent(ctx context.Context, kind Kind, name string, options
 		case fieldStart:
 			start = append(start, trace.WithTimestamp(o.time))
 		case fieldEventID:
-			if u, err := honeyhive.ParseUUID(o.text); err != nil || u.IsZero() {
-				t.reports.Report("event id", errors.Join(errors.New("sessionspan: StartEvent: the id of WithEventID is not used"), err))
-			} else {
-				n.Chosen = u
-			}
+			n.Chosen = t.chosenID(opStartEvent, o.text)
 		}
 	}
 	ctx = r.start(ctx, name, start...)
 	r.apply(opStartEvent, options)
 	return ctx, e
+}
+
+// chosenID reads the id that a user chose for an event: the nil UUID where it is none.
+func (t *Tracer) chosenID(op, text string) honeyhive.UUID {
+	u, err := honeyhive.ParseUUID(text)
+	if err != nil || u.IsZero() {
+		t.reports.Report("event id", errors.Join(fmt.Errorf("sessionspan: %s: the id of WithEventID is not used", op), err))
+	}
+	return u
 }
 
 // newEvent returns an event and its node, which are apart where children of the one

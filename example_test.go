@@ -60,6 +60,7 @@ func (printer) Write(lines []byte) (int, error) {
 			}
 		case l.Update != nil:
 			fmt.Println("update")
+			show("outputs", l.Update.Outputs)
 			show("metrics", l.Update.Metrics)
 			show("feedback", l.Update.Feedback)
 		}
@@ -202,6 +203,51 @@ func ExampleRun() {
 }
 
 // Do records what a function takes and returns, an error and a panic.
+func ExampleStartTurn() {
+	tracer, err := sessionspan.New(sessionspan.WithProject("Chat"), sessionspan.WithWriter(printer{}), sessionspan.WithoutEnvironment())
+	if err != nil {
+		panic(err)
+	}
+	sessionspan.SetDefault(tracer)
+
+	// A handler of a stateless service: it knows the conversation, and not which turn
+	// of it this is.
+	chat := func(ctx context.Context, conversation, question string) (answer string, err error) {
+		_, turn := sessionspan.StartTurn(ctx, conversation, "chat",
+			sessionspan.WithInputs(map[string]any{"question": question}))
+		defer turn.EndErr(&err)
+		answer = "You said: " + question
+		turn.SetOutputs(map[string]any{"answer": answer})
+		return answer, nil
+	}
+	for _, question := range []string{"Hello", "And now?"} {
+		if _, err := chat(context.Background(), "conversation-7", question); err != nil {
+			panic(err)
+		}
+		if err := tracer.ForceFlush(context.Background()); err != nil {
+			panic(err)
+		}
+	}
+	if err := tracer.Shutdown(context.Background()); err != nil {
+		panic(err)
+	}
+	// Output:
+	// session "chat"
+	//   inputs {"question":"Hello"}
+	// chain "chat"
+	//   inputs {"question":"Hello"}
+	//   outputs {"answer":"You said: Hello"}
+	// update
+	//   outputs {"answer":"You said: Hello"}
+	// session "chat"
+	//   inputs {"question":"And now?"}
+	// chain "chat"
+	//   inputs {"question":"And now?"}
+	//   outputs {"answer":"You said: And now?"}
+	// update
+	//   outputs {"answer":"You said: And now?"}
+}
+
 func ExampleDo() {
 	tracer := newPrinting()
 	ctx, session := tracer.StartSession(context.Background(), "divide")

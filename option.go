@@ -330,6 +330,7 @@ var (
 // The functions that take field options.
 const (
 	opStartSession = "StartSession"
+	opStartTurn    = "StartTurn"
 	opStartEvent   = "StartEvent"
 	opEnd          = "End"
 	opEventEnd     = "Event.End"
@@ -338,11 +339,11 @@ const (
 // usedBy are the functions that use an option which others cannot: most of them
 // before the span starts.
 var usedBy = map[fieldName][]string{
-	fieldProject:   {opStartSession},
-	fieldSource:    {opStartSession},
+	fieldProject:   {opStartSession, opStartTurn},
+	fieldSource:    {opStartSession, opStartTurn},
 	fieldSessionID: {opStartSession},
-	fieldEventID:   {opStartEvent},
-	fieldStart:     {opStartSession, opStartEvent},
+	fieldEventID:   {opStartEvent, opStartTurn},
+	fieldStart:     {opStartSession, opStartEvent, opStartTurn},
 
 	fieldToolCallID: {opStartEvent, opEventEnd},
 }
@@ -357,7 +358,7 @@ func (r *recording) misplaced(op string, o *FieldOption) {
 		return
 	}
 	r.reporter().reports.Report("option "+op+" "+o.name(),
-		fmt.Errorf("sessionspan: %s: %s is no option of it, but of %s: it is ignored", op, o.name(), strings.Join(uses, " and ")))
+		fmt.Errorf("sessionspan: %s: %s is no option of it, but of %s: it is ignored", op, o.name(), strings.Join(uses, " and of ")))
 }
 
 // apply makes a FieldOption an Option.

@@ -64,8 +64,11 @@ func (p *processor) OnStart(ctx context.Context, s sdktrace.ReadWriteSpan) {
 
 // startOwn takes in a span that StartSession or StartEvent started.
 func (t *Tracer) startOwn(r *recording, s sdktrace.ReadWriteSpan) {
-	if r.node.IsRoot() {
+	switch {
+	case r.node.IsRoot():
 		r.session.record()
+	case r.kind == &turnInfo:
+		r.startTurn()
 	}
 	if !t.tree.StartOwn(r.node, r) {
 		r.takers-- // registered twice
@@ -228,10 +231,10 @@ func (t *Tracer) openPlain(root *tree.Node, live tree.Live) {
 	t.open(root.Session.ID, &livePlain{live.(sdktrace.ReadOnlySpan), e})
 }
 
-// open tells the destinations of a session that has begun.
-func (t *Tracer) open(session honeyhive.UUID, live span.Source) {
+// open tells the destinations of a session, or a turn, that has begun.
+func (t *Tracer) open(group honeyhive.UUID, live span.Source) {
 	for _, q := range t.queues {
-		q.Open(session, live)
+		q.Open(group, live)
 	}
 }
 
@@ -239,9 +242,9 @@ func (t *Tracer) open(session honeyhive.UUID, live span.Source) {
 // what waits for a session.
 func (t *Tracer) forgot(n *tree.Node) {
 	t.reports.Report("forgotten", fmt.Errorf("%w (%d of them by now)", errForgotten, t.tree.Forgotten()))
-	if n.IsRoot() {
+	if n.IsRoot() || n.IsTurn() {
 		for _, q := range t.queues {
-			q.Gone(n.Session.ID)
+			q.Gone(n.Session.Group())
 		}
 	}
 }

@@ -331,12 +331,13 @@ func (r *recording) freeze(bySpan bool) *ownEntry {
 	return e
 }
 
-// addUsage makes what the events of a session used and cost part of what was set on it.
+// addUsage makes what the events of a session, or of a turn, used and cost part of what
+// was set on it.
 func (r *recording) addUsage(set *fields.Set) {
-	if !r.node.IsRoot() {
+	if !r.opens() {
 		return
 	}
-	if u := r.node.Session.Usage(); u.Known != 0 {
+	if u := r.usage(); u.Known != 0 {
 		set.AddUp(&u)
 	}
 	set.AddCosts(r.node.Session.Costs())
@@ -356,8 +357,8 @@ func (r *recording) take(s sdktrace.ReadOnlySpan) *ownEntry {
 		e.parent = parent
 		e.read(s, r.tracer.onSpans && !e.endedBySpan)
 	}
-	if r.takers--; r.takers <= 0 && r.kind != nil {
-		r.entry = nil // that of a session is for those who look at it late
+	if r.takers--; r.takers <= 0 && !r.opens() {
+		r.entry = nil // that of a session or turn is for those who look at it late
 	}
 	return e
 }

@@ -85,7 +85,7 @@ func (t *Tracer) StartSession(ctx context.Context, name string, options ...Field
 	s, given, start := t.newSession(options)
 	s.name = name
 	above := trace.SpanContextFromContext(ctx)
-	ctx = s.rec.start(ctx, name, t.sessionStart(ctx, start)...)
+	ctx = s.rec.start(ctx, name, t.sessionStart(ctx, start, honeyhive.UUID{})...)
 	if s.rec.span == nil {
 		s.reportDropped(above)
 		return ctx, s
@@ -127,6 +127,7 @@ func (t *Tracer) newSession(options []FieldOption) (s *Session, given string, st
 		id.Randomize()
 	} else {
 		id = honeyhive.SessionID(s.project, given)
+		t.started.note(id, &t.reports)
 		if u, err := honeyhive.ParseUUID(given); err == nil && u == id {
 			given = ""
 		}
@@ -142,8 +143,9 @@ func (s *Session) record() {
 	s.rec.node.Session.Record(s.project, s.source)
 }
 
-// sessionStart returns how the span of a session starts.
-func (t *Tracer) sessionStart(ctx context.Context, start time.Time) []trace.SpanStartOption {
+// sessionStart returns how the span of a session starts, or that of a turn of the
+// session with the given id.
+func (t *Tracer) sessionStart(ctx context.Context, start time.Time, of honeyhive.UUID) []trace.SpanStartOption {
 	var options []trace.SpanStartOption
 	if t.disabled {
 		return nil
@@ -158,7 +160,7 @@ func (t *Tracer) sessionStart(ctx context.Context, start time.Time) []trace.Span
 	if t.newTraces {
 		options = append(options, trace.WithNewRoot())
 	}
-	if t.newTraces || outer != nil && outer.node.Session != nil {
+	if t.newTraces || outer != nil && outer.node.Session != nil && outer.node.Session.ID != of {
 		options = append(options, trace.WithLinks(trace.Link{SpanContext: above}))
 	}
 	return options
@@ -206,17 +208,26 @@ func (t *Tracer) ContinueSession(ctx context.Context, id string) (context.Contex
 	if r != nil && r.tracer != nil {
 		return ctx, r.session
 	}
-	if root := t.tree.Running(u); root != nil {
-		if open, ok := root.Live().(*recording); ok {
-			s := t.continued(u)
-			s.open = open.session
-			return &scope{ctx, open}, s
-		}
+	if open := t.running(u); open != nil {
+		s := t.continued(u)
+		s.open = open.session
+		return &scope{ctx, open}, s
 	}
 	if r = t.bind(r); r == nil || r.tracer == nil {
 		r = &t.continued(u).rec
 	}
 	return &scope{ctx, r}, r.session
+}
+
+// running returns the session with the id that this process holds, while it runs, or
+// nil.
+func (t *Tracer) running(id honeyhive.UUID) *recording {
+	root := t.tree.Running(id)
+	if root == nil {
+		return nil
+	}
+	open, _ := root.Live().(*recording)
+	return open
 }
 
 // bind returns the recording of a context as t has it. A session that came with a
@@ -244,15 +255,21 @@ func (t *Tracer) bind(r *recording) *recording {
 // continued makes the handle of a session that another process holds. t is nil
 // for one that came with a request; see bind.
 func (t *Tracer) continued(id honeyhive.UUID) *Session {
+	s := t.joined(id)
+	if t != nil {
+		s.project, s.source = t.project, t.source
+		s.record()
+	}
+	return s
+}
+
+// joined is continued for a session that is not recorded yet.
+func (t *Tracer) joined(id honeyhive.UUID) *Session {
 	s := new(Session)
 	s.rec.tracer, s.rec.session, s.rec.node = t, s, new(tree.Node)
 	s.rec.fields.NewFrozen() // what is set is an update
 	new(tree.Session).Begin(s.rec.node, id)
 	s.rec.node.Session.Continued = true
-	if t != nil {
-		s.project, s.source = t.project, t.source
-		s.record()
-	}
 	return s
 }
 

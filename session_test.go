@@ -277,6 +277,7 @@ func TestErrors(t *testing.T) {
 
 func TestSessionIDs(t *testing.T) {
 	p := sessiontest.New(t, sessionspan.WithProject("Simple RAG Project"))
+	p.ExpectReport("session caf77ace-3417-4da4-944d-f4a0688f3c23 was started twice")
 	for _, tc := range []struct{ id, want, original string }{
 		{"caf77ace-3417-4da4-944d-f4a0688f3c23", "caf77ace-3417-4da4-944d-f4a0688f3c23", ""},
 		{"CAF77ACE-3417-4DA4-944D-F4A0688F3C23", "caf77ace-3417-4da4-944d-f4a0688f3c23", ""},

@@ -46,6 +46,7 @@ type Tracer struct {
 	exporters []*exporter.Exporter
 	queues    []pipeline.Destination // of the exporters
 	reports   report.Reporter
+	started   startedSessions
 
 	project, source, sessionName string
 	labels                       []FieldOption // of all sessions

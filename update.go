@@ -92,9 +92,10 @@ func (t *Tracer) Update(_ context.Context, id string, options ...FieldOption) er
 	return t.deliver(target, u)
 }
 
-// deliver gives an update to every destination that takes updates.
-func (t *Tracer) deliver(session honeyhive.UUID, u *honeyhive.Update) error {
-	return t.give(func(e *exporter.Exporter) error { return e.Update(session, u) })
+// deliver gives an update to every destination that takes updates, after what opens
+// the group that it is of.
+func (t *Tracer) deliver(group honeyhive.UUID, u *honeyhive.Update) error {
+	return t.give(func(e *exporter.Exporter) error { return e.Update(group, u) })
 }
 
 // give hands something to every destination that takes updates.
@@ -164,7 +165,7 @@ func (r *recording) update(change func(*honeyhive.Update)) {
 	}
 	u := &honeyhive.Update{EventID: honeyhive.Some(r.node.Ref().ID().String())}
 	change(u)
-	if err := t.deliver(session.ID, u); err != nil {
+	if err := t.deliver(session.Group(), u); err != nil {
 		t.reports.Report("update", err)
 	}
 }
@@ -173,9 +174,9 @@ func (r *recording) update(change func(*honeyhive.Update)) {
 // list is made when the update is sent, so that children which come in the meantime
 // need none of their own.
 func (t *Tracer) updateChildren(n *tree.Node) error {
-	session := n.Session.ID
+	group := n.Session.Group()
 	err := t.give(func(e *exporter.Exporter) error {
-		return pipeline.Of(e).Update(session, func() *honeyhive.Update {
+		return pipeline.Of(e).Update(group, func() *honeyhive.Update {
 			ids := t.tree.LateChildren(n).IDs()
 			return &honeyhive.Update{EventID: honeyhive.Some(n.Ref().ID().String()), ChildrenIDs: honeyhive.Some(ids)}
 		})

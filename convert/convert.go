@@ -107,7 +107,7 @@ type Record struct {
 	// package honeyhive. Project and Source are empty where the span has none.
 	Name, Type, Project, Source string
 	// Kind says more than the type where the span does: retriever, embedding,
-	// reranker, agent, guardrail or evaluator, as metadata.event_kind does. It is
+	// reranker, agent, guardrail, evaluator or turn, as metadata.event_kind does. It is
 	// empty for what is a model, tool or chain alone.
 	Kind string
 	// SessionText is how the attributes name the session, where that is no UUID.

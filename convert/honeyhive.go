@@ -22,6 +22,11 @@ var honeyHive = dialect{
 		honeyhive.AttrProject, honeyhive.AttrSource, honeyhive.AttrParentID, "honeyhive_session_id", "honeyhive_project", "honeyhive_source",
 	},
 	rules: append([]rule{
+		set(honeyhive.AttrTurn, "event_type, metadata.event_kind", func(r *reader, v attribute.Value, from rank) {
+			if str(v) == "true" {
+				r.turn(from)
+			}
+		}),
 		setText(honeyhive.AttrSessionID, "session_id", func(r *reader) *ranked { return &r.sessionID }),
 		setText(honeyhive.AttrSessionName, "session_name", func(r *reader) *ranked { return &r.sessionName }),
 		setText(honeyhive.AttrProject, "project", func(r *reader) *ranked { return &r.project }),

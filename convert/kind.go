@@ -20,6 +20,8 @@ const (
 	kindAgent     = "agent"
 	kindGuardrail = "guardrail"
 	kindEvaluator = "evaluator"
+	// KindTurn is a turn of a conversation: the session is made of its turns.
+	KindTurn = "turn"
 )
 
 // kindTypes are the types of the kinds.
@@ -33,6 +35,7 @@ var kindTypes = map[string]string{
 	kindAgent:           honeyhive.TypeChain,
 	kindGuardrail:       honeyhive.TypeTool,
 	kindEvaluator:       honeyhive.TypeTool,
+	KindTurn:            honeyhive.TypeChain,
 }
 
 // is says of which kind the span is; an empty kind says nothing.
@@ -42,6 +45,13 @@ func (r *reader) is(kind string, from rank) {
 	}
 	r.kind.put(kind, from)
 	r.eventType.put(kindTypes[kind], from)
+}
+
+// turn says that the span is a turn of a conversation, which is a chain unless the
+// span says another type.
+func (r *reader) turn(from rank) {
+	r.kind.put(KindTurn, from)
+	r.hint(hintStep)
 }
 
 // kindOf is a rule for an attribute that says of which kind a span is, by the words

@@ -15,6 +15,9 @@ func (r *reader) know(k *Record) {
 	r.source.put(k.Source, rankKnown)
 	r.sessionName.put(k.SessionName, rankKnown)
 	r.eventName.put(k.Name, rankKnown)
+	if k.Kind == KindTurn { // any other is told by the operation
+		r.turn(rankKnown)
+	}
 	r.eventType.put(k.Type, rankKnown)
 	r.err.put(k.Error, rankKnown)
 	r.continued, r.duration = k.Continued, k.Duration
@@ -61,6 +64,8 @@ func (k *Record) covers(key string) bool {
 		return !k.Duration.IsZero()
 	case honeyhive.AttrChildrenIDs:
 		return !k.ChildrenIDs.IsZero()
+	case honeyhive.AttrTurn:
+		return k.Kind == KindTurn
 	case operationName:
 		return k.Operation != ""
 	}

@@ -29,6 +29,7 @@ func drawKnown(t *rapid.T) *convert.Record {
 		Project: text("project", "p", "p \xff"), Source: text("source", "s"), Error: text("error", "went wrong", "\xff"),
 		Operation: text("operation", "chat", "search_memory", "another"),
 		Continued: rapid.Bool().Draw(t, "continued"),
+		Kind:      text("kind", convert.KindTurn),
 	}
 	if rapid.Bool().Draw(t, "has a duration") {
 		k.Duration = honeyhive.Some(rapid.Float64Range(0, 1e9).Draw(t, "duration"))

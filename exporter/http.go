@@ -124,6 +124,18 @@ func (t *httpTransport) appendSession(dst []byte, s *honeyhive.SessionStartReque
 	if !t.v1 {
 		return append(s.AppendJSON(append(dst, `{"session":`...)), '}'), nil
 	}
+	return appendDeclared(dst, s)
+}
+
+// appendTurn writes the payload of the route that promises to be idempotent.
+func (t *httpTransport) appendTurn(dst []byte, s *honeyhive.SessionStartRequest) []byte {
+	dst, _ = appendDeclared(dst, s) // a turn sets nothing that needs an update
+	return dst
+}
+
+// appendDeclared writes what the route POST /v1/sessions declares, and returns an
+// update with what else it can be told.
+func appendDeclared(dst []byte, s *honeyhive.SessionStartRequest) ([]byte, *honeyhive.Update) {
 	// The route does not declare project, which the key decides, error, metrics and
 	// feedback. An update can set the last two; the others go where they can be found.
 	declared := *s
@@ -178,7 +190,7 @@ func (t *httpTransport) Send(ctx context.Context, batch []*delivery.Record) deli
 
 func (t *httpTransport) sendSession(ctx context.Context, r *delivery.Record) delivery.Result {
 	path := "/session/start"
-	if t.v1 {
+	if t.v1 || r.Group != r.ID { // a turn
 		path = "/v1/sessions"
 	}
 	answer := t.client.Do(ctx, http.MethodPost, path, r.Body)

@@ -41,6 +41,10 @@ func (t *lineTransport) appendSession(dst []byte, s *honeyhive.SessionStartReque
 	return s.AppendJSON(dst), nil
 }
 
+func (t *lineTransport) appendTurn(dst []byte, s *honeyhive.SessionStartRequest) []byte {
+	return s.AppendJSON(dst)
+}
+
 func (t *lineTransport) appendEvent(dst []byte, e *honeyhive.Event) []byte { return e.AppendJSON(dst) }
 
 // Send writes the lines of a batch in one write.

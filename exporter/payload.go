@@ -25,6 +25,7 @@ type payloads struct {
 	// events of a session the same is known of the session.
 	event honeyhive.Event
 	last  *eventRecord
+	ended conversations // turns that have ended
 }
 
 // transport is what the destinations of payloads differ in.
@@ -32,6 +33,9 @@ type transport interface {
 	// appendSession writes the payload of a session, and returns an update to
 	// send after it where the payload cannot carry all.
 	appendSession(dst []byte, s *honeyhive.SessionStartRequest) ([]byte, *honeyhive.Update)
+	// appendTurn writes what says that a session has a turn: it starts the session,
+	// or changes nothing of one that is there but its metadata and user properties.
+	appendTurn(dst []byte, s *honeyhive.SessionStartRequest) []byte
 	appendEvent(dst []byte, e *honeyhive.Event) []byte
 	Send(ctx context.Context, batch []*delivery.Record) delivery.Result
 }
@@ -53,10 +57,15 @@ func (p *payloads) Encode(r *delivery.Record) error {
 			r.Kind, r.Group = delivery.Opener, id
 		}
 		rec := p.convert(v.Size())
-		if !rec.IsSession {
+		switch {
+		case p.view.isTurn():
+			p.encodeTurn(r, &rec)
+		case rec.IsSession:
+			p.encodeRoot(r, kept(&rec))
+		default:
 			r.Body = r.Room(sizeOfPayload(&rec))
+			p.encodeEvent(r, &rec)
 		}
-		p.encodeRecord(r, &rec)
 	case *update:
 		u := p.view.cut.update(p.view.privacy.update(v.build()))
 		id, err := honeyhive.ParseUUID(u.EventID.Or(""))
@@ -107,14 +116,10 @@ func updateRecord(id honeyhive.UUID, u *honeyhive.Update) *delivery.Record {
 	return &delivery.Record{Kind: delivery.Update, Group: id, ID: id, Body: u.AppendJSON(nil)}
 }
 
-// encodeRecord writes the payload of rec into r. The texts of rec, and its ids, which
+// encodeEvent writes the payload of rec into r. The texts of rec, and its ids, which
 // are formatted here, stand in memory of the view that the next span uses again: r keeps
 // none of them but as bytes of its body.
-func (p *payloads) encodeRecord(r *delivery.Record, rec *convert.Record) {
-	if rec.IsSession {
-		p.encodeRoot(r, kept(rec))
-		return
-	}
+func (p *payloads) encodeEvent(r *delivery.Record, rec *convert.Record) {
 	noIDs := *rec
 	noIDs.EventID, noIDs.SessionID, noIDs.ParentID = honeyhive.UUID{}, honeyhive.UUID{}, honeyhive.UUID{}
 	e := &p.event
@@ -123,7 +128,7 @@ func (p *payloads) encodeRecord(r *delivery.Record, rec *convert.Record) {
 	if e.ParentID = e.SessionID; rec.ParentID != rec.SessionID {
 		e.ParentID = p.idText(rec.ParentID)
 	}
-	r.Kind, r.Group, r.ID, r.Elsewhere = delivery.Member, rec.SessionID, rec.EventID, rec.Continued
+	r.Kind, r.Group, r.ID, r.Elsewhere = delivery.Member, p.view.group(rec), rec.EventID, rec.Continued
 	if p.last == nil || *p.last != (eventRecord{rec.Project, rec.Source, rec.SessionName}) {
 		p.last = &eventRecord{rec.Project, rec.Source, rec.SessionName}
 	}
@@ -164,6 +169,11 @@ func kept(rec *convert.Record) honeyhive.SessionStartRequest {
 func (p *payloads) Announce(group [16]byte, live any, held []*delivery.Record) (*delivery.Record, any) {
 	var s honeyhive.SessionStartRequest
 	if root, ok := live.(span.Source); ok {
+		if post, _, isTurn := p.turn(root); isTurn {
+			r := new(delivery.Record)
+			p.encodePost(r, group, post, nil)
+			return r, nil // its end sends the same again
+		}
 		s = p.session(root)
 	} else {
 		s.SessionID = honeyhive.Some(honeyhive.UUID(group).String())
@@ -193,25 +203,32 @@ func fill(field *honeyhive.Optional[string], v string) {
 	}
 }
 
-// Amend turns the payload of a session into the update of its announcement.
-func (p *payloads) Amend(r *delivery.Record, announced any) {
-	final := r.Value.(*sessionRecord).request
-	u := amendment(&final, announced.(*announcement))
+// Amend turns the payload of a session into the update of its announcement, unless
+// that was of another run: one that started the session at another time.
+func (p *payloads) Amend(r *delivery.Record, announced any) bool {
+	final, before := r.Value.(*sessionRecord).request, announced.(*announcement)
+	if !before.start.IsZero() && !final.StartTime.Equal(before.start) {
+		return false
+	}
+	u := amendment(&final, before)
 	r.Value, r.Follow, r.Body = nil, nil, u.AppendJSON(nil)
+	return true
 }
 
 // Abandon makes the record of a session that its program did not end.
-func (p *payloads) Abandon(_ [16]byte, live, announced any) *delivery.Record {
+func (p *payloads) Abandon(group [16]byte, live, announced any) *delivery.Record {
 	root, ok := live.(span.Source)
 	if !ok {
 		return nil
+	}
+	if post, event, isTurn := p.turn(root); isTurn {
+		return p.incompleteTurn(group, post, event)
 	}
 	s := p.session(root)
 	s.Metadata, _ = s.Metadata.With(MetadataIncomplete, true)
 	r := new(delivery.Record)
 	p.encodeRoot(r, s)
-	if announced != nil {
-		p.Amend(r, announced)
+	if announced != nil && p.Amend(r, announced) {
 		r.Kind = delivery.Update
 	}
 	return r

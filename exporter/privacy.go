@@ -283,7 +283,7 @@ func (p *privacy) update(u *honeyhive.Update) *honeyhive.Update {
 
 // identity are the attributes that hold ids and types, never texts of users.
 var identity = map[string]bool{
-	honeyhive.AttrSessionID: true, honeyhive.AttrSessionAutoCreate: true, honeyhive.AttrSessionContinued: true,
+	honeyhive.AttrSessionID: true, honeyhive.AttrSessionAutoCreate: true, honeyhive.AttrSessionContinued: true, honeyhive.AttrTurn: true,
 	honeyhive.AttrEventType: true, honeyhive.AttrEventID: true, honeyhive.AttrParentID: true, honeyhive.AttrChildrenIDs: true,
 	honeyhive.AttrDuration: true,
 }

@@ -43,13 +43,17 @@ func (q *queue) Put(since time.Time, s span.Source, size int64) {
 	}
 	var shown span.Span
 	s.Show(&shown)
-	if session, ok := rootOf(&shown); ok {
-		q.engine.Gone(session)
+	if group, ok := rootOf(&shown); ok {
+		q.engine.Gone(group)
 	}
 }
 
-// rootOf returns the id of the session that a span is the root of.
-func rootOf(s *span.Span) (session honeyhive.UUID, ok bool) {
+// rootOf returns the group that a span opens: the id of the session that it is the
+// root of, or its own id where it is a turn.
+func rootOf(s *span.Span) (group honeyhive.UUID, ok bool) {
+	if isTurn(s) {
+		return s.Turn, true
+	}
 	if s.Known != nil && s.Known.Type != "" {
 		return s.Known.SessionID, s.Known.Type == honeyhive.TypeSession
 	}

@@ -132,8 +132,14 @@ var _ delivery.Durable = (*payloads)(nil)
 // Store keeps the session itself rather than what the route makes of it, since
 // an update may be made of it later.
 func (p *payloads) Store(r *delivery.Record) []byte {
-	if s, ok := r.Value.(*sessionRecord); ok && r.Kind == delivery.Opener {
-		return s.request.AppendJSON(nil)
+	if r.Kind != delivery.Opener {
+		return nil
+	}
+	switch v := r.Value.(type) {
+	case *sessionRecord:
+		return v.request.AppendJSON(nil)
+	case *turnRecord:
+		return v.store()
 	}
 	return nil
 }
@@ -142,6 +148,9 @@ func (p *payloads) Store(r *delivery.Record) []byte {
 func (p *payloads) Restore(r *delivery.Record) error {
 	if r.Kind != delivery.Opener {
 		return nil
+	}
+	if r.Group != r.ID {
+		return p.restoreTurn(r)
 	}
 	s, err := parseSession(r.Body)
 	if err != nil {
@@ -182,6 +191,9 @@ func (p *payloads) RestoreAnnounced(text []byte) (any, error) {
 
 // Incomplete makes the record of a session whose program was killed.
 func (p *payloads) Incomplete(stored []byte, announced any) (*delivery.Record, error) {
+	if turn, ok := parseTurn(stored); ok {
+		return p.incompleteTurn(turn.id(), turn.post, turn.event), nil
+	}
 	r := new(delivery.Record)
 	s, err := parseSession(stored)
 	if err != nil {
@@ -193,8 +205,9 @@ func (p *payloads) Incomplete(stored []byte, announced any) (*delivery.Record, e
 	}
 	s.Metadata, _ = s.Metadata.With(MetadataIncomplete, true)
 	p.encodeRoot(r, *s)
-	p.Amend(r, announced)
-	r.Kind = delivery.Update
+	if p.Amend(r, announced) {
+		r.Kind = delivery.Update
+	}
 	return r, nil
 }
 

@@ -84,5 +84,5 @@ func (d *wrapped) Send(ctx context.Context, batch []*delivery.Record) delivery.R
 type spansOnly struct{}
 
 func (spansOnly) Announce([16]byte, any, []*delivery.Record) (*delivery.Record, any) { return nil, nil }
-func (spansOnly) Amend(*delivery.Record, any)                                        {}
+func (spansOnly) Amend(*delivery.Record, any) bool                                   { return false }
 func (spansOnly) Abandon([16]byte, any, any) *delivery.Record                        { return nil }

@@ -38,6 +38,10 @@ const (
 	// which another process started: nobody here will end it.
 	AttrSessionContinued = "honeyhive.session_continued"
 
+	// AttrTurn is true on the span of a turn of a conversation: a chain event directly
+	// below the session, of whose turns the session is made.
+	AttrTurn = "honeyhive.turn"
+
 	// AttrLeftOut is true on spans that a filter of the program has left out: they
 	// are no events, whatever else they say.
 	AttrLeftOut = "honeyhive.left_out"

@@ -71,5 +71,5 @@ func ExamplePipeline_ExpectReport() {
 	event.End()
 	session.End(sessionspan.WithEventID("e1"))
 	// Output:
-	// sessiontest: the library reported, which the test did not expect: sessionspan: Session.End: WithEventID is no option of it, but of StartEvent: it is ignored
+	// sessiontest: the library reported, which the test did not expect: sessionspan: Session.End: WithEventID is no option of it, but of StartEvent and of StartTurn: it is ignored
 }

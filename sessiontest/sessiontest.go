@@ -157,7 +157,10 @@ func (p *Pipeline) Flush() {
 }
 
 // Sessions returns the sessions that have ended, in the order in which they
-// started, with the updates that came after applied to them. Events whose
+// started, with the updates that came after applied to them. A conversation, whose
+// turns were started by [sessionspan.StartTurn], is a session as soon as one of them has
+// ended, with the start and the inputs of the first, the outputs of the last that has
+// some, and the error of the last. Events whose
 // session was not recorded here, because it runs still or belongs to another
 // process, are found by [Pipeline.Orphans].
 func (p *Pipeline) Sessions() []*Session {
@@ -209,6 +212,7 @@ func (p *Pipeline) parse(data []byte) (sessions []*Session, orphans []*Event) {
 	byID := make(map[string]*Session)
 	events := make(map[string]*Event)
 	var order []*Event
+	var late []func()
 	for line := range bytes.Lines(data) {
 		var l struct {
 			Session *honeyhive.SessionStartRequest `json:"session"`
@@ -222,7 +226,7 @@ func (p *Pipeline) parse(data []byte) (sessions []*Session, orphans []*Event) {
 		case l.Session != nil:
 			s := &Session{SessionStartRequest: *l.Session, t: p.t}
 			if old := byID[l.Session.SessionID.Or("")]; old != nil {
-				old.SessionStartRequest = s.SessionStartRequest
+				old.again(&s.SessionStartRequest)
 				continue
 			}
 			byID[l.Session.SessionID.Or("")] = s
@@ -235,10 +239,21 @@ func (p *Pipeline) parse(data []byte) (sessions []*Session, orphans []*Event) {
 			id := l.Update.EventID.Or("")
 			if s := byID[id]; s != nil {
 				s.update(l.Update)
+				if l.Update.EndTime.IsZero() {
+					late = append(late, func() { s.update(l.Update) }) // than any turn
+				}
 			} else if e := events[id]; e != nil {
 				e.update(l.Update)
 			}
 		}
+	}
+	for _, e := range order {
+		if s := byID[e.SessionID.Or("")]; s != nil && isTurn(e) {
+			s.turn(e)
+		}
+	}
+	for _, update := range late {
+		update()
 	}
 	slices.SortStableFunc(sessions, func(a, b *Session) int { return cmp.Compare(a.StartTime.Or(0), b.StartTime.Or(0)) })
 	return sessions, connect(byID, events, order)
@@ -295,7 +310,8 @@ type Session struct {
 	// Events are those directly under the session.
 	Events []*Event
 
-	t testing.TB
+	t     testing.TB
+	turns *turns // nil where there are none
 }
 
 // An Event is one that was recorded, as a server has it after all updates.

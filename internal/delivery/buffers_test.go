@@ -76,7 +76,7 @@ func (d *texts) Send(_ context.Context, batch []*Record) Result {
 }
 
 func (d *texts) Announce([16]byte, any, []*Record) (*Record, any) { return nil, nil }
-func (d *texts) Amend(*Record, any)                               {}
+func (d *texts) Amend(*Record, any) bool                          { return true }
 func (d *texts) Abandon([16]byte, any, any) *Record               { return nil }
 
 // TestBodiesAreUsedAgain: only where nobody reads them any more.

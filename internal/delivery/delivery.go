@@ -48,7 +48,7 @@ func (k Kind) String() string { return kindNames[k] }
 type Record struct {
 	Value     any      // what was put; of an opener what Amend and Store need, about as long as the Body
 	Kind      Kind     //
-	Group     [16]byte // session id; zero for none
+	Group     [16]byte // what the record is held with: a session id, or the event id of a turn; zero for none
 	ID        [16]byte // event id; zero for none
 	Elsewhere bool     // the opener of the group is not ours to send: do not wait for it
 	Body      []byte   // encoded record; what it takes counts against the byte limit
@@ -68,6 +68,14 @@ type Record struct {
 	pooled  bool      // the body is one of the worker's buffers, and nobody else has it
 	buffers *buffers  // while the record is encoded
 	refusal error     // why the destination did not take it
+}
+
+// Latest is the Value of an update of which, among those of one ID, the last says all.
+type Latest struct {
+	After [16]byte // another record that the update waits for, by its ID; zero for none
+	// Absorb takes from an earlier one of the ID, which waits and need not be sent then,
+	// what the update lacks.
+	Absorb func(earlier *Record)
 }
 
 // Tries returns how often the record was sent without being settled.
@@ -113,8 +121,10 @@ type Destination interface {
 	// given to Open, nil for a group that is known by its held records alone.
 	// Announce returns the record and what Amend needs, or nil where nothing is known.
 	Announce(group [16]byte, live any, held []*Record) (r *Record, announced any)
-	// Amend turns the opener of a group that was announced into an update.
-	Amend(r *Record, announced any)
+	// Amend turns the opener of a group that was announced into an update. It reports
+	// false where what was announced is of another run of the session: then the opener
+	// is sent as it is.
+	Amend(r *Record, announced any) bool
 	// Abandon makes the record of a group that will not end, because the
 	// program does. announced is nil where it was not announced.
 	Abandon(group [16]byte, live, announced any) *Record

@@ -228,6 +228,12 @@ func (w *worker) setAside(r *Record, why Reason) bool {
 	}
 	err := w.guarded(func() error {
 		if body := w.spool.dest.Show(r); json.Valid(body) {
+			var of struct {
+				Session string `json:"session_id"`
+			}
+			if json.Unmarshal(body, &of) == nil && of.Session != "" { // the group may be a turn
+				line["session_id"] = of.Session
+			}
 			line["record"] = json.RawMessage(body)
 		} else {
 			line["record"] = string(body)

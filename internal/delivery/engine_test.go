@@ -115,8 +115,9 @@ func (d *destination) Announce(group [16]byte, live any, held []*delivery.Record
 	return &delivery.Record{ID: group, Body: []byte(text)}, text
 }
 
-func (d *destination) Amend(r *delivery.Record, announced any) {
+func (d *destination) Amend(r *delivery.Record, announced any) bool {
 	r.Body = fmt.Append(r.Body, " amends ", announced)
+	return true
 }
 
 func (d *destination) Abandon(group [16]byte, live, announced any) *delivery.Record {

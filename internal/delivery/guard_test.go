@@ -48,9 +48,9 @@ func (f foreign) Announce(group [16]byte, live any, held []*delivery.Record) (*d
 	return f.durable.Announce(group, live, held)
 }
 
-func (f foreign) Amend(r *delivery.Record, announced any) {
+func (f foreign) Amend(r *delivery.Record, announced any) bool {
 	f.do("Amend", fmt.Sprint(announced))
-	f.durable.Amend(r, announced)
+	return f.durable.Amend(r, announced)
 }
 
 func (f foreign) Abandon(group [16]byte, live, announced any) *delivery.Record {

@@ -22,6 +22,7 @@ type worker struct {
 	// of that id wait for them.
 	pending map[[16]byte]int
 	changes map[[16]byte][]*Record
+	latest  map[[16]byte]*Record // of an id, the change that waits and absorbs earlier ones
 
 	inFlight  int
 	results   chan sent
@@ -75,6 +76,7 @@ func newWorker(e *Engine) *worker {
 		groups:  newGroups(),
 		pending: make(map[[16]byte]int),
 		changes: make(map[[16]byte][]*Record),
+		latest:  make(map[[16]byte]*Record),
 		results: make(chan sent, e.cfg.InFlight),
 		timer:   time.NewTimer(time.Hour),
 		buffers: newBuffers(&e.cfg),
@@ -204,12 +206,19 @@ func (w *worker) route(r *Record) {
 			w.openInTurn(g, r)
 			return
 		}
-		r.pooled = false // it gets another body
-		if err := w.guarded(func() error { w.dest.Amend(r, g.announced); return nil }); err != nil {
+		amended := false
+		if err := w.guarded(func() error { amended = w.dest.Amend(r, g.announced); return nil }); err != nil {
 			w.broken(r, err)
 			w.forget(g)
 			return
 		}
+		if !amended {
+			r.Value = nil
+			w.charge(r)
+			w.openInTurn(g, r)
+			return
+		}
+		r.pooled = false // it has another body
 		r.Kind = Update
 		w.charge(r)
 		r.covers, g.announcement = g.announcement, kept{}
@@ -243,8 +252,14 @@ func (w *worker) ready(r *Record) {
 		w.await(r)
 		w.openers = append(w.openers, r)
 	case Update:
-		if w.pending[r.ID] > 0 {
-			w.changes[r.ID] = append(w.changes[r.ID], r)
+		latest, ok := r.Value.(*Latest)
+		if earlier := w.latest[r.ID]; ok && earlier != nil {
+			delete(w.latest, r.ID)
+			if earlier != r {
+				w.absorb(r, earlier)
+			}
+		}
+		if w.waits(r, r.ID) || ok && w.waits(r, latest.After) {
 			return
 		}
 		w.await(r)
@@ -255,6 +270,37 @@ func (w *worker) ready(r *Record) {
 	}
 }
 
+// waits makes an update wait for a record, unless that is delivered, and reports
+// whether it does.
+func (w *worker) waits(r *Record, id [16]byte) bool {
+	if id == [16]byte{} || w.pending[id] == 0 {
+		return false
+	}
+	w.changes[id] = append(w.changes[id], r)
+	if _, ok := r.Value.(*Latest); ok {
+		w.latest[r.ID] = r
+	}
+	return true
+}
+
+// absorb lets an update say what an earlier one does that waits.
+func (w *worker) absorb(r, earlier *Record) {
+	for _, id := range [...][16]byte{earlier.ID, earlier.Value.(*Latest).After} {
+		if list := slices.DeleteFunc(w.changes[id], func(other *Record) bool { return other == earlier }); len(list) > 0 {
+			w.changes[id] = list
+		} else {
+			delete(w.changes, id)
+		}
+	}
+	r.Value.(*Latest).Absorb(earlier)
+	w.charge(r)
+	w.account.withdraw(earlier)
+	if r.kept.log != nil { // where r stands without what it has absorbed
+		r.covers, earlier.kept = earlier.kept, kept{}
+	}
+	w.letGo(earlier)
+}
+
 // finish takes a record out of the account and lets go what waited for it.
 func (w *worker) finish(r *Record, why Reason) {
 	w.account.done(r, why, w.setAside(r, why))
@@ -263,14 +309,7 @@ func (w *worker) finish(r *Record, why Reason) {
 
 // settled lets go of a record that is out of the account, and of what waited for it.
 func (w *worker) settled(r *Record) {
-	r.kept.done()
-	r.covers.done()
-	if w.spool != nil && r.kept.log == w.spool.log {
-		delete(w.disk.own.direct, r.kept.seq)
-	}
-	w.freed += r.size
-	w.outstanding.add(r.epoch, -1)
-	w.recycle(r)
+	w.letGo(r)
 	if r.Kind == Opener {
 		if g := w.groups.get(r.Group); g != nil && g.opening {
 			w.opened(g, r)
@@ -283,7 +322,8 @@ func (w *worker) settled(r *Record) {
 		return
 	}
 	delete(w.pending, r.ID)
-	if waiting := w.changes[r.ID]; len(waiting) > 0 {
+	for w.pending[r.ID] == 0 && len(w.changes[r.ID]) > 0 { // one at a time, of those that change it
+		waiting := w.changes[r.ID]
 		if len(waiting) == 1 {
 			delete(w.changes, r.ID)
 		} else {
@@ -291,6 +331,18 @@ func (w *worker) settled(r *Record) {
 		}
 		w.ready(waiting[0])
 	}
+}
+
+// letGo frees what a record takes that is out of the account.
+func (w *worker) letGo(r *Record) {
+	r.kept.done()
+	r.covers.done()
+	if w.spool != nil && r.kept.log == w.spool.log {
+		delete(w.disk.own.direct, r.kept.seq)
+	}
+	w.freed += r.size
+	w.outstanding.add(r.epoch, -1)
+	w.recycle(r)
 }
 
 // dispatch starts as many sends as it may.

@@ -55,6 +55,9 @@ type Span struct {
 	DroppedAttributes, DroppedEvents, DroppedLinks int
 	ChildSpanCount                                 int
 
+	// Turn is the event of the turn that the span is part of, or of which it is the
+	// span; the nil UUID outside of turns.
+	Turn honeyhive.UUID
 	// SessionID is the text of Known.SessionID, where that is at hand.
 	SessionID string
 	// ValueLimit is how many characters a value may have as an attribute, by the
@@ -178,6 +181,9 @@ func (s *Span) AppendKnown(dst []attribute.KeyValue) []attribute.KeyValue {
 		dst = append(dst, attribute.Bool(honeyhive.AttrSessionContinued, true))
 	}
 	text(honeyhive.AttrEventType, k.Type)
+	if k.Kind == convert.KindTurn {
+		dst = append(dst, attribute.Bool(honeyhive.AttrTurn, true))
+	}
 	if !k.EventID.IsZero() {
 		text(honeyhive.AttrEventID, s.ID(k.EventID))
 	}

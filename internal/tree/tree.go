@@ -97,7 +97,8 @@ type Identity struct {
 	Session         honeyhive.UUID
 	Text            string // of the id
 	Project, Source string
-	Continued       bool // another process holds the root
+	Continued       bool           // another process holds the root
+	Turn            honeyhive.UUID // the event of the turn that the spans are part of; nil outside of turns
 }
 
 // Session is what the nodes of a session share.
@@ -112,6 +113,10 @@ type Session struct {
 	// Continued is set where another process holds the root, UnsampledElsewhere
 	// where that does not record the session.
 	Continued, UnsampledElsewhere bool
+
+	// Turn is the event of this process that all of its events of the session hang on,
+	// which is known when its span has started; the nil UUID outside of turns.
+	Turn honeyhive.UUID
 
 	// identity is that of the spans that start from now on. It is nil while the
 	// session is not recorded.
@@ -128,6 +133,15 @@ type Session struct {
 	costs       money.Sums         // the same, by currency
 }
 
+// Group names what the spans and updates of the session are delivered after: the event
+// of the turn, or the session.
+func (s *Session) Group() honeyhive.UUID {
+	if !s.Turn.IsZero() {
+		return s.Turn
+	}
+	return s.ID
+}
+
 // Identity returns what the spans say that start from now on: nil while the session
 // is not recorded.
 func (s *Session) Identity() *Identity { return s.identity.Load() }
@@ -140,7 +154,7 @@ func (s *Session) Recorded() bool { return s.identity.Load() != nil }
 func (s *Session) Record(project, source string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	next := &Identity{Session: s.ID, Project: project, Source: source, Continued: s.Continued}
+	next := &Identity{Session: s.ID, Project: project, Source: source, Continued: s.Continued && s.Turn.IsZero(), Turn: s.Turn}
 	if before := s.identity.Load(); before != nil {
 		next.Text = before.Text
 	} else {
@@ -203,6 +217,11 @@ func (n *Node) Below(parent *Node) {
 
 // IsRoot reports whether the node is that of the session itself.
 func (n *Node) IsRoot() bool { return n.Session != nil && n == n.Session.Root }
+
+// IsTurn reports whether the node is that of a turn.
+func (n *Node) IsTurn() bool {
+	return n.Session != nil && !n.Session.Turn.IsZero() && n.parent == n.Session.Root && n.Ref().ID() == n.Session.Turn
+}
 
 // Identity returns what the span says of its session; nil outside of one.
 func (n *Node) Identity() *Identity { return n.identity }

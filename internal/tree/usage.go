@@ -65,6 +65,14 @@ func (s *Session) count(n *Node, u tokens.Usage) {
 	}
 }
 
+// Usage returns what the node counts.
+func (n *Node) Usage() tokens.Usage {
+	s := n.Session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return n.tally.count()
+}
+
 // Usage returns what the events of the session used together.
 func (s *Session) Usage() tokens.Usage {
 	s.mu.Lock()
