@@ -70,7 +70,8 @@ type Record struct {
 	refusal error     // why the destination did not take it
 }
 
-// Latest is the Value of an update of which, among those of one ID, the last says all.
+// Latest is the Value of an update of which, among those of one ID, the last says all. A
+// process that has ended leaves none behind: which one is the last is not known then.
 type Latest struct {
 	After [16]byte // another record that the update waits for, by its ID; zero for none
 	// Absorb takes from an earlier one of the ID, which waits and need not be sent then,

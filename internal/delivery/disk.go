@@ -64,7 +64,11 @@ const (
 	entryAnnounced = 'A' // what was delivered of a group that has not ended
 )
 
-const flagElsewhere = 1
+// Flags of entries.
+const (
+	flagElsewhere = 1 // the record has Elsewhere set
+	flagLatest    = 2 // its Value is a *Latest: of use to its own process alone
+)
 
 // brokenDir is where a spool keeps damaged files.
 const brokenDir = "broken"
@@ -154,6 +158,9 @@ func (w *worker) entry(r *Record) spool.Entry {
 	e := spool.Entry{Type: byte(r.Kind), Time: r.created, Group: r.Group, ID: r.ID, Body: w.stored(r)}
 	if r.Elsewhere {
 		e.Flags |= flagElsewhere
+	}
+	if isLatest(r) {
+		e.Flags |= flagLatest
 	}
 	return e
 }

@@ -112,6 +112,9 @@ func (w *worker) survey(l *spool.Log) (s *source, problems []error) {
 
 // note counts an entry, or remembers what it says of its group.
 func (s *source) note(e spool.Entry) {
+	if e.Flags&flagLatest != 0 {
+		return // it is not sent
+	}
 	if s.oldest.IsZero() || e.Time.Before(s.oldest) {
 		s.oldest = e.Time
 	}
@@ -130,8 +133,8 @@ func (s *source) note(e spool.Entry) {
 	switch {
 	case opener:
 		t.ended = true
-	case e.Type == entryBegun:
-		t.begun = e.Seq
+	case e.Type == entryBegun: // perhaps of a session that was started again
+		t.begun, t.ended = e.Seq, false
 	default:
 		t.announced, t.text = e.Seq, e.Body
 	}

@@ -25,6 +25,8 @@ type item struct {
 	elsewhere bool
 	fail      error // of Encode
 	panics    bool
+	latest    bool // of which, among updates of one id, the last says all
+	after     byte // what such a one waits for besides
 }
 
 // call is a send that a destination saw.
@@ -61,6 +63,11 @@ func (d *destination) Encode(r *delivery.Record) error {
 	r.Kind, r.Elsewhere = it.kind, it.elsewhere
 	r.Group[0], r.ID[0] = it.group, it.id
 	r.Body = []byte(it.text)
+	if it.latest {
+		r.Value = &delivery.Latest{After: group(it.after), Absorb: func(earlier *delivery.Record) {
+			r.Body = fmt.Appendf(r.Body, " for %s", earlier.Body)
+		}}
+	}
 	return it.fail
 }
 

@@ -310,6 +310,9 @@ func (w *worker) abandonAll() {
 		switch {
 		case r == w.unreturned: // somebody may write to its fields
 			w.leave(r)
+		case r.kept.log != nil && isLatest(r):
+			r.kept.done() // nobody would send it
+			w.account.withdraw(r)
 		case r.kept.log != nil:
 			w.account.spill(r)
 		case r.Kind == Opener && w.groups.onDisk(r.Group):

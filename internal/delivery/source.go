@@ -255,6 +255,9 @@ func (w *worker) takeBack(s *source, e spool.Entry) {
 	switch _, direct := s.direct[e.Seq]; {
 	case direct:
 		return
+	case orphan && e.Flags&flagLatest != 0: // others may have said something later since
+		r.kept.done()
+		return
 	case e.Type == entryBegun || e.Type == entryAnnounced:
 		if !orphan {
 			return // of a group that runs

@@ -203,6 +203,20 @@ func TestSpoolAfterAKill(t *testing.T) {
 			e.Open(group(1), "two")
 			put(e, session(1, "S"))
 		}, []string{"S"}},
+		"a session that has ended and was started again": {func(e *delivery.Engine, d *destination) {
+			d.fails(down)
+			e.Open(group(1), "one")
+			put(e, session(1, "S"), event(1, 11, "a"))
+			e.Open(group(1), "two")
+			put(e, event(1, 12, "b"))
+		}, []string{"S", "incomplete abandon 1 live=two", "a", "b"}},
+		"an update of which the last says all": {func(e *delivery.Engine, d *destination) {
+			e.Open(group(1), "one")
+			put(e, session(1, "S"))
+			_ = e.Flush(context.Background())
+			d.fails(down)
+			put(e, event(1, 11, "a"), latest(1, 11, "u"))
+		}, []string{"a"}},
 		"events of a session elsewhere": {func(e *delivery.Engine, d *destination) {
 			d.fails(down)
 			put(e, item{kind: delivery.Member, group: 1, id: 11, text: "a", elsewhere: true}, update(1, 1, "u"))

@@ -277,10 +277,15 @@ func (w *worker) waits(r *Record, id [16]byte) bool {
 		return false
 	}
 	w.changes[id] = append(w.changes[id], r)
-	if _, ok := r.Value.(*Latest); ok {
+	if isLatest(r) {
 		w.latest[r.ID] = r
 	}
 	return true
+}
+
+func isLatest(r *Record) bool {
+	_, ok := r.Value.(*Latest)
+	return ok
 }
 
 // absorb lets an update say what an earlier one does that waits.
