@@ -89,7 +89,7 @@ type EventRow struct {
 	Seq     int64
 	Name    string
 	Type    string // model, tool or chain
-	Kind    string // metadata.event_kind where it says more: retriever, embedding, reranker, agent, guardrail or evaluator
+	Kind    string // metadata.event_kind where it says more: retriever, embedding, reranker, agent, guardrail, evaluator or turn
 	Error   string // its beginning
 	Model   string // config.model, or metadata.response_model
 	Measures

@@ -237,12 +237,13 @@ func (st *state) settle(e *entry) error {
 	return nil
 }
 
-// merge adds layers to those of a record of a kind.
+// merge adds layers to those of a record of a kind. What is not known yet may be a
+// session.
 func merge(kind record.Kind, layers []record.Layer, more ...record.Layer) []record.Layer {
-	if kind == record.Session {
-		return record.MergeSession(layers, more...)
+	if kind == record.Event {
+		return record.Merge(layers, more...)
 	}
-	return record.Merge(layers, more...)
+	return record.MergeSession(layers, more...)
 }
 
 // isOrigin reports whether an id is that of a session which is part of another.

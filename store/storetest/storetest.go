@@ -51,6 +51,7 @@ func Run(t *testing.T, open Opener) {
 		"Steps":       testSteps,
 		"State":       testState,
 		"Turns":       testTurns,
+		"TurnPuts":    testTurnPuts,
 		"Traces":      testTraces,
 		"Attempts":    testAttempts,
 		"JoinedRuns":  testJoinedAttempts,

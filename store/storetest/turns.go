@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/sessionspan/sessionspan/store"
@@ -57,4 +58,55 @@ func testTurns(t *testing.T, open Opener) {
 	f.write(store.Write{At: at(30), Update: update(t, 1, `"outputs":{"answer":"said later"},"duration":7`)})
 	got = f.session(1)
 	f.equal([]any{got.Answer, got.Payload.Duration.Or(0)}, []any{"said later", 7.0}, "an update is later than all turns")
+}
+
+// testTurnPuts writes turns with, of each, an update that says what the session came to
+// with it, as a client sends it that can say that in no other way. Updates may be late
+// by any time: they are of the time that they say the session ended at.
+func testTurnPuts(t *testing.T, open Opener) {
+	f := newFixture(t, open)
+	rapid.Check(t, func(rt *rapid.T) {
+		f.check(f.Delete(f.Context(), id(1)))
+		const turns = 5
+		var writes []store.Write
+		stamp := rapid.Permutation([]int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}).Draw(rt, "stamps")
+		answer, lastKnown, end := "", 0, 0.0
+		for n := range turns {
+			start := float64(10 * n)
+			ends := start + float64(rapid.IntRange(1, 30).Draw(rt, "takes")) + float64(n)/10 // no two at once
+			answers := rapid.Bool().Draw(rt, "answers")
+			outputs := ""
+			if answers {
+				outputs = fmt.Sprintf(`,"outputs":{"answer":"answer %d","only %[1]d":1}`, n)
+				answer = fmt.Sprintf("answer %d", n)
+				lastKnown = n
+			}
+			end = max(end, ends)
+			writes = append(writes,
+				store.Write{At: at(stamp[n]), Session: session(t, 1, fmt.Sprintf(`"start_time":%v,"end_time":%v%s`, ms(start), ms(ends), outputs))},
+				store.Write{At: at(stamp[turns+n]), Update: update(t, 1, fmt.Sprintf(`"end_time":%v%s`, ms(ends), outputs))})
+		}
+		for order := rapid.Permutation(writes).Draw(rt, "order"); len(order) > 0; {
+			n := rapid.IntRange(1, len(order)).Draw(rt, "batch")
+			f.write(order[:n]...)
+			order = order[n:]
+		}
+		got := f.session(1)
+		if diff := cmp.Diff([]any{answer, ms(end), answer != ""}, []any{got.Answer, got.Payload.EndTime.Or(0), got.Payload.Outputs.Has(fmt.Sprintf("only %d", lastKnown))}); diff != "" {
+			rt.Fatalf("(- want, + got): %s of %s", diff, got.Payload.AppendJSON(nil))
+		}
+		if n := got.Payload.Outputs.Len(); answer != "" && n != 2 {
+			rt.Fatalf("the outputs are %s", got.Payload.Outputs)
+		}
+	})
+
+	// An update for a turn whose record has not come counts, and one without an end is
+	// later than all.
+	f.check(f.Delete(f.Context(), id(1)))
+	f.write(store.Write{At: at(1), Session: session(t, 1, fmt.Sprintf(`"start_time":%v,"end_time":%v,"outputs":{"answer":"first"}`, ms(0), ms(4)))},
+		store.Write{At: at(2), Session: session(t, 1, fmt.Sprintf(`"start_time":%v,"inputs":{"question":"second"}`, ms(10)))},
+		store.Write{At: at(3), Update: update(t, 1, fmt.Sprintf(`"end_time":%v,"outputs":{"answer":"second"}`, ms(20)))})
+	f.equal(f.session(1).Answer, "second", "an update of a later time")
+	f.write(store.Write{At: at(4), Update: update(t, 1, `"outputs":{"answer":"corrected"}`)})
+	f.equal(f.session(1).Answer, "corrected", "an update of no time")
 }

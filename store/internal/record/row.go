@@ -24,7 +24,7 @@ func EventRow(e *honeyhive.Event) store.EventRow {
 }
 
 // kinds are those that an event may be of beside its type.
-var kinds = []string{"retriever", "embedding", "reranker", "agent", "guardrail", "evaluator"}
+var kinds = []string{"retriever", "embedding", "reranker", "agent", "guardrail", "evaluator", store.KindTurn}
 
 func kind(e *honeyhive.Event) string {
 	if i := slices.Index(kinds, text(e.Metadata, "event_kind")); i >= 0 {

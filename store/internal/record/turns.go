@@ -15,7 +15,9 @@ import (
 // least start, the greatest end, the first inputs, the last outputs and error, all
 // children, and the sum of the counts. So the layers of a session keep such cells
 // turn by turn, as far as one may still count; a layer that says no start, such as an
-// update, is of no turn.
+// update, is of no turn. But an update that says an end is of the time of that: what it
+// puts out does not count where a later turn has put out something. So its end stays
+// with whatever else it says.
 
 // turnFields are the fields that are kept turn by turn.
 var turnFields = map[string]bool{
@@ -93,7 +95,7 @@ func MergeSession(layers []Layer, more ...Layer) []Layer {
 	first, last, lastOfAll := extremes(winners, turns(of))
 	out := all[:0]
 	for i := range all {
-		text := filter(all[i].Text, i, func(c cell) bool {
+		text := filter(all[i].Text, i, of[i] != "", func(c cell) bool {
 			if c.isOfTurn() && of[i] != "" {
 				switch {
 				case c.field == "inputs" && of[i] != first && first != "",
@@ -132,15 +134,19 @@ func extremes(winners map[turnPlace]cell, all []string) (first, last, lastOfAll 
 	return first, last, lastOfAll
 }
 
-// filter returns the part of a payload whose cells are kept. The start stays with
-// whatever else does, since it says which turn that is of.
-func filter(text string, layer int, keep func(cell) bool) string {
+// filter returns the part of a payload whose cells are kept. The start of a record, and
+// the end of an update, stays with whatever else does, since it says of when that is.
+func filter(text string, layer int, isOfTurn bool, keep func(cell) bool) string {
+	when := "end_time"
+	if isOfTurn {
+		when = "start_time"
+	}
 	whole, some := true, false
 	for c := range cells(text, layer) {
 		switch {
 		case keep(c):
 			some = true
-		case c.field != "start_time":
+		case c.field != when:
 			whole = false
 		}
 	}
@@ -149,7 +155,7 @@ func filter(text string, layer int, keep func(cell) bool) string {
 	}
 	var w writer
 	for c := range cells(text, layer) {
-		if some && (c.field == "start_time" || keep(c)) {
+		if some && (c.field == when || keep(c)) {
 			w.add(c)
 		}
 	}
@@ -217,7 +223,7 @@ func foldTurns(layers []Layer) iter.Seq2[string, honeyhive.Value] {
 			case "inputs":
 				return of[i] == first || of[i] == ""
 			case "outputs":
-				return of[i] == last || of[i] == ""
+				return of[i] == last || of[i] == "" && !isPast(layers[i].Text, last, all, ends)
 			case "error":
 				return of[i] == lastOfAll || of[i] == ""
 			case "start_time":
@@ -248,6 +254,27 @@ func foldTurns(layers []Layer) iter.Seq2[string, honeyhive.Value] {
 		more["children_ids"] = list
 	}
 	return honeyhive.Value(patch(Fold(Merge(nil, kept...)), more, summed(counts))).Members()
+}
+
+// isPast reports whether an update is of a time that the last turn which has put out
+// something is later than. ends are those of the turns.
+func isPast(text, last string, all []string, ends map[string]float64) bool {
+	v, _ := honeyhive.Value(text).Get("end_time")
+	if last == "" || v.Kind() != honeyhive.KindNumber {
+		return false
+	}
+	end := toNumber(string(v))
+	at := -1 // the latest turn that ended then
+	for i, t := range all {
+		if e, known := ends[t]; known && e == end {
+			at = i
+		}
+	}
+	if at >= 0 {
+		return at < slices.Index(all, last)
+	}
+	e, known := ends[last]
+	return known && end <= e
 }
 
 // dropTurns returns a payload without cells of turns that do not count.
