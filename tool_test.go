@@ -86,7 +86,7 @@ func TestToolCallAsInput(t *testing.T) {
 // where sessions and updates do not.
 func TestWithToolCallID(t *testing.T) {
 	p := sessiontest.New(t)
-	p.ExpectReport("StartSession: WithToolCallID is no option of it, but of StartEvent and Event.End: it is ignored")
+	p.ExpectReport("StartSession: WithToolCallID is no option of it, but of StartEvent and of Event.End: it is ignored")
 	p.ExpectReport("Session.End: WithToolCallID is no option of it")
 	ctx, s := p.Tracer.StartSession(t.Context(), "s", sessionspan.WithToolCallID("session"))
 	id := sessionspan.WithToolCallID
