@@ -34,6 +34,7 @@ type SessionState struct {
 	Calls, Models                                int64
 	Parents                                      map[honeyhive.UUID]honeyhive.UUID // of its events
 	Rating                                       float64
+	Attempts                                     map[string]string   // the scores, by the runs that a part of it names
 	BySelf                                       map[string][4]int64 // what model events add: calls, in, out, cost
 }
 
@@ -230,6 +231,28 @@ type member struct {
 	owned   bool
 }
 
+// runOf reads the run that a session names.
+func runOf(p *honeyhive.SessionStartRequest) string {
+	raw, _ := p.Metadata.Get("run_id")
+	return strings.Trim(string(raw), `"`)
+}
+
+// attempts notes the runs that a session is an attempt of. Of its parts that name one
+// the first to start counts.
+func attempts(out *SessionState, parts []member) {
+	slices.SortFunc(parts, func(a, b member) int {
+		return cmp.Or(cmp.Compare(a.payload.StartTime.Or(math.MaxFloat64), b.payload.StartTime.Or(math.MaxFloat64)), bytes.Compare(a.id[:], b.id[:]))
+	})
+	for i := range parts {
+		run := runOf(&parts[i].payload)
+		if _, known := out.Attempts[run]; known || run == "" {
+			continue
+		}
+		n, _ := parts[i].payload.Metrics.Get("n")
+		out.Attempts[run] = "[{n " + string(n) + " false}]"
+	}
+}
+
 func (s *set) session(id honeyhive.UUID, parts map[honeyhive.UUID]bool, events []honeyhive.UUID, traceOf map[honeyhive.UUID]honeyhive.UUID, chosen map[honeyhive.UUID]*store.Join) (*SessionState, error) {
 	var self member
 	var members []member
@@ -266,7 +289,8 @@ func (s *set) session(id honeyhive.UUID, parts map[honeyhive.UUID]bool, events [
 	slices.SortFunc(members, func(a, b member) int {
 		return cmp.Or(cmp.Compare(started(&a), started(&b)), bytes.Compare(a.id[:], b.id[:]))
 	})
-	out := &SessionState{Start: math.NaN(), End: math.NaN(), In: -1, Out: -1, Cost: -1, Parents: make(map[honeyhive.UUID]honeyhive.UUID), Rating: math.NaN(), BySelf: make(map[string][4]int64)}
+	out := &SessionState{Start: math.NaN(), End: math.NaN(), In: -1, Out: -1, Cost: -1, Parents: make(map[honeyhive.UUID]honeyhive.UUID), Rating: math.NaN(), BySelf: make(map[string][4]int64), Attempts: make(map[string]string)}
+	attempts(out, append([]member{self}, members...))
 	all := append([]member{self}, slices.DeleteFunc(slices.Clone(members), func(m member) bool { return m.owned || !m.known })...)
 	var ownIn, ownOut, ownCost int64 = -1, -1, -1
 	known := false

@@ -159,6 +159,10 @@ func (d *drawing) span(trace string, home honeyhive.UUID, spanID func(int) honey
 	if content != "" {
 		content = fmt.Sprintf(content, n)
 	}
+	tried := rapid.SampledFrom([]string{``, ``, `,"metadata":{"run_id":"run %[2]d"},"metrics":{"n":%[1]d}`, `,"metadata":{"run_id":"other run %[2]d"},"metrics":{"n":%[1]d}`}).Draw(d.T, "tried")
+	if tried != "" {
+		tried = fmt.Sprintf(tried, n, d.run)
+	}
 	up := honeyhive.UUID{}
 	if parent >= 0 {
 		up = spanID(parent)
@@ -174,7 +178,7 @@ func (d *drawing) span(trace string, home honeyhive.UUID, spanID func(int) honey
 		}
 	}
 	if parent < 0 && kind != "session" {
-		d.add(store.Write{Trace: home, Session: decoded(new(honeyhive.SessionStartRequest), fmt.Sprintf(`{"session_id":%q,"session_name":"root %d",%s%s}`, home, n, times, content))})
+		d.add(store.Write{Trace: home, Session: decoded(new(honeyhive.SessionStartRequest), fmt.Sprintf(`{"session_id":%q,"session_name":"root %d",%s%s%s}`, home, n, times, content, tried))})
 	}
 	switch kind {
 	case "plain":
@@ -183,7 +187,7 @@ func (d *drawing) span(trace string, home honeyhive.UUID, spanID func(int) honey
 		if at == home { // one that names none is a session of its own
 			at = name(d.run, fmt.Sprint(trace, " session ", n))
 		}
-		d.add(store.Write{Trace: home, Session: decoded(new(honeyhive.SessionStartRequest), fmt.Sprintf(`{"session_id":%q,"session_name":"session %d",%s%s}`, at, n, times, content))})
+		d.add(store.Write{Trace: home, Session: decoded(new(honeyhive.SessionStartRequest), fmt.Sprintf(`{"session_id":%q,"session_name":"session %d",%s%s%s}`, at, n, times, content, tried))})
 		d.add(store.Write{Edge: &store.Edge{Span: spanID(n), Parent: at, Trace: home}})
 	default:
 		counts := ""
@@ -215,7 +219,7 @@ func Check(t interface {
 	}
 	got := &State{make(map[honeyhive.UUID]*SessionState), make(map[honeyhive.UUID]honeyhive.UUID)}
 	ids := make(map[honeyhive.UUID]bool)
-	models := make(map[string]bool)
+	models, runs := make(map[string]bool), make(map[string]bool)
 	note := func(id honeyhive.UUID) { ids[id] = true }
 	for i := range writes {
 		switch w := &writes[i]; {
@@ -225,6 +229,9 @@ func Check(t interface {
 		case w.Session != nil:
 			id, _ := honeyhive.ParseUUID(w.Session.SessionID.Or(""))
 			note(id)
+			if run := runOf(w.Session); run != "" {
+				runs[run] = true
+			}
 		case w.Event != nil:
 			id, _ := honeyhive.ParseUUID(w.Event.SessionID.Or(""))
 			note(id)
@@ -252,6 +259,18 @@ func Check(t interface {
 		}
 		if got.Sessions[one.ID] == nil {
 			got.Sessions[one.ID] = seen(t, s, &one)
+		}
+	}
+	for run := range runs {
+		for a, err := range s.Attempts(t.Context(), run) {
+			if err != nil {
+				t.Fatalf("%v", err)
+			}
+			if one := got.Sessions[a.Session]; one == nil || one.Attempts[run] != "" {
+				t.Errorf("the session %s of %s is not known, or comes twice", a.Session, run)
+			} else {
+				one.Attempts[run] = fmt.Sprint(a.Scores)
+			}
 		}
 	}
 	got.Follows = want.Follows
@@ -310,7 +329,7 @@ func seen(t interface {
 	out := &SessionState{
 		Name: one.Name, Project: one.Project, User: one.User, Question: one.Question, Answer: one.Answer, Error: one.Error, Status: one.Status, Rootless: one.Rootless,
 		Start: one.Start.Or(math.NaN()), End: one.End.Or(math.NaN()), In: one.TokensIn.Or(-1), Out: one.TokensOut.Or(-1), Cost: -1, Calls: one.Calls, Models: one.ModelEvents,
-		Parents: make(map[honeyhive.UUID]honeyhive.UUID), Rating: one.Rating.Or(math.NaN()),
+		Parents: make(map[honeyhive.UUID]honeyhive.UUID), Rating: one.Rating.Or(math.NaN()), Attempts: make(map[string]string),
 	}
 	if v, ok := record.CostUnits(one.Cost).Get(); ok {
 		out.Cost = float64(v)
