@@ -20,6 +20,7 @@ func TestAxe(t *testing.T) {
 	session, failed := agent(tracer, anHourAgo())
 	deliver(t, tracer)
 	lost := orphan(t, s.URL())
+	quizzed(t, s.URL())
 	views := []struct {
 		name, url string
 		act       func(*tab)
@@ -36,6 +37,16 @@ func TestAxe(t *testing.T) {
 		{"timeline", s.URL() + "/s/" + session + "?view=timeline", func(b *tab) { b.waitShown("#row-0 .bar") }},
 		{"orphan", s.URL() + "/s/" + lost + "?view=tree", func(b *tab) { b.waitShown("#row-0 a") }},
 		{"insights", s.URL() + "/insights", nil},
+		{"no experiments", empty.URL() + "/runs", nil},
+		{"experiments", s.URL() + "/runs", nil},
+		{"experiment", s.URL() + "/runs", func(b *tab) { b.click("#runs a.open"); b.waitPath("/run?id="); b.ready() }},
+		{"case", s.URL() + "/runs", func(b *tab) {
+			b.click("#runs a.open")
+			b.waitPath("/run?id=")
+			b.click("#cases a.open")
+			b.waitShown("#detail article")
+			b.ready()
+		}},
 		{"leave", s.URL() + "/leave?to=https%3A%2F%2Fhotel.example%2F", nil},
 		{"problem", s.URL() + "/s/nothing", nil},
 	}

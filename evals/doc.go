@@ -39,8 +39,9 @@
 // and, on its span, as events gen_ai.evaluation.result of the GenAI conventions; and in
 // its metadata, as each of its events, run_id, datapoint_id and dataset_id. The metadata
 // of the session has run_name besides, the name of the test, datapoint_name, that of the
-// case, and baseline_run_id where the baseline says of which run it is. Sessions that
-// the task starts itself have attempt_session_id in place of these.
+// case, and baseline_run_id where the baseline says of which run it is; these go before
+// what [Case.Metadata] has under their names. Sessions that the task starts itself have
+// attempt_session_id in place of these.
 //
 // [Report] makes a run of HoneyHive of it.
 //

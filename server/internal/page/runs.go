@@ -32,7 +32,8 @@ type runsView struct {
 // runRow is a run in the list.
 type runRow struct {
 	*runs.Run
-	More int // scores that are not shown
+	More       int  // scores that are not shown
+	IsBaseline bool // a run of the page names it as its baseline
 }
 
 func (p *page) runs(w http.ResponseWriter, r *http.Request) error {
@@ -54,8 +55,14 @@ func (p *page) runs(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	baselines := make(map[string]bool)
 	for _, run := range list {
-		row := runRow{Run: run}
+		if run.Baseline != run.ID {
+			baselines[run.Baseline] = true
+		}
+	}
+	for _, run := range list {
+		row := runRow{Run: run, IsBaseline: baselines[run.ID]}
 		if more := len(run.Metrics) - scoresShown; more > 0 {
 			run.Metrics, row.More = run.Metrics[:scoresShown], more
 		}

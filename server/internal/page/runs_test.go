@@ -81,6 +81,9 @@ func TestRunsList(t *testing.T) {
 	if got := cells(rows[0]); !slices.Equal(got, want) {
 		t.Errorf("the row is %q, want %q", got, want)
 	}
+	if got := cells(rows[1]); got[0] != "TestQA baseline base dataset D1 all of this name" {
+		t.Errorf("the baseline: %q", got)
+	}
 	if got := cells(rows[2]); got[0] != "One more third all of this name" || got[5] != "none" || got[7] != "–" || got[8] != "–" {
 		t.Errorf("a run of which little is known: %q", got)
 	}
@@ -105,7 +108,7 @@ func TestRun(t *testing.T) {
 	// Compared are a, b, c, d, and for cites e. overlap: 0, -0.65, +0.5, 0; cites: +0.5, -1, 0, 0, -1.
 	for name, want := range map[string][]string{
 		"overlap": {"overlap", "0.3583", "–", "–", "0", "7 1 missing", "0.5", "−0.0375 4 cases", "–", "1 / 2 / 1", "no clear difference"},
-		"cites":   {"cites", "0.7143", "–", "75 %", "0", "8", "0.9", "−0.3 5 cases", "–", "2 / 2 / 1", "no clear difference"},
+		"cites":   {"cites", "0.7143", "–", "75 %", "0", "8", "0.9", "−0.3", "–", "2 / 2 / 1", "no clear difference"},
 	} {
 		if !slices.Equal(scores[name], want) {
 			t.Errorf("%s: %q, want %q", name, scores[name], want)
@@ -164,8 +167,10 @@ func TestRun(t *testing.T) {
 	if text := alone.text(); strings.Contains(text, "Difference") || strings.Contains(text, "was ") || alone.id("missing").Data != "" {
 		t.Errorf("compared with nothing: %.2000s", text)
 	}
-	first := s.get("/run?id=base")
-	first.id("method").has(t, "the 7 cases")
+	if text := s.get("/run?id=base").text(); strings.Contains(text, "Difference") {
+		t.Errorf("the baseline is compared with itself: %.2000s", text)
+	}
+	s.get("/run?id=base&against=base").id("method").has(t, "the 7 cases")
 	other := s.get("/run?id=now&against=base&metric=overlap&case=" + url.QueryEscape("p-a a"))
 	other.id("detail").has(t, "What is a?", "truth of a", "This run", "Attempt 1", "new a", "Attempt 2", "new a again", "Compared with", "old a again", "overlap 0.8", "overlap 0.7")
 	if got := len(other.id("detail").all(func(e element) bool { return e.Data == "article" })); got != 4 {

@@ -147,9 +147,9 @@ func btoi(b bool) int {
 }
 
 // Open reads a run, and the one that it is compared with: that with the id against, or,
-// where against is nil, the run that its attempts name as the baseline. There is no
-// comparison where there is none to compare with, and missing is its id where the store
-// does not hold it.
+// where against is nil, the run that its attempts name as the baseline, unless that is the
+// run itself. There is no comparison where there is none to compare with, and missing is
+// its id where the store does not hold it.
 func Open(ctx context.Context, s store.Store, id string, against *string) (r *Run, c *Comparison, missing string, err error) {
 	if r, err = Read(ctx, s, id); err != nil {
 		return nil, nil, "", err
@@ -157,6 +157,8 @@ func Open(ctx context.Context, s store.Store, id string, against *string) (r *Ru
 	other := r.Baseline
 	if against != nil {
 		other = *against
+	} else if other == id {
+		other = ""
 	}
 	if other == "" {
 		return r, nil, "", nil
