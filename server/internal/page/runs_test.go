@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sessionspan/sessionspan/server/internal/runs"
 	"github.com/sessionspan/sessionspan/store"
 )
 
@@ -171,7 +172,7 @@ func TestRun(t *testing.T) {
 		t.Errorf("the baseline is compared with itself: %.2000s", text)
 	}
 	s.get("/run?id=base&against=base").id("method").has(t, "the 7 cases")
-	other := s.get("/run?id=now&against=base&metric=overlap&case=" + url.QueryEscape("p-a a"))
+	other := s.get("/run?id=now&against=base&metric=overlap&case=" + url.QueryEscape("3:p-aa"))
 	other.id("detail").has(t, "What is a?", "truth of a", "This run", "Attempt 1", "new a", "Attempt 2", "new a again", "Compared with", "old a again", "overlap 0.8", "overlap 0.7")
 	if got := len(other.id("detail").all(func(e element) bool { return e.Data == "article" })); got != 4 {
 		t.Errorf("%d attempts are shown", got)
@@ -241,7 +242,7 @@ func TestHostileRuns(t *testing.T) {
 	}
 	s := newSite(t, writes...)
 	raw := strings.ReplaceAll(odd, `\u202e`, "\u202e")
-	todo := []string{"/runs", runURL("b" + raw), runURL(raw), runURL("b"+raw, "case", raw+" "+raw, "metric", raw), "/s/" + testID(1)}
+	todo := []string{"/runs", runURL("b" + raw), runURL(raw), runURL("b"+raw, "case", runs.Key(raw, raw, ""), "metric", raw), "/s/" + testID(1)}
 	seen := make(map[string]bool)
 	for len(todo) > 0 && len(seen) < 60 {
 		path, _, _ := strings.Cut(todo[0], "#")

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strconv"
 
 	"github.com/sessionspan/sessionspan/evals/bootstrap"
 	"github.com/sessionspan/sessionspan/honeyhive"
@@ -135,15 +136,12 @@ func (r *Run) Case(key string) *Case {
 	return nil
 }
 
-// Key names a case by what an attempt says of it.
+// Key names a case by what an attempt says of it. The keys of different cases differ.
 func Key(datapoint, name, sum string) string {
-	switch {
-	case datapoint == "" && name == "":
+	if datapoint == "" && name == "" {
 		return "=" + sum
-	case name == "":
-		return datapoint
 	}
-	return datapoint + " " + name
+	return strconv.Itoa(len(datapoint)) + ":" + datapoint + name
 }
 
 // Read sums up a run. It returns [store.ErrNotFound] where there is no such run.

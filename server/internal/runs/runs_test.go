@@ -437,6 +437,7 @@ func TestKeys(t *testing.T) {
 	for i, m := range []made{
 		{point: "p", name: "n", question: "1"}, {point: "p", name: "n", question: "2"}, // one case
 		{point: "p", name: "m"}, {point: "p"}, {name: "n"}, // cases of their own
+		{point: "pn"}, {name: "pn"}, {point: "1:p"}, {point: "=p"},
 		{question: "1"}, {question: "1"}, {question: "2"}, // by their inputs
 	} {
 		m.run, m.start, m.ends = "r", float64(i), true
@@ -453,7 +454,7 @@ func TestKeys(t *testing.T) {
 	for i := range r.Cases {
 		counts = append(counts, len(r.Cases[i].Attempts))
 	}
-	if !slices.Equal(counts, []int{2, 1, 1, 1, 2, 1}) {
+	if !slices.Equal(counts, []int{2, 1, 1, 1, 1, 1, 1, 1, 2, 1}) {
 		t.Errorf("the cases have %v attempts", counts)
 	}
 }
@@ -493,4 +494,44 @@ func TestList(t *testing.T) {
 	if list, _, err := List(t.Context(), s, store.RunQuery{Name: "Test3"}); err != nil || len(list) != 1 || list[0].ID != "3" {
 		t.Errorf("by name: %v, %v", list, err)
 	}
+}
+
+// BenchmarkRead sums up a run of 10,000 attempts with five scores, and compares it with
+// itself.
+func BenchmarkRead(b *testing.B) {
+	s, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "sessions.db"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	var batch []store.Write
+	for i := range 10_000 {
+		p := new(honeyhive.SessionStartRequest)
+		text := fmt.Sprintf(`{"session_id":"%s","session_name":"s","project":"p","source":"s","start_time":%d,"duration":%d,"inputs":{"q":%[2]d},
+			"metrics":{"a":%[4]v,"b":true,"c":1,"d":0.5,"e":0.25},"metadata":{"run_id":"r","run_name":"T","dataset_id":"D","datapoint_id":"%[2]d"}}`, honeyhive.NewUUID(), i, i%100, float64(i%17)/17)
+		if err := p.UnmarshalJSON([]byte(text)); err != nil {
+			b.Fatal(err)
+		}
+		batch = append(batch, store.Write{Session: p})
+	}
+	if err := s.Write(b.Context(), batch); err != nil {
+		b.Fatal(err)
+	}
+	b.Run("read", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if r, err := Read(b.Context(), s, "r"); err != nil || r.Attempts != len(batch) {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("compare", func(b *testing.B) {
+		r, err := Read(b.Context(), s, "r")
+		if err != nil {
+			b.Fatal(err)
+		}
+		for b.Loop() {
+			Compare(r, r)
+		}
+	})
 }
