@@ -31,6 +31,16 @@ func BenchmarkHold(b *testing.B) {
 			holdWrite(b, s, holdEvent(b, 0, map[string]any{"text": strings.Repeat("some words ", 15<<20/11)}))
 			holdIndexed(b, s)
 		}, holdUpdates},
+		{"32 updates of 30 MiB at once", func(b *testing.B, s *Store) {
+			holdWrite(b, s, holdEvent(b, 0, map[string]any{"text": strings.Repeat("some words ", 30<<20/11)}))
+			holdIndexed(b, s)
+		}, func(b *testing.B, s *Store) {
+			var all sync.WaitGroup
+			for i := range 32 {
+				all.Go(func() { holdWrite(b, s, holdUpdate(0, fmt.Sprint("k", i))) })
+			}
+			all.Wait()
+		}},
 		{"update of 95,000 keys", func(b *testing.B, s *Store) {
 			keys := make(map[string]any)
 			for i := range 95_000 {

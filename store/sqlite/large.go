@@ -12,11 +12,12 @@ import (
 )
 
 // To merge a write with a large record takes longer than the writer may be held:
-// the record is read, parsed and written anew. So whoever writes makes out what
-// the record comes to, stages its texts, and hands the writer what is left to do.
-// One does so at a time. As all writes of a large record go this way, and keys are
-// given out once, the record is still what it was if it has the same key and kind;
-// if not, since it was deleted meanwhile, all is done again.
+// the record is read, parsed and written anew. So this is made out beside the writer:
+// what the record comes to is staged, and the writer is handed what is left to do.
+// Of one record all writes that wait are made out together (queue.go), one record at a
+// time. As all writes of a large record go this way, and keys are given out once, the
+// record is still what it was if it has the same key and kind; if not, since it was
+// deleted meanwhile, all is done again.
 
 // ready is what a record comes to with a write.
 type ready struct {
@@ -31,25 +32,21 @@ type ready struct {
 	own      record.Own
 }
 
-// writeLarge writes a record that is large, or one whose record is, or one whose
-// session an update waits for that is.
-func (s *Store) writeLarge(ctx context.Context, in *record.Incoming) error {
-	select {
-	case s.large <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-s.closed:
-		return store.ErrClosed
-	}
-	defer func() { <-s.large }()
+// writeTogether writes what is about one record that is large, or whose session an
+// update waits for that is. Where that cannot be, since one of several is wrong or makes
+// the record too large, the others do not suffer from it.
+func (s *Store) writeTogether(ctx context.Context, writes []record.Incoming) error {
 	for {
-		r := &request{writes: []record.Incoming{*in}, ready: make(map[honeyhive.UUID]*ready), bytes: stepBytes}
-		err := s.prepare(ctx, in, r.ready)
+		r := &request{writes: writes, ready: make(map[honeyhive.UUID]*ready), bytes: stepBytes}
+		err := s.prepare(ctx, writes, r.ready)
 		if err == nil {
 			err = s.submit(ctx, r)
 		}
 		for _, one := range r.ready {
 			s.abandon(one.columns[0], one.columns[1])
+		}
+		if _, refused := errors.AsType[*store.BatchError](err); refused && len(writes) > 1 {
+			return inTwo(writes, len(writes)/2, func(half []record.Incoming) error { return s.writeTogether(ctx, half) })
 		}
 		if !errors.Is(err, errStep) {
 			return err
@@ -57,36 +54,50 @@ func (s *Store) writeLarge(ctx context.Context, in *record.Incoming) error {
 	}
 }
 
-// prepare makes out what the records that a write is about come to.
-func (s *Store) prepare(ctx context.Context, in *record.Incoming, all map[honeyhive.UUID]*ready) error {
-	base, err := s.base(ctx, in.ID)
+// prepare makes out what the records come to that writes of one record are about.
+func (s *Store) prepare(ctx context.Context, writes []record.Incoming, all map[honeyhive.UUID]*ready) error {
+	id := writes[0].ID
+	base, err := s.base(ctx, id)
 	if err != nil {
 		return err
 	}
 	kind := base.was
-	if in.Kind != record.Unknown {
-		kind = in.Kind
-	}
-	if base.received == 0 || in.Layer.At < base.received {
-		base.received = in.Layer.At
+	var layers []record.Layer
+	for i := range writes {
+		in := &writes[i]
+		if in.Kind != record.Unknown {
+			kind = in.Kind
+		}
+		if base.received == 0 || in.Layer.At < base.received {
+			base.received = in.Layer.At
+		}
+		layers = append(layers, in.Layer)
 	}
 	var only *record.Incoming
-	if len(base.layers) == 0 {
-		only = in
+	if len(base.layers) == 0 && len(writes) == 1 {
+		only = &writes[0]
 	}
-	base.layers = merge(kind, base.layers, in.Layer)
-	if all[in.ID], err = s.ready(ctx, base, kind, only); err != nil {
+	base.layers = merge(kind, base.layers, layers...)
+	if all[id], err = s.ready(ctx, base, kind, only); err != nil {
 		return err
 	}
-	if in.Kind != record.Event {
-		return nil
+	for i := range writes {
+		session := writes[i].SessionID
+		if writes[i].Kind != record.Event || all[session] != nil {
+			continue
+		}
+		above, err := s.base(ctx, session)
+		if err != nil {
+			return err
+		}
+		if !above.large || above.was != record.Unknown {
+			continue
+		}
+		if all[session], err = s.ready(ctx, above, record.Session, nil); err != nil {
+			return err
+		}
 	}
-	above, err := s.base(ctx, in.SessionID)
-	if err != nil || !above.large || above.was != record.Unknown {
-		return err
-	}
-	all[in.SessionID], err = s.ready(ctx, above, record.Session, nil)
-	return err
+	return nil
 }
 
 // base reads what is known of an id, whatever its size. It says so of what the

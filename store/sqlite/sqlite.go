@@ -31,7 +31,7 @@ type Store struct {
 	path string
 	now  func() time.Time
 
-	large chan struct{} // held by the one who writes a large record
+	queue queue // of writes of large records
 
 	closing sync.Once
 	open    context.Context // ends when Close begins
@@ -137,7 +137,7 @@ func openLocked(ctx context.Context, path string) (*Store, error) {
 	}
 	read.SetMaxOpenConns(4)
 	read.SetMaxIdleConns(4)
-	s := &Store{read: read, w: w, path: path, now: time.Now, large: make(chan struct{}, 1)}
+	s := &Store{read: read, w: w, path: path, now: time.Now}
 	s.open, s.end = context.WithCancel(context.Background())
 	s.closed = s.open.Done()
 	if err := s.startCheckpoints(); err != nil {

@@ -1,10 +1,12 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/store"
@@ -66,7 +68,22 @@ func (s *Store) write(ctx context.Context, batch []store.Write) error {
 	if len(batch) == 0 {
 		return s.usable(ctx)
 	}
-	return s.parts(ctx, writes)
+	order := together(writes)
+	if order == nil {
+		return s.parts(ctx, writes)
+	}
+	ordered := make([]record.Incoming, len(writes))
+	for i, from := range order {
+		ordered[i] = writes[from]
+	}
+	err := s.parts(ctx, ordered)
+	if batch, ok := errors.AsType[*store.BatchError](err); ok {
+		for i := range batch.Writes {
+			batch.Writes[i].Index = order[batch.Writes[i].Index]
+		}
+		slices.SortFunc(batch.Writes, func(a, b store.WriteError) int { return cmp.Compare(a.Index, b.Index) })
+	}
+	return err
 }
 
 // parts writes a batch, in as many parts as it takes.
@@ -97,23 +114,31 @@ func (s *Store) parts(ctx context.Context, writes []record.Incoming) error {
 	return nil
 }
 
-// partOf returns how many of the writes go into one transaction.
+// partOf returns how many of the writes go into one transaction. Those of one record
+// that stand together are not divided, where that can be.
 func partOf(writes []record.Incoming) int {
-	n, bytes := 0, 0
+	n, bytes, first := 0, 0, 0
 	for n < len(writes) && n < stepWrites {
 		if bytes += len(writes[n].Layer.Text); n > 0 && bytes > stepBytes {
 			break
 		}
+		if n > 0 && !sameRecord(&writes[n-1], &writes[n]) {
+			first = n
+		}
 		n++
+	}
+	if first > 0 && n < len(writes) && sameRecord(&writes[n-1], &writes[n]) {
+		return first
 	}
 	return n
 }
 
 // part writes a part of a batch in one transaction. Where that turns out to be too
-// much, since the records that it changes are large, it writes two halves.
+// much, since the records that it changes are large, it writes two halves, until what
+// is left is of one record.
 func (s *Store) part(ctx context.Context, writes []record.Incoming) error {
 	if len(writes) == 1 && len(writes[0].Layer.Text) > partBytes {
-		return s.writeLarge(ctx, &writes[0])
+		return s.writeLarge(ctx, writes)
 	}
 	r := &request{writes: writes}
 	for i := range writes {
@@ -123,27 +148,44 @@ func (s *Store) part(ctx context.Context, writes []record.Incoming) error {
 	if !errors.Is(err, errStep) {
 		return err
 	}
-	if len(writes) == 1 {
-		return s.writeLarge(ctx, &writes[0])
+	at := middle(writes)
+	if at == 0 {
+		return s.writeLarge(ctx, writes)
 	}
-	half := len(writes) / 2
-	first := s.part(ctx, writes[:half])
-	refused, ok := errors.AsType[*store.BatchError](first)
-	if first != nil && !ok {
-		return first
+	return inTwo(writes, at, func(half []record.Incoming) error { return s.part(ctx, half) })
+}
+
+// middle returns where to divide writes, so that those of one record stay together, or
+// 0 where all are.
+func middle(writes []record.Incoming) (at int) {
+	for i := 1; i < len(writes) && (at == 0 || i <= len(writes)/2); i++ {
+		if !sameRecord(&writes[i-1], &writes[i]) {
+			at = i
+		}
 	}
-	second := s.part(ctx, writes[half:])
-	more, ok := errors.AsType[*store.BatchError](second)
-	if !ok {
-		return errors.Join(second, first)
+	return at
+}
+
+// inTwo writes the writes before an index, and then the others, and returns what is
+// wrong with any of them. An error of another kind ends it.
+func inTwo(writes []record.Incoming, at int, write func([]record.Incoming) error) error {
+	var refused []store.WriteError
+	for _, half := range [...]struct{ from, to int }{{0, at}, {at, len(writes)}} {
+		err := write(writes[half.from:half.to])
+		batch, ok := errors.AsType[*store.BatchError](err)
+		if err != nil && !ok {
+			return err
+		}
+		if ok {
+			for _, w := range batch.Writes {
+				refused = append(refused, store.WriteError{Index: half.from + w.Index, Err: w.Err})
+			}
+		}
 	}
-	for i := range more.Writes {
-		more.Writes[i].Index += half
+	if len(refused) > 0 {
+		return &store.BatchError{Writes: refused}
 	}
-	if refused != nil {
-		more.Writes = append(refused.Writes, more.Writes...)
-	}
-	return more
+	return nil
 }
 
 // foresee returns what is wrong with the writes of a batch, as far as can be told
