@@ -21,6 +21,10 @@ func TestMain(m *testing.M) {
 		child(file)
 		return
 	}
+	if where := os.Getenv(serviceEnv); where != "" {
+		service(where)
+		return
+	}
 	for _, kv := range os.Environ() { // no test depends on the machine
 		name, _, _ := strings.Cut(kv, "=")
 		if strings.HasPrefix(name, "HH_") || strings.HasPrefix(name, "OTEL_") {

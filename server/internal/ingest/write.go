@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sessionspan/sessionspan/convert"
@@ -168,11 +169,13 @@ func rootRecord(s *convert.Span, rec *convert.Record, at place) *honeyhive.Sessi
 
 // Write writes a batch without the writes that the store refuses, and returns
 // what is wrong with these, by their index. Times that are none are taken out of
-// the records.
+// the records. With an event that is a turn of a session goes what that says of the
+// session.
 func Write(ctx context.Context, s store.Store, batch []store.Write) (map[int]error, error) {
 	for i := range batch {
 		bound(&batch[i])
 	}
+	batch = withTurns(batch)
 	refused := make(map[int]error)
 	for range maxRounds {
 		good := make([]store.Write, 0, len(batch))
@@ -197,6 +200,19 @@ func Write(ctx context.Context, s store.Store, batch []store.Write) (map[int]err
 		}
 	}
 	return refused, nil
+}
+
+// withTurns adds to a batch the records of sessions that turns among its events say.
+func withTurns(batch []store.Write) []store.Write {
+	all := slices.Clip(batch)
+	for i := range batch {
+		if e := batch[i].Event; e != nil {
+			if turn := store.Turn(e); turn != nil {
+				all = append(all, store.Write{Session: turn, At: batch[i].At, Fill: batch[i].Fill, Trace: batch[i].Trace})
+			}
+		}
+	}
+	return all
 }
 
 // maxRounds is how often a batch is tried without what the store has refused. To

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/store"
 )
 
 // threadPage is how many events a page of a thread has.
@@ -43,6 +44,8 @@ type turn struct {
 	More     []*bucket // what else the inputs and outputs hold
 	Error    string
 	Chosen   bool
+	// Incomplete says that the program ended before the event did.
+	Incomplete bool
 
 	Before        int       // messages that the call before it has shown
 	Opened        []message // those, where they are unfolded
@@ -84,8 +87,15 @@ func (p *page) thread(v *sessionView, whole *tree) (*thread, error) {
 	}
 	show := &shower{base: "/s/" + v.ID, budget: 3 * previewAll}
 	unfold := &shower{budget: previewAll}
+	turns := turnsOf(whole)
 	if from == 0 {
-		t.Start = sessionTurn(show, s.Payload.Inputs, "inputs")
+		said, err := isSaid(s.Payload.Inputs, slices.Values(turns), read, func(e *honeyhive.Event) honeyhive.Object { return e.Inputs })
+		if err != nil {
+			return nil, err
+		}
+		if !said {
+			t.Start = sessionTurn(show, s.Payload.Inputs, "inputs")
+		}
 	}
 	for _, n := range speaking[from:t.To] {
 		e, err := read(n)
@@ -96,7 +106,7 @@ func (p *page) thread(v *sessionView, whole *tree) (*thread, error) {
 		if err != nil {
 			return nil, err
 		}
-		tn.URL, tn.Chosen = v.EventURL(n.ID.String()), n.ID == v.chosen
+		tn.URL, tn.Chosen = v.EventURL(n.ID.String()), n.ID == v.chosen && !n.Closing
 		tn.Unfold = v.unfoldURL(from, n.ID.String())
 		if slices.Contains(v.opened, n.ID.String()) {
 			in, _ := conversation(e.Inputs, "inputs")
@@ -107,10 +117,17 @@ func (p *page) thread(v *sessionView, whole *tree) (*thread, error) {
 		}
 		t.Turns = append(t.Turns, tn)
 	}
+	t.foldClosings(whole)
 	if t.To == len(speaking) {
 		show.base = "/s/" + v.ID
-		t.End = sessionTurn(show, s.Payload.Outputs, "outputs")
-		t.foldEnd()
+		said, err := isSaid(s.Payload.Outputs, backward(turns), read, func(e *honeyhive.Event) honeyhive.Object { return e.Outputs })
+		if err != nil {
+			return nil, err
+		}
+		if !said {
+			t.End = sessionTurn(show, s.Payload.Outputs, "outputs")
+			t.foldEnd()
+		}
 	}
 	if from > 0 {
 		t.Previous = v.URL("from", strconv.Itoa(max(from-threadPage, 0)), "event", "")
@@ -150,16 +167,17 @@ func (v *sessionView) errorURL(speaking []*node, at, by int) string {
 	return ""
 }
 
-// speakers are the events that have a turn: models and tools, and whatever
-// failed, in the order of their starts.
+// speakers are the events that have a turn: models and tools, turns of a conversation,
+// and whatever failed, in the order of their starts.
 func speakers(t *tree) []*node {
 	var list []*node
 	for i := range t.nodes {
 		n := &t.nodes[i]
-		if n.Type == honeyhive.TypeModel || n.Type == honeyhive.TypeTool || n.Error != "" || n.Orphan && n.Below == 0 {
+		if n.Type == honeyhive.TypeModel || n.Type == honeyhive.TypeTool || n.Kind == store.KindTurn || n.Error != "" || n.Orphan && n.Below == 0 {
 			list = append(list, n)
 		}
 	}
+	list = append(list, closings(t)...)
 	slices.SortStableFunc(list, func(a, b *node) int { return cmp.Compare(a.SelfStart, b.SelfStart) })
 	return list
 }
@@ -237,6 +255,10 @@ func (tn *turn) more(show *shower, rest honeyhive.Object, name string) {
 func newTurn(show *shower, before *past, n *node, p *honeyhive.Event) (turn, error) {
 	show.base = "/s/" + n.Session.String() + "/e/" + n.ID.String()
 	tn := turn{Event: n, Title: line(n.Name, 120)}
+	if n.Kind == store.KindTurn {
+		tn.converse(show, p, n.Closing, n.Closing || !before.tree.callsModel(before.tree.index[n.ID]))
+		return tn, nil
+	}
 	failed, _ := cut(p.Error.Or(""), 1000)
 	tn.Error = visible(failed)
 	in, question := conversation(p.Inputs, "inputs")

@@ -27,10 +27,11 @@ type tree struct {
 // node is an event at its place.
 type node struct {
 	store.EventRow
-	Depth  int
-	Below  int  // events below it
-	Orphan bool // its parent is not known
-	Open   bool // it has neither an end nor a duration
+	Depth   int
+	Below   int  // events below it
+	Orphan  bool // its parent is not known
+	Open    bool // it has neither an end nor a duration
+	Closing bool // of a turn with calls of models in it: what it put out, behind these
 	// What it comes to with all that is below it: tokens and cost are the larger of
 	// what it says itself and of what the events below it come to.
 	Errors    int64
