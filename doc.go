@@ -21,6 +21,14 @@
 //	event.SetDocuments(docs...)
 //	event.End()
 //
+// # Conversations
+//
+// A conversation that goes on from request to request is a session whose turns are
+// started by [StartTurn], with the id that your program has for it: by any process, none
+// of which needs to know the others, or which turn is the first. [Tracer.StartTurn] says
+// what servers make of it. [StartSession] is for a session that begins and ends once; to
+// start one id twice in a process is reported.
+//
 // # Values
 //
 // What is given as inputs, outputs and the like is encoded to JSON at once, on
@@ -45,8 +53,8 @@
 //
 // Recording never returns an error, never panics and never blocks longer than
 // the queue's configured wait. An error that a function returns is recorded by
-// [Session.EndErr] and [Event.EndErr], or where the function is run by [Run] or
-// [Do]; so is a panic, which goes on. What goes wrong in the background is passed to
+// [Session.EndErr] and [Event.EndErr], or where the function is run by [Run],
+// [RunTurn] or [Do]; so is a panic, which goes on. What goes wrong in the background is passed to
 // [otel.Handle], each kind at most once a minute. Sessions and events are safe
 // for concurrent use; a nil one does nothing.
 //

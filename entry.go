@@ -45,7 +45,7 @@ type ownEntry struct {
 	entry
 
 	kind        *kindInfo // nil for a session
-	sessionName string    // at the start, of a session and of that of a turn
+	sessionName string    // at the start, of a session
 	set         fields.Set
 	valueLimit  int  // see span.Span
 	endedBySpan bool // so that what is on the span counts more than what was set
@@ -55,7 +55,7 @@ var _, _ span.Source = (*ownEntry)(nil), (*foreignEntry)(nil)
 
 func (r *recording) newEntry(children tree.Children) *ownEntry {
 	e := &ownEntry{entry: entry{tracer: r.tracer, identity: r.node.Identity(), self: r.node.Ref(), children: children}, kind: r.kind}
-	if r.opens() {
+	if r.kind == nil {
 		e.sessionName = r.session.name
 	}
 	return e
@@ -66,6 +66,7 @@ func (e *entry) show(s *span.Span) *convert.Record {
 	k := s.Know()
 	if id := e.identity; id != nil {
 		k.SessionID, k.Project, k.Source, k.Continued = id.Session, id.Project, id.Source, id.Continued
+		k.SessionName = id.Name
 		s.SessionID, s.Turn = id.Text, id.Turn
 	}
 	k.ParentID = e.parent.ID()
@@ -84,7 +85,6 @@ func (e *ownEntry) Show(s *span.Span) {
 		k.Type, k.SessionName, k.IsSession = honeyhive.TypeSession, e.sessionName, true
 	} else {
 		k.Type, k.Operation, k.Kind = e.kind.eventType, e.kind.operation, e.kind.kind
-		k.SessionName = e.sessionName
 	}
 	others := s.Attributes
 	if span.HasKey(others, honeyhive.AttrProject) {
@@ -180,7 +180,6 @@ func (r *recording) stamp(s sdktrace.ReadWriteSpan) {
 			k.Type, k.SessionName = honeyhive.TypeSession, r.session.name
 		} else {
 			k.Type, k.Operation, k.Kind = r.kind.eventType, r.kind.operation, r.kind.kind
-			k.SessionName = r.sessionName()
 		}
 	}, func(kvs []attribute.KeyValue) { s.SetAttributes(kvs...) })
 }

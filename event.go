@@ -25,7 +25,7 @@ type Kind string
 const (
 	Model     Kind = "model"     // a call of a language model
 	Tool      Kind = "tool"      // a call of a tool or function
-	Chain     Kind = "chain"     // a step that is made of others, or of plain code
+	Chain     Kind = "chain"     // a step that is made of others, or of plain code; see StartTurn for turns
 	Retriever Kind = "retriever" // a search for documents; a tool on the wire
 	Embedding Kind = "embedding" // a call of an embedding model; a tool on the wire
 	Agent     Kind = "agent"     // a run of an agent; a chain on the wire

@@ -391,8 +391,9 @@ func WithSessionName(name string) Option {
 	return optionFunc(func(c *config) { c.sessionName = name })
 }
 
-// WithSessionID sets the id of a session that starts. A UUID is taken as it is. Any
-// other string, such as the id of a conversation, becomes the UUID that
+// WithSessionID sets the id of a session that starts, which is to be started once; the
+// turns of a conversation are started by [StartTurn]. A UUID is taken as it is. Any
+// other string, such as the id of a job, becomes the UUID that
 // [honeyhive.SessionID] derives from it and the project, and is kept in the
 // metadata as original_session_id. The default is a random UUID.
 //

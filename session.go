@@ -17,7 +17,7 @@ import (
 )
 
 // A Session is one conversation, or one run of a pipeline. Start one with
-// [StartSession], join one with [ContinueSession]. Its methods are safe for
+// [StartSession], or turn by turn with [StartTurn]; join one with [ContinueSession]. Its methods are safe for
 // concurrent use and do nothing on a nil or zero Session. What is set after End, or on a
 // session that was continued, is delivered as an update.
 type Session struct {
@@ -68,6 +68,11 @@ func StartSession(ctx context.Context, name string, options ...FieldOption) (con
 // Options that are of use: [WithSessionID], [WithProject], [WithSource],
 // [WithStartTime], and every field that can be set later. [WithEventID] and
 // [WithToolCallID] are reported.
+//
+// A session is started once. Of one that is started again by the same tracer both runs
+// are delivered, which is reported, once for each id, among the last 16,384: what a
+// server makes of them is up to it. The turns of a conversation are for
+// [Tracer.StartTurn].
 //
 // Where the context carries a span, the session stays in its trace, as its
 // child; see [WithNewTraces]. Inside a session it starts another one, with a
@@ -172,8 +177,8 @@ func (t *Tracer) sessionStart(ctx context.Context, start time.Time, of honeyhive
 // updates. ContinueSession starts and ends nothing. An empty id is reported, and gives a nil
 // session and the context as it is.
 //
-// [Tracer.ContinueSession] says what ids there are, and what happens where this
-// process holds the session.
+// [Tracer.ContinueSession] says what ids there are, what happens where this process
+// holds the session, and when to use [StartTurn] instead.
 func ContinueSession(ctx context.Context, id string) (context.Context, *Session) {
 	return tracerOf(ctx).ContinueSession(ctx, id)
 }
@@ -182,6 +187,11 @@ func ContinueSession(ctx context.Context, id string) (context.Context, *Session)
 // process or another. ContinueSession makes no span and sends no session: events in the
 // returned context are children of the session, and what is set on the Session
 // is delivered as updates at once. End ends nothing.
+//
+// ContinueSession is for work in a session that somebody else starts: a service that is
+// called in a turn, a job that follows it. Where nobody does, the server has events
+// without a session. A request that is a turn of a conversation itself, such as a message
+// of its user, is started by [Tracer.StartTurn], which needs nobody else.
 //
 // id is the session's UUID, or the string that was given to [WithSessionID] in
 // the same project. An empty id is reported, and the context returned as it is

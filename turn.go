@@ -68,9 +68,11 @@ func StartTurn(ctx context.Context, sessionID, name string, options ...FieldOpti
 //
 // A turn that its process does not live to end has its post and, marked as incomplete,
 // its event, and no put: sent by Shutdown, or out of a spool ([WithSpool]) by the next
-// process after a kill. Where this process holds the session itself, started by
+// process after a kill. Puts of a process that has ended are not sent out of its spool,
+// since other processes may have answered since. To collectors goes what had ended in
+// the turn, and not its own span, which has not. Where this process holds the session itself, started by
 // [Tracer.StartSession] and not ended yet, the turn is a chain event of it and nothing
-// else is sent.
+// else is sent. What is set on a turn after its end changes its event alone.
 func (t *Tracer) StartTurn(ctx context.Context, sessionID, name string, options ...FieldOption) (context.Context, *Event) {
 	ctx = orBackground(ctx)
 	t = t.orNothing()
@@ -108,6 +110,9 @@ func (t *Tracer) StartTurn(ctx context.Context, sessionID, name string, options 
 	s := t.joined(id)
 	s.name, s.project, s.source = cmp.Or(t.sessionName, name), project, source
 	r.session = s
+	if outer := recordingFrom(ctx); outer != nil && outer.node.Session != nil && outer.node.Session.ID == id {
+		s.rec.node.Session.UnsampledElsewhere = outer.node.Session.UnsampledElsewhere
+	}
 	n.Below(s.rec.node)
 	ctx = r.start(ctx, name, how...)
 	if r.span == nil {
@@ -146,21 +151,17 @@ func RunTurn[In, Out any](ctx context.Context, sessionID, name string, in In, f 
 
 // startTurn makes the spans of a turn be delivered, when its span starts.
 func (r *recording) startTurn() {
-	r.node.Session.Turn = r.node.Ref().ID()
+	s := r.node.Session
+	if s.UnsampledElsewhere {
+		return
+	}
+	s.Turn, s.Name = r.node.Ref().ID(), r.session.name
 	r.session.record()
 }
 
 // opens reports whether the recording is one that others of its session wait for: the
 // session itself, or a turn.
 func (r *recording) opens() bool { return r.kind == nil || r.kind == &turnInfo }
-
-// sessionName returns how the span names the session that it is of, or "".
-func (r *recording) sessionName() string {
-	if r.opens() {
-		return r.session.name
-	}
-	return ""
-}
 
 // usage returns what the events below used together.
 func (r *recording) usage() tokens.Usage {

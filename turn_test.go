@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -425,6 +426,20 @@ func TestTurnUnsampled(t *testing.T) {
 	if want := "honeyhive.session_id=" + honeyhive.SessionID("p", "c").String() + ",honeyhive.session_sampled=0"; header.Get("Baggage") != want {
 		t.Errorf("the header is %q, want %q", header.Get("Baggage"), want)
 	}
+
+	// A caller that is trusted has decided it.
+	for name, provider := range map[string][]sessionspan.Option{"own": nil, "another": {sessionspan.WithTracerProvider(sdktrace.NewTracerProvider())}} {
+		all := newTracer(t, append(provider, sessionspan.WithoutEnvironment(), sessionspan.WithProject("p"), sessionspan.WithHTTP(exporter.HTTPConfig{URL: server.URL}))...)
+		called := sessionspan.Extract(t.Context(), propagation.HeaderCarrier(header), sessionspan.WithTrustedCallers())
+		ctx, turn := all.StartTurn(called, "c", "chat")
+		_, step := sessionspan.StartEvent(ctx, sessionspan.Tool, "step")
+		step.End()
+		turn.End()
+		flush(t, all)
+		if len(server.seen()) != 0 {
+			t.Errorf("%s: recorded: %v", name, server.seen())
+		}
+	}
 }
 
 // TestTurnWithoutTracer: without a tracer, and with one that has ended, a turn does
@@ -545,5 +560,35 @@ func TestStartedTwice(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestTurnThatIsLost: where the event of a turn cannot be encoded, what ran in it is
+// delivered under the session all the same.
+func TestTurnThatIsLost(t *testing.T) {
+	var out lockedBuffer
+	e, err := exporter.NewLines(&out, exporter.WithErrorHandler(nil), exporter.WithRedactor(func(_, text string) string {
+		if text == "lost" {
+			runtime.Goexit()
+		}
+		return text
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tracer := newTracer(t, sessionspan.WithoutEnvironment(), sessionspan.WithProject("p"), sessionspan.WithErrorHandler(nil), sessionspan.WithSessionName("desk"), sessionspan.WithDestination(e))
+	ctx, turn := tracer.StartTurn(t.Context(), "c", "lost")
+	_, step := sessionspan.StartEvent(ctx, sessionspan.Tool, "step")
+	step.End()
+	turn.End()
+	err = tracer.ForceFlush(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "1 records were dropped") {
+		t.Errorf("flush: %v", err)
+	}
+	id := honeyhive.SessionID("p", "c").String()
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if len(lines) != 2 || !strings.HasPrefix(lines[0], `{"session":{"project":"p","session_name":"desk"`) || !strings.Contains(lines[0], `"session_id":"`+id+`"`) ||
+		!strings.Contains(lines[1], `"session_id":"`+id+`"`) || !strings.Contains(lines[1], `"parent_id":"`+turn.ID()+`"`) {
+		t.Errorf("written: %s", out.String())
 	}
 }

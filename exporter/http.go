@@ -39,9 +39,9 @@ type HTTPConfig struct {
 	// session go to its metadata, as does a field that the contract does not name;
 	// its metrics and feedback follow in an update. Events are sent without the
 	// name of the project. What that API cannot give: a session's error stands in
-	// its metadata alone, and a second session of the same id, as of a conversation
-	// that goes on, has its metadata and user properties merged into the first and
-	// nothing else.
+	// its metadata alone, and a second session of the same id has its metadata and user
+	// properties merged into the first and nothing else. That a conversation has another
+	// turn is said by POST /v1/sessions with and without V1.
 	V1 bool
 	// Gzip compresses requests; see also [WithCompression]. The default is off:
 	// that the public API takes compressed bodies is not documented.
@@ -62,7 +62,8 @@ func (c HTTPConfig) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "HTTP to
 
 // NewHTTP returns an exporter that delivers to a server of the HoneyHive HTTP
 // API: each session by POST /session/start, its events in batches by POST
-// /events/batch, changes by PUT /events. NewHTTP does no network itself; the error
+// /events/batch, changes by PUT /events; each turn of a conversation by POST
+// /v1/sessions, its events, and a PUT of what the session came to. NewHTTP does no network itself; the error
 // joins all that is wrong with the configuration.
 //
 // A status of 408, 425, 429 or 5xx, and a connection that breaks, is tried again

@@ -12,7 +12,9 @@ import (
 
 // NewLines returns an exporter that writes payloads to w as JSON lines, each an
 // object with one key: {"session": …}, {"event": …} or {"update": …}. A session
-// comes before its events, and everything before its updates.
+// comes before its events, and everything before its updates. Each turn of a
+// conversation is a session with its start and inputs, an event, and an update of what
+// the session came to.
 //
 // Writes come from one goroutine at a time, each of whole lines. An error of w
 // is tried again, as for a server that cannot be reached; the lines that a

@@ -45,7 +45,10 @@ type sessionRecord struct{ request honeyhive.SessionStartRequest }
 
 // eventRecord is the Value of the record of an event, for Announce. Events share one,
 // so an eventRecord does not change.
-type eventRecord struct{ project, source, sessionName string }
+type eventRecord struct {
+	session                      honeyhive.UUID
+	project, source, sessionName string
+}
 
 // Encode converts a span, or writes an update.
 func (p *payloads) Encode(r *delivery.Record) error {
@@ -129,8 +132,9 @@ func (p *payloads) encodeEvent(r *delivery.Record, rec *convert.Record) {
 		e.ParentID = p.idText(rec.ParentID)
 	}
 	r.Kind, r.Group, r.ID, r.Elsewhere = delivery.Member, p.view.group(rec), rec.EventID, rec.Continued
-	if p.last == nil || *p.last != (eventRecord{rec.Project, rec.Source, rec.SessionName}) {
-		p.last = &eventRecord{rec.Project, rec.Source, rec.SessionName}
+	if is := (eventRecord{rec.SessionID, rec.Project, rec.Source, rec.SessionName}); p.last == nil || *p.last != is {
+		last := is
+		p.last = &last
 	}
 	r.Value = p.last
 	r.Body = p.appendEvent(r.Body, e)
@@ -176,7 +180,7 @@ func (p *payloads) Announce(group [16]byte, live any, held []*delivery.Record) (
 		}
 		s = p.session(root)
 	} else {
-		s.SessionID = honeyhive.Some(honeyhive.UUID(group).String())
+		session := honeyhive.UUID(group) // or, of a turn whose own event will not come, what others say
 		s.SessionName = honeyhive.Some("unknown")
 		for _, r := range held {
 			e, ok := r.Value.(*eventRecord)
@@ -184,12 +188,19 @@ func (p *payloads) Announce(group [16]byte, live any, held []*delivery.Record) (
 				e = readEvent(r)
 			}
 			if e != nil {
+				session = e.session
 				fill(&s.Project, e.project)
 				fill(&s.Source, e.source)
 				if e.sessionName != "" {
 					s.SessionName = honeyhive.Some(e.sessionName)
 				}
 			}
+		}
+		s.SessionID = honeyhive.Some(session.String())
+		if session != honeyhive.UUID(group) {
+			r := new(delivery.Record)
+			p.encodePost(r, group, s, nil)
+			return r, nil
 		}
 	}
 	r := new(delivery.Record)

@@ -177,7 +177,11 @@ func readEvent(r *delivery.Record) *eventRecord {
 	if r.Kind != delivery.Member || json.Unmarshal(r.Body, &e) != nil {
 		return nil
 	}
-	return &eventRecord{project: e.Project.Or(""), source: e.Source.Or("")}
+	session, err := honeyhive.ParseUUID(e.SessionID.Or(""))
+	if err != nil {
+		return nil
+	}
+	return &eventRecord{session: session, project: e.Project.Or(""), source: e.Source.Or("")}
 }
 
 // RestoreAnnounced reads what Store returned of an announcement.

@@ -99,6 +99,7 @@ type Identity struct {
 	Project, Source string
 	Continued       bool           // another process holds the root
 	Turn            honeyhive.UUID // the event of the turn that the spans are part of; nil outside of turns
+	Name            string         // of the session, in a turn
 }
 
 // Session is what the nodes of a session share.
@@ -117,6 +118,8 @@ type Session struct {
 	// Turn is the event of this process that all of its events of the session hang on,
 	// which is known when its span has started; the nil UUID outside of turns.
 	Turn honeyhive.UUID
+	// Name is what the session is called, in a turn.
+	Name string
 
 	// identity is that of the spans that start from now on. It is nil while the
 	// session is not recorded.
@@ -154,7 +157,7 @@ func (s *Session) Recorded() bool { return s.identity.Load() != nil }
 func (s *Session) Record(project, source string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	next := &Identity{Session: s.ID, Project: project, Source: source, Continued: s.Continued && s.Turn.IsZero(), Turn: s.Turn}
+	next := &Identity{Session: s.ID, Project: project, Source: source, Continued: s.Continued && s.Turn.IsZero(), Turn: s.Turn, Name: s.Name}
 	if before := s.identity.Load(); before != nil {
 		next.Text = before.Text
 	} else {
