@@ -337,10 +337,11 @@ func (r *recording) addUsage(set *fields.Set) {
 	if !r.opens() {
 		return
 	}
-	if u := r.usage(); u.Known != 0 {
+	u, costs := r.spent()
+	if u.Known != 0 {
 		set.AddUp(&u)
 	}
-	set.AddCosts(r.node.Session.Costs())
+	set.AddCosts(costs)
 }
 
 // take returns the queue's entry of the span, which has ended. Each processor that

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/money"
 	"github.com/sessionspan/sessionspan/internal/tokens"
 )
 
@@ -41,8 +42,8 @@ func StartTurn(ctx context.Context, sessionID, name string, options ...FieldOpti
 // An empty name stands for "turn". The session is called as [WithSessionName] has it, or
 // else like the turn. Options that are of use: [WithProject], [WithSource],
 // [WithEventID], [WithStartTime], and every field that can be set later. User properties
-// are those of the session too. Tokens of the events in the turn are added up in the
-// metadata of the turn.
+// are those of the session too, as are the release and the tags of the newest turn.
+// Tokens and costs of the events in the turn are added up in the metadata of the turn.
 //
 // The turn stays in the trace of the span that the context carries, as a session does;
 // see [WithNewTraces]. In the context, [SessionFromContext] is the session: what is set
@@ -125,6 +126,7 @@ func (t *Tracer) StartTurn(ctx context.Context, sessionID, name string, options 
 	if sessionID != "" && id.String() != sessionID {
 		r.set(convert.Metadata, map[string]any{convert.OriginalSessionID: sessionID})
 	}
+	r.apply(opStartTurn, t.labels)
 	r.apply(opStartTurn, options)
 	if n.Session.Recorded() {
 		t.open(n.Session.Turn, liveSession{r})
@@ -163,10 +165,10 @@ func (r *recording) startTurn() {
 // session itself, or a turn.
 func (r *recording) opens() bool { return r.kind == nil || r.kind == &turnInfo }
 
-// usage returns what the events below used together.
-func (r *recording) usage() tokens.Usage {
+// spent returns what the events of a session, or of a turn, used and cost together.
+func (r *recording) spent() (tokens.Usage, []money.Amount) {
 	if r.node.IsRoot() {
-		return r.node.Session.Usage()
+		return r.node.Session.Usage(), r.node.Session.Costs()
 	}
-	return r.node.Usage()
+	return r.node.Usage(), r.node.Costs()
 }

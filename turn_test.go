@@ -46,12 +46,13 @@ func TestTurnRequests(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server := newAPI(t)
 			tracer := newTracer(t, sessionspan.WithoutEnvironment(), sessionspan.WithProject("p"), sessionspan.WithSource("s"),
-				sessionspan.WithHTTP(exporter.HTTPConfig{URL: server.URL, V1: v1}))
+				sessionspan.WithRelease("r0"), sessionspan.WithTags("beta"), sessionspan.WithHTTP(exporter.HTTPConfig{URL: server.URL, V1: v1}))
 			ctx, turn := tracer.StartTurn(t.Context(), "user-42", "chat", sessionspan.WithInputs(map[string]any{"question": "Where is Lima?"}),
 				sessionspan.WithUserProperties(map[string]any{"user_id": "u1"}), sessionspan.WithMetadata(map[string]any{"release": "r1"}),
 				sessionspan.WithConfig(map[string]any{"temperature": 0}), sessionspan.WithStartTime(atNoon))
 			_, call := sessionspan.StartEvent(ctx, sessionspan.Model, "answer")
 			call.SetUsage(sessionspan.Usage{InputTokens: 7, OutputTokens: 3})
+			call.SetCost(0.5, "EUR")
 			call.End()
 			turn.SetOutputs(map[string]any{"answer": "In Peru."})
 			turn.SetMetrics(map[string]any{"helpful": 1})
@@ -83,7 +84,7 @@ func TestTurnRequests(t *testing.T) {
 			if err := json.Unmarshal([]byte(post), &s); err != nil {
 				t.Fatal(err)
 			}
-			if d := cmp.Diff([]string{id, "chat", "s", `{"question":"Where is Lima?"}`, `{"original_session_id":"user-42","project":"p"}`, `{"user_id":"u1"}`, fmt.Sprint(float64(atNoon.UnixMilli()))},
+			if d := cmp.Diff([]string{id, "chat", "s", `{"question":"Where is Lima?"}`, `{"original_session_id":"user-42","release":"r1","tags":["beta"],"project":"p"}`, `{"user_id":"u1"}`, fmt.Sprint(float64(atNoon.UnixMilli()))},
 				[]string{s.SessionID.Or(""), s.SessionName.Or(""), s.Source.Or(""), s.Inputs.String(), s.Metadata.String(), s.UserProperties.String(), fmt.Sprint(s.StartTime.Or(0))}); d != "" {
 				t.Errorf("the post (- want, + got): %s", d)
 			}
@@ -109,7 +110,7 @@ func TestTurnRequests(t *testing.T) {
 			if chat.EventID.Or("") != turn.ID() || chat.ParentID.Or("") != id || chat.EventType.Or("") != "chain" || answer.ParentID.Or("") != turn.ID() || len(events.Events) != 2 {
 				t.Errorf("the events are %s", server.seen()[1].body)
 			}
-			for key, want := range map[string]string{"event_kind": `"turn"`, "prompt_tokens": "7", "completion_tokens": "3", "total_tokens": "10", "release": `"r1"`} {
+			for key, want := range map[string]string{"event_kind": `"turn"`, "prompt_tokens": "7", "completion_tokens": "3", "total_tokens": "10", "release": `"r1"`, "cost": "0.5", "cost_currency": `"EUR"`} {
 				if got, _ := chat.Metadata.Get(key); string(got) != want {
 					t.Errorf("%s of the turn is %s, want %s", key, got, want)
 				}

@@ -71,6 +71,9 @@ func (t *turnRecord) id() honeyhive.UUID {
 	return id
 }
 
+// sessionKeys are the keys of the metadata of a turn that are true of the session.
+var sessionKeys = []string{convert.OriginalSessionID, "release", "tags"}
+
 // post returns what is said of the session at the start of a turn: nothing that would
 // be wrong when other turns follow. Nothing of it stands in memory of the view.
 func (p *payloads) post(rec *convert.Record) honeyhive.SessionStartRequest {
@@ -79,8 +82,10 @@ func (p *payloads) post(rec *convert.Record) honeyhive.SessionStartRequest {
 		Name: cmp.Or(rec.SessionName, rec.Name), Project: rec.Project, Source: rec.Source, Start: rec.Start,
 	}
 	s.Buckets[convert.Inputs], s.Buckets[convert.UserProperties] = rec.Buckets[convert.Inputs], rec.Buckets[convert.UserProperties]
-	if original, ok := rec.Buckets[convert.Metadata].Get(convert.OriginalSessionID); ok {
-		s.Buckets[convert.Metadata], _ = honeyhive.Object{}.With(convert.OriginalSessionID, original)
+	for _, key := range sessionKeys {
+		if value, ok := rec.Buckets[convert.Metadata].Get(key); ok {
+			s.Buckets[convert.Metadata], _ = s.Buckets[convert.Metadata].With(key, value)
+		}
 	}
 	return kept(&s)
 }

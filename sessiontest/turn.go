@@ -5,10 +5,10 @@ import (
 	"github.com/sessionspan/sessionspan/honeyhive"
 )
 
-// again takes in another record of the session: a run of its own, or, without an end and
-// with another start, what a further turn says.
+// again takes in another record of the session: the whole of a run, or, without an end,
+// what a further turn says.
 func (s *Session) again(r *honeyhive.SessionStartRequest) {
-	if !r.EndTime.IsZero() || s.StartTime.Equal(r.StartTime) {
+	if !r.EndTime.IsZero() {
 		s.SessionStartRequest = *r
 		return
 	}

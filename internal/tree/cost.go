@@ -68,6 +68,21 @@ func same(a, b *big.Int) bool {
 	return a.Cmp(b) == 0
 }
 
+// Costs returns what the node counts, by currency.
+func (n *Node) Costs() []money.Amount {
+	s := n.Session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n.tally == nil {
+		return nil
+	}
+	var sums money.Sums
+	for currency, t := range n.tally.costs {
+		sums.Of(currency).Replace(nil, t.Count())
+	}
+	return sums.Amounts()
+}
+
 // Costs returns what the events of the session cost together, by currency.
 func (s *Session) Costs() []money.Amount {
 	s.mu.Lock()
