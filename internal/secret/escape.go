@@ -54,6 +54,12 @@ var begins = func() (table [256]bool) {
 	return table
 }()
 
+// Escape decodes what a text begins with and stands for something else, or for nothing:
+// an escape of URLs, JSON, programming languages or HTML, or a letter of full width. It
+// returns how many bytes that are, and reports whether there is one. plain is empty, or
+// white space, where a word is only broken by it.
+func Escape(b []byte) (n int, plain string, ok bool) { return escape(b) }
+
 // escape decodes what stands for something else, or for nothing.
 func escape(b []byte) (n int, plain string, ok bool) {
 	switch c := b[0]; {
