@@ -47,6 +47,7 @@ type config struct {
 	newTraces    bool
 	resource     *resource.Resource
 	openSpans    tree.Limits
+	tail         *TailSampling // nil for none
 	filter       func(name string, attributes []attribute.KeyValue) bool
 	handle       func(error)
 	problems     []error

@@ -11,10 +11,8 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/sessionspan/sessionspan/convert"
-	"github.com/sessionspan/sessionspan/exporter"
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/internal/money"
-	"github.com/sessionspan/sessionspan/internal/pipeline"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
 	"github.com/sessionspan/sessionspan/internal/span"
 	"github.com/sessionspan/sessionspan/internal/tokens"
@@ -74,6 +72,7 @@ func (t *Tracer) startOwn(r *recording, s sdktrace.ReadWriteSpan) {
 		r.takers-- // registered twice
 		return
 	}
+	t.tail.begin(r.node)
 	if t.onSpans {
 		r.stamp(s)
 	}
@@ -87,6 +86,7 @@ func (t *Tracer) startForeign(scope *recording, s sdktrace.ReadWriteSpan, key tr
 		place, elsewhere = scope.node, scope.tracer != t && scope.tracer != nil
 	}
 	n := t.tree.StartForeign(key, place, elsewhere, s)
+	t.tail.begin(n)
 	if n == nil || span.HasKey(s.Attributes(), honeyhive.AttrSessionID) {
 		return
 	}
@@ -116,47 +116,48 @@ func (p *processor) OnEnd(s sdktrace.ReadOnlySpan) {
 			source = span.FromSDK(s)
 		}
 	case n.Own:
-		source, inSession = t.endOwn(n, live.(*recording), s)
+		source, n, inSession = t.endOwn(n, live.(*recording), s)
 	default:
-		source, inSession = t.endForeign(n, s)
+		source, n, inSession = t.endForeign(n, s)
 	}
-	pipeline.Deliver(source, now, t.queues, inSession)
+	t.handOver(source, now, tree.KeyOf(s.SpanContext()), n, inSession)
 }
 
-// endOwn settles a span of ours, and reports whether it is part of a session.
-func (t *Tracer) endOwn(n *tree.Node, r *recording, s sdktrace.ReadOnlySpan) (source span.Source, inSession bool) {
+// endOwn settles a span of ours, and reports whether it is part of a session. The place
+// is where it ended in the tree.
+func (t *Tracer) endOwn(n *tree.Node, r *recording, s sdktrace.ReadOnlySpan) (source span.Source, place *tree.Node, inSession bool) {
 	e := r.take(s)
 	if n.Session != nil {
-		return e, n.Session.Recorded()
+		return e, n, n.Session.Recorded()
 	}
 	// Its attributes may name a session, as those of any other span.
-	if f, ok := t.endForeign(n, s); ok {
-		return ownElsewhere{e, f}, true
+	if f, place, ok := t.endForeign(n, s); ok {
+		return ownElsewhere{e, f}, place, true
 	}
-	return e, false
+	return e, n, false
 }
 
 // endForeign settles a span of another tracer, and reports whether it is part of a
 // session: by its place, or because its attributes say so by now, as for an
-// exporter behind a plain span processor.
-func (t *Tracer) endForeign(n *tree.Node, s sdktrace.ReadOnlySpan) (source *foreignEntry, inSession bool) {
+// exporter behind a plain span processor. The place is where it ended in the tree, or nil.
+func (t *Tracer) endForeign(n *tree.Node, s sdktrace.ReadOnlySpan) (source *foreignEntry, place *tree.Node, inSession bool) {
 	attributes := s.Attributes()
 	f := &foreignEntry{entry: entry{tracer: t, Facts: span.ReadFacts(s, attributes, nil)}}
 	if n.Session == nil {
 		if n = t.tree.EndOutside(n, s); n == nil {
 			if !convert.InSession(attributes) || !t.keepsOutside(s) {
-				return f, false
+				return f, nil, false
 			}
 			// Who holds the session is not known, so nothing waits for it.
 			f.continued, f.defaults = true, true
 			if span.RoleOf(s) == convert.Step {
 				f.untyped = convert.Identify(&convert.Span{Kind: span.KindOf(s.SpanKind()), Scope: s.InstrumentationScope().Name, Attributes: attributes}).Type
 			}
-			return f, true
+			return f, nil, true
 		}
 	}
 	if !n.Session.Recorded() {
-		return f, false
+		return f, n, false
 	}
 	var usage *tokens.Usage
 	if u, ok := tokens.Read(attributes); ok {
@@ -169,7 +170,7 @@ func (t *Tracer) endForeign(n *tree.Node, s sdktrace.ReadOnlySpan) (source *fore
 	e := t.tree.EndForeign(n, s, usage, cost)
 	if !e.Event {
 		f.leftOut = t.filter != nil && span.RoleOf(s) != convert.Plumbing
-		return f, false
+		return f, n, false
 	}
 	f.identity, f.self, f.parent, f.children = n.Identity(), n.Ref(), e.Parent, e.Children
 	if plain := n.Session.Plain; plain != nil {
@@ -179,7 +180,7 @@ func (t *Tracer) endForeign(n *tree.Node, s sdktrace.ReadOnlySpan) (source *fore
 		}
 	}
 	f.untyped = untypedAs(span.RoleOf(s))
-	return f, true
+	return f, n, true
 }
 
 // ForceFlush implements [sdktrace.SpanProcessor]; see [Tracer.ForceFlush].
@@ -191,8 +192,7 @@ func (p *processor) Shutdown(ctx context.Context) error {
 	if p.tracer.detached.Load() {
 		return nil // the tracer has done it, and takes its leave
 	}
-	p.tracer.closed.Store(true)
-	return p.tracer.each(orBackground(ctx), (*exporter.Exporter).Shutdown)
+	return p.tracer.close(orBackground(ctx))
 }
 
 // plainRoot returns what a span says of the session that it is the root of, or nil.
@@ -228,13 +228,17 @@ func (t *Tracer) openPlain(root *tree.Node, live tree.Live) {
 		})
 	}
 	e.defaults = true
-	t.open(root.Session.ID, &livePlain{live.(sdktrace.ReadOnlySpan), e})
+	t.open(root.Session, &livePlain{live.(sdktrace.ReadOnlySpan), e})
 }
 
 // open tells the destinations of a session, or a turn, that has begun.
-func (t *Tracer) open(group honeyhive.UUID, live span.Source) {
+func (t *Tracer) open(s *tree.Session, live span.Source) {
+	if t.tail != nil {
+		t.tail.sampler.Open(s.Group(), s.ID, live)
+		return
+	}
 	for _, q := range t.queues {
-		q.Open(group, live)
+		q.Open(s.Group(), live)
 	}
 }
 
@@ -242,7 +246,10 @@ func (t *Tracer) open(group honeyhive.UUID, live span.Source) {
 // what waits for a session.
 func (t *Tracer) forgot(n *tree.Node) {
 	t.reports.Report("forgotten", fmt.Errorf("%w (%d of them by now)", errForgotten, t.tree.Forgotten()))
-	if n.IsRoot() || n.IsTurn() {
+	switch {
+	case t.tail != nil:
+		t.tail.forgot(n)
+	case n.IsRoot() || n.IsTurn():
 		for _, q := range t.queues {
 			q.Gone(n.Session.Group())
 		}

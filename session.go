@@ -101,7 +101,7 @@ func (t *Tracer) StartSession(ctx context.Context, name string, options ...Field
 	s.rec.apply(opStartSession, t.labels)
 	s.rec.apply(opStartSession, options)
 	if s.rec.node.Session.Recorded() {
-		t.open(s.rec.node.Session.ID, liveSession{&s.rec})
+		t.open(s.rec.node.Session, liveSession{&s.rec})
 	}
 	return ctx, s
 }

@@ -53,6 +53,7 @@ type Tracer struct {
 
 	filter      func(name string, attributes []attribute.KeyValue) bool
 	spoke       recentTraces
+	tail        *tailing // nil where all sessions are delivered
 	allChildren bool
 	newTraces   bool
 	onSpans     bool // others read the spans, so what is known of them is written there
@@ -203,6 +204,7 @@ func (t *Tracer) record(c *config) (register func()) {
 		t.queues = append(t.queues, q)
 		t.forViewers = t.forViewers || q.TakesSpans()
 	}
+	t.tail = t.newTailing(c.tail)
 	if c.provider == nil {
 		t.valueLimit = max(0, sdktrace.NewSpanLimits().AttributeValueLengthLimit)
 		options := []sdktrace.TracerProviderOption{sdktrace.WithSampler(SessionSampler(c.sampler)), sdktrace.WithSpanProcessor(t.processor)}
@@ -301,8 +303,7 @@ func (t *Tracer) Shutdown(ctx context.Context) error {
 		return nil
 	}
 	ctx = orBackground(ctx)
-	t.closed.Store(true)
-	err := t.each(ctx, (*exporter.Exporter).Shutdown)
+	err := t.close(ctx)
 	t.detached.Store(true)
 	t.shutdown.Do(func() {
 		err = errors.Join(err, t.leave(ctx))
@@ -311,6 +312,15 @@ func (t *Tracer) Shutdown(ctx context.Context) error {
 		}
 	})
 	return err
+}
+
+// close shuts the destinations down.
+func (t *Tracer) close(ctx context.Context) error {
+	t.closed.Store(true)
+	if t.tail != nil {
+		t.tail.sampler.Close(ctx)
+	}
+	return t.each(ctx, (*exporter.Exporter).Shutdown)
 }
 
 // leaveGrace is how long leaving the provider may take when the context of

@@ -129,7 +129,7 @@ func (t *Tracer) StartTurn(ctx context.Context, sessionID, name string, options 
 	r.apply(opStartTurn, t.labels)
 	r.apply(opStartTurn, options)
 	if n.Session.Recorded() {
-		t.open(n.Session.Turn, liveSession{r})
+		t.open(n.Session, liveSession{r})
 	}
 	return ctx, e
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/exporter"
@@ -89,13 +90,29 @@ func (t *Tracer) Update(_ context.Context, id string, options ...FieldOption) er
 	if t.closed.Load() {
 		return fmt.Errorf("sessionspan: update %s: the tracer was shut down", target)
 	}
-	return t.deliver(target, u)
+	return t.deliver(target, target, u)
 }
 
-// deliver gives an update to every destination that takes updates, after what opens
-// the group that it is of.
-func (t *Tracer) deliver(group honeyhive.UUID, u *honeyhive.Update) error {
+// deliver gives an update of a session, or an event, to every destination that takes
+// updates, after what opens the group that it is of.
+func (t *Tracer) deliver(group, target honeyhive.UUID, u *honeyhive.Update) error {
+	taken, err := t.decided(group, target, u.Feedback, pipeline.SizeOfUpdate(u), func() *honeyhive.Update { return u })
+	if taken {
+		return err
+	}
 	return t.give(func(e *exporter.Exporter) error { return e.Update(group, u) })
+}
+
+// decided hands an update to tail sampling, and reports whether that took it.
+func (t *Tracer) decided(group, target honeyhive.UUID, feedback honeyhive.Object, size int64, build func() *honeyhive.Update) (taken bool, err error) {
+	if t.tail == nil || !slices.ContainsFunc(t.queues, func(q pipeline.Destination) bool { return !q.TakesSpans() }) {
+		return false, nil
+	}
+	taken, err = t.tail.update(group, target, feedback, size, build)
+	if err != nil {
+		err = fmt.Errorf("sessionspan: update %s: %w", target, err)
+	}
+	return taken, err
 }
 
 // give hands something to every destination that takes updates.
@@ -163,9 +180,10 @@ func (r *recording) update(change func(*honeyhive.Update)) {
 		t.reports.Report("outside update", errOutside)
 		return
 	}
-	u := &honeyhive.Update{EventID: honeyhive.Some(r.node.Ref().ID().String())}
+	target := r.node.Ref().ID()
+	u := &honeyhive.Update{EventID: honeyhive.Some(target.String())}
 	change(u)
-	if err := t.deliver(session.Group(), u); err != nil {
+	if err := t.deliver(session.Group(), target, u); err != nil && !errors.Is(err, ErrSampledOut) {
 		t.reports.Report("update", err)
 	}
 }
@@ -174,13 +192,18 @@ func (r *recording) update(change func(*honeyhive.Update)) {
 // list is made when the update is sent, so that children which come in the meantime
 // need none of their own.
 func (t *Tracer) updateChildren(n *tree.Node) error {
-	group := n.Session.Group()
-	err := t.give(func(e *exporter.Exporter) error {
-		return pipeline.Of(e).Update(group, func() *honeyhive.Update {
-			ids := t.tree.LateChildren(n).IDs()
-			return &honeyhive.Update{EventID: honeyhive.Some(n.Ref().ID().String()), ChildrenIDs: honeyhive.Some(ids)}
-		})
-	})
+	group, target := n.Session.Group(), n.Ref().ID()
+	build := func() *honeyhive.Update {
+		ids := t.tree.LateChildren(n).IDs()
+		return &honeyhive.Update{EventID: honeyhive.Some(target.String()), ChildrenIDs: honeyhive.Some(ids)}
+	}
+	taken, err := t.decided(group, target, honeyhive.Object{}, pipeline.UpdateOverhead, build)
+	if !taken {
+		err = t.give(func(e *exporter.Exporter) error { return pipeline.Of(e).Update(group, build) })
+	}
+	if errors.Is(err, ErrSampledOut) {
+		return nil // nor is anybody to be told of the next ones
+	}
 	if err != nil {
 		t.tree.LateChildren(n) // so that the next ones are told of
 	}

@@ -68,6 +68,29 @@ func plainIdentity(s *Span) bool {
 	return true
 }
 
+// Failed reports whether the record of a span says that it failed, as [Convert] reads
+// it, for the most part without making the record. Failed keeps no reference to the span,
+// and may be called from many goroutines at once.
+func Failed(s *Span) bool {
+	if s.Failed || plainIdentity(s) {
+		return s.Failed
+	}
+	rec := Convert(s)
+	return rec.Failed
+}
+
+// IsFeedback reports whether an attribute may become part of the feedback.
+func IsFeedback(key string) bool {
+	if key == "" {
+		return false
+	}
+	rl := exactRules[key]
+	if rl == nil {
+		rl, _ = prefixRule(key)
+	}
+	return rl != nil && strings.Contains(rl.field, "feedback")
+}
+
 // Identifies reports whether an attribute may say what a span is, or holds what
 // this library knows of it.
 func Identifies(key string) bool {

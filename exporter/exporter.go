@@ -12,6 +12,7 @@ import (
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/internal/delivery"
+	"github.com/sessionspan/sessionspan/internal/pipeline"
 	"github.com/sessionspan/sessionspan/internal/span"
 )
 
@@ -49,7 +50,7 @@ func (e *Exporter) Update(session honeyhive.UUID, u *honeyhive.Update) error {
 	if e.none() || !e.sessions {
 		return ErrNoUpdates
 	}
-	e.engine.Put(&update{session, func() *honeyhive.Update { return u }}, sizeOfUpdate(u))
+	e.engine.Put(&update{session, func() *honeyhive.Update { return u }}, pipeline.SizeOfUpdate(u))
 	return nil
 }
 

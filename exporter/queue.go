@@ -1,9 +1,11 @@
 package exporter
 
 import (
+	"context"
 	"time"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/delivery"
 	"github.com/sessionspan/sessionspan/internal/pipeline"
 	"github.com/sessionspan/sessionspan/internal/span"
 )
@@ -71,6 +73,81 @@ func (q *queue) Update(session honeyhive.UUID, build func() *honeyhive.Update) e
 	if (*Exporter)(q).none() || !q.sessions {
 		return ErrNoUpdates
 	}
-	q.engine.Put(&update{session, build}, updateOverhead)
+	q.engine.Put(&update{session, build}, pipeline.UpdateOverhead)
 	return nil
+}
+
+// value returns what the engine is given of what was held.
+func value(h *pipeline.Held) any {
+	if h.Source == nil {
+		return &update{h.Target, h.Build}
+	}
+	return h.Source
+}
+
+// Hold implements [pipeline.Destination].
+func (q *queue) Hold(h *pipeline.Held, draft bool) pipeline.Draft {
+	if (*Exporter)(q).none() || !h.Taken(q) {
+		return nil
+	}
+	if d := q.engine.Hold(value(h), draft); d != nil {
+		return d
+	}
+	return nil
+}
+
+// HoldOpen implements [pipeline.Destination].
+func (q *queue) HoldOpen(session honeyhive.UUID, root span.Source) pipeline.Draft {
+	if (*Exporter)(q).none() || !q.sessions {
+		return nil
+	}
+	if d := q.engine.HoldOpen(session, root); d != nil {
+		return d
+	}
+	return nil
+}
+
+// draftOf returns the draft of one of the destinations, or nil.
+func draftOf(drafts []pipeline.Draft, at int) *delivery.Draft {
+	if drafts == nil {
+		return nil
+	}
+	d, _ := drafts[at].(*delivery.Draft)
+	return d
+}
+
+// batch returns what was held of a session, as far as the destination takes it.
+func (q *queue) batch(s *pipeline.Session) delivery.Batch {
+	b := delivery.Batch{Group: s.ID}
+	if q.sessions {
+		for i, root := range s.Roots {
+			b.Begun, b.Drafts = append(b.Begun, root), append(b.Drafts, draftOf(s.Drafts[i], s.At))
+		}
+	}
+	for _, h := range s.Held {
+		if !h.Taken(q) {
+			continue
+		}
+		b.Records = append(b.Records, delivery.Undecided{Value: value(h), Size: h.Size, Draft: draftOf(h.Drafts, s.At)})
+	}
+	return b
+}
+
+// TryRelease implements [pipeline.Destination].
+func (q *queue) TryRelease(s *pipeline.Session) bool {
+	return (*Exporter)(q).none() || q.engine.TryRelease(q.batch(s))
+}
+
+// Release implements [pipeline.Destination].
+func (q *queue) Release(ctx context.Context, since time.Time, s *pipeline.Session) {
+	if !(*Exporter)(q).none() {
+		q.engine.Release(ctx, since, q.batch(s))
+	}
+}
+
+// LeaveOut implements [pipeline.Destination].
+func (q *queue) LeaveOut(s *pipeline.Session, others int64) {
+	if !(*Exporter)(q).none() {
+		q.engine.LeaveOut(q.batch(s), others)
+	}
 }

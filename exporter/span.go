@@ -7,7 +7,6 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 
 	"github.com/sessionspan/sessionspan/convert"
-	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/internal/span"
 )
 
@@ -67,16 +66,4 @@ func read[T any](v *view, by func(*convert.Span) T, project, source string) T {
 		v.neutral = convert.Span{Events: v.neutral.Events[:0]}
 	}()
 	return by(&v.neutral)
-}
-
-// updateOverhead is about what an update takes in memory besides its texts.
-const updateOverhead = 1024
-
-// sizeOfUpdate returns about how many bytes an update keeps in memory.
-func sizeOfUpdate(u *honeyhive.Update) int64 {
-	n := int64(updateOverhead)
-	for _, o := range []honeyhive.Object{u.Config, u.Outputs, u.Metadata, u.Metrics, u.Feedback, u.UserProperties, u.Unknown} {
-		n += span.TextSize(len(o.JSONText()))
-	}
-	return n
 }

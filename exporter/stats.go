@@ -22,8 +22,12 @@ type Stats struct {
 	// Delivered counts the records that the destination acknowledged.
 	Delivered int64
 	// Waiting counts the records in memory: in the queue, held for their session, in
-	// flight, or to be tried again.
+	// flight, to be tried again, or undecided.
 	Waiting int64
+	// Undecided counts those of the waiting records whose session may still be left
+	// out by tail sampling. They take none of Limits.QueueBytes but of the bound that
+	// the tracer has for them, and do not count in OldestAge.
+	Undecided int64
 	// WaitingBytes is what the waiting records take of Limits.QueueBytes.
 	WaitingBytes int64
 	// WaitingOnDisk counts the records that wait in the spool alone.
@@ -47,7 +51,7 @@ type Stats struct {
 }
 
 // A Reason says why a record was dropped: [QueueFull], [TooLarge], [Refused],
-// [Broken], [Closed] or [Unreadable].
+// [Broken], [Closed], [Unreadable] or [SampledOut].
 type Reason string
 
 // The reasons for which records are dropped. Their texts are the values of the
@@ -66,6 +70,9 @@ const (
 	Closed Reason = "closed"
 	// Unreadable records were in the spool, and could not be read back.
 	Unreadable Reason = "unreadable"
+	// SampledOut records were left out on purpose, with the whole of their session, by
+	// the tail sampling of a tracer. They are no error of a flush.
+	SampledOut Reason = "sampled_out"
 )
 
 // Stats returns the account of the destination. That of a nil Exporter is empty.
@@ -80,7 +87,7 @@ func (e *Exporter) Stats() Stats {
 func statsOf(s delivery.Stats) Stats {
 	stats := Stats{
 		Destination: s.Destination, Created: s.Created, Adopted: s.Adopted, Delivered: s.Delivered,
-		Waiting: s.Waiting, WaitingBytes: s.WaitingBytes, WaitingOnDisk: s.WaitingOnDisk,
+		Waiting: s.Waiting, Undecided: s.Undecided, WaitingBytes: s.WaitingBytes, WaitingOnDisk: s.WaitingOnDisk,
 		SpoolBytes: s.SpoolBytes, Spooled: s.Spooled, SetAside: s.SetAside, Retried: s.Retried, OldestAge: s.OldestAge,
 	}
 	if s.Dropped != nil {

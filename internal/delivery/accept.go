@@ -57,6 +57,9 @@ func (w *worker) acceptSome(inbox []any) int {
 	n, failed := w.encodeSome(inbox)
 	steps := w.steps[:0]
 	for _, message := range inbox[:n] {
+		if d, ok := message.(*Draft); ok && failed[&d.Record] != nil {
+			d.Body = nil // the record itself says so, if it is ever to be delivered
+		}
 		r, ok := message.(*Record)
 		if !ok {
 			steps = append(steps, message)
@@ -97,6 +100,10 @@ func (w *worker) acceptSome(inbox []any) int {
 			}
 		case gone:
 			w.gone(m)
+		case *Draft:
+			w.drafted(m)
+		case decided:
+			w.forgotten(m)
 		case *flush:
 			w.pressing.Add(-1)
 			w.beginFlush(m)

@@ -12,12 +12,13 @@ type Reason string
 
 // The reasons for which records are dropped.
 const (
-	QueueFull  Reason = "queue_full" // the destination holds as many bytes as it may
-	TooLarge   Reason = "too_large"  // one record is larger than the server takes
-	Refused    Reason = "refused"    // the server will not take this record
-	Broken     Reason = "broken"     // the record could not be encoded
-	Closed     Reason = "closed"     // it came after Shutdown, or was left when Shutdown had to end
-	Unreadable Reason = "unreadable" // the spool could not give it back
+	QueueFull  Reason = "queue_full"  // the destination holds as many bytes as it may
+	TooLarge   Reason = "too_large"   // one record is larger than the server takes
+	Refused    Reason = "refused"     // the server will not take this record
+	Broken     Reason = "broken"      // the record could not be encoded
+	Closed     Reason = "closed"      // it came after Shutdown, or was left when Shutdown had to end
+	Unreadable Reason = "unreadable"  // the spool could not give it back
+	SampledOut Reason = "sampled_out" // it was decided that it is not to be delivered
 )
 
 // Stats is the account of one destination. At any moment
@@ -29,6 +30,7 @@ type Stats struct {
 	Adopted       int64            // records that the spools of ended processes held
 	Delivered     int64            // records that the destination acknowledged
 	Waiting       int64            // records in memory, in flight or waiting for their session
+	Undecided     int64            // of those that wait, the records that were held and are not decided
 	WaitingBytes  int64            // what the waiting records take of the byte limit
 	WaitingOnDisk int64            // records that wait in the spool alone
 	SpoolBytes    int64            // what the spool takes on disk for this process, with what it adopted
@@ -127,6 +129,46 @@ func (a *account) lost(why Reason) {
 	defer a.mu.Unlock()
 	a.s.Created++
 	a.drop(why, 1)
+}
+
+// lostSome counts records that were never accepted.
+func (a *account) lostSome(n int64, why Reason) {
+	if n == 0 {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.s.Created += n
+	a.drop(why, n)
+}
+
+// hold counts a record that waits to be decided.
+func (a *account) hold() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.s.Created++
+	a.s.Waiting++
+	a.s.Undecided++
+}
+
+// release makes a record that was held one that waits like any other.
+func (a *account) release(r *Record) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.s.Undecided--
+	a.recent.add(r)
+}
+
+// unhold counts records that were held and are not delivered.
+func (a *account) unhold(n int64, why Reason) {
+	if n == 0 {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.s.Waiting -= n
+	a.s.Undecided -= n
+	a.drop(why, n)
 }
 
 func (a *account) drop(why Reason, n int64) {
@@ -274,13 +316,16 @@ func (a *account) stats() Stats {
 	return s
 }
 
-// lostTotal returns how many records were dropped so far.
+// lostTotal returns how many records were dropped so far, but for those of which that
+// was decided.
 func (a *account) lostTotal() int64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var n int64
-	for _, d := range a.s.Dropped {
-		n += d
+	for why, d := range a.s.Dropped {
+		if why != SampledOut {
+			n += d
+		}
 	}
 	return n
 }

@@ -178,7 +178,7 @@ type Engine struct {
 	spool   *spooling // nil without a spool
 
 	mu      sync.Mutex
-	inbox   []any // *Record, *open, gone, *flush or closing, in order
+	inbox   []any // *Record, *Draft, *open, gone, decided, *flush or closing, in order
 	started bool
 	closed  bool
 
@@ -227,7 +227,8 @@ func New(cfg Config, dest Destination) *Engine {
 type open struct {
 	group [16]byte
 	live  any
-	kept  kept // the record that ends the group if the process is killed
+	kept  kept  // the record that ends the group if the process is killed
+	draft *open // the beginning that was written while the group was undecided, or nil
 }
 
 // flush waits for all that came before it.
@@ -372,7 +373,7 @@ func (e *Engine) flush(ctx context.Context, announce bool) error {
 	e.mu.Lock()
 	if !e.started || e.closed {
 		e.mu.Unlock()
-		if s := e.account.stats(); s.Waiting+s.WaitingOnDisk > 0 {
+		if s := e.account.stats(); s.Waiting-s.Undecided+s.WaitingOnDisk > 0 {
 			return errors.Join(e.waiting(), e.lostSince())
 		}
 		return e.lostSince()
@@ -397,7 +398,7 @@ func (e *Engine) flush(ctx context.Context, announce bool) error {
 // waiting describes the records that are not delivered yet.
 func (e *Engine) waiting() error {
 	s := e.account.stats()
-	where := fmt.Sprintf("%d records wait in memory", s.Waiting)
+	where := fmt.Sprintf("%d records wait in memory", s.Waiting-s.Undecided)
 	if e.spool != nil {
 		where += fmt.Sprintf(" and %d more in the spool at %s", s.WaitingOnDisk, e.spool.dir)
 	}

@@ -62,12 +62,14 @@ func (k kept) done() {
 const (
 	entryBegun     = 'B' // what to send if the program is killed before the group ends
 	entryAnnounced = 'A' // what was delivered of a group that has not ended
+	entryDecided   = 'D' // which drafts of a group are void
 )
 
 // Flags of entries.
 const (
 	flagElsewhere = 1 // the record has Elsewhere set
 	flagLatest    = 2 // its Value is a *Latest: of use to its own process alone
+	flagDraft     = 4 // whether to deliver it was not decided when it was written
 )
 
 // brokenDir is where a spool keeps damaged files.
@@ -130,8 +132,22 @@ func (w *worker) keep(steps []any) {
 		case *Record:
 			entries = append(entries, w.entry(s))
 			places = append(places, &s.kept)
+		case *Draft:
+			if s.begin != nil {
+				if body := w.begun(s.begin); body != nil {
+					entries = append(entries, spool.Entry{Type: entryBegun, Time: time.Now(), Group: s.begin.group, ID: s.begin.group, Body: body})
+					places = append(places, &s.begin.kept)
+				}
+			} else if len(s.Body) > 0 {
+				e := w.entry(&s.Record)
+				e.Flags |= flagDraft
+				entries = append(entries, e)
+				places = append(places, &s.kept)
+			}
 		case *open:
-			if body := w.begun(s); body != nil {
+			if s.draft != nil && s.draft.kept.log != nil {
+				s.kept = s.draft.kept
+			} else if body := w.begun(s); body != nil {
 				entries = append(entries, spool.Entry{Type: entryBegun, Time: time.Now(), Group: s.group, ID: s.group, Body: body})
 				places = append(places, &s.kept)
 			}
@@ -147,7 +163,7 @@ func (w *worker) keep(steps []any) {
 	records := 0
 	for i, place := range places {
 		*place = kept{w.spool.log, entries[i].Seq}
-		if entries[i].Type != entryBegun {
+		if entries[i].Type != entryBegun && entries[i].Flags&flagDraft == 0 {
 			records++
 		}
 	}

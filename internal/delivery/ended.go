@@ -118,9 +118,19 @@ func (s *source) note(e spool.Entry) {
 	if s.oldest.IsZero() || e.Time.Before(s.oldest) {
 		s.oldest = e.Time
 	}
+	if e.Type == entryDecided {
+		s.noteDecided(e)
+		return
+	}
 	opener := Kind(e.Type) == Opener
 	if e.Type != entryBegun && e.Type != entryAnnounced {
 		s.unread++
+		if e.Flags&flagDraft != 0 {
+			if s.drafts == nil {
+				s.drafts = make(map[uint64]struct{})
+			}
+			s.drafts[e.Seq] = struct{}{}
+		}
 		if !opener {
 			return
 		}
@@ -134,8 +144,28 @@ func (s *source) note(e spool.Entry) {
 	case opener:
 		t.ended = true
 	case e.Type == entryBegun: // perhaps of a session that was started again
-		t.begun, t.ended = e.Seq, false
+		t.begun, t.ended, t.endedBefore = e.Seq, false, t.ended
 	default:
 		t.announced, t.text = e.Seq, e.Body
+	}
+}
+
+// noteDecided forgets what was written before it was decided of it, since it was left out
+// or written once more.
+func (s *source) noteDecided(e spool.Entry) {
+	s.log.Done(e.Seq)
+	t := s.trails[e.Group]
+	for seq := range decidedIn(e.Body) {
+		if _, ok := s.drafts[seq]; ok {
+			delete(s.drafts, seq)
+			s.unread--
+		} else if t != nil && t.begun == seq {
+			if t.begun, t.ended = 0, t.endedBefore; !t.ended && t.announced == 0 {
+				delete(s.trails, e.Group)
+			}
+		} else {
+			continue
+		}
+		s.log.Done(seq)
 	}
 }

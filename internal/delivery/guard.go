@@ -162,6 +162,12 @@ func (e *encoding) next() bool {
 			e.current = m
 			m.Body, m.buffers = e.scratch[:0], e.buffers
 			return true
+		case *Draft:
+			if v := m.take(); v != nil {
+				e.current = &m.Record
+				m.Value, m.Body, m.buffers = v, e.scratch[:0], e.buffers
+				return true
+			}
 		case *flush, closing: // what comes after it is none of its business
 			e.n++
 			e.ended = true

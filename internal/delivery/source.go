@@ -24,6 +24,7 @@ type source struct {
 	epochs []mark              // which epochs they belong to
 	direct map[uint64]struct{} // of our own log, records in memory that came past the order
 	trails map[[16]byte]*trail // nil for our own log
+	drafts map[uint64]struct{} // of an orphan, the records that were written before it was decided of them
 	oldest time.Time           // when the oldest record of an orphan was created
 }
 
@@ -48,10 +49,12 @@ type mark struct {
 
 // trail is what the log of an ended process holds of a group beside its members.
 type trail struct {
-	ended     bool   // the opener is there
-	begun     uint64 // the last entry of that type; 0 for none
-	announced uint64 // likewise
-	text      []byte // of what was announced, until the opener is read
+	ended bool // the opener is there
+	// endedBefore is what ended was when the last entry of type entryBegun came.
+	endedBefore bool
+	begun       uint64 // the last entry of that type; 0 for none
+	announced   uint64 // likewise
+	text        []byte // of what was announced, until the opener is read
 }
 
 // Memory is full for the spool at spillAbove of the limit, so that the inbox has
@@ -253,8 +256,8 @@ func (w *worker) takeBack(s *source, e spool.Entry) {
 	}
 	var err error
 	switch _, direct := s.direct[e.Seq]; {
-	case direct:
-		return
+	case direct, e.Type == entryDecided, !orphan && e.Flags&flagDraft != 0:
+		return // it is in memory
 	case orphan && e.Flags&flagLatest != 0: // others may have said something later since
 		r.kept.done()
 		return

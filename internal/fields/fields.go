@@ -358,6 +358,23 @@ func (s *Set) Failure() string {
 	return s.rare.err
 }
 
+// Duration returns the duration that was set, in milliseconds.
+func (s *Set) Duration() honeyhive.Optional[float64] {
+	if s.rare == nil {
+		return honeyhive.Optional[float64]{}
+	}
+	return s.rare.duration
+}
+
+// Attributes returns the attributes that were set besides the fields, which are shared.
+func (s *Set) Attributes() []attribute.KeyValue { return s.attributes }
+
+// Has reports whether something was set in a bucket.
+func (s *Set) Has(b convert.Bucket) bool {
+	return s.buckets != nil && !s.buckets[b].IsZero() || s.merging != nil && len(s.merging[b]) > 0 ||
+		slices.ContainsFunc(s.parts, func(p Part) bool { return p.bucket == b })
+}
+
 // End returns the time of the end that was set, or the zero time.
 func (s *Set) End() time.Time {
 	if s.rare == nil {

@@ -4,6 +4,7 @@
 package pipeline
 
 import (
+	"context"
 	"time"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
@@ -33,7 +34,56 @@ type Destination interface {
 	// worker goroutine. Update returns exporter.ErrNoUpdates where the destination takes
 	// none.
 	Update(session honeyhive.UUID, build func() *honeyhive.Update) error
+
+	// Hold counts what waits until it is decided whether its session is delivered, and
+	// HoldOpen notes that such a session has begun. What they return is given back with
+	// what was held. With draft set a spool has it meanwhile.
+	Hold(h *Held, draft bool) Draft
+	HoldOpen(session honeyhive.UUID, root span.Source) Draft
+	// TryRelease takes over, whole, what was held of a session, and reports whether
+	// there was room.
+	TryRelease(s *Session) bool
+	// Release is TryRelease for somebody who has waited for room since a time, and goes
+	// on as long as Put does; with the zero time it waits until ctx ends. What finds no
+	// room by then is dropped and counted.
+	Release(ctx context.Context, since time.Time, s *Session)
+	// LeaveOut counts what was held of a session, and others that never were, as sampled
+	// out.
+	LeaveOut(s *Session, others int64)
 }
+
+// Held is a span or an update that waits until it is decided whether its session is
+// delivered.
+type Held struct {
+	Source    span.Source              // nil for an update
+	SpansOnly bool                     // no event: for destinations that take every span
+	Build     func() *honeyhive.Update // see Destination.Update
+	Target    honeyhive.UUID           // the session that Update is told
+	Event     honeyhive.UUID           // of the event; zero for none
+	Size      int64
+	Drafts    []Draft // one for each destination; nil for none
+}
+
+// Taken reports whether a destination takes what is held.
+func (h *Held) Taken(d Destination) bool {
+	if h.Source == nil || h.SpansOnly {
+		return d.TakesSpans() == (h.Source != nil)
+	}
+	return true
+}
+
+// Session is what was held of a session.
+type Session struct {
+	ID     honeyhive.UUID
+	Roots  []span.Source // that Open is to be told
+	Drafts [][]Draft     // of each root, one for each destination
+	Held   []*Held       // in the order in which they came
+	At     int           // which of the destinations it is given to
+}
+
+// Draft is what a destination keeps of what is held, such as its place in a spool; nil for
+// nothing.
+type Draft any
 
 // Of returns the queue of an *exporter.Exporter. Package exporter sets it.
 var Of func(exporter any) Destination
@@ -59,4 +109,16 @@ func Deliver(s span.Source, now time.Time, to []Destination, inSession bool) {
 	for _, d := range full {
 		d.Put(now, s, size)
 	}
+}
+
+// UpdateOverhead is about what an update takes in memory besides its texts.
+const UpdateOverhead = 1024
+
+// SizeOfUpdate returns about how many bytes an update keeps in memory.
+func SizeOfUpdate(u *honeyhive.Update) int64 {
+	n := int64(UpdateOverhead)
+	for _, o := range []honeyhive.Object{u.Config, u.Outputs, u.Metadata, u.Metrics, u.Feedback, u.UserProperties, u.Unknown} {
+		n += span.TextSize(len(o.JSONText()))
+	}
+	return n
 }

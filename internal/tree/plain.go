@@ -89,6 +89,19 @@ func (t *Tree) AnyAbove(k Key, is func(Live) bool) bool {
 	return false
 }
 
+// Top returns the topmost span that runs from k upwards, or the zero key where none does.
+func (t *Tree) Top(k Key) (top Key) {
+	n := t.running.get(k)
+	for range mostAbove {
+		if n == nil || n.live == nil {
+			break
+		}
+		top = n.Key
+		n = t.running.get(KeyOf(n.live.Parent()))
+	}
+	return top
+}
+
 // promote makes a running span the root of a session.
 func (t *Tree) promote(n *Node, plain *Plain) {
 	root := &Node{Key: n.Key, live: n.live}
