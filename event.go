@@ -1,6 +1,7 @@
 package sessionspan
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -113,11 +114,16 @@ func (t *Tracer) StartEvent(ctx context.Context, kind Kind, name string, options
 	if n.Below(above.place()); n.Session != nil {
 		r.session = above.session
 	}
+	info := kind.info()
+	r.begin(above, options)
 	if t.disabled {
 		r.inside = scope{ctx, r}
+		if r.measured() {
+			r.kind = cmp.Or(info, &toolInfo)
+			r.apply(opStartEvent, options)
+		}
 		return &r.inside, e
 	}
-	info := kind.info()
 	if info == nil {
 		t.reports.Report("kind", fmt.Errorf("sessionspan: start event: kind %q is not known", kind))
 		info = &toolInfo

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/propagation"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/sessionspan/sessionspan"
 	"github.com/sessionspan/sessionspan/honeyhive"
@@ -477,4 +479,34 @@ func ExampleStream() {
 	//   config {"stream":true}
 	//   inputs {"chat_history":[{"role":"user","content":"What do otters do?"}]}
 	//   outputs {"role":"assistant","content":"Otters swim."}
+}
+
+// A meter provider, of the SDK with a reader or exporter of your own, is all that
+// metrics of calls need.
+func ExampleWithMeterProvider() {
+	reader := sdkmetric.NewManualReader()
+	tracer := newPrinting(sessionspan.WithMeterProvider(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))))
+	ctx, agent := tracer.StartEvent(context.Background(), sessionspan.Agent, "agent")
+	_, call := sessionspan.StartEvent(ctx, sessionspan.Model, "call", sessionspan.WithModel("openai", "gpt-4.1-mini"))
+	call.SetUsage(sessionspan.Usage{InputTokens: 24, OutputTokens: 8})
+	call.End()
+	agent.SetUsage(sessionspan.Usage{InputTokens: 24, OutputTokens: 8}) // the same once more
+	agent.End()
+
+	var data metricdata.ResourceMetrics
+	if err := reader.Collect(context.Background(), &data); err != nil {
+		fmt.Println(err)
+	}
+	for _, m := range data.ScopeMetrics[0].Metrics {
+		if h, ok := m.Data.(metricdata.Histogram[int64]); ok {
+			for _, p := range h.DataPoints {
+				kind, _ := p.Attributes.Value("gen_ai.token.type")
+				fmt.Println(m.Name, kind.AsString(), p.Count, p.Sum)
+			}
+		}
+	}
+	shutdown(tracer)
+	// Unordered output:
+	// gen_ai.client.token.usage input 1 24
+	// gen_ai.client.token.usage output 1 8
 }

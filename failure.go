@@ -8,17 +8,20 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/internal/errortype"
 	"github.com/sessionspan/sessionspan/internal/genai"
 )
 
 func (r *recording) setError(text string) {
-	r.setText(metadataError, validText(text), func(text string) bool { return r.fields.SetError(text) })
+	if text = validText(text); text != "" && r.noted() && !r.fields.SetError(text) {
+		r.update(func(u *honeyhive.Update) { u.Metadata, _ = u.Metadata.With(metadataError, text) })
+	}
 }
 
 // recordError sets the error and adds it to the span as an exception.
 func (r *recording) recordError(err error) {
-	if err == nil || !r.active() {
+	if err == nil || !r.noted() {
 		return
 	}
 	text := validText(errorText(err))
@@ -47,7 +50,7 @@ func (r *recording) exited(returned *bool) {
 
 // panicked records a panic that is passing.
 func (r *recording) panicked(v any) {
-	if !r.active() {
+	if !r.noted() {
 		return
 	}
 	text := "panic: " + panicText(v)
@@ -57,6 +60,7 @@ func (r *recording) panicked(v any) {
 
 // exception adds an exception to the span. kind is for error.type, which has few values.
 func (r *recording) exception(goType, kind, message, stack string) {
+	r.attributes(genai.ErrorType.String(kind))
 	if r.span == nil {
 		return
 	}
@@ -65,7 +69,6 @@ func (r *recording) exception(goType, kind, message, stack string) {
 		kvs = append(kvs, attribute.String("exception.stacktrace", stack))
 	}
 	r.span.AddEvent("exception", trace.WithAttributes(kvs...))
-	r.attributes(genai.ErrorType.String(kind))
 }
 
 // errorKind returns the kind of an error whose methods may panic.

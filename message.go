@@ -142,7 +142,7 @@ func (e *Event) SetDocuments(documents ...Document) { e.recording().setDocuments
 func (r *recording) setBytes(b convert.Bucket, text []byte) { r.add(fields.Object(b, string(text))) }
 
 func (r *recording) setModel(provider, model string) {
-	if provider == "" && model == "" || !r.active() {
+	if provider == "" && model == "" || !r.noted() {
 		return
 	}
 	r.add(fields.Model(r.reporter().modelText(provider, model), len(provider)))
@@ -210,11 +210,14 @@ func (r *recording) setReply(choices []Message) {
 }
 
 func (r *recording) setUsage(u Usage) {
-	if !r.active() {
+	if !r.noted() {
 		return
 	}
 	p, ok, err := r.fields.UpdateUsage(u.known())
 	all := p.Usage()
+	if !ok {
+		r.measureUsage(all.Said())
+	}
 	if s := r.node.Session; s != nil && s.Recorded() {
 		r.node.Count(*all)
 	}

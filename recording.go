@@ -16,6 +16,7 @@ import (
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/internal/fields"
+	"github.com/sessionspan/sessionspan/internal/measure"
 	"github.com/sessionspan/sessionspan/internal/tree"
 )
 
@@ -32,7 +33,9 @@ type recording struct {
 	span    trace.Span            // nil where nothing is recorded
 	sdk     sdktrace.ReadOnlySpan // the same as the processor has it; nil where no processor saw it
 	fields  fields.Fields
-	inside  scope // the context of the start, with the recording in it
+	// operation is the place of an event that is measured among others, or nil.
+	operation *measure.Operation
+	inside    scope // the context of the start, with the recording in it
 
 	mu sync.Mutex
 	// entry is the queue's entry from the end of the recording on; that of an event
@@ -132,7 +135,7 @@ func (r *recording) reporter() *Tracer {
 
 // apply sets fields. op names the call for errors.
 func (r *recording) apply(op string, options []FieldOption) {
-	if !r.active() {
+	if !r.noted() {
 		return
 	}
 	for i := range options {
@@ -178,7 +181,7 @@ func (r *recording) apply(op string, options []FieldOption) {
 
 // set merges a value into a bucket, or delivers it as an update after the end.
 func (r *recording) set(b convert.Bucket, v any) {
-	if !r.active() {
+	if !r.active() && (!r.measured() || b != convert.Config && b != convert.Metadata) {
 		return
 	}
 	if b == convert.Inputs && r.kind != nil {
@@ -223,7 +226,7 @@ func (r *recording) added(p fields.Part, ok bool, err error) {
 // attributes sets attributes besides the buckets. After the end they are of no
 // use: the span is gone.
 func (r *recording) attributes(kvs ...attribute.KeyValue) {
-	if r.spanned() {
+	if r.spanned() || r.measured() {
 		r.fields.SetAttributes(kvs...)
 	}
 }
@@ -248,13 +251,13 @@ func (r *recording) setText(key, text string, set func(text string) bool) {
 }
 
 func (r *recording) setDuration(ms float64) {
-	if r.active() && !r.fields.SetDuration(ms) {
+	if r.noted() && !r.fields.SetDuration(ms) {
 		r.update(func(u *honeyhive.Update) { u.Duration = honeyhive.Some(ms) })
 	}
 }
 
 func (r *recording) setEndTime(t time.Time) {
-	if r.active() && !r.fields.SetEnd(t) && !t.IsZero() {
+	if r.noted() && !r.fields.SetEnd(t) && !t.IsZero() {
 		r.update(func(u *honeyhive.Update) { u.EndTime = honeyhive.Some(float64(t.UnixMilli())) })
 	}
 }
@@ -285,6 +288,7 @@ func (r *recording) addChildren(ids []string) {
 // end writes what was set to the span, where others read that, and ends it.
 func (r *recording) end(options []FieldOption) {
 	if !r.spanned() {
+		r.endUnrecorded(options)
 		return
 	}
 	r.apply(opEnd, options)
@@ -301,9 +305,10 @@ func (r *recording) end(options []FieldOption) {
 	}
 	if at := e.set.End(); !at.IsZero() {
 		r.span.End(trace.WithTimestamp(at))
-		return
+	} else {
+		r.span.End()
 	}
-	r.span.End()
+	r.measure(&e.set)
 }
 
 // freeze makes the queue's entry of what was set, unless there is one.
@@ -347,8 +352,9 @@ func (r *recording) addUsage(set *fields.Set) {
 // take returns the queue's entry of the span, which has ended. Each processor that
 // saw the span start calls it once.
 func (r *recording) take(s sdktrace.ReadOnlySpan) *ownEntry {
-	if r.freeze(true) != nil {
+	if e := r.freeze(true); e != nil {
 		r.tracer.reports.Once("ended by span", errEndedBySpan)
+		r.measure(&e.set)
 	}
 	parent := r.tracer.tree.EndOwn(r.node)
 	r.mu.Lock()

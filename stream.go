@@ -20,10 +20,10 @@ import (
 func (e *Event) MarkFirstToken() { e.recording().markFirst(time.Now()) }
 
 func (r *recording) markFirst(at time.Time) {
-	if !r.active() || r.span == nil || r.sdk == nil {
+	if !r.noted() || r.sdk == nil && !r.measured() {
 		return
 	}
-	took := at.Sub(r.sdk.StartTime())
+	took := at.Sub(r.startTime())
 	if took < 0 || !r.fields.SetOnce(genai.ResponseFirstChunk.Float64(took.Seconds())) {
 		return
 	}
@@ -114,7 +114,7 @@ type stream struct {
 
 // stream returns the state of a stream, nil where nothing is recorded.
 func (r *recording) stream() *stream {
-	if r == nil || r.span == nil || r.fields.Frozen() {
+	if !r.spanned() && !r.measured() || r.fields.Frozen() {
 		return nil
 	}
 	s := &stream{rec: r, consumed: true}

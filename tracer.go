@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/sessionspan/sessionspan/exporter"
+	"github.com/sessionspan/sessionspan/internal/measure"
 	"github.com/sessionspan/sessionspan/internal/pipeline"
 	"github.com/sessionspan/sessionspan/internal/report"
 	"github.com/sessionspan/sessionspan/internal/tree"
@@ -64,7 +65,8 @@ type Tracer struct {
 
 	models [8]atomic.Pointer[string] // of modelText
 
-	stopMetrics func() error // nil without metrics
+	stopMetrics func() error   // nil without metrics
+	meter       *measure.Meter // of events; nil where no provider was given
 
 	shutdown sync.Once
 	closed   atomic.Bool
@@ -129,6 +131,7 @@ func New(options ...Option) (*Tracer, error) {
 		c.problems = append(c.problems, errors.New("no project is named, and the HTTP API asks for one: use WithProject or HH_PROJECT"))
 	}
 	register := t.record(&c)
+	t.measureEvents(&c)
 	if len(c.problems) == 0 && len(t.exporters) > 0 {
 		var err error
 		if t.stopMetrics, err = t.measure(c.meters); err != nil {

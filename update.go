@@ -176,6 +176,9 @@ func (t *Tracer) reportSet(b convert.Bucket, err error) {
 // update delivers a change of a recording that has ended, or was continued.
 func (r *recording) update(change func(*honeyhive.Update)) {
 	t, session := r.reporter(), r.node.Session
+	if !r.recorded() {
+		return // but measured
+	}
 	if session == nil {
 		t.reports.Report("outside update", errOutside)
 		return

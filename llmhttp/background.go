@@ -146,7 +146,7 @@ func (c *call) adopt() bool {
 	} else {
 		_, c.event = sessionspan.StartEvent(ctx, sessionspan.Model, x.operation, at)
 	}
-	if !c.event.IsRecording() {
+	if !c.event.IsRecording() && !c.event.IsMeasured() {
 		c.event = nil
 		return false
 	}

@@ -23,12 +23,15 @@ import (
 // A call is an event while it runs. What passes is read under its lock, on the
 // goroutine of whoever reads the body.
 type call struct {
-	t       *tracing
-	event   *sessionspan.Event // nil where the client made the span
-	span    trace.Span
-	request *http.Request
-	started time.Time
-	space   *workspace
+	t     *tracing
+	event *sessionspan.Event // nil where the client made the span
+	span  trace.Span
+	// measured is the event of which there are metrics alone, where the client made
+	// the span.
+	measured *sessionspan.Event
+	request  *http.Request
+	started  time.Time
+	space    *workspace
 
 	mu       sync.Mutex
 	x        *exchange // of the workspace, so nil after the end
@@ -401,9 +404,8 @@ func (c *call) end(err error, how string) {
 	c.asked, c.again = true, nil
 	c.answered, c.matcher = nil, nil
 	c.split, c.got, c.inflate, c.sent, c.request, c.head, c.only, c.x = nil, nil, nil, nil, nil, nil, "", nil
-	if c.event != nil {
-		c.event.End()
-	}
+	c.event.End()
+	c.measured.End()
 }
 
 // readRest reads what waited for the end.

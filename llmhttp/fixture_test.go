@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/sessionspan/sessionspan"
 	"github.com/sessionspan/sessionspan/llmhttp"
 	"github.com/sessionspan/sessionspan/sessiontest"
 )
@@ -136,8 +137,8 @@ type stage struct {
 	end     func() []*sessiontest.Event
 }
 
-func newStage(t testing.TB) *stage {
-	p := sessiontest.New(t)
+func newStage(t testing.TB, options ...sessionspan.Option) *stage {
+	p := sessiontest.New(t, options...)
 	ctx, s := p.Tracer.StartSession(t.Context(), "s")
 	return &stage{
 		t: t, p: p,
@@ -152,7 +153,7 @@ func newStage(t testing.TB) *stage {
 }
 
 // play makes a call of a fixture that is answered so: as a stream, or whole.
-func (s *stage) play(f *fixture, streams bool, a answer) {
+func (s *stage) play(f *fixture, streams bool, a answer, options ...llmhttp.Option) {
 	s.t.Helper()
 	url, body := f.url, f.request
 	if streams {
@@ -162,7 +163,7 @@ func (s *stage) play(f *fixture, streams bool, a answer) {
 	for i := 0; i < len(f.header); i += 2 {
 		r.Header.Set(f.header[i], f.header[i+1])
 	}
-	s.send(r, a)
+	s.send(r, a, options...)
 }
 
 // send makes a call that is answered so, and checks that its client gets that.

@@ -87,6 +87,7 @@ func (c *call) set(list []attribute.KeyValue) {
 		c.event.SetAttributes(list...)
 	default:
 		c.span.SetAttributes(list...)
+		c.measured.SetAttributes(list...)
 	}
 }
 
@@ -186,6 +187,10 @@ func (c *call) record(err error, how string) {
 	}
 	if c.event == nil {
 		list = c.appendUsage(list)
+		if kind != "" { // of this attempt, which the span does not say
+			c.measured.SetAttributes(genai.ErrorType.String(kind))
+			c.measured.SetError(kind)
+		}
 	} else if kind != "" {
 		list = append(list, genai.ErrorType.String(kind))
 		if x.retrieves { // an event that has ended takes no attributes

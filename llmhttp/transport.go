@@ -14,6 +14,7 @@ import (
 	"github.com/sessionspan/sessionspan"
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/internal/genai"
+	"github.com/sessionspan/sessionspan/internal/pipeline"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
 )
 
@@ -132,6 +133,7 @@ func (t *tracing) start(r *http.Request, found route) (context.Context, *call) {
 		c.span = span
 		c.x.attributes = nil // nobody knows how long a span that is not ours holds them
 		c.exports = !t.blind && sessionspan.ContentOnSpans(sessionspan.ContextWithTracer(ctx, t.tracer))
+		c.measured, _ = pipeline.Measured(ctx, t.tracer, found.kind()).(*sessionspan.Event)
 		return ctx, c
 	}
 	if t.tracer != nil {
@@ -140,8 +142,11 @@ func (t *tracing) start(r *http.Request, found route) (context.Context, *call) {
 		ctx, c.event = sessionspan.StartEvent(ctx, found.kind(), found.operation)
 	}
 	if !c.event.IsRecording() {
-		c.giveSpace()
-		return ctx, nil
+		if !c.event.IsMeasured() {
+			c.giveSpace()
+			return ctx, nil
+		}
+		c.x.blind = true
 	}
 	c.span = c.event.Span()
 	c.exports = !t.blind && c.event.ExportsSpan()

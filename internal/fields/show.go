@@ -54,6 +54,35 @@ func (s *Set) Show(to *span.Span) error {
 	return err
 }
 
+// WithoutContent returns the set without what users and models say: the configuration,
+// the metadata and what few have are left.
+func (s *Set) WithoutContent() Set {
+	plain := func(b convert.Bucket) bool { return b == convert.Config || b == convert.Metadata }
+	out := *s
+	out.parts, out.inGenAI, out.genAI = nil, 0, nil
+	for i := range s.parts {
+		if plain(s.parts[i].bucket) {
+			out.parts = append(out.parts, s.parts[i])
+		}
+	}
+	if s.buckets != nil {
+		out.buckets = new(convert.Buckets)
+		for b := range s.buckets {
+			if plain(convert.Bucket(b)) {
+				out.buckets[b] = s.buckets[b]
+			}
+		}
+	}
+	if out.merging = s.merging.clone(); out.merging != nil {
+		for b := range out.merging {
+			if !plain(convert.Bucket(b)) {
+				out.merging[b] = nil
+			}
+		}
+	}
+	return out
+}
+
 // counts reports whether metadata has counts of tokens.
 func counts(metadata *honeyhive.Object) bool {
 	return metadata.Has("prompt_tokens") || metadata.Has("completion_tokens") || metadata.Has("total_tokens")

@@ -88,6 +88,11 @@ type Draft any
 // Of returns the queue of an *exporter.Exporter. Package exporter sets it.
 var Of func(exporter any) Destination
 
+// Measured returns an *Event of the root package that nothing is recorded of but
+// metrics, if at all, for a Kind and a *Tracer, or else that of the context. The root
+// package sets it.
+var Measured func(ctx context.Context, tracer, kind any) any
+
 // Deliver hands a span that has finished now to destinations: to all where it
 // belongs to a session, else to those that take every span. Those without room
 // are waited for at the end, all of them together no longer than the longest

@@ -56,6 +56,18 @@ func (u *Usage) Set(which Counts, n int64) {
 // Knows reports whether all of some counts are known.
 func (u *Usage) Knows(counts Counts) bool { return u.Known&counts == counts }
 
+// Said returns how many tokens were read and written, -1 where that is not known.
+func (u *Usage) Said() (input, output int64) {
+	input, output = u.N[0], u.N[1]
+	if !u.Knows(Input) {
+		input = -1
+	}
+	if !u.Knows(Output) {
+		output = -1
+	}
+	return input, output
+}
+
 // Update sets the counts that another usage knows, and leaves the others as they are.
 // A total that does not fit those any more is not known.
 func (u *Usage) Update(by *Usage) {
