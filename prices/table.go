@@ -30,8 +30,8 @@
 //
 // The date (of the table, in place of it of a provider) is when the prices were looked
 // up, and each provider has a source, or the table has: any text that says where they
-// stand. The currency is that of all prices and, on the server, of costs that name
-// none; a provider may name another. It is "USD" where none is named.
+// stand. The currency is that of all prices, unless a provider names another; by that of
+// the table the server orders sessions. It is "USD" where none is named.
 //
 // Prices are per million tokens: input, output, cache_read (of the input, read from a
 // cache), cache_write (of the input, written to one) and reasoning (of the output).
@@ -44,9 +44,7 @@ package prices
 
 import (
 	"bytes"
-	"crypto/sha256"
 	_ "embed"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -59,12 +57,15 @@ import (
 	"github.com/sessionspan/sessionspan/internal/money"
 )
 
+// DefaultCurrency is the currency of tables, and of costs, that name none.
+const DefaultCurrency = money.Default
+
 // A Table is prices of models. It does not change, and is safe for concurrent use. A
 // nil Table knows no price.
 type Table struct {
-	name, date, currency, fingerprint string
-	providers                         []*provider
-	byName                            map[string]*provider // by names and aliases, in small letters
+	name, date, currency, text string
+	providers                  []*provider
+	byName                     map[string]*provider // by names and aliases, in small letters
 }
 
 type provider struct {
@@ -180,8 +181,7 @@ func Parse(data []byte) (*Table, error) {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("parse prices: something follows the table")
 	}
-	hash := sha256.Sum256(data)
-	t := &Table{name: f.Name, date: f.Date, fingerprint: hex.EncodeToString(hash[:8]), byName: make(map[string]*provider)}
+	t := &Table{name: f.Name, date: f.Date, text: string(data), byName: make(map[string]*provider)}
 	var problems []error
 	problem := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
 	if _, err := time.Parse(time.DateOnly, f.Date); err != nil {
@@ -299,17 +299,17 @@ func (t *Table) Date() string {
 // Currency returns the currency of the table. That of a nil table is "USD".
 func (t *Table) Currency() string {
 	if t == nil {
-		return money.Default
+		return DefaultCurrency
 	}
 	return t.currency
 }
 
-// Fingerprint returns a text that another table does not have, or "" of a nil table.
-func (t *Table) Fingerprint() string {
+// Text returns the text that the table was parsed from, or "" of a nil table.
+func (t *Table) Text() string {
 	if t == nil {
 		return ""
 	}
-	return t.fingerprint
+	return t.text
 }
 
 // finite reports whether an amount is one.

@@ -16,7 +16,8 @@ type Filter struct {
 	Model                 string // of any of its events
 	Status                Status
 
-	// Bounds, included. A session without the value does not match.
+	// Bounds, included. A session without the value does not match. Those of the cost are
+	// in the currency of the store's prices.
 	MinDuration, MaxDuration time.Duration
 	MinCost, MaxCost         honeyhive.Optional[float64]
 	MinRating, MaxRating     honeyhive.Optional[float64]
@@ -121,9 +122,17 @@ type Summary struct {
 	Orphans             int64
 	Events              int64
 	TokensIn, TokensOut int64
-	Cost                float64
-	Duration            Percentiles // of those that have one
-	FirstToken          Percentiles
+	// Cost is in Currency, that of the store's prices, or "" where nothing has a cost in
+	// that; CostDerived is what of it was
+	// derived by them. OtherCosts are in other currencies. Unpriced is how many of what
+	// is counted have tokens without a price.
+	Cost        float64
+	CostDerived float64
+	Currency    string
+	OtherCosts  []Cost
+	Unpriced    int64
+	Duration    Percentiles // of those that have one
+	FirstToken  Percentiles
 }
 
 // Percentiles are of the nearest rank, in milliseconds.

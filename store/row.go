@@ -1,6 +1,9 @@
 package store
 
-import "github.com/sessionspan/sessionspan/honeyhive"
+import (
+	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/prices"
+)
 
 // Status is how a session went.
 type Status string
@@ -18,9 +21,8 @@ const (
 // Measures are what is read from a payload beside its names.
 //
 // Tokens are metadata.prompt_tokens and completion_tokens (or input_tokens and
-// output_tokens), cost is metadata.cost (or total_cost), in whatever currency the
-// program writes, rounded to 1e-9; each is looked for in metrics where metadata
-// has none. The time to first token is metadata.time_to_first_chunk_ms (or
+// output_tokens), cost is metadata.cost (or total_cost), rounded to 1e-9; each is looked
+// for in metrics where metadata has none. The time to first token is metadata.time_to_first_chunk_ms (or
 // time_to_first_token_ms, or ttft_ms). The rating is feedback.rating: a number, or
 // 1 for true, -1 for false.
 type Measures struct {
@@ -38,10 +40,18 @@ type Measures struct {
 	Backwards bool
 }
 
+// A Cost is an amount in one currency.
+type Cost struct {
+	Currency string
+	Amount   float64
+	Derived  float64 // of the amount: what was derived from tokens by prices
+}
+
 // A SessionRow is a session in a list.
 //
 // Its tokens and its cost are what it and its events count; see the package
-// documentation. Other measures are its own where it has them; else they come from
+// documentation. Cost is what is known in the currency of the store's prices, by which
+// sessions are ordered and filtered too. Other measures are its own where it has them; else they come from
 // its events: start and end the first and the last of them,
 // duration between both, the rating the mean, the time to first token that of the
 // model event that started first. Feedback is that of the session or any event.
@@ -63,6 +73,15 @@ type SessionRow struct {
 	Events   int64   // of all types
 	// ModelEvents, ToolEvents and ChainEvents are Events by type.
 	ModelEvents, ToolEvents, ChainEvents int64
+	// Currency is that of Cost, where this is known, and CostDerived what of Cost was
+	// derived by prices. OtherCosts are in other currencies, in their order.
+	Currency    string
+	CostDerived float64
+	OtherCosts  []Cost
+	// Unpriced is what there is no price for: models, with their provider where it is
+	// known, of events that say how many tokens they took and not what they cost. At most
+	// 32 are listed.
+	Unpriced []string
 	// Calls are the calls of models, each counted once.
 	Calls  int64
 	Errors int64 // events with an error
@@ -93,7 +112,23 @@ type EventRow struct {
 	Error   string // its beginning
 	Model   string // config.model, or metadata.response_model
 	Measures
-	Bytes int64 // of its payload
+	// Currency is that of the cost that the event says: metadata.cost_currency, or US dollars
+	// where it names none. Empty without a cost.
+	Currency string
+	// Derived is what the event, without those below it, costs by the store's prices, in
+	// DerivedCurrency: of an event that takes tokens and says no cost. Unpriced is set
+	// where there is no price for it.
+	Derived         honeyhive.Optional[float64]
+	DerivedCurrency string
+	Unpriced        bool
+	// What a price is looked up by, of events that say tokens or a cost. Provider is config.provider; ResponseModel is
+	// metadata.response_model, and goes before Model; ServiceTier is
+	// metadata.response_service_tier, or what was asked for, or "audio" where tokens are
+	// of sound. Billed are the tokens, those of caches and of reasoning included in input
+	// and output, however they were sent.
+	Provider, ResponseModel, ServiceTier string
+	Billed                               prices.Usage
+	Bytes                                int64 // of its payload
 }
 
 // Event is an event with its payload.

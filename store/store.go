@@ -53,9 +53,19 @@
 // An agent may say how many tokens its run took, and so may each call of a model
 // below it. An event counts the larger of what it says itself and of what the events
 // directly below it count together; a session likewise, over its topmost events; those
-// on a circle are topmost. So it is for tokens in, tokens out, cost, and calls of
-// models, each by itself. Where sessions or model events are summed up, each event adds
-// what it counts beyond those below it.
+// on a circle are topmost. So it is for tokens in, tokens out, cost in each currency, and
+// calls of models, each by itself. Where sessions or model events are summed up, each event
+// adds what it counts beyond those below it.
+//
+// # Cost
+//
+// A cost that a client says goes before any other. Where an event says none, a store with
+// a table of prices derives what the event adds, from the tokens that it counts beyond
+// those below it and its model: so each token is paid for once, at the price of the model
+// that took it. A derived cost is computed, as sums are; no record holds it. A
+// store that is opened with another table computes all anew (see What may lag). An event
+// whose tokens have no price says so. Amounts in different currencies are never
+// added together; one that names none is in US dollars.
 //
 // # What may lag
 //

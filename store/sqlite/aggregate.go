@@ -29,14 +29,14 @@ func (s *Store) Aggregate(ctx context.Context, f store.Filter, g store.Grouping)
 	series := make(map[string]*accumulator)
 	var list []*accumulator
 	if g.By == store.ByNone {
-		series[""] = &accumulator{points: make([]sum, g.Buckets)}
+		series[""] = s.accumulator("", g.Buckets)
 		list = append(list, series[""])
 	}
 	for i := range samples {
 		sample := &samples[i]
 		a := series[keys[i]]
 		if a == nil {
-			a = &accumulator{key: keys[i], points: make([]sum, g.Buckets)}
+			a = s.accumulator(keys[i], g.Buckets)
 			series[keys[i]] = a
 			list = append(list, a)
 		}
@@ -129,18 +129,22 @@ func bounds(f store.Filter, samples []sample) (from, to float64) {
 
 // accumulator is a series in the making.
 type accumulator struct {
-	key    string
-	total  sum
-	points []sum
+	key, currency string
+	total         sum
+	points        []sum
+}
+
+func (s *Store) accumulator(key string, buckets int) *accumulator {
+	return &accumulator{key: key, currency: s.prices.Currency(), points: make([]sum, buckets)}
 }
 
 func (a *accumulator) series(from, to float64) store.Series {
-	out := store.Series{Key: a.key, Total: a.total.summary()}
+	out := store.Series{Key: a.key, Total: a.total.summary(a.currency)}
 	width := (to - from) / float64(len(a.points))
 	for i := range a.points {
 		out.Points = append(out.Points, store.Point{
 			From: fromMilliseconds(from + float64(i)*width), To: fromMilliseconds(from + float64(i+1)*width),
-			Summary: a.points[i].summary(),
+			Summary: a.points[i].summary(a.currency),
 		})
 	}
 	return out
@@ -149,14 +153,21 @@ func (a *accumulator) series(from, to float64) store.Series {
 // sum is a summary in the making.
 type sum struct {
 	store.Summary
-	cost                   int64
+	cost, derived          int64
+	others                 record.Amounts
+	paid                   bool // something has a cost in the currency of the prices
 	durations, firstTokens []float64
 }
 
 func (s *sum) add(v *sample) {
 	s.TokensIn = record.AddCapped(s.TokensIn, v.in.Or(0))
 	s.TokensOut = record.AddCapped(s.TokensOut, v.out.Or(0))
-	s.cost = record.AddCapped(s.cost, v.cost.Or(0))
+	s.cost, s.derived = record.AddCapped(s.cost, v.cost.Or(0)), record.AddCapped(s.derived, v.derived)
+	s.others.Add(v.others...)
+	if v.unpriced {
+		s.Unpriced++
+	}
+	s.paid = s.paid || !v.cost.IsZero()
 	if v.wrapped {
 		return
 	}
@@ -178,9 +189,13 @@ func (s *sum) add(v *sample) {
 	}
 }
 
-func (s *sum) summary() store.Summary {
+func (s *sum) summary(currency string) store.Summary {
 	out := s.Summary
-	out.Cost = record.FromCostUnits(s.cost)
+	out.Cost, out.CostDerived = record.FromCostUnits(s.cost), record.FromCostUnits(s.derived)
+	if s.paid {
+		out.Currency = currency
+	}
+	out.OtherCosts = fromAmounts(s.others.Sorted())
 	out.Duration, out.FirstToken = percentiles(s.durations), percentiles(s.firstTokens)
 	return out
 }

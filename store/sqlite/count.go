@@ -145,7 +145,7 @@ func (s *Store) count(ctx context.Context, pk int64) (write func(*writer) (again
 		if err != nil {
 			return err
 		}
-		c, changes, err = countGroup(ctx, tx, &g, best != nil)
+		c, changes, err = countGroup(ctx, tx, &g, best != nil, s.prices, true)
 		return err
 	})
 	if errors.Is(err, sql.ErrNoRows) { // it is no longer there

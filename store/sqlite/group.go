@@ -6,8 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/prices"
+	"github.com/sessionspan/sessionspan/store"
 	"github.com/sessionspan/sessionspan/store/internal/record"
 )
 
@@ -169,7 +172,8 @@ func (st *state) flushGroup(e *entry) error {
 		return w.makeStale(e.pk)
 	}
 	best := g.best()
-	many := totals.ModelEvents > 1 || totals.TokensIn.Count > 1 || totals.TokensOut.Count > 1 || totals.Cost.Count > 1 || best != nil || e.counted != nil
+	many := w.prices != nil && (totals.TokensIn.Count > 0 || totals.TokensOut.Count > 0) ||
+		totals.ModelEvents > 1 || totals.TokensIn.Count > 1 || totals.TokensOut.Count > 1 || totals.Cost.Count > 0 || best != nil || e.counted != nil
 	switch {
 	case !many:
 		e.counted = nil
@@ -178,7 +182,13 @@ func (st *state) flushGroup(e *entry) error {
 			return err
 		}
 	default:
-		c, changes, err := countGroup(context.Background(), w, g, best != nil)
+		c, changes, err := countGroup(context.Background(), w, g, best != nil, w.prices, false)
+		if errors.Is(err, errUnbilled) {
+			if err := w.makeStale(e.pk); err != nil {
+				return err
+			}
+			break
+		}
 		if err != nil {
 			return err
 		}
@@ -330,21 +340,45 @@ func each(rows *sql.Rows, do func(scanner) error) error {
 // holds a time that goes backwards.
 type change struct {
 	session, seq int64
-	self         [record.Fields]int64
+	node         record.Node
+	billed       *store.EventRow // of an earlier version, read anew; or nil
 }
 
 // place is where the row of an event is, and what its sample says.
 type place struct {
-	session, seq  int64
-	in, out, cost int64
-	model         bool
-	wrapped       bool
-	remake        bool
+	session, seq int64
+	sample       *sample         // of a model event
+	priced       priced          // what its row says
+	billed       *store.EventRow // as that of a change
+	remake       bool
 }
 
-// countGroup counts the events of a session once, and finds its topmost ones where it
-// came of traces. It returns the events of models whose samples say otherwise.
-func countGroup(ctx context.Context, q querier, g *group, ofTraces bool) (*counted, []change, error) {
+// priced is what prices say in the row of an event.
+type priced struct {
+	derived  honeyhive.Optional[float64]
+	currency string
+	unpriced bool
+}
+
+func pricedOf(r *store.EventRow) priced {
+	return priced{r.Derived, r.DerivedCurrency, r.Unpriced}
+}
+
+// counts reports whether a sample says what a node adds.
+func (s *sample) counts(n *record.Node) bool {
+	is := *s
+	is.pay(n)
+	return s.in.Or(0) == n.Self[record.FieldIn] && s.out.Or(0) == n.Self[record.FieldOut] && s.wrapped == (n.Self[record.FieldCalls] == 0) &&
+		s.cost == is.cost && s.derived == is.derived && s.unpriced == is.unpriced && slices.Equal(s.others, is.others)
+}
+
+// errUnbilled says that rows of an earlier version must be read anew from payloads.
+var errUnbilled = errors.New("rows of an earlier version")
+
+// countGroup counts the events of a session once, with prices from a table, and finds its
+// topmost ones where it came of traces. It returns the events whose rows or samples say
+// otherwise. Unless anew is set, it returns errUnbilled where payloads must be read.
+func countGroup(ctx context.Context, q querier, g *group, ofTraces bool, table *prices.Table, anew bool) (*counted, []change, error) {
 	edges, err := edgesOf(ctx, q, g)
 	if err != nil {
 		return nil, nil, err
@@ -375,8 +409,16 @@ func countGroup(ctx context.Context, q querier, g *group, ofTraces bool) (*count
 				if err != nil {
 					return err
 				}
-				p.model, p.in, p.out, p.cost, p.wrapped = true, s.in.Or(0), s.out.Or(0), s.cost.Or(0), s.wrapped
+				p.sample = &s
 			}
+			if isUnbilled(row, &r) {
+				if !anew {
+					return errUnbilled
+				}
+				was := r
+				p.billed = &was
+			}
+			p.priced = pricedOf(&r)
 			if edges != nil && !r.Parent.IsZero() {
 				r.Parent = edges.Resolve(r.ID, r.Parent)
 			}
@@ -387,13 +429,24 @@ func countGroup(ctx context.Context, q querier, g *group, ofTraces bool) (*count
 			return nil, nil, err
 		}
 	}
-	c := &counted{Counts: record.Once(nodes)}
+	for i := range places {
+		if r := places[i].billed; r != nil { // after the rows, since that is another query
+			if err := billed(ctx, q, r); err != nil {
+				return nil, nil, err
+			}
+			parent := nodes[i].Parent
+			nodes[i] = record.NewNode(r)
+			nodes[i].Parent = parent
+		}
+	}
+	c := &counted{Counts: record.Once(nodes, table)}
 	var changes []change
 	for i := range nodes {
-		p, self := &places[i], &nodes[i].Self
-		differs := p.model && (p.in != self[record.FieldIn] || p.out != self[record.FieldOut] || p.cost != self[record.FieldCost] || p.wrapped != (self[record.FieldCalls] == 0))
-		if differs || p.remake {
-			changes = append(changes, change{p.session, p.seq, *self})
+		p, n := &places[i], &nodes[i]
+		var is store.EventRow
+		n.Settle(&is)
+		if p.sample != nil && !p.sample.counts(n) || p.priced != pricedOf(&is) || p.billed != nil || p.remake {
+			changes = append(changes, change{p.session, p.seq, *n, p.billed})
 		}
 	}
 	if !ofTraces {
@@ -474,10 +527,15 @@ func (w *writer) recount(changes []change) error {
 			return err
 		}
 		record.Forward(&r.Measures)
+		if b := c.billed; b != nil {
+			r.Currency, r.Provider, r.ResponseModel, r.ServiceTier, r.Billed = b.Currency, b.Provider, b.ResponseModel, b.ServiceTier, b.Billed
+		}
+		c.node.Settle(&r)
 		s.duration = r.Duration
-		if r.Type == honeyhive.TypeModel {
-			s.in, s.out, s.cost = known(r.TokensIn, c.self[record.FieldIn]), known(r.TokensOut, c.self[record.FieldOut]), known(record.CostUnits(r.Cost), c.self[record.FieldCost])
-			s.wrapped = c.self[record.FieldCalls] == 0
+		if self := &c.node.Self; r.Type == honeyhive.TypeModel {
+			s.in, s.out = known(r.TokensIn, self[record.FieldIn]), known(r.TokensOut, self[record.FieldOut])
+			s.wrapped = self[record.FieldCalls] == 0
+			s.pay(&c.node)
 		}
 		if err := w.exec(`UPDATE event SET duration = ?, sample = ?, row = ? WHERE session = ? AND seq = ?`, value(r.Duration), packSample(&s), packRow(&r), c.session, c.seq); err != nil {
 			return err

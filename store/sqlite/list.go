@@ -172,7 +172,7 @@ func (s *Store) sessions(ctx context.Context, q store.SessionQuery) (store.Sessi
 			page.Next = last
 			break
 		}
-		r, err := scanSession(rows, &key)
+		r, err := scanSession(rows, s.prices.Currency(), &key)
 		if err != nil {
 			return store.SessionPage{}, err
 		}

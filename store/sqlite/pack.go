@@ -29,6 +29,9 @@ const (
 	bitFeedback  // true, without a number
 	bitBackwards // the same
 	bitWrapped   // the same
+	bitBilled    // of a row: what a price is looked up by follows; of a sample: a part of the cost was derived
+	bitOthers    // of a sample: costs in other currencies follow
+	bitUnpriced  // true, without a number
 )
 
 // packer writes numbers behind their bits.
@@ -110,6 +113,16 @@ func (u *unpacker) readBits() {
 	}
 }
 
+func (u *unpacker) uvarint() int64 {
+	v, n := binary.Uvarint(u.b)
+	if n <= 0 || v > math.MaxInt64 {
+		u.broken = true
+		return 0
+	}
+	u.b = u.b[n:]
+	return int64(v)
+}
+
 func (u *unpacker) text() []byte {
 	if b := u.take(4); b != nil {
 		return u.take(int(binary.LittleEndian.Uint32(b)))
@@ -157,6 +170,13 @@ func (u *unpacker) err(what string) error {
 func packRow(r *store.EventRow) []byte {
 	p := newPacker(make([]byte, 0, 160))
 	p.measures(&r.Measures)
+	billed := record.Billed(r)
+	if billed {
+		p.bits |= bitBilled
+	}
+	if r.Unpriced {
+		p.bits |= bitUnpriced
+	}
 	b := append(append(p.done(), r.ID[:]...), r.Parent[:]...)
 	b = binary.LittleEndian.AppendUint64(b, uint64(r.Bytes))
 	kinds := r.Type
@@ -164,9 +184,28 @@ func packRow(r *store.EventRow) []byte {
 		kinds += "/" + r.Kind
 	}
 	for _, s := range [...]string{kinds, r.Name, r.Model, r.Error} {
-		b = append(binary.LittleEndian.AppendUint32(b, uint32(len(s))), s...) //nolint:gosec // texts of a row are cut to less
+		b = appendText(b, s)
+	}
+	if !billed {
+		return b
+	}
+	derived, known := r.Derived.Get()
+	currency := ""
+	if known {
+		currency = r.DerivedCurrency
+	}
+	for _, s := range [...]string{r.Currency, r.Provider, r.ResponseModel, r.ServiceTier, currency} {
+		b = appendText(b, s)
+	}
+	u := &r.Billed
+	for _, n := range [...]int64{u.Input, u.Output, u.CacheRead, u.CacheWrite, u.Reasoning, record.ToCostUnits(derived)} {
+		b = binary.AppendUvarint(b, uint64(n))
 	}
 	return b
+}
+
+func appendText(b []byte, s string) []byte {
+	return append(binary.LittleEndian.AppendUint32(b, uint32(len(s))), s...) //nolint:gosec // texts of a row are cut to less
 }
 
 // names keeps one copy of texts that are the same in many rows.
@@ -184,6 +223,7 @@ func (n names) get(b []byte) string {
 	return s
 }
 
+// unpackRow reads a row. What one of an earlier version does not say is not known.
 func unpackRow(b []byte, n names) (store.EventRow, error) {
 	u := unpacker{b: b}
 	r := store.EventRow{Measures: u.measures()}
@@ -194,7 +234,28 @@ func unpackRow(b []byte, n names) (store.EventRow, error) {
 		*s = n.get(u.text())
 	}
 	r.Type, r.Kind, _ = strings.Cut(r.Type, "/")
+	if u.bits&bitBilled == 0 {
+		return r, u.err("row of an event")
+	}
+	for _, s := range [...]*string{&r.Currency, &r.Provider, &r.ResponseModel, &r.ServiceTier, &r.DerivedCurrency} {
+		*s = n.get(u.text())
+	}
+	for _, v := range [...]*int64{&r.Billed.Input, &r.Billed.Output, &r.Billed.CacheRead, &r.Billed.CacheWrite, &r.Billed.Reasoning} {
+		*v = u.uvarint()
+	}
+	if derived := u.uvarint(); r.DerivedCurrency != "" {
+		r.Derived = honeyhive.Some(record.FromCostUnits(derived))
+	}
+	r.Unpriced = u.bits&bitUnpriced != 0
 	return r, u.err("row of an event")
+}
+
+// isUnbilled reports whether a row of an earlier version does not say what its price is
+// looked up by.
+func isUnbilled(b []byte, r *store.EventRow) bool {
+	u := unpacker{b: b}
+	u.readBits()
+	return u.bits&bitBilled == 0 && record.Billed(r)
 }
 
 // sample is a session, or a model event, as a plot sees it.
@@ -204,7 +265,10 @@ type sample struct {
 	duration, firstToken honeyhive.Optional[float64]
 	in, out, cost        honeyhive.Optional[int64]
 	events               int64
-	wrapped              bool // a model event whose call is counted below it
+	wrapped              bool            // a model event whose call is counted below it
+	derived              int64           // of the cost
+	others               []record.Amount // in other currencies
+	unpriced             bool
 }
 
 // statuses are written as their index.
@@ -220,11 +284,29 @@ func packSample(s *sample) []byte {
 	if s.wrapped {
 		p.bits |= bitWrapped
 	}
+	if s.derived != 0 {
+		p.bits |= bitBilled
+	}
+	if len(s.others) > 0 {
+		p.bits |= bitOthers
+	}
+	if s.unpriced {
+		p.bits |= bitUnpriced
+	}
 	b := binary.LittleEndian.AppendUint64(p.done(), math.Float64bits(s.moment))
 	b = binary.LittleEndian.AppendUint64(b, uint64(s.events))
 	for i, status := range statuses {
 		if s.status == status {
 			b = append(b, byte(i))
+		}
+	}
+	if s.derived != 0 {
+		b = binary.AppendUvarint(b, uint64(s.derived))
+	}
+	if len(s.others) > 0 {
+		b = append(b, byte(len(s.others))) //nolint:gosec // of which there are few
+		for _, a := range s.others {
+			b = binary.AppendUvarint(binary.AppendUvarint(appendText(b, a.Currency), uint64(a.Units)), uint64(a.Derived))
 		}
 	}
 	return b
@@ -240,6 +322,17 @@ func unpackSample(b []byte) (sample, error) {
 	}
 	if b := u.take(1); b != nil && int(b[0]) < len(statuses) {
 		s.status = statuses[b[0]]
+	}
+	s.unpriced = u.bits&bitUnpriced != 0
+	if u.bits&bitBilled != 0 {
+		s.derived = u.uvarint()
+	}
+	if u.bits&bitOthers != 0 {
+		if b := u.take(1); b != nil {
+			for range b[0] {
+				s.others = append(s.others, record.Amount{Currency: string(u.text()), Units: u.uvarint(), Derived: u.uvarint()})
+			}
+		}
 	}
 	return s, u.err("sample of a plot")
 }

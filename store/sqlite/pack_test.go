@@ -3,12 +3,15 @@ package sqlite
 import (
 	"errors"
 	"path/filepath"
+	"reflect"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/prices"
 	"github.com/sessionspan/sessionspan/store"
+	"github.com/sessionspan/sessionspan/store/internal/record"
 )
 
 func TestPack(t *testing.T) {
@@ -19,7 +22,14 @@ func TestPack(t *testing.T) {
 	for name, row := range map[string]store.EventRow{
 		"empty": {},
 		"full":  {ID: honeyhive.NewUUID(), Parent: honeyhive.NewUUID(), Name: "ü", Type: "tool", Kind: "retriever", Error: "e", Model: "m", Bytes: 1 << 40, Measures: full},
-		"some":  {Type: "model", Measures: store.Measures{End: full.End, Cost: full.Cost}},
+		"said":  {Type: "model", Currency: "EUR", Measures: store.Measures{Cost: full.Cost}},
+		"priced": {
+			Type: "model", Measures: full, Provider: "openai", Model: "m", ResponseModel: "m-2", ServiceTier: "flex", Derived: honeyhive.Some(0.125), DerivedCurrency: "EUR",
+			Billed: prices.Usage{Input: 1, Output: 1 << 40, CacheRead: 3, CacheWrite: 4, Reasoning: 5},
+		},
+		"free":     {Type: "model", Measures: full, Derived: honeyhive.Some(0.0), DerivedCurrency: "USD"},
+		"unpriced": {Type: "model", Measures: full, Unpriced: true},
+		"some":     {Type: "model", Measures: store.Measures{End: full.End, Cost: full.Cost}},
 	} {
 		packed := packRow(&row)
 		got, err := unpackRow(packed, names{})
@@ -33,9 +43,19 @@ func TestPack(t *testing.T) {
 		}
 	}
 	for _, status := range statuses {
-		want := sample{moment: 5, status: status, duration: full.FirstToken, in: full.TokensIn, cost: full.TokensOut, events: 9}
-		if got, err := unpackSample(packSample(&want)); err != nil || got != want {
-			t.Errorf("got %v, %v, want %v", got, err, want)
+		for _, want := range []sample{
+			{moment: 5, status: status, duration: full.FirstToken, in: full.TokensIn, cost: full.TokensOut, events: 9},
+			{status: status, cost: full.TokensIn, derived: 7, unpriced: true, wrapped: true, others: []record.Amount{{Currency: "EUR", Units: 8, Derived: 9}, {Currency: "USD", Units: 1}}},
+		} {
+			packed := packSample(&want)
+			if got, err := unpackSample(packed); err != nil || !reflect.DeepEqual(got, want) {
+				t.Errorf("got %v, %v, want %v", got, err, want)
+			}
+			for n := range packed {
+				if _, err := unpackSample(packed[:n]); !errors.Is(err, store.ErrCorrupt) {
+					t.Errorf("a sample cut after %d bytes: %v", n, err)
+				}
+			}
 		}
 	}
 	old := sample{status: store.StatusOK, duration: full.Duration} // from before it was out of bounds

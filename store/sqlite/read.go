@@ -18,9 +18,9 @@ import (
 const sessionRowColumns = `s.id, s.seq, s.project, s.source, s.name, s.user, s.models, s.status, s.error, s.question, s.answer, s.received,
 	s.events, s.model_events, s.tool_events, s.chain_events, s.errors, s.bytes,
 	s.calls, s.rootless, EXISTS (SELECT 1 FROM stale WHERE stale.pk = s.pk),
-	s.start_time, s.end_time, s.duration, s.tokens_in, s.tokens_out, s.cost, s.first_token, s.rating, s.feedback, s.backwards`
+	s.start_time, s.end_time, s.duration, s.tokens_in, s.tokens_out, s.cost, s.first_token, s.rating, s.feedback, s.backwards, ifnull(s.derived, 0), s.costs`
 
-// measures scans the last ten of them.
+// measures scans ten of them.
 type measures struct {
 	start, end, duration, firstToken, rating sql.NullFloat64
 	in, out, cost                            sql.NullInt64
@@ -59,19 +59,25 @@ func integer(v sql.NullInt64) honeyhive.Optional[int64] {
 // scanner is a row of a query.
 type scanner interface{ Scan(into ...any) error }
 
-func scanSession(row scanner, more ...any) (store.SessionRow, error) {
+// scanSession reads the row of a session, whose cost is in a currency.
+func scanSession(row scanner, currency string, more ...any) (store.SessionRow, error) {
 	var s store.SessionRow
 	var bytes []byte
 	var models string
 	var m measures
+	var derived int64
+	var costs []byte
 	err := row.Scan(append(append([]any{&bytes, &s.Seq, &s.Project, &s.Source, &s.Name, &s.User, &models, &s.Status, &s.Error, &s.Question, &s.Answer, &s.Received,
-		&s.Events, &s.ModelEvents, &s.ToolEvents, &s.ChainEvents, &s.Errors, &s.Bytes, &s.Calls, &s.Rootless, &s.Stale}, m.targets()...), more...)...)
+		&s.Events, &s.ModelEvents, &s.ToolEvents, &s.ChainEvents, &s.Errors, &s.Bytes, &s.Calls, &s.Rootless, &s.Stale}, append(m.targets(), &derived, &costs)...), more...)...)
 	copy(s.ID[:], bytes)
 	if models != "" {
 		s.Models = strings.Split(models[1:len(models)-1], "\n")
 	}
 	s.Measures = m.get()
-	return s, err
+	if s.CostDerived = record.FromCostUnits(derived); !s.Cost.IsZero() {
+		s.Currency = currency
+	}
+	return s, errors.Join(err, decodeCosts(costs, &s))
 }
 
 // failed gives an error of a read its name, and what callers compare with.
@@ -102,7 +108,7 @@ func (s *Store) session(ctx context.Context, id honeyhive.UUID) (out store.Sessi
 		var payload, counts []byte
 		var pk int64
 		row := tx.QueryRowContext(ctx, `SELECT `+sessionRowColumns+`, r.payload, s.pk, s.counted FROM record r JOIN session s ON s.pk = r.pk WHERE r.id = ?`, id[:])
-		if out.SessionRow, err = scanSession(row, &payload, &pk, &counts); err != nil {
+		if out.SessionRow, err = scanSession(row, s.prices.Currency(), &payload, &pk, &counts); err != nil {
 			return err
 		}
 		if err := unmarshal(ctx, tx, payload, &out.Payload); err != nil {

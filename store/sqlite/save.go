@@ -13,7 +13,13 @@ func (w *writer) saveEvent(e *entry, now *record.Counted) error {
 	m := &now.Measures
 	sample := sample{
 		moment: m.Start.Or(float64(now.Received) / 1e6), status: store.StatusOK, duration: m.Duration, firstToken: m.FirstToken,
-		in: m.TokensIn, out: m.TokensOut, cost: record.CostUnits(m.Cost), events: 1,
+		in: m.TokensIn, out: m.TokensOut, events: 1,
+	}
+	if record.Billed(&now.EventRow) { // as if nothing were below it, until its session is counted
+		n := [...]record.Node{record.NewNode(&now.EventRow)}
+		record.Once(n[:], w.prices)
+		n[0].Settle(&now.EventRow)
+		sample.pay(&n[0])
 	}
 	if now.Error != "" {
 		sample.status = store.StatusError
@@ -21,6 +27,15 @@ func (w *writer) saveEvent(e *entry, now *record.Counted) error {
 	return w.exec(`INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		e.session, e.seq, e.pk, e.id[:], now.Type, now.Model, value(m.Start), value(m.End), value(m.Duration), value(m.FirstToken),
 		now.Received, now.Project, now.Source, packSample(&sample), packRow(&now.EventRow))
+}
+
+// pay makes what a node costs that of the sample.
+func (s *sample) pay(n *record.Node) {
+	s.cost = honeyhive.Optional[int64]{}
+	if n.Known[record.FieldCost] {
+		s.cost = honeyhive.Some(n.Self[record.FieldCost])
+	}
+	s.derived, s.others, s.unpriced = n.SelfDerived, n.Others, n.Unpriced
 }
 
 // save writes what is known of an id.
@@ -66,7 +81,7 @@ func (w *writer) saveSession(e *entry, own *record.Own, t *record.Totals, rootle
 	if e.counted != nil {
 		counts = &e.counted.Counts
 	}
-	row, lastSign := record.SessionRow(own, t, counts)
+	row, lastSign := record.SessionRow(own, t, counts, w.prices.Currency())
 	m := &row.Measures
 	moment := m.Start.Or(row.Received)
 	models := ""
@@ -82,12 +97,13 @@ func (w *writer) saveSession(e *entry, own *record.Own, t *record.Totals, rootle
 	sample := sample{
 		moment: moment, status: row.Status, duration: m.Duration, firstToken: m.FirstToken,
 		in: m.TokensIn, out: m.TokensOut, cost: record.CostUnits(m.Cost), events: row.Events,
+		derived: record.ToCostUnits(row.CostDerived), others: amounts(row.OtherCosts), unpriced: len(row.Unpriced) > 0,
 	}
 	columns := []any{e.pk, e.id[:], w.nextSeq(), moment, lastSign, row.Project, row.Source, row.User, row.Name, models, row.Status,
 		row.Error, row.Question, row.Answer, value(m.Start), value(m.End), value(m.Duration), value(m.TokensIn), value(m.TokensOut), tokens,
 		value(record.CostUnits(m.Cost)), value(m.FirstToken), value(m.Rating), m.Feedback, row.Received,
 		row.Events, row.ModelEvents, row.ToolEvents, row.ChainEvents, row.Errors, row.Bytes, packSample(&sample), parts,
-		row.Calls, rootless, m.Backwards, e.counted.encode()}
+		row.Calls, rootless, m.Backwards, e.counted.encode(), sample.derived, encodeCosts(&row)}
 	if w.narrow {
 		return w.exec(saveQuery(sessionColumns[:narrowColumns]), columns[:narrowColumns]...)
 	}
@@ -97,7 +113,7 @@ func (w *writer) saveSession(e *entry, own *record.Own, t *record.Totals, rootle
 // sessionColumns are those of the table, in its order.
 var sessionColumns = strings.Fields(`pk id seq moment last_sign project source user name models status error question answer
 	start_time end_time duration tokens_in tokens_out tokens cost first_token rating feedback received
-	events model_events tool_events chain_events errors bytes sample parts calls rootless backwards counted`)
+	events model_events tool_events chain_events errors bytes sample parts calls rootless backwards counted derived costs`)
 
 // narrowColumns is how many of them there were before the fourth version.
 const narrowColumns = 33

@@ -21,7 +21,7 @@ type migration struct {
 
 // migrations make the schema, step by step. The version of a file is how many
 // it has seen. A step that was released is never changed.
-var migrations = []migration{{statements: schema1}, {statements: schema2}, {rows: (*writer).boundAll}, {statements: schema4}, {rows: (*writer).findAttempts}}
+var migrations = []migration{{statements: schema1}, {statements: schema2}, {rows: (*writer).boundAll}, {statements: schema4}, {rows: (*writer).findAttempts}, {statements: schema6}}
 
 // Ids are UUIDs of 16 bytes. Times of payloads are Unix milliseconds, of writes
 // Unix nanoseconds (those of sessions: milliseconds); durations are milliseconds, costs units of 1e-9.
@@ -207,6 +207,13 @@ ALTER TABLE session ADD COLUMN rootless INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE session ADD COLUMN backwards INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE session ADD COLUMN counted BLOB;
 UPDATE session SET calls = model_events;
+`
+
+// What costs came to: see cost.go, which makes all sessions stale that have any.
+const schema6 = `
+-- What of the cost was derived, and what is in other currencies or has no price.
+ALTER TABLE session ADD COLUMN derived INTEGER;
+ALTER TABLE session ADD COLUMN costs BLOB;
 `
 
 // migrate brings the schema of a file to the present version.

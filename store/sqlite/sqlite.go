@@ -20,16 +20,18 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sessionspan/sessionspan/prices"
 	"github.com/sessionspan/sessionspan/store"
 )
 
 // Store is a [store.Store] in a file. Make one by [Open].
 type Store struct {
-	read *sql.DB // several connections that cannot write
-	w    *writer
-	lock *lock
-	path string
-	now  func() time.Time
+	read   *sql.DB // several connections that cannot write
+	w      *writer
+	lock   *lock
+	path   string
+	now    func() time.Time
+	prices *prices.Table // nil derives nothing
 
 	queue queue // of writes of large records
 
@@ -93,15 +95,17 @@ func dataDir(system string, getenv func(string) string, home func() (string, err
 // To open a file of an earlier version for the first time takes some seconds for
 // each million events; what is computed of its sessions is made anew in the background
 // (see [store.Info.Stale]).
-func Open(ctx context.Context, path string) (*Store, error) {
-	s, err := open(ctx, path)
+//
+// Options may be left out; [WithPrices] is one.
+func Open(ctx context.Context, path string, options ...Option) (*Store, error) {
+	s, err := open(ctx, path, options)
 	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w", path, explain(err))
 	}
 	return s, nil
 }
 
-func open(ctx context.Context, path string) (*Store, error) {
+func open(ctx context.Context, path string, list []Option) (*Store, error) {
 	path, err := secure(path)
 	if err != nil {
 		return nil, err
@@ -111,7 +115,11 @@ func open(ctx context.Context, path string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := openLocked(ctx, path)
+	var o options
+	for _, option := range list {
+		option(&o)
+	}
+	s, err := openLocked(ctx, path, o)
 	if err != nil {
 		return nil, errors.Join(err, l.release())
 	}
@@ -119,7 +127,7 @@ func open(ctx context.Context, path string) (*Store, error) {
 	return s, nil
 }
 
-func openLocked(ctx context.Context, path string) (*Store, error) {
+func openLocked(ctx context.Context, path string, o options) (*Store, error) {
 	if err := create(path, 0); err != nil {
 		return nil, err
 	}
@@ -127,7 +135,7 @@ func openLocked(ctx context.Context, path string) (*Store, error) {
 	if err := secureFile(path, true); err != nil {
 		return nil, err
 	}
-	w, err := openWriter(ctx, path)
+	w, err := openWriter(ctx, path, o)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +145,7 @@ func openLocked(ctx context.Context, path string) (*Store, error) {
 	}
 	read.SetMaxOpenConns(4)
 	read.SetMaxIdleConns(4)
-	s := &Store{read: read, w: w, path: path, now: time.Now}
+	s := &Store{read: read, w: w, path: path, prices: w.prices, now: time.Now}
 	s.open, s.end = context.WithCancel(context.Background())
 	s.closed = s.open.Done()
 	if err := s.startCheckpoints(); err != nil {

@@ -131,6 +131,7 @@ func TestVersion2(t *testing.T) {
 	}
 	execute(t, path, `PRAGMA user_version = 2`, `DROP TABLE joined`, `DROP TABLE home`, `DROP TABLE edge`, `DROP TABLE silent`, `DROP TABLE stale`,
 		`ALTER TABLE session DROP COLUMN calls`, `ALTER TABLE session DROP COLUMN rootless`, `ALTER TABLE session DROP COLUMN backwards`, `ALTER TABLE session DROP COLUMN counted`,
+		`ALTER TABLE session DROP COLUMN derived`, `ALTER TABLE session DROP COLUMN costs`,
 		`UPDATE session SET duration = 1.7e308, cost = -5 WHERE rowid % 2 = 0`)
 	if s, err = Open(t.Context(), path); err != nil {
 		t.Fatal(err)

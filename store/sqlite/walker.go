@@ -1,9 +1,11 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/prices"
 	"github.com/sessionspan/sessionspan/store"
 	"github.com/sessionspan/sessionspan/store/internal/record"
 )
@@ -57,9 +59,12 @@ func (w *walker) find(ctx context.Context, q querier, id honeyhive.UUID) error {
 	})
 }
 
-// place gives an event the session that it is part of, and what it hangs on.
+// place gives an event its currency, the session that it is part of, and what it hangs on.
 func (w *walker) place(row *store.EventRow, payload *honeyhive.Event) {
 	row.Session = w.group.id
+	if !row.Cost.IsZero() {
+		row.Currency = cmp.Or(row.Currency, prices.DefaultCurrency) // of an earlier version
+	}
 	parent := row.Parent
 	if w.edges != nil && !parent.IsZero() {
 		parent = w.edges.Resolve(row.ID, parent)

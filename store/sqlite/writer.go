@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/prices"
 	"github.com/sessionspan/sessionspan/store/internal/record"
 )
 
@@ -48,14 +49,15 @@ type writer struct {
 	changed chan struct{}  // closed at the next change
 	staged  map[int64]bool // bodies that are being written
 
-	backlog    atomic.Bool // there may be something to index
-	garbage    atomic.Bool // there may be something to sweep
-	silent     atomic.Bool // there may be traces to forget
-	addedStale bool        // some were noted by a transaction
-	stale      func()      // called when sessions are to be computed anew; nil in tests of the writer alone
-	narrow     bool        // the table of sessions has no more than narrowColumns yet
-	unmerged   bool        // the index may have something to merge
-	mergePages int         // of the next step of a merge
+	backlog    atomic.Bool   // there may be something to index
+	garbage    atomic.Bool   // there may be something to sweep
+	silent     atomic.Bool   // there may be traces to forget
+	addedStale bool          // some were noted by a transaction
+	stale      func()        // called when sessions are to be computed anew; nil in tests of the writer alone
+	prices     *prices.Table // nil derives nothing
+	narrow     bool          // the table of sessions has no more than narrowColumns yet
+	unmerged   bool          // the index may have something to merge
+	mergePages int           // of the next step of a merge
 	log        walFile
 	logged     int64  // bytes that were added to the log since it was begun anew
 	logLimit   int64  // how many are to be copied
@@ -73,7 +75,7 @@ type request struct {
 	result chan error
 }
 
-func openWriter(ctx context.Context, path string) (*writer, error) {
+func openWriter(ctx context.Context, path string, o options) (*writer, error) {
 	db, err := sql.Open("sqlite", dsn(path, "cache_size(-65536)", "wal_autocheckpoint(0)"))
 	if err != nil {
 		return nil, err
@@ -82,18 +84,21 @@ func openWriter(ctx context.Context, path string) (*writer, error) {
 		db: db, prepared: make(map[string]*sql.Stmt), staged: make(map[int64]bool), log: walFile(path + "-wal"), logLimit: logBytes, mergePages: mostMerge / 2,
 		requests: make(chan *request), done: make(chan struct{}), changed: make(chan struct{}),
 	}
-	if err := w.prepare(ctx); err != nil {
+	if err := w.prepare(ctx, o); err != nil {
 		return nil, errors.Join(err, w.close())
 	}
 	return w, nil
 }
 
-func (w *writer) prepare(ctx context.Context) error {
+func (w *writer) prepare(ctx context.Context, o options) error {
 	var err error
 	if w.conn, err = w.db.Conn(ctx); err != nil {
 		return err
 	}
 	if err := w.migrate(ctx); err != nil {
+		return err
+	}
+	if err := w.findPrices(ctx, o); err != nil {
 		return err
 	}
 	err = w.number(ctx)

@@ -282,6 +282,9 @@ func summarize(rows []store.SessionRow) store.Summary {
 		s.TokensIn += r.TokensIn.Or(0)
 		s.TokensOut += r.TokensOut.Or(0)
 		s.Cost += r.Cost.Or(0) // quarters, which add up exactly
+		if !r.Cost.IsZero() {
+			s.Currency = "USD"
+		}
 		if v, ok := r.Duration.Get(); ok {
 			durations = append(durations, v)
 		}

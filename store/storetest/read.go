@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/prices"
 	"github.com/sessionspan/sessionspan/store"
 )
 
@@ -38,7 +39,7 @@ func testSessionRow(t *testing.T, open Opener) {
 			Start: some(ms(0)), End: some(ms(3.5)), Duration: some(3500.0), TokensIn: some(int64(11)), TokensOut: some(int64(2)),
 			Cost: some(0.3), FirstToken: some(30.0), Rating: some(2.5), Feedback: true,
 		},
-		Events: 4, ModelEvents: 2, ToolEvents: 1, ChainEvents: 1, Calls: 2, Errors: 1,
+		Events: 4, ModelEvents: 2, ToolEvents: 1, ChainEvents: 1, Calls: 2, Errors: 1, Currency: "USD",
 	}
 	sameRow := func(what string, got, want store.SessionRow) {
 		t.Helper()
@@ -100,6 +101,7 @@ func testEventRow(t *testing.T, open Opener) {
 	f.equal(got.EventRow, store.EventRow{
 		ID: id(2), Session: id(1), Parent: id(9), Seq: got.Seq, Name: "ask", Type: "model", Error: got.Error, Model: "m", Bytes: got.Bytes,
 		Measures: store.Measures{Start: some(5.0), End: some(8.5), Duration: some(3.5), TokensIn: some(int64(3)), Feedback: true},
+		Billed:   prices.Usage{Input: 3},
 	}, "row")
 	f.equal(f.event(3).EventRow, store.EventRow{ID: id(3), Session: id(1), Seq: f.event(3).Seq, Type: "tool", Model: "other", Bytes: f.event(3).Bytes}, "a poor row")
 	f.equal(got.Payload.Error.Or(""), long, "the whole error")

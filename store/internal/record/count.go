@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/prices"
 	"github.com/sessionspan/sessionspan/store"
 )
 
@@ -13,12 +14,18 @@ import (
 // it count together: c(e) = max(own, Σ c(children)). What it adds to sums is what it
 // counts beyond those below: self(e) = max(0, own − Σ c(children)).
 
-// Fields that are counted.
+// Fields that are counted. Costs are counted in each currency by themselves (cost.go):
+// of FieldCost there is only what an event adds in that of the prices.
 const (
 	FieldIn = iota
 	FieldOut
 	FieldCost
 	FieldCalls
+	FieldInput // as it is billed; so are the others
+	FieldOutput
+	FieldCacheRead
+	FieldCacheWrite
+	FieldReasoning
 	Fields
 )
 
@@ -29,8 +36,24 @@ type Node struct {
 	Known      [Fields]bool
 	// Start is NoStart and End -NoStart where the event says none.
 	Start, End float64
-	// Self is what the event adds to sums; [Once] fills it in.
-	Self [Fields]int64
+	// Cost is what the event says that it costs, if it does (Known of FieldCost is whether
+	// it adds anything in the currency of the prices), Call and Response (another
+	// name of the model, or "") what a price is looked up by.
+	Cost     Amount
+	HasCost  bool
+	Call     prices.Call
+	Response string
+
+	// The others are filled in by [Once]. Self is what the event adds to sums, SelfDerived
+	// what of its cost was derived, and Others are what it adds in other currencies.
+	Self        [Fields]int64
+	SelfDerived int64
+	Others      []Amount
+	// Derived is what the event adds by prices, if there is one; Unpriced is set where
+	// there is none for its tokens.
+	Derived    Amount
+	HasDerived bool
+	Unpriced   bool
 }
 
 // NewNode returns the node of an event, whose own calls are one for that of a model.
@@ -38,7 +61,14 @@ func NewNode(r *store.EventRow) Node {
 	n := Node{ID: r.ID, Parent: r.Parent, Start: r.Start.Or(NoStart), End: r.End.Or(r.Start.Or(-NoStart))}
 	n.Own[FieldIn], n.Known[FieldIn] = r.TokensIn.Get()
 	n.Own[FieldOut], n.Known[FieldOut] = r.TokensOut.Get()
-	n.Own[FieldCost], n.Known[FieldCost] = CostUnits(r.Cost).Get()
+	if v, ok := CostUnits(r.Cost).Get(); ok {
+		n.Cost, n.HasCost = Amount{Currency: cmp.Or(r.Currency, prices.DefaultCurrency), Units: v}, true
+	}
+	u := &r.Billed
+	n.Own[FieldInput], n.Own[FieldOutput] = u.Input, u.Output
+	n.Own[FieldCacheRead], n.Own[FieldCacheWrite], n.Own[FieldReasoning] = u.CacheRead, u.CacheWrite, u.Reasoning
+	n.Call = prices.Call{Provider: r.Provider, Model: r.Model, ServiceTier: r.ServiceTier, Several: r.Kind == kindAgent || r.Type == honeyhive.TypeChain}
+	n.Response = r.ResponseModel
 	if r.Type == honeyhive.TypeModel {
 		n.Own[FieldCalls], n.Known[FieldCalls] = 1, true
 	}
@@ -51,6 +81,10 @@ type Counts struct {
 	Known [Fields]bool
 	// Nested is set where an event adds less than it says.
 	Nested bool
+	// Costs are the sums of what events cost, by currency, and Unpriced names what has no
+	// price.
+	Costs    []Amount `json:",omitempty"`
+	Unpriced []string `json:",omitempty"`
 }
 
 // Get returns a sum that is within bounds.
@@ -61,8 +95,9 @@ func (c *Counts) Get(field int) honeyhive.Optional[int64] {
 	return BoundedSum(honeyhive.Some(c.Sum[field]))
 }
 
-// Once counts events, and fills in what each adds. Those on a circle are topmost.
-func Once(nodes []Node) (c Counts) {
+// Once counts events, and fills in what each adds, with prices from a table, which may
+// be nil. Events on a circle are topmost.
+func Once(nodes []Node, table *prices.Table) (c Counts) {
 	at := make(map[honeyhive.UUID]int32, len(nodes))
 	for i := range nodes {
 		at[nodes[i].ID] = int32(i)
@@ -90,6 +125,7 @@ func Once(nodes []Node) (c Counts) {
 			}
 		}
 	}
+	c.pay(nodes, parent, order, table)
 	return c
 }
 

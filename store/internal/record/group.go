@@ -86,6 +86,7 @@ func Group(self Own, members []Member, best *Choice) Own {
 	m := &out.Measures
 	question, answer, failed := self.HasInputs, self.HasOutputs, self.Failed
 	ends := m.End
+	costs := Amounts(slices.Clone(self.amounts()))
 	durations, given := 0, self.gives()
 	if !self.Duration.IsZero() {
 		durations = 1
@@ -132,11 +133,10 @@ func Group(self Own, members []Member, best *Choice) Own {
 		}
 		m.Backwards = m.Backwards || o.Backwards
 		m.TokensIn, m.TokensOut = plus(m.TokensIn, o.TokensIn), plus(m.TokensOut, o.TokensOut)
-		if v, ok := plus(CostUnits(m.Cost), CostUnits(o.Cost)).Get(); ok {
-			m.Cost = honeyhive.Some(FromCostUnits(v))
-		}
+		costs.Add(o.amounts()...)
 	}
 	m.End = ends
+	out.Costs = costs
 	if durations > 1 && !given {
 		m.Duration = honeyhive.Optional[float64]{}
 		fillDuration(m)

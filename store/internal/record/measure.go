@@ -79,7 +79,7 @@ func (b buckets) count(keys []string) honeyhive.Optional[int64] {
 }
 
 func (b buckets) cost() honeyhive.Optional[float64] {
-	v := b.number(costKeys, func(v float64) bool { return v >= 0 && v <= maxCost })
+	v := b.number(costKeys, isCost)
 	if n, ok := v.Get(); ok {
 		return honeyhive.Some(FromCostUnits(ToCostUnits(n)))
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/prices"
 	"github.com/sessionspan/sessionspan/store"
 )
 
@@ -20,11 +21,14 @@ func EventRow(e *honeyhive.Event) store.EventRow {
 	row.ID, _ = honeyhive.ParseUUID(e.EventID.Or(""))
 	row.Session, _ = honeyhive.ParseUUID(e.SessionID.Or(""))
 	row.Parent, _ = honeyhive.ParseUUID(e.ParentID.Or(""))
+	buckets{metadata: e.Metadata, metrics: e.Metrics}.bill(&row, e.Config)
 	return row
 }
 
+const kindAgent = "agent"
+
 // kinds are those that an event may be of beside its type.
-var kinds = []string{"retriever", "embedding", "reranker", "agent", "guardrail", "evaluator", store.KindTurn}
+var kinds = []string{"retriever", "embedding", "reranker", kindAgent, "guardrail", "evaluator", store.KindTurn}
 
 func kind(e *honeyhive.Event) string {
 	if i := slices.Index(kinds, text(e.Metadata, "event_kind")); i >= 0 {
@@ -47,13 +51,24 @@ type Own struct {
 	HasInputs, HasOutputs          bool `json:",omitempty"`
 	store.Measures                 `json:"-"`
 	Attempt                        *store.Attempt `json:"-"` // where it is one: what its payload says of it
+	Costs                          []Amount       `json:",omitempty"`
 	Bytes                          int64
 	Received                       int64 // Unix nanoseconds; 0 while nothing but events is known
 }
 
+// amounts returns what the session costs by its own word, also by that of an earlier
+// version, which knew no currencies.
+func (o *Own) amounts() []Amount {
+	if v, ok := CostUnits(o.Cost).Get(); ok && len(o.Costs) == 0 {
+		return []Amount{{Currency: prices.DefaultCurrency, Units: v}}
+	}
+	return o.Costs
+}
+
 // SessionOwn reads what a session says of itself.
 func SessionOwn(s *honeyhive.SessionStartRequest, known bool) Own {
-	m := buckets{s.Metadata, s.Metrics, s.Feedback, s.StartTime, s.EndTime, s.Duration}.measures()
+	b := buckets{s.Metadata, s.Metrics, s.Feedback, s.StartTime, s.EndTime, s.Duration}
+	m := b.measures()
 	failure := cmp.Or(s.Error.Or(""), text(s.Metadata, "error"))
 	own := Own{
 		Known: known, Project: s.Project.Or(""), Source: s.Source.Or(""), Name: s.SessionName.Or(""),
@@ -63,6 +78,7 @@ func SessionOwn(s *honeyhive.SessionStartRequest, known bool) Own {
 		Incomplete: isTrue(s.Metadata, "incomplete"), Unfinished: rank(s.EndTime, s.Duration) == Announced,
 		Measures: m,
 	}
+	own.Costs = b.amounts()
 	if own.Name == "" || own.Name == "unknown" {
 		own.Name = cmp.Or(text(s.Metadata, "session_name"), own.Name)
 	}

@@ -230,8 +230,9 @@ func larger(field *honeyhive.Optional[int64], counted honeyhive.Optional[int64])
 
 // SessionRow returns the row of a session, but for its id and its number, and
 // when it was last heard of, in Unix milliseconds. Its events are counted once where
-// that was done; else each adds all that it says.
-func SessionRow(own *Own, t *Totals, counted *Counts) (row store.SessionRow, lastSign float64) {
+// that was done; else each adds all that it says. Costs are known once they were counted.
+// Currency is that of the prices.
+func SessionRow(own *Own, t *Totals, counted *Counts, currency string) (row store.SessionRow, lastSign float64) {
 	row = store.SessionRow{
 		Project: cmp.Or(own.Project, t.Project), Source: cmp.Or(own.Source, t.Source), Name: own.Name, User: own.User,
 		Models: slices.Sorted(maps.Keys(t.Models)), Status: own.Status(),
@@ -241,17 +242,14 @@ func SessionRow(own *Own, t *Totals, counted *Counts) (row store.SessionRow, las
 	}
 	row.Measures = own.Measures
 	m := &row.Measures
-	in, out, cost := t.TokensIn.get(), t.TokensOut.get(), t.Cost.get()
+	in, out := t.TokensIn.get(), t.TokensOut.get()
 	row.Calls = t.ModelEvents
 	if counted != nil && counted.Nested {
-		in, out, cost, row.Calls = counted.Get(FieldIn), counted.Get(FieldOut), counted.Get(FieldCost), counted.Sum[FieldCalls]
+		in, out, row.Calls = counted.Get(FieldIn), counted.Get(FieldOut), counted.Sum[FieldCalls]
 	}
 	larger(&m.TokensIn, in)
 	larger(&m.TokensOut, out)
-	units := CostUnits(m.Cost)
-	if larger(&units, cost); !units.IsZero() {
-		m.Cost = honeyhive.Some(FromCostUnits(units.Or(0)))
-	}
+	counted.costs(&row, own.amounts(), currency)
 	fill(&m.Rating, t.Ratings.mean(ratingUnits))
 	if t.First != nil {
 		fill(&m.FirstToken, honeyhive.Some(t.First.Value))

@@ -28,6 +28,7 @@ var turnFields = map[string]bool{
 var sums = map[string]bool{
 	"prompt_tokens": true, "completion_tokens": true, "total_tokens": true, "input_tokens": true, "output_tokens": true,
 	"cache_read_input_tokens": true, "cache_write_input_tokens": true, "reasoning_tokens": true, "cost": true, "total_cost": true,
+	"cost_currency": true, "costs": true,
 }
 
 func (p place) isOfTurn() bool {
@@ -314,8 +315,11 @@ func union(children map[string][]cell, order []string) string {
 
 // summed adds up the counts of turns. What an update says stands for all of them.
 func summed(counts map[string]map[string]cell) map[string]string {
-	out := make(map[string]string)
+	out, mixed := mixedCosts(counts)
 	for key, of := range counts {
+		if mixed && isCostKey(key) {
+			continue
+		}
 		if c, ok := of[""]; ok {
 			out[key] = c.text
 			continue
