@@ -28,6 +28,7 @@ import (
 	"github.com/sessionspan/sessionspan/server/internal/reject"
 	"github.com/sessionspan/sessionspan/server/internal/unused"
 	"github.com/sessionspan/sessionspan/store"
+	"github.com/sessionspan/sessionspan/store/sqlite"
 )
 
 // Server is a server that runs. Its methods may be called from many goroutines
@@ -82,7 +83,7 @@ func Start(ctx context.Context, options ...Option) (*Server, error) {
 			c.log.Warn("OTLP over gRPC has no port of its own; "+url+" takes it, too", "error", err)
 		}
 	}
-	kept, file, err := datafile.Open(ctx, c.file)
+	kept, file, err := datafile.Open(ctx, c.file, sqlite.WithPrices(c.prices))
 	if err != nil {
 		for _, l := range listeners {
 			_ = l.Close()
@@ -146,7 +147,7 @@ func (s *Server) newHTTP(c *config) *http.Server {
 	mux.HandleFunc("GET "+healthPath, health)
 	stopping, stop := context.WithCancel(context.Background())
 	mux.Handle("GET /api/stream", &live.Stream{Store: s.store, Done: stopping.Done(), Reject: routes.Reject})
-	shown := page.New(page.Config{Store: s.store, URL: s.url, GRPC: s.grpc, Token: c.token != "", Rejected: rejected, Unused: notKept})
+	shown := page.New(page.Config{Store: s.store, URL: s.url, GRPC: s.grpc, Token: c.token != "", Rejected: rejected, Unused: notKept, Prices: c.prices})
 	mux.Handle("GET /", shown)
 	for _, form := range []string{"POST /feedback", "POST /demo", "POST /theme"} {
 		mux.Handle(form, bounded(shown))

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sessionspan/sessionspan/prices"
 )
 
 // DefaultAddress is where clients of OTLP/HTTP send to when nobody tells them
@@ -38,6 +40,7 @@ type config struct {
 	maxBytes int64
 	headers  time.Duration // that those of a request may take
 	closing  time.Duration // that requests may take to end when the server is closed
+	prices   *prices.Table
 	log      *slog.Logger
 	problems []error
 }
@@ -97,12 +100,21 @@ func WithRetention(maxAge time.Duration, maxBytes int64) Option {
 	})
 }
 
+// WithPrices sets the table by which the server derives what calls cost that say their
+// tokens and not their cost. The default is [prices.Default], list prices in US dollars;
+// with nil nothing is derived. A server that is started on the same file with another
+// table shows old sessions by that, too: they are computed anew in the background. A cost
+// that a client sends goes before a derived one.
+func WithPrices(table *prices.Table) Option {
+	return optionFunc(func(c *config) { c.prices = table })
+}
+
 // WithLog sets where the server says what happens in the background. The
 // default, and nil, is nowhere.
 func WithLog(log *slog.Logger) Option { return optionFunc(func(c *config) { c.log = log }) }
 
 func newConfig(options []Option) (*config, error) {
-	c := &config{address: DefaultAddress, headers: headerTime, closing: closeTime}
+	c := &config{address: DefaultAddress, headers: headerTime, closing: closeTime, prices: prices.Default()}
 	for _, o := range options {
 		o.apply(c)
 	}

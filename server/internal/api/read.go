@@ -135,9 +135,7 @@ func summed(s *store.Session) (*honeyhive.Event, error) {
 	if total := in + out; (hasIn || hasOut) && (in < 0 || out < 0 || total >= 0) { // it may be past what fits
 		summary["total_tokens"] = total
 	}
-	if cost, ok := finite(s.Cost).Get(); ok {
-		summary["cost"] = cost
-	}
+	addCosts(summary, &s.SessionRow)
 	if s.Stale {
 		summary["counting"] = true
 	}
@@ -226,7 +224,7 @@ func (a *API) sendTree(ctx context.Context, out *stream, root *honeyhive.Event, 
 		if err != nil {
 			return unavailable(ctx, err)
 		}
-		openNode(out, &e.Payload)
+		openNode(out, priced(&e))
 		if out.err != nil {
 			return out.err
 		}

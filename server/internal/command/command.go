@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/sessionspan/sessionspan/prices"
 	"github.com/sessionspan/sessionspan/server/local"
 )
 
@@ -113,6 +114,13 @@ func parse(args []string, stderr io.Writer) (options []local.Option, quiet bool,
 		size, err = parseSize(s)
 		return err
 	})
+	table := prices.Default()
+	flags.Func("prices", "`file` of prices, in the form that package prices describes, or off (default: the list prices of "+table.Date()+" that come along); read when the server starts, for old sessions, too", func(s string) (err error) {
+		if table = nil; s != "off" {
+			table, err = prices.Read(s)
+		}
+		return err
+	})
 	flags.BoolVar(&quiet, "quiet", false, "print errors alone")
 	if err := flags.Parse(args); err != nil {
 		return nil, false, err
@@ -127,7 +135,7 @@ func parse(args []string, stderr io.Writer) (options []local.Option, quiet bool,
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
 	options = []local.Option{
 		local.WithAddress(*address), local.WithFile(*data), local.WithToken(*token), local.WithHosts(hosts...),
-		local.WithRetention(age, size), local.WithLog(log),
+		local.WithRetention(age, size), local.WithPrices(table), local.WithLog(log),
 	}
 	if grpc != nil {
 		options = append(options, local.WithGRPCAddress(*grpc))

@@ -131,6 +131,8 @@ func TestMessages(t *testing.T) {
 		"unknown flag":    {[]string{"-x"}, "-x"},
 		"age":             {[]string{"-max-age", "old"}, "max-age"},
 		"days":            {[]string{"-max-age", "-1d"}, "no number of days"},
+		"prices":          {[]string{"-prices", file}, "read prices " + file},
+		"no prices":       {[]string{"-prices", filepath.Join(dir, "none")}, "no such file"},
 		"size":            {[]string{"-max-size", "big"}, "no size such as"},
 		"two files":       {[]string{"import", "a", "b"}, "one file"},
 		"no file":         {[]string{"import", "-data", data, filepath.Join(dir, "none")}, "none"},
@@ -150,7 +152,7 @@ func TestHelp(t *testing.T) {
 	if err := run(t.Context(), []string{"-help"}, nil, io.Discard, &out); !errors.Is(err, flag.ErrHelp) {
 		t.Error(err)
 	}
-	for _, want := range []string{"usage: sessionspan", "OTEL_EXPORTER_OTLP_ENDPOINT", "-listen", "127.0.0.1:4318", "-max-age", "-token"} {
+	for _, want := range []string{"usage: sessionspan", "OTEL_EXPORTER_OTLP_ENDPOINT", "-listen", "127.0.0.1:4318", "-max-age", "-token", "-prices"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, out.String())
 		}

@@ -12,14 +12,14 @@ import (
 
 // Open opens the store in a file, or in the one of the user where none is
 // named. What it says where that fails tells the user what to do.
-func Open(ctx context.Context, file string) (store.Store, string, error) {
+func Open(ctx context.Context, file string, options ...sqlite.Option) (store.Store, string, error) {
 	if file == "" {
 		var err error
 		if file, err = sqlite.DefaultPath(); err != nil {
 			return nil, "", err
 		}
 	}
-	s, err := sqlite.Open(ctx, file)
+	s, err := sqlite.Open(ctx, file, options...)
 	switch {
 	case err == nil:
 		return s, file, nil

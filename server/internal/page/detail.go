@@ -19,6 +19,7 @@ type detail struct {
 	ParentName  string
 	Orphan      bool
 	Measures    store.Measures
+	Cost        costs
 	Sum         *node // what it comes to with all that is below it
 	Buckets     []*bucket
 	Documents   []field // of the inputs and outputs, shown first
@@ -38,22 +39,22 @@ type feedbackView struct {
 	Comment  string
 }
 
-func eventDetail(e *store.Event) *detail {
+func (m money) eventDetail(e *store.Event) *detail {
 	p := &e.Payload
 	d := &detail{
 		ID: e.ID.String(), Session: e.Session.String(), Name: line(e.Name, 300), Type: typeOf(e.EventRow), Kind: e.Kind, Model: line(e.Model, 200),
-		Measures: e.Measures, Bytes: e.Bytes,
+		Measures: e.Measures, Cost: m.own(e.EventRow), Bytes: e.Bytes,
 	}
 	d.Base = "/s/" + d.Session + "/e/" + d.ID
 	d.fill(p.Error.Or(""), p.ChildrenIDs, p.AppendJSON(nil), p.Inputs, p.Outputs, p.Config, p.Metrics, p.Metadata, p.Feedback, p.UserProperties)
 	return d
 }
 
-func sessionDetail(s *store.Session) *detail {
+func (m money) sessionDetail(s *store.Session) *detail {
 	p := &s.Payload
 	d := &detail{
 		ID: s.ID.String(), Session: s.ID.String(), IsSession: true, Name: nameOf(s.SessionRow), Type: honeyhive.TypeSession,
-		Measures: s.Measures, Bytes: s.Bytes,
+		Measures: s.Measures, Cost: m.session(s.SessionRow), Bytes: s.Bytes,
 	}
 	d.Base = "/s/" + d.Session
 	d.fill(p.Error.Or(""), p.ChildrenIDs, p.AppendJSON(nil), p.Inputs, p.Outputs, p.Config, p.Metrics, p.Metadata, p.Feedback, p.UserProperties)

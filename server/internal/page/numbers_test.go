@@ -108,9 +108,14 @@ func TestAbsurdTimesStretchNothing(t *testing.T) {
 		if !(row.X >= 0 && row.W >= 0 && row.X <= barScale && row.W <= barScale && row.First <= barScale && row.From >= 0 && row.From <= farthest) {
 			t.Errorf("a bar at %g, %g wide, first token at %g, from %g", row.X, row.W, row.First, row.From)
 		}
-		for _, sum := range []honeyhive.Optional[float64]{row.SumCost, row.Cost, row.FirstToken} {
+		for _, sum := range []honeyhive.Optional[float64]{row.Cost, row.FirstToken} {
 			if !isFinite(sum.Or(0)) {
 				t.Errorf("a sum of %g", sum.Or(0))
+			}
+		}
+		for _, sum := range row.SumCosts {
+			if !isFinite(sum.Amount) {
+				t.Errorf("a sum of %g", sum.Amount)
 			}
 		}
 	}

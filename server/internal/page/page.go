@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/prices"
 	"github.com/sessionspan/sessionspan/server/internal/reject"
 	"github.com/sessionspan/sessionspan/server/internal/unused"
 	"github.com/sessionspan/sessionspan/store"
@@ -43,6 +44,8 @@ type Config struct {
 	Rejected *reject.Record
 	// Unused is what was sent beside traces and is not kept; it is shown there, too.
 	Unused *unused.Record
+	// Prices is the table that costs were derived by; nil derives none.
+	Prices *prices.Table
 	// Now is the time; time.Now where it is nil.
 	Now func() time.Time
 }
@@ -52,6 +55,7 @@ type page struct {
 	Config
 	templates map[string]*template.Template
 	trees     trees
+	money     money
 	downloads chan struct{}
 	sumsWait  time.Duration
 }
@@ -68,7 +72,7 @@ func newPage(c Config, sumsWait time.Duration) http.Handler {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	p := &page{Config: c, templates: parseTemplates(), downloads: make(chan struct{}, manyDownloads), sumsWait: sumsWait}
+	p := &page{Config: c, money: money{c.Prices}, templates: parseTemplates(money{c.Prices}), downloads: make(chan struct{}, manyDownloads), sumsWait: sumsWait}
 	return p.handler()
 }
 

@@ -95,8 +95,8 @@ type rowsJSON struct {
 	Names []string `json:"names"`
 	// Rows hold: id, depth, events below, place of the name, type, start and
 	// duration in milliseconds (to a thousandth), flags, tokens in, tokens out,
-	// cost, time to first token, errors, place of the model's name. What is not
-	// known is null.
+	// cost as it is shown, time to first token, errors, place of the model's name, kind,
+	// place of what is to be said of the cost or -1. What is not known is null.
 	Rows [][]any `json:"rows"`
 	// Places are where the events of the parameters place stand and how many are
 	// below them, or null.
@@ -150,9 +150,13 @@ func (p *page) rows(w http.ResponseWriter, r *http.Request) error {
 				flags |= flag
 			}
 		}
+		cost, why := p.money.show(e.SumCosts, e.SumUnpriced), -1
+		if cost.Title != "" {
+			why = place(cost.Title)
+		}
 		out.Rows = append(out.Rows, []any{
 			e.ID.String(), e.Depth, e.Below, place(line(e.Name, 200)), e.Type, thousandth(start), thousandth(length), flags,
-			orNull(e.SumIn), orNull(e.SumOut), orNull(e.SumCost), orNull(e.FirstToken), e.Errors, place(line(e.Model, 100)), e.Kind,
+			orNull(e.SumIn), orNull(e.SumOut), cost.Text, orNull(e.FirstToken), e.Errors, place(line(e.Model, 100)), e.Kind, why,
 		})
 	}
 	asked := r.URL.Query()["place"]

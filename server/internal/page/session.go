@@ -244,9 +244,9 @@ func (v *sessionView) read() (*bodyView, error) {
 	b := &bodyView{Whole: t}
 	switch {
 	case v.event == v.ID:
-		b.Detail = sessionDetail(v.whole)
+		b.Detail = v.page.money.sessionDetail(v.whole)
 	case v.record != nil:
-		b.Detail = eventDetail(v.record)
+		b.Detail = v.page.money.eventDetail(v.record)
 		b.Detail.place(v, t)
 	}
 	if v.View == "thread" {
@@ -260,22 +260,26 @@ func (v *sessionView) read() (*bodyView, error) {
 // sums are the tokens and the cost of a session: those of its row, or more, where
 // its events come to more than it says itself; and what these come to, where that
 // is less.
-type sums struct{ Tokens, EventTokens, Cost, EventCost string }
+type sums struct {
+	Tokens, EventTokens string
+	Cost                costs
+	EventCost           string
+}
 
 // Sums are the sums, as far as the events are read.
 func (v *sessionView) Sums() sums {
 	row := &v.Row
-	s := sums{Tokens: tokens(row.TokensIn, row.TokensOut), Cost: known(row.Cost, cost)}
+	s := sums{Tokens: tokens(row.TokensIn, row.TokensOut), Cost: v.page.money.session(*row)}
 	if v.body == nil || v.body.Whole == nil {
 		return s
 	}
 	events := &v.body.Whole.whole
 	s.Tokens = tokens(larger(row.TokensIn, events.SumIn), larger(row.TokensOut, events.SumOut))
-	s.Cost = known(larger(row.Cost, events.SumCost), cost)
+	s.Cost = v.page.money.show(largerCosts(rowCosts(row), events.SumCosts), addNames(slices.Clone(row.Unpriced), events.SumUnpriced...))
 	if below := tokens(events.SumIn, events.SumOut); below != s.Tokens && below != none {
 		s.EventTokens = below
 	}
-	if below := known(events.SumCost, cost); below != s.Cost && below != none {
+	if below := v.page.money.show(events.SumCosts, nil).Text; len(events.SumCosts) > 0 && below != v.page.money.show(largerCosts(rowCosts(row), events.SumCosts), nil).Text {
 		s.EventCost = below
 	}
 	return s

@@ -127,8 +127,8 @@ func TestRowsAsJSONSayWhatThePageSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := [][]any{
-		{testID(13), 1.0, 0.0, 0.0, "model", 60.0, 200.0, 0.0, 100.0, 20.0, 0.5, 50.0, 0.0, 1.0, ""},
-		{testID(14), 1.0, 0.0, 2.0, "tool", 270.0, 30.0, 0.0, nil, nil, nil, nil, 0.0, 3.0, ""},
+		{testID(13), 1.0, 0.0, 0.0, "model", 60.0, 200.0, 0.0, 100.0, 20.0, "0.5", 50.0, 0.0, 1.0, "", -1.0},
+		{testID(14), 1.0, 0.0, 2.0, "tool", 270.0, 30.0, 0.0, nil, nil, none, nil, 0.0, 3.0, "", -1.0},
 	}
 	if diff := cmp.Diff(want, got.Rows); diff != "" {
 		t.Error(diff)

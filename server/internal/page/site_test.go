@@ -14,6 +14,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/prices"
 	"github.com/sessionspan/sessionspan/server/internal/reject"
 	"github.com/sessionspan/sessionspan/store"
 	"github.com/sessionspan/sessionspan/store/sqlite"
@@ -33,7 +34,12 @@ var testNow = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func newSite(t *testing.T, writes ...store.Write) *site {
 	t.Helper()
-	kept, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "sessions.db"))
+	return newSiteWithPrices(t, nil, writes...)
+}
+
+func newSiteWithPrices(t *testing.T, table *prices.Table, writes ...store.Write) *site {
+	t.Helper()
+	kept, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "sessions.db"), sqlite.WithPrices(table))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +50,7 @@ func newSite(t *testing.T, writes ...store.Write) *site {
 	})
 	s := &site{t: t, store: kept, rejected: new(reject.Record)}
 	var calls atomic.Int64
-	s.handler = newPage(Config{Store: kept, Rejected: s.rejected, Now: func() time.Time {
+	s.handler = newPage(Config{Store: kept, Prices: table, Rejected: s.rejected, Now: func() time.Time {
 		return testNow.Add(time.Duration(calls.Add(1)) * time.Millisecond)
 	}}, time.Minute) // a busy machine changes no page
 	s.write(writes...)

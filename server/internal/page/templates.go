@@ -46,10 +46,8 @@ var functions = template.FuncMap{
 	"join":      func(list []string) string { return line(strings.Join(list, ", "), 200) },
 	"took":      took,
 	"sumTokens": sumTokens,
-	"sumCost":   sumCost,
 	"lasts":     lasts,
 	"optMS":     func(v honeyhive.Optional[float64]) string { return known(v, duration) },
-	"optCost":   func(v honeyhive.Optional[float64]) string { return known(v, cost) },
 	"optStamp":  func(v honeyhive.Optional[float64]) string { return known(v, stamp) },
 	"optNum":    func(v honeyhive.Optional[float64]) string { return known(v, number) },
 	"has":       isKnown[float64],
@@ -101,20 +99,12 @@ func took(row store.SessionRow) string {
 	return lasts(row.Measures)
 }
 
-// sumTokens and sumCost show sums, of which zero means that none of the sessions
-// told.
+// sumTokens shows a sum, of which zero means that none of the sessions told.
 func sumTokens(s store.Summary) string {
 	if s.TokensIn == 0 && s.TokensOut == 0 {
 		return none
 	}
 	return short(s.TokensIn) + " / " + short(s.TokensOut)
-}
-
-func sumCost(v float64) string {
-	if v == 0 {
-		return none
-	}
-	return cost(v)
 }
 
 // when is the time by which a session is sorted.
@@ -128,8 +118,10 @@ func percentileOf(p store.Percentiles, v float64) string {
 }
 
 // parseTemplates returns the pages by name, each with the parts.
-func parseTemplates() map[string]*template.Template {
-	shared := template.Must(template.New("").Funcs(functions).ParseFS(templateFiles, parts...))
+func parseTemplates(m money) map[string]*template.Template {
+	shared := template.Must(template.New("").Funcs(functions).Funcs(template.FuncMap{
+		"costOf": m.session, "costSum": m.sum, "costOwn": m.own, "costs": m.show,
+	}).ParseFS(templateFiles, parts...))
 	pages := make(map[string]*template.Template)
 	files, err := fs.Glob(templateFiles, "templates/*.html")
 	if err != nil {

@@ -34,12 +34,14 @@ type node struct {
 	Closing bool // of a turn with calls of models in it: what it put out, behind these
 	// What it comes to with all that is below it: tokens and cost are the larger of
 	// what it says itself and of what the events below it come to.
-	Errors    int64
-	SumIn     honeyhive.Optional[int64]
-	SumOut    honeyhive.Optional[int64]
-	SumCost   honeyhive.Optional[float64]
-	SelfStart float64
-	parent    int // its place, or -1
+	Errors   int64
+	SumIn    honeyhive.Optional[int64]
+	SumOut   honeyhive.Optional[int64]
+	SumCosts []store.Cost // by currency
+	// SumUnpriced names what there is no price for.
+	SumUnpriced []string
+	SelfStart   float64
+	parent      int // its place, or -1
 }
 
 // buildTree orders the events of a session.
@@ -137,7 +139,8 @@ func sound(m store.Measures) store.Measures {
 func (t *tree) sum() {
 	for i := len(t.nodes) - 1; i >= 0; i-- {
 		n := &t.nodes[i]
-		n.SumIn, n.SumOut, n.SumCost = larger(n.TokensIn, n.SumIn), larger(n.TokensOut, n.SumOut), larger(n.Cost, n.SumCost)
+		n.SumIn, n.SumOut = larger(n.TokensIn, n.SumIn), larger(n.TokensOut, n.SumOut)
+		n.charge()
 		if n.Error != "" {
 			n.Errors++
 		}
@@ -154,7 +157,7 @@ func (t *tree) sum() {
 		p.Below += n.Below + 1
 		p.Errors += n.Errors
 		p.SumIn, p.SumOut = plus(p.SumIn, n.SumIn, addWhole), plus(p.SumOut, n.SumOut, addWhole)
-		p.SumCost = plus(p.SumCost, n.SumCost, addCost)
+		p.SumCosts, p.SumUnpriced = addCosts(p.SumCosts, n.SumCosts...), addNames(p.SumUnpriced, n.SumUnpriced...)
 	}
 }
 

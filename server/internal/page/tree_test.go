@@ -91,8 +91,8 @@ func TestTreeSumsWithoutCountingTwice(t *testing.T) {
 	high.TokensIn, high.Cost = honeyhive.Some(int64(20)), honeyhive.Some(0.25)
 	tree := buildTree(session, []store.EventRow{total, low, high})
 	top := tree.nodes[0]
-	if top.SumIn.Or(0) != 30 || top.SumCost.Or(0) != 0.75 || top.Errors != 1 || isKnown(top.SumOut) {
-		t.Errorf("in %v, cost %v, errors %d", top.SumIn, top.SumCost, top.Errors)
+	if top.SumIn.Or(0) != 30 || len(top.SumCosts) != 1 || top.SumCosts[0].Amount != 0.75 || top.Errors != 1 || isKnown(top.SumOut) {
+		t.Errorf("in %v, costs %v, errors %d", top.SumIn, top.SumCosts, top.Errors)
 	}
 }
 

@@ -10,7 +10,7 @@ const pageSize = 1000;
 const spare = 12; // rows built beyond each edge
 const svgNS = "http://www.w3.org/2000/svg";
 // The places of a row's values; see rowsJSON on the server.
-const [ID, DEPTH, BELOW, NAME, TYPE, START, TOOK, FLAGS, IN, OUT, COST, FIRST, ERRORS, , KIND] = Array(15).keys();
+const [ID, DEPTH, BELOW, NAME, TYPE, START, TOOK, FLAGS, IN, OUT, COST, FIRST, ERRORS, , KIND, WHY] = Array(16).keys();
 const failed = 1;
 const unended = 4;
 const backwards = 8;
@@ -196,7 +196,7 @@ export function virtual(grid, open) {
 			node.text.textContent = "…";
 			node.link.removeAttribute("href");
 			element.removeAttribute("aria-expanded");
-			for (const cell of node.cells) cell.textContent = "";
+			for (const cell of node.cells) cell.textContent = cell.title = "";
 			return;
 		}
 		element.dataset.event = row[ID];
@@ -222,10 +222,11 @@ export function virtual(grid, open) {
 			row[KIND] || row[TYPE],
 			took,
 			row[IN] === null && row[OUT] === null ? "–" : `${short(row[IN])} / ${short(row[OUT])}`,
-			row[COST] === null ? "–" : cost(row[COST]),
+			row[COST],
 			row[ERRORS] || "",
 		];
 		for (const [i, text] of texts.entries()) node.cells[i].textContent = text;
+		node.cells[3].title = row[WHY] < 0 ? "" : nameOf(index, row[WHY]);
 		node.cells[4].classList.toggle("bad", row[ERRORS] > 0);
 	}
 
@@ -420,4 +421,3 @@ function short(n) {
 }
 
 const trim = (s) => s.replace(/\.?0+$/, "");
-const cost = (v) => (v === 0 ? "0" : v >= 100 ? Math.round(v).toLocaleString("en") : v >= 1 ? v.toFixed(2) : trim(v.toFixed(5)));
