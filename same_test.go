@@ -118,7 +118,7 @@ func object(t *testing.T, text string) honeyhive.Object {
 
 // sessionOptions are ways to start one.
 var sessionOptions = []sessionspan.FieldOption{
-	sessionspan.WithSessionID("named by a user"), sessionspan.WithSessionID("1f2f0d1c-5a55-4a0b-9f6b-7d4d35b5a1aa"), sessionspan.WithProject(""), sessionspan.WithProject("q \xff"),
+	sessionspan.WithSessionID("named by a user \xff"), sessionspan.WithSessionID("1f2f0d1c-5a55-4a0b-9f6b-7d4d35b5a1aa"), sessionspan.WithProject(""), sessionspan.WithProject("q \xff"),
 	sessionspan.WithSource("here"), sessionspan.WithStartTime(time.Unix(2, 999_600)), sessionspan.WithInputs(map[string]any{"q": "a"}), {},
 	sessionspan.WithPrompt("p \xff", "1"), sessionspan.WithPrompt("q", ""), sessionspan.WithRelease("1.\xff"), sessionspan.WithTags("a", "b"),
 }
@@ -197,6 +197,13 @@ func TestAttributesSayTheSame(t *testing.T) {
 			ctx, _ = tracer.ContinueSession(context.Background(), "0e2f0d1c-5a55-4a0b-9f6b-7d4d35b5a1aa")
 		}
 		var open []*sessionspan.Event
+		if rapid.IntRange(0, 3).Draw(rt, "turn") == 0 {
+			inTurn, turn := tracer.StartTurn(context.Background(), "a conversation \xff", "turn \xff", sessionspan.WithStartTime(time.Unix(2, 999_600)))
+			for _, name := range rapid.SliceOfN(rapid.SampledFrom(names), 0, 6).Draw(rt, "set of the turn") {
+				changes[name](rt, turn, rapid.SampledFrom(values).Draw(rt, name))
+			}
+			ctx, open = inTurn, append(open, turn)
+		}
 		for range rapid.IntRange(1, 3).Draw(rt, "events") {
 			var begin []sessionspan.FieldOption
 			if rapid.IntRange(0, 3).Draw(rt, "given") == 0 {

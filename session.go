@@ -96,7 +96,7 @@ func (t *Tracer) StartSession(ctx context.Context, name string, options ...Field
 		return ctx, s
 	}
 	if given != "" {
-		s.rec.set(convert.Metadata, map[string]any{convert.OriginalSessionID: given})
+		s.rec.set(convert.Metadata, map[string]any{convert.OriginalSessionID: validText(given)})
 	}
 	s.rec.apply(opStartSession, t.labels)
 	s.rec.apply(opStartSession, options)

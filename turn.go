@@ -124,7 +124,7 @@ func (t *Tracer) StartTurn(ctx context.Context, sessionID, name string, options 
 		return ctx, e
 	}
 	if sessionID != "" && id.String() != sessionID {
-		r.set(convert.Metadata, map[string]any{convert.OriginalSessionID: sessionID})
+		r.set(convert.Metadata, map[string]any{convert.OriginalSessionID: validText(sessionID)})
 	}
 	r.apply(opStartTurn, t.labels)
 	r.apply(opStartTurn, options)

@@ -61,7 +61,7 @@ func (p *payloads) Encode(r *delivery.Record) error {
 		}
 		rec := p.convert(v.Size())
 		switch {
-		case p.view.isTurn():
+		case rec.Kind == convert.KindTurn:
 			p.encodeTurn(r, &rec)
 		case rec.IsSession:
 			p.encodeRoot(r, kept(&rec))
@@ -131,7 +131,10 @@ func (p *payloads) encodeEvent(r *delivery.Record, rec *convert.Record) {
 	if e.ParentID = e.SessionID; rec.ParentID != rec.SessionID {
 		e.ParentID = p.idText(rec.ParentID)
 	}
-	r.Kind, r.Group, r.ID, r.Elsewhere = delivery.Member, p.view.group(rec), rec.EventID, rec.Continued
+	r.Kind, r.Group, r.ID, r.Elsewhere = delivery.Member, rec.SessionID, rec.EventID, rec.Continued
+	if turn := p.view.span.Turn; !turn.IsZero() {
+		r.Group, r.Elsewhere = turn, false
+	}
 	if is := (eventRecord{rec.SessionID, rec.Project, rec.Source, rec.SessionName}); p.last == nil || *p.last != is {
 		last := is
 		p.last = &last

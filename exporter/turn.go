@@ -21,19 +21,9 @@ import (
 // The events of a turn are held for its post, as those of a session are for the session.
 // So a turn is a group of its own, named by the id of its event.
 
-// isTurn reports whether what is shown is the span of a turn.
+// isTurn reports whether what is shown is the span of a turn that others wait for.
 func isTurn(s *span.Span) bool {
 	return s.Known != nil && s.Known.Kind == convert.KindTurn && !s.Turn.IsZero()
-}
-
-func (v *view) isTurn() bool { return isTurn(&v.span) }
-
-// group returns what a record is held with.
-func (v *view) group(rec *convert.Record) honeyhive.UUID {
-	if !v.span.Turn.IsZero() {
-		return v.span.Turn
-	}
-	return rec.SessionID
 }
 
 // turnRecord is the Value of the record of a post, for Store.
@@ -102,8 +92,8 @@ func (p *payloads) encodePost(r *delivery.Record, turn honeyhive.UUID, post hone
 func (p *payloads) encodeTurn(r *delivery.Record, rec *convert.Record) {
 	event := new(delivery.Record)
 	p.encodeEvent(event, rec)
-	event.Follow = p.put(rec)
-	p.encodePost(r, p.view.span.Turn, p.post(rec), nil)
+	event.Group, event.Elsewhere, event.Follow = rec.EventID, false, p.put(rec)
+	p.encodePost(r, rec.EventID, p.post(rec), nil)
 	r.Follow = event
 }
 
@@ -111,7 +101,7 @@ func (p *payloads) encodeTurn(r *delivery.Record, rec *convert.Record) {
 func (p *payloads) turn(live span.Source) (post honeyhive.SessionStartRequest, event []byte, ok bool) {
 	defer p.view.clear()
 	p.view.open(live)
-	if !p.view.isTurn() {
+	if !isTurn(&p.view.span) {
 		return post, nil, false
 	}
 	rec := p.convert(live.Size())

@@ -35,7 +35,8 @@ const (
 	AttrDuration    = "honeyhive_duration"     // float, milliseconds; end minus start when missing
 
 	// AttrSessionContinued is true on spans of a process that joined a session
-	// which another process started: nobody here will end it.
+	// which another process started, and on those of a turn of a conversation: nobody
+	// here will end the session.
 	AttrSessionContinued = "honeyhive.session_continued"
 
 	// AttrTurn is true on the span of a turn of a conversation: a chain event directly

@@ -157,7 +157,7 @@ func (s *Session) Recorded() bool { return s.identity.Load() != nil }
 func (s *Session) Record(project, source string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	next := &Identity{Session: s.ID, Project: project, Source: source, Continued: s.Continued && s.Turn.IsZero(), Turn: s.Turn, Name: s.Name}
+	next := &Identity{Session: s.ID, Project: project, Source: source, Continued: s.Continued, Turn: s.Turn, Name: s.Name}
 	if before := s.identity.Load(); before != nil {
 		next.Text = before.Text
 	} else {
