@@ -95,6 +95,11 @@ func rowCosts(row *store.SessionRow) []store.Cost {
 	return costsOf(row.Cost, row.CostDerived, row.Currency, row.OtherCosts)
 }
 
+// main shows an amount in the currency of the prices.
+func (m money) main(v honeyhive.Optional[float64]) string {
+	return known(v, func(v float64) string { return m.amount(store.Cost{Currency: m.table.Currency(), Amount: v}) })
+}
+
 // session shows what a session costs.
 func (m money) session(row store.SessionRow) costs { return m.show(rowCosts(&row), row.Unpriced) }
 
