@@ -25,9 +25,10 @@ type tailing struct {
 	sampler *tail.Sampler
 }
 
-// newTailing returns the tail sampling that the options ask for, or nil.
+// newTailing returns the tail sampling that the options ask for, or nil where nothing is
+// to be decided.
 func (t *Tracer) newTailing(s *TailSampling) *tailing {
-	if s == nil {
+	if s == nil || len(t.queues) == 0 {
 		return nil
 	}
 	most := s.MaxBytes

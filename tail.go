@@ -73,8 +73,9 @@ const defaultTailBytes = 64 << 20
 // [Handler]) knows its own part: what it records from when the first of its events starts
 // until none of that session runs there any more. It keeps the part if the session is in
 // the share, on which all agree, or if one of the other conditions holds for the part, for
-// which SlowerThan takes the time from its first start to its last end. A session of which
-// a part was kept is kept there from then on. So a session that is kept for its outcome may
+// which SlowerThan takes the time from its first start to its last end. A turn
+// ([StartTurn]) is decided like a session, by itself. A session of which a part or a turn
+// was kept is kept there from then on. So a session that is kept for its outcome may
 // lack parts in which nothing happened, and parts may be kept of a session that was left
 // out. Where sessions must be whole in all services, use the share alone, or this option
 // in none but the one that starts them. The same holds for spans that name a session by

@@ -272,7 +272,8 @@ func (t *Tracer) SpanProcessor() sdktrace.SpanProcessor {
 
 // ForceFlush waits until all that ended before is delivered everywhere, or ctx
 // ends; a nil ctx does not end. Sessions that run and have finished events are announced for it. The
-// error counts what waits and where, and what was dropped since the last flush.
+// error counts what waits and where, and what was dropped since the last flush. What
+// [WithTailSampling] has not decided is neither sent nor waited for.
 func (t *Tracer) ForceFlush(ctx context.Context) error {
 	if t == nil {
 		return nil

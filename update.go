@@ -42,8 +42,8 @@ func Update(ctx context.Context, id string, options ...FieldOption) error {
 //
 // Update returns an error where the update can go nowhere: the id is empty, an
 // option is of no use here, nothing would change, no destination takes updates
-// (collectors do not), or the tracer was shut down. Where nothing is recorded it
-// does nothing.
+// (collectors do not), the session was left out ([ErrSampledOut]), or the tracer was
+// shut down. Where nothing is recorded it does nothing.
 func (t *Tracer) Update(_ context.Context, id string, options ...FieldOption) error {
 	if t == nil || t.disabled {
 		return nil

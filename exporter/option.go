@@ -162,7 +162,8 @@ func known(name Compression) error {
 
 // WithLiveSessions announces each session when it starts, so that it can be
 // watched while it runs. It costs one more request for each session, and what
-// is set after the start as input lands in the session's metadata.
+// is set after the start as input lands in the session's metadata. A session that
+// tail sampling may still leave out is announced when it is certain that it is kept.
 func WithLiveSessions() Option { return func(c *config) { c.live = true } }
 
 // WithErrorHandler sends errors of the background to handle: drops, refusals,

@@ -554,3 +554,27 @@ func TestShare(t *testing.T) {
 		t.Errorf("%d of %d are in the share of 0.05", in, n)
 	}
 }
+
+// TestNobodyTakesIt holds nothing that no destination would take: spans that are no events
+// where all destinations take sessions, updates where all take spans.
+func TestNobodyTakesIt(t *testing.T) {
+	for _, spans := range []bool{false, true} {
+		d := &sink{spans: spans, drafts: make(map[string]bool)}
+		s := New(Config{MaxBytes: 1 << 40, To: []pipeline.Destination{d}, Early: func() {}})
+		id := honeyhive.UUID{1}
+		s.Open(id, id, thing{"root", 0})
+		if spans {
+			s.Update(id, id, &pipeline.Held{Build: nothing, Size: 10}, false)
+		} else {
+			s.Put(time.Now(), &Span{Held: pipeline.Held{Source: thing{"x", 10}, Size: 10, SpansOnly: true}, Group: id, Session: id})
+		}
+		if s.bytes != 0 || d.undecided != 0 {
+			t.Errorf("spans %v: %d bytes are held", spans, s.bytes)
+		}
+		s.Put(time.Now(), &Span{Held: pipeline.Held{Source: thing{"root", 10}, Size: 10}, Group: id, Session: id, Root: true})
+		if d.sampled != 1 || d.undecided != 0 {
+			t.Errorf("spans %v: %d are out, %d undecided", spans, d.sampled, d.undecided)
+		}
+		checkEmpty(t, s)
+	}
+}

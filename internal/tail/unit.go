@@ -92,9 +92,12 @@ func (s *Sampler) ended(u *unit, sp *Span) {
 	}
 }
 
-// hold keeps something with its unit. What is going to be decided at once needs no place
-// in a spool.
+// hold keeps something with its unit, unless no destination takes it. What is going to be
+// decided at once needs no place in a spool.
 func (s *Sampler) hold(u *unit, h *pipeline.Held) {
+	if !slices.ContainsFunc(s.To, h.Taken) {
+		return
+	}
 	draft := !u.kept && !u.bad && u.waits()
 	for i, d := range s.To {
 		h.Drafts = note(h.Drafts, i, len(s.To), d.Hold(h, draft))
