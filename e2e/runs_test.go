@@ -52,7 +52,9 @@ func quiz(t *testing.T, url, version string) {
 		},
 		Score: []evals.Scorer[string, string]{
 			evals.Exact[string](func(a string) string { return a }),
-			evals.Num("length", func(_ context.Context, r *evals.Result[string, string]) (float64, error) { return float64(len(r.Output)) / 10, nil }),
+			evals.Num("length", func(_ context.Context, r *evals.Result[string, string]) (float64, error) {
+				return float64(len(r.Output)) / 10, nil
+			}),
 		},
 		Config:  map[string]any{"version": version},
 		Tracing: []sessionspan.Option{sessionspan.WithoutEnvironment(), sessionspan.WithHTTP(exporter.HTTPConfig{URL: url})},
@@ -71,8 +73,10 @@ func quizzed(t *testing.T, url string) {
 	defer write("false")
 	for _, version := range []string{"first", "second"} {
 		write(fmt.Sprint(version == "first"))
-		// A baseline is that of a test of one name, which subtests of one name are not.
 		quiz(t, url, version)
+	}
+	if _, answer := get(t, url+"/api/runs"); strings.Count(answer, `"attempts":24`) != 2 {
+		t.Fatalf("the attempts are not there, which are subtests that -run may have left out: %s", answer)
 	}
 }
 

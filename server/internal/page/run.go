@@ -21,6 +21,7 @@ const (
 	attemptsShown = 10  // of a case, in its row and in its panel
 	othersShown   = 50  // runs to compare with
 	valueShown    = 200 // bytes of a question, an answer, or what is expected, in a row
+	longestName   = 256 // bytes of the names of runs in a store: see store.Attempt
 )
 
 // runView is what is shown of a run, beside another one.
@@ -111,8 +112,10 @@ func (p *page) run(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var against *string
-	if given.Has("against") {
-		other := given.Get("against")
+	var problems []string
+	if other := given.Get("against"); len(other) > longestName {
+		problems = append(problems, "against is longer than a run_id may be, and is left out")
+	} else if given.Has("against") {
 		against = &other
 	}
 	run, c, missing, err := runs.Open(ctx, p.Store, id, against)
@@ -122,7 +125,7 @@ func (p *page) run(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v := &runView{base: p.base(r, cmp.Or(run.Name, "Run")), Run: run, With: c, Missing: missing, values: url.Values{"id": {id}}}
+	v := &runView{base: p.base(r, cmp.Or(run.Name, "Run")), Run: run, With: c, Missing: missing, Problems: problems, values: url.Values{"id": {id}}}
 	v.Nav, v.Seq = "experiments", seq
 	if against != nil {
 		v.values.Set("against", *against)
@@ -218,9 +221,9 @@ func (v *runView) others(ctx context.Context, s store.Store) error {
 		if r.ID == v.ID && chosen != v.ID {
 			continue
 		}
-		label := moment(r.Start).Format("2006-01-02 15:04:05") + " · " + line(r.ID, 40)
+		label := moment(r.Start).Format("2006-01-02 15:04:05") + " · " + line(r.ID, 13)
 		if r.ID == v.Baseline {
-			label += " · baseline"
+			label = "baseline · " + label
 		}
 		v.Others = append(v.Others, otherRun{r.ID, label, r.ID == chosen})
 	}

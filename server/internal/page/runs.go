@@ -143,7 +143,7 @@ func caseKey(s *honeyhive.SessionStartRequest) (run, key string) {
 		return ""
 	}
 	run, point, name := text("run_id"), text("datapoint_id"), text("datapoint_name")
-	if len(run) > 256 || len(point) > 256 || len(name) > 256 { // which have other names in lists
+	if len(run) > longestName || len(point) > longestName || len(name) > longestName { // which have other names in lists
 		return "", ""
 	}
 	if point == "" && name == "" {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"slices"
@@ -197,6 +198,31 @@ func TestRunWithoutBaseline(t *testing.T) {
 	running := s.get("/run?id=runs")
 	running.id("running").has(t, "1 of 1 attempts are still running")
 	running.id("no-scores").has(t, "No attempt has a score yet")
+}
+
+// TestLongTextsOfRuns bounds what a page repeats of its address.
+func TestLongTextsOfRuns(t *testing.T) {
+	s := newSite(t, evaluated(t)...)
+	size := func(path string) int {
+		w := s.do(httptest.NewRequest(http.MethodGet, "http://localhost:4318"+path, nil))
+		if w.Code >= http.StatusInternalServerError {
+			t.Errorf("%.40s: %d", path, w.Code)
+		}
+		return w.Body.Len()
+	}
+	plain := size("/run?id=now")
+	for _, name := range []string{"against", "metric", "sort", "dir", "show", "skip", "case", "x"} {
+		for _, text := range []string{"a", "%22", "%3C"} {
+			if n := size("/run?id=now&" + name + "=" + strings.Repeat(text, 50_000/len(text))); n > plain+100_000 { // which stands there once
+				t.Errorf("%s of %s: %d bytes, %d without", name, text, n, plain)
+			}
+		}
+	}
+	for _, path := range []string{"/run?id=", "/runs?name=", "/runs?dataset=", "/runs?after="} {
+		if n := size(path + strings.Repeat("a", 50_000)); n > plain+100_000 {
+			t.Errorf("%s: %d bytes", path, n)
+		}
+	}
 }
 
 // TestRunPages goes through the cases of a large run, each of which comes once.
