@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"iter"
 	"math"
@@ -103,6 +104,29 @@ func (odd) Session(_ context.Context, id honeyhive.UUID) (store.Session, error) 
 	return s, nil
 }
 
+func (odd) Runs(context.Context, store.RunQuery) (store.RunPage, error) {
+	var page store.RunPage
+	for n, v := range oddNumbers {
+		page.Runs = append(page.Runs, store.RunRow{ID: fmt.Sprintf("run %d", n), Start: v})
+	}
+	return page, nil
+}
+
+func (odd) Attempts(_ context.Context, run string) iter.Seq2[store.Attempt, error] {
+	return func(yield func(store.Attempt, error) bool) {
+		for n := range 2 * len(oddNumbers) {
+			row := oddRow(n)
+			a := store.Attempt{Session: row.ID, Run: run, Name: fmt.Sprint(n / 2), Baseline: "run 1", Number: oddInteger(n), MoreScores: n, Status: row.Status, Measures: row.Measures}
+			for i := range 3 {
+				a.Scores = append(a.Scores, store.Score{Name: fmt.Sprintf("s%d", i), Value: oddNumbers[(n+i*len(run))%len(oddNumbers)], Bool: i == 2})
+			}
+			if !yield(a, nil) {
+				return
+			}
+		}
+	}
+}
+
 func (odd) Events(_ context.Context, session honeyhive.UUID, _ store.EventQuery) iter.Seq2[store.EventRow, error] {
 	return func(yield func(store.EventRow, error) bool) {
 		for n := range 2 * len(oddNumbers) {
@@ -181,6 +205,7 @@ func TestOddNumbers(t *testing.T) {
 	url := over(t, odd{})
 	paths := []string{
 		"/", "/?sums=wait", "/?after=x", "/?sort=duration&min_ms=1e12&max_cost=1e308", "/insights", "/insights?since=24h", "/facets?by=model",
+		"/runs", "/run?id=run+2", "/run?id=run+10&against=run+3&metric=s1&sort=score&case=0:1", "/api/runs", "/api/run?id=run+12", "/api/run/cases?id=run+12&sort=difference&metric=s0",
 		"/events", "/v1/events?limit=7500", `/events?filters=[{"field":"duration","operator":"greater+than","value":1}]`,
 	}
 	for n := range 2 * len(oddNumbers) {

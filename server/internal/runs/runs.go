@@ -158,7 +158,7 @@ func Read(ctx context.Context, s store.Store, id string) (*Run, error) {
 			break
 		}
 		r.add(&a, columns)
-		if d, ok := a.Duration.Get(); ok {
+		if d, ok := a.Duration.Get(); ok { // within bounds, as add has left it
 			durations = append(durations, d)
 		}
 	}
@@ -198,6 +198,7 @@ func List(ctx context.Context, s store.Store, q store.RunQuery) (list []*Run, ne
 }
 
 func (r *Run) add(a *store.Attempt, columns map[string]int) {
+	bounded(a)
 	r.Attempts++
 	r.Name, r.Dataset, r.Baseline = cmp.Or(r.Name, a.RunName), cmp.Or(r.Dataset, a.Dataset), cmp.Or(r.Baseline, a.Baseline)
 	r.Project, r.Source = cmp.Or(r.Project, a.Project), cmp.Or(r.Source, a.Source)
@@ -306,6 +307,22 @@ func Resamples(cases, intervals int) int {
 // Interval returns the interval of the mean of a metric; see [bootstrap.Interval].
 func (r *Run) Interval(m *Metric, resamples int) (low, high float64, ok bool) {
 	return bootstrap.Interval(r.means(m), resamples)
+}
+
+// bounded takes out of an attempt what a store should not have: numbers past the bounds
+// of package store would spoil every sum.
+func bounded(a *store.Attempt) {
+	const most, mostCost, mostTokens = 1e15, 1e10, 1e18
+	a.Start, a.End, a.Duration = within(a.Start, -most, most), within(a.End, -most, most), within(a.Duration, 0, most)
+	a.TokensIn, a.TokensOut, a.Cost = within(a.TokensIn, 0, mostTokens), within(a.TokensOut, 0, mostTokens), within(a.Cost, 0, mostCost)
+	a.Scores = slices.DeleteFunc(a.Scores, func(s store.Score) bool { return !(s.Value >= -most && s.Value <= most) })
+}
+
+func within[T int64 | float64](v honeyhive.Optional[T], least, most T) honeyhive.Optional[T] {
+	if n, ok := v.Get(); ok && n >= least && n <= most { // which NaN is not
+		return v
+	}
+	return honeyhive.Optional[T]{}
 }
 
 // addCount adds counts that are not negative. What does not fit is the largest number.
