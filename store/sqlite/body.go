@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"unsafe"
 
+	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/store"
 	"github.com/sessionspan/sessionspan/store/internal/record"
 )
@@ -24,6 +25,8 @@ const (
 	partBits  = 12
 	// wordsPart is the number of the part with the words for the search.
 	wordsPart = 0
+	// fallbackPart is the number of the part that says what a session has of an event.
+	fallbackPart = 1<<partBits - 1
 )
 
 // body is the place of a text.
@@ -60,7 +63,7 @@ func text(ctx context.Context, q querier, column []byte) ([]byte, error) {
 	if !ok {
 		return column, nil
 	}
-	whole, err := b.read(ctx, q, wordsPart+1, 1<<partBits-1)
+	whole, err := b.read(ctx, q, wordsPart+1, fallbackPart-1)
 	if err == nil && int64(len(whole)) != b.size {
 		err = fmt.Errorf("text %d has %d of %d bytes: %w", b.id, len(whole), b.size, store.ErrCorrupt)
 	}
@@ -92,9 +95,10 @@ func (b body) read(ctx context.Context, q querier, first, last int64) ([]byte, e
 	return out, rows.Err()
 }
 
-// stage writes a text that is too long for a column, and its words, and returns
-// what the column is to hold. Until a record has it the text is loose.
-func (s *Store) stage(ctx context.Context, text []byte, words bool) (column []byte, err error) {
+// stage writes a text that is too long for a column, and where it is the payload of a
+// kind of record what else is made out of it, and returns what the column is to hold.
+// Until a record has it the text is loose.
+func (s *Store) stage(ctx context.Context, text []byte, kind record.Kind) (column []byte, err error) {
 	if len(text) <= partBytes {
 		return text, nil
 	}
@@ -113,10 +117,17 @@ func (s *Store) stage(ctx context.Context, text []byte, words bool) (column []by
 			s.abandon(b.column())
 		}
 	}()
-	if words {
-		whole := unsafe.String(unsafe.SliceData(text), len(text)) //nolint:gosec // the text does not change, and a copy of it would be large
+	whole := unsafe.String(unsafe.SliceData(text), len(text)) //nolint:gosec // the text does not change, and a copy of it would be large
+	if kind != record.Unknown {
 		if found := record.AppendText(nil, whole); len(found) > 0 {
 			if err := put(wordsPart, found); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if kind == record.Event {
+		if found := encodeFallback(honeyhive.Value(whole)); found != nil {
+			if err := put(fallbackPart, found); err != nil {
 				return nil, err
 			}
 		}

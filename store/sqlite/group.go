@@ -453,57 +453,17 @@ func countGroup(ctx context.Context, q querier, g *group, ofTraces bool, table *
 		return c, changes, nil
 	}
 	c.First, c.Last = record.Topmost(g.id, nodes)
-	first, err := eventPayload(ctx, q, c.First)
-	if err != nil {
+	if c.Fallback, err = fallback(ctx, q, c.First); err != nil {
 		return nil, nil, err
 	}
-	last := first
+	last := c.Fallback
 	if c.Last != c.First {
-		if last, err = eventPayload(ctx, q, c.Last); err != nil {
+		if last, err = fallback(ctx, q, c.Last); err != nil {
 			return nil, nil, err
 		}
 	}
-	c.Fallback = record.FallbackOf(first, last)
+	c.Answer = last.Answer
 	return c, changes, nil
-}
-
-// eventPayload reads what a session has of its topmost event, or returns nil where
-// there is none.
-func eventPayload(ctx context.Context, q querier, id honeyhive.UUID) (*honeyhive.Event, error) {
-	if id.IsZero() {
-		return nil, nil
-	}
-	rows, err := q.QueryContext(ctx, `SELECT payload FROM record WHERE id = ? AND kind = 2`, id[:])
-	if err != nil {
-		return nil, err
-	}
-	var column []byte
-	found := false
-	err = each(rows, func(row scanner) error {
-		found = true
-		return row.Scan(&column)
-	})
-	if err != nil || !found {
-		return nil, err
-	}
-	payload, err := text(ctx, q, column)
-	if err != nil {
-		return nil, err
-	}
-	e := new(honeyhive.Event)
-	for field, value := range honeyhive.Value(payload).Members() { // few of which are asked for
-		switch field {
-		case "inputs":
-			e.Inputs = value.Object()
-		case "outputs":
-			e.Outputs = value.Object()
-		case "user_properties":
-			e.UserProperties = value.Object()
-		case "event_name":
-			e.EventName = honeyhive.Some(value.Text())
-		}
-	}
-	return e, nil
 }
 
 // recount writes what events add to sums. Those that have changed meanwhile are passed

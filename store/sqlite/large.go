@@ -173,11 +173,11 @@ func (s *Store) ready(ctx context.Context, e *entry, kind record.Kind, only *rec
 	r.same = string(payload) == e.payload
 	var err error
 	if kind != record.Unknown {
-		r.columns[1], err = s.stage(ctx, payload, true)
+		r.columns[1], err = s.stage(ctx, payload, kind)
 	}
 	e.payload = "" // the layers are written in memory of their own
 	if err == nil {
-		r.columns[0], err = s.stage(ctx, record.EncodeLayers(e.layers), false)
+		r.columns[0], err = s.stage(ctx, record.EncodeLayers(e.layers), record.Unknown)
 	}
 	return r, err
 }

@@ -211,7 +211,7 @@ func TestAbandoned(t *testing.T) {
 	dir := t.TempDir()
 	s := openIn(t, dir).(*Store)
 	text := []byte(`{"inputs":"` + strings.Repeat("x", 3*partBytes-100) + `"}`)
-	if _, err := s.stage(t.Context(), text, true); err != nil {
+	if _, err := s.stage(t.Context(), text, record.Session); err != nil {
 		t.Fatal(err)
 	}
 	left := func() (n int) {
@@ -233,7 +233,7 @@ func TestAbandoned(t *testing.T) {
 	if n := left(); n != 0 {
 		t.Errorf("%d parts are left after a restart", n)
 	}
-	column, err := s.stage(t.Context(), text, true)
+	column, err := s.stage(t.Context(), text, record.Session)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +241,7 @@ func TestAbandoned(t *testing.T) {
 	swept(t, s)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := s.stage(ctx, text, true); !errors.Is(err, context.Canceled) {
+	if _, err := s.stage(ctx, text, record.Session); !errors.Is(err, context.Canceled) {
 		t.Errorf("got the error %v", err)
 	}
 	swept(t, s)

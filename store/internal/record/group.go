@@ -163,8 +163,13 @@ func plus(a, b honeyhive.Optional[int64]) honeyhive.Optional[int64] {
 	return honeyhive.Some(AddCapped(a.Or(0), v))
 }
 
-// Fallback is what the topmost events of a trace say.
-type Fallback struct{ Question, Answer, User, Name string }
+// Fallback is what the topmost events of a trace say. Stores keep it as JSON.
+type Fallback struct {
+	Question string `json:"Question"`
+	Answer   string `json:"Answer"`
+	User     string `json:"User"`
+	Name     string `json:"Name"`
+}
 
 // FallbackOf reads it from the first and the last of them; either may be nil.
 func FallbackOf(first, last *honeyhive.Event) (f Fallback) {
