@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -453,9 +454,8 @@ func (s *Session) end(options []FieldOption) {
 // goes on after it was recorded, and so does runtime.Goexit. It is [Do] for a
 // session, with the tracer of the context, or else the default one.
 func Run[In, Out any](ctx context.Context, name string, in In, f func(context.Context, In) (Out, error), options ...FieldOption) (out Out, err error) {
-	ctx, s := StartSession(ctx, name, options...)
+	ctx, s := StartSession(ctx, name, append(slices.Clip(options), WithInputs(in))...)
 	defer s.EndErr(&err)
-	s.SetInputs(in)
 	returned := false
 	defer s.rec.exited(&returned)
 	out, err = f(ctx, in)

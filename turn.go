@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -139,9 +140,8 @@ func (t *Tracer) StartTurn(ctx context.Context, sessionID, name string, options 
 // panic its error. RunTurn uses the tracer of the context, or else the default one; see
 // [Tracer.StartTurn].
 func RunTurn[In, Out any](ctx context.Context, sessionID, name string, in In, f func(context.Context, In) (Out, error), options ...FieldOption) (out Out, err error) {
-	ctx, e := StartTurn(ctx, sessionID, name, options...)
+	ctx, e := StartTurn(ctx, sessionID, name, append(slices.Clip(options), WithInputs(in))...)
 	defer e.EndErr(&err)
-	e.SetInputs(in)
 	returned := false
 	defer e.rec.exited(&returned)
 	out, err = f(ctx, in)
