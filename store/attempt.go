@@ -32,7 +32,10 @@ type Attempt struct {
 	Project, Source string
 	Status          Status
 	Measures
-	Stale bool
+	Currency string // of the cost, where that is known
+	Costs    []Cost // by currency
+	Unpriced []string
+	Stale    bool
 }
 
 // A Score is what a scorer said of an attempt.

@@ -1,6 +1,10 @@
 package store
 
 import (
+	"cmp"
+	"math"
+	"slices"
+
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/prices"
 )
@@ -45,6 +49,29 @@ type Cost struct {
 	Currency string
 	Amount   float64
 	Derived  float64 // of the amount: what was derived from tokens by prices
+}
+
+// AddCosts adds amounts to those of each currency, which are in the order of these.
+// It may change list. A sum ends at the largest number.
+func AddCosts(list []Cost, more ...Cost) []Cost {
+	for _, c := range more {
+		at, known := slices.BinarySearchFunc(list, c, func(a, b Cost) int { return cmp.Compare(a.Currency, b.Currency) })
+		if known {
+			list[at].Amount, list[at].Derived = min(list[at].Amount+c.Amount, math.MaxFloat64), min(list[at].Derived+c.Derived, math.MaxFloat64)
+		} else {
+			list = slices.Insert(list, at, c)
+		}
+	}
+	return list
+}
+
+// Costs returns what a session costs, by currency, in the order of these.
+func (r *SessionRow) Costs() []Cost {
+	list := slices.Clone(r.OtherCosts)
+	if v, ok := r.Cost.Get(); ok {
+		list = AddCosts(list, Cost{Currency: r.Currency, Amount: v, Derived: r.CostDerived})
+	}
+	return list
 }
 
 // A SessionRow is a session in a list.

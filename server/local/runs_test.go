@@ -78,10 +78,10 @@ func TestRunsAPI(t *testing.T) {
 		}
 	}
 	now := `"run_id":"now","run_name":"T","dataset_id":"D","baseline_run_id":"base","project":"p","source":"s","start_time":1002,"end_time":1054,"cases":3,"attempts":3,"errors":0,"running":0,
-		"prompt_tokens":7,"cost":0.125,"duration_p50_ms":40,"duration_p90_ms":50,
+		"prompt_tokens":7,"cost":0.125,"cost_currency":"USD","duration_p50_ms":40,"duration_p90_ms":50,
 		"metrics":[{"name":"cites","scored":3,"cases":3,"mean":0.6666666666666666,"worst":0,"pass_rate":0.6666666666666666},{"name":"overlap","scored":3,"cases":3,"mean":0.75,"worst":0.5}]`
 	base := `"run_id":"base","run_name":"T","dataset_id":"D","baseline_run_id":"base","project":"p","source":"s","start_time":1000,"end_time":1021,"cases":2,"attempts":2,"errors":0,"running":0,
-		"cost":0.5,"duration_p50_ms":10,"duration_p90_ms":20,
+		"cost":0.5,"cost_currency":"USD","duration_p50_ms":10,"duration_p90_ms":20,
 		"metrics":[{"name":"cites","scored":2,"cases":2,"mean":0.5,"worst":0,"pass_rate":0.5},{"name":"overlap","scored":2,"cases":2,"mean":0.5,"worst":0.25}]`
 	same("/api/runs", `{"runs":[{`+now+`},{`+base+`}]}`)
 	same("/api/runs?run_name=T&dataset_id=D&limit=100", `{"runs":[{`+now+`},{`+base+`}]}`)

@@ -279,7 +279,7 @@ func (s *Store) attempts(ctx context.Context, run string, last *attemptKey, seen
 	}
 	defer done()
 	const query = `SELECT a.moment, a.id, a.said, s.id, s.project, s.source, s.status, EXISTS (SELECT 1 FROM stale WHERE stale.pk = s.pk),
-			s.start_time, s.end_time, s.duration, s.tokens_in, s.tokens_out, s.cost, s.first_token, s.rating, s.feedback, s.backwards
+			s.start_time, s.end_time, s.duration, s.tokens_in, s.tokens_out, s.cost, s.first_token, s.rating, s.feedback, s.backwards, ifnull(s.derived, 0), s.costs
 		FROM attempt a LEFT JOIN session s ON s.pk = ` + attemptSession + `
 		WHERE a.run = ?1 AND (a.moment, a.id) > (?2, ?3) ORDER BY a.moment, a.id LIMIT ?4`
 	rows, err := s.read.QueryContext(ctx, query, run, last.moment, append([]byte{}, last.id...), rowsAtOnce)
@@ -295,6 +295,9 @@ func (s *Store) attempts(ctx context.Context, run string, last *attemptKey, seen
 		var stale bool
 		targets := append([]any{&last.moment, &last.id, &text, &id, &project, &source, &status, &stale}, m.targets()...)
 		targets[len(targets)-2], targets[len(targets)-1] = &feedback, &backwards
+		var derived int64
+		var costs []byte
+		targets = append(targets, &derived, &costs)
 		if err := row.Scan(targets...); err != nil {
 			return err
 		}
@@ -309,6 +312,14 @@ func (s *Store) attempts(ctx context.Context, run string, last *attemptKey, seen
 		copy(a.Session[:], id)
 		m.feedback, m.backwards = feedback.Bool, backwards.Bool
 		a.Project, a.Source, a.Status, a.Stale, a.Measures = names.get(project), names.get(source), store.Status(names.get(status)), stale, m.get()
+		paid := store.SessionRow{Measures: a.Measures, Currency: s.prices.Currency(), CostDerived: record.FromCostUnits(derived)}
+		if err := decodeCosts(costs, &paid); err != nil {
+			return err
+		}
+		a.Costs, a.Unpriced = paid.Costs(), paid.Unpriced
+		if !a.Cost.IsZero() {
+			a.Currency = paid.Currency
+		}
 		list = append(list, a)
 		return nil
 	})

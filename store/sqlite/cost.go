@@ -50,7 +50,7 @@ func (w *writer) findPrices(ctx context.Context, o options) error {
 	if _, text, ok := strings.Cut(was, ": "); !o.priced && ok && text != "" {
 		table, err := prices.Parse([]byte(text))
 		if err != nil {
-			return fmt.Errorf("prices: %w", errors.Join(err, store.ErrCorrupt))
+			return fmt.Errorf("prices: %w", errors.Join(err, store.ErrNewerSchema)) // this one has written none that it cannot read
 		}
 		w.prices = table
 	}

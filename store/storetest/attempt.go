@@ -63,7 +63,8 @@ func testAttempts(t *testing.T, open Opener) {
 	b, failed, a := list[0], list[1], list[2]
 	f.equal(a, store.Attempt{
 		Session: id(1), Run: "r1", RunName: "TestA", Dataset: "D", Baseline: "r0", Datapoint: "p1", Name: "one", Number: 2, Sum: a.Sum,
-		Scores:  []store.Score{{Name: "cites", Value: 1, Bool: true}, {Name: "neg", Value: -2.5}, {Name: "no", Bool: true}, {Name: "overlap", Value: 0.75}},
+		Scores:   []store.Score{{Name: "cites", Value: 1, Bool: true}, {Name: "neg", Value: -2.5}, {Name: "no", Bool: true}, {Name: "overlap", Value: 0.75}},
+		Currency: "USD", Costs: []store.Cost{{Currency: "USD", Amount: 0.5}},
 		Project: "p", Source: "test", Status: store.StatusOK, Measures: f.session(1).Measures,
 	}, "an attempt")
 	f.equal([]any{a.Duration.Or(0), a.Cost.Or(0), a.TokensIn.Or(0), a.TokensOut.Or(0)}, []any{250.0, 0.5, int64(7), int64(2)}, "measures")

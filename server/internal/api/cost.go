@@ -10,33 +10,43 @@ import (
 // price for. Costs in several currencies are in costs, by currency; cost is then the one
 // in the currency of the prices.
 
-// addCosts adds to the summary of a session what it costs.
-func addCosts(summary map[string]any, row *store.SessionRow) {
-	amount, known := finite(row.Cost).Get()
-	if known {
-		summary["cost"], summary["cost_currency"] = amount, row.Currency
-		if row.CostDerived > 0 {
-			summary["cost_derived"] = row.CostDerived
+// costJSON is what something costs. What is not known is left out.
+type costJSON struct {
+	Cost     *float64 `json:"cost,omitempty"`
+	Currency string   `json:"cost_currency,omitempty"`
+	Derived  float64  `json:"cost_derived,omitempty"`
+	// Where there are several currencies, or another one than that of the prices, these
+	// are all, by currency.
+	Costs        map[string]float64 `json:"costs,omitempty"`
+	CostsDerived map[string]float64 `json:"costs_derived,omitempty"`
+	Unknown      []string           `json:"cost_unknown_models,omitempty"`
+}
+
+// costsIn returns costs, of which the one in a currency stands for itself.
+func costsIn(list []store.Cost, currency string, unpriced []string) costJSON {
+	out := costJSON{Unknown: unpriced}
+	for _, c := range list {
+		if _, ok := finite(honeyhive.Some(c.Amount)).Get(); !ok {
+			continue
 		}
-	}
-	if len(row.OtherCosts) > 0 {
-		all, derived := make(map[string]float64), make(map[string]float64)
-		for _, c := range append([]store.Cost{{Currency: row.Currency, Amount: amount, Derived: row.CostDerived}}, row.OtherCosts...) {
-			if c.Currency == "" {
-				continue
+		if c.Currency == currency {
+			out.Cost, out.Currency, out.Derived = &c.Amount, currency, c.Derived
+		}
+		if len(list) == 1 && c.Currency == currency {
+			break
+		}
+		if out.Costs == nil {
+			out.Costs = make(map[string]float64)
+		}
+		out.Costs[c.Currency] = c.Amount
+		if c.Derived > 0 {
+			if out.CostsDerived == nil {
+				out.CostsDerived = make(map[string]float64)
 			}
-			if all[c.Currency] = c.Amount; c.Derived > 0 {
-				derived[c.Currency] = c.Derived
-			}
-		}
-		summary["costs"] = all
-		if len(derived) > 0 {
-			summary["costs_derived"] = derived
+			out.CostsDerived[c.Currency] = c.Derived
 		}
 	}
-	if len(row.Unpriced) > 0 {
-		summary["cost_unknown_models"] = row.Unpriced
-	}
+	return out
 }
 
 // priced returns the payload of an event with what prices say of it.

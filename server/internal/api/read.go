@@ -135,7 +135,6 @@ func summed(s *store.Session) (*honeyhive.Event, error) {
 	if total := in + out; (hasIn || hasOut) && (in < 0 || out < 0 || total >= 0) { // it may be past what fits
 		summary["total_tokens"] = total
 	}
-	addCosts(summary, &s.SessionRow)
 	if s.Stale {
 		summary["counting"] = true
 	}
@@ -143,8 +142,9 @@ func summed(s *store.Session) (*honeyhive.Event, error) {
 		summary["root_received"] = false
 	}
 	added, err := honeyhive.ObjectOf(summary)
-	root.Metadata = root.Metadata.Merge(added)
-	return &root, err
+	paid, err2 := honeyhive.ObjectOf(costsIn(s.Costs(), s.Currency, s.Unpriced))
+	root.Metadata = root.Metadata.Merge(added).Merge(paid)
+	return &root, errors.Join(err, err2)
 }
 
 // children returns the events of a session by what they hang on, in the order of their

@@ -24,24 +24,24 @@ const (
 
 // runJSON is a run as the routes of runs write it. What is not known is left out.
 type runJSON struct {
-	ID        string       `json:"run_id"`
-	Name      string       `json:"run_name,omitempty"`
-	Dataset   string       `json:"dataset_id,omitempty"`
-	Baseline  string       `json:"baseline_run_id,omitempty"`
-	Project   string       `json:"project,omitempty"`
-	Source    string       `json:"source,omitempty"`
-	Start     *float64     `json:"start_time,omitempty"`
-	End       *float64     `json:"end_time,omitempty"`
-	Cases     int          `json:"cases"`
-	Attempts  int          `json:"attempts"`
-	Errors    int          `json:"errors"`
-	Running   int          `json:"running"`
-	TokensIn  *int64       `json:"prompt_tokens,omitempty"`
-	TokensOut *int64       `json:"completion_tokens,omitempty"`
-	Cost      *float64     `json:"cost,omitempty"`
-	P50       *float64     `json:"duration_p50_ms,omitempty"`
-	P90       *float64     `json:"duration_p90_ms,omitempty"`
-	Metrics   []metricJSON `json:"metrics"`
+	ID        string   `json:"run_id"`
+	Name      string   `json:"run_name,omitempty"`
+	Dataset   string   `json:"dataset_id,omitempty"`
+	Baseline  string   `json:"baseline_run_id,omitempty"`
+	Project   string   `json:"project,omitempty"`
+	Source    string   `json:"source,omitempty"`
+	Start     *float64 `json:"start_time,omitempty"`
+	End       *float64 `json:"end_time,omitempty"`
+	Cases     int      `json:"cases"`
+	Attempts  int      `json:"attempts"`
+	Errors    int      `json:"errors"`
+	Running   int      `json:"running"`
+	TokensIn  *int64   `json:"prompt_tokens,omitempty"`
+	TokensOut *int64   `json:"completion_tokens,omitempty"`
+	costJSON
+	P50     *float64     `json:"duration_p50_ms,omitempty"`
+	P90     *float64     `json:"duration_p90_ms,omitempty"`
+	Metrics []metricJSON `json:"metrics"`
 	// Cut says that there are attempts, and MoreMetrics that there are scores, past what is
 	// summed up.
 	Cut         bool `json:"cut,omitempty"`
@@ -63,7 +63,7 @@ type metricJSON struct {
 func runOf(r *runs.Run, intervals bool) runJSON {
 	out := runJSON{
 		ID: r.ID, Name: r.Name, Dataset: r.Dataset, Baseline: r.Baseline, Project: r.Project, Source: r.Source, Start: pointer(r.Start), End: pointer(r.End),
-		Cases: r.Tried, Attempts: r.Attempts, Errors: r.Errors, Running: r.Running, TokensIn: pointer(r.TokensIn), TokensOut: pointer(r.TokensOut), Cost: pointer(r.Cost),
+		Cases: r.Tried, Attempts: r.Attempts, Errors: r.Errors, Running: r.Running, TokensIn: pointer(r.TokensIn), TokensOut: pointer(r.TokensOut), costJSON: costsIn(r.Costs, r.Currency, r.Unpriced),
 		Metrics: []metricJSON{}, Cut: r.Cut, MoreMetrics: r.MoreMetrics, Counting: r.Stale,
 	}
 	if r.Duration.Count > 0 {

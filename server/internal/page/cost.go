@@ -91,13 +91,9 @@ func costsOf(amount honeyhive.Optional[float64], derived float64, currency strin
 	return append([]store.Cost{{Currency: currency, Amount: v, Derived: derived}}, others...)
 }
 
+// rowCosts lists what a session costs, that in the currency of the prices first.
 func rowCosts(row *store.SessionRow) []store.Cost {
 	return costsOf(row.Cost, row.CostDerived, row.Currency, row.OtherCosts)
-}
-
-// main shows an amount in the currency of the prices.
-func (m money) main(v honeyhive.Optional[float64]) string {
-	return known(v, func(v float64) string { return m.amount(store.Cost{Currency: m.table.Currency(), Amount: v}) })
 }
 
 // session shows what a session costs.
@@ -152,28 +148,15 @@ func (n *node) charge() {
 		at := slices.IndexFunc(n.SumCosts, func(c store.Cost) bool { return c.Currency == n.Currency })
 		switch {
 		case at < 0:
-			n.SumCosts = addCosts(n.SumCosts, store.Cost{Currency: n.Currency, Amount: v})
+			n.SumCosts = store.AddCosts(n.SumCosts, store.Cost{Currency: n.Currency, Amount: v})
 		case v >= n.SumCosts[at].Amount:
 			n.SumCosts[at] = store.Cost{Currency: n.Currency, Amount: v}
 		}
 	}
 	if v, ok := n.Derived.Get(); ok {
-		n.SumCosts = addCosts(n.SumCosts, store.Cost{Currency: n.DerivedCurrency, Amount: v, Derived: v})
+		n.SumCosts = store.AddCosts(n.SumCosts, store.Cost{Currency: n.DerivedCurrency, Amount: v, Derived: v})
 	}
 	n.SumUnpriced = addNames(n.SumUnpriced, unpricedIn(&n.EventRow)...)
-}
-
-// addCosts adds amounts to those of each currency, which are in the order of these.
-func addCosts(list []store.Cost, more ...store.Cost) []store.Cost {
-	for _, c := range more {
-		at, known := slices.BinarySearchFunc(list, c, func(a, b store.Cost) int { return cmp.Compare(a.Currency, b.Currency) })
-		if known {
-			list[at].Amount, list[at].Derived = addCost(list[at].Amount, c.Amount), addCost(list[at].Derived, c.Derived)
-		} else {
-			list = slices.Insert(list, at, c)
-		}
-	}
-	return list
 }
 
 // mostNames bounds the names that are kept of what has no price.

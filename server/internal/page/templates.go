@@ -120,7 +120,7 @@ func percentileOf(p store.Percentiles, v float64) string {
 // parseTemplates returns the pages by name, each with the parts.
 func parseTemplates(m money) map[string]*template.Template {
 	shared := template.Must(template.New("").Funcs(functions).Funcs(template.FuncMap{
-		"costOf": m.session, "costSum": m.sum, "costOwn": m.own, "costs": m.show, "optCost": m.main,
+		"costOf": m.session, "costSum": m.sum, "costOwn": m.own, "costs": m.show,
 	}).ParseFS(templateFiles, parts...))
 	pages := make(map[string]*template.Template)
 	files, err := fs.Glob(templateFiles, "templates/*.html")

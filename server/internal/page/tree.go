@@ -157,7 +157,7 @@ func (t *tree) sum() {
 		p.Below += n.Below + 1
 		p.Errors += n.Errors
 		p.SumIn, p.SumOut = plus(p.SumIn, n.SumIn, addWhole), plus(p.SumOut, n.SumOut, addWhole)
-		p.SumCosts, p.SumUnpriced = addCosts(p.SumCosts, n.SumCosts...), addNames(p.SumUnpriced, n.SumUnpriced...)
+		p.SumCosts, p.SumUnpriced = store.AddCosts(p.SumCosts, n.SumCosts...), addNames(p.SumUnpriced, n.SumUnpriced...)
 	}
 }
 
@@ -190,8 +190,6 @@ func addWhole(a, b int64) int64 {
 		return sum
 	}
 }
-
-func addCost(a, b float64) float64 { return min(max(a+b, -math.MaxFloat64), math.MaxFloat64) }
 
 func startOf(row *store.EventRow) float64 {
 	if s, ok := row.Start.Get(); ok {

@@ -36,7 +36,9 @@ type Run struct {
 
 	Attempts, Errors, Running int // attempts; those whose session is an error; those that run
 	TokensIn, TokensOut       honeyhive.Optional[int64]
-	Cost                      honeyhive.Optional[float64]
+	Costs                     []store.Cost // by currency
+	Currency                  string       // of the prices, where something has a cost in that
+	Unpriced                  []string     // what there is no price for, in its order
 	Duration                  store.Percentiles
 	Metrics                   []Metric // by name
 	Tried                     int      // cases
@@ -72,7 +74,9 @@ type Case struct {
 	Errors, Running      int
 	Duration             honeyhive.Optional[float64] // the mean, in milliseconds
 	Tokens               honeyhive.Optional[int64]   // in and out, of all attempts
-	Cost                 honeyhive.Optional[float64] // of all attempts
+	Costs                []store.Cost                // of all attempts, by currency
+	Unpriced             []string                    // as that of a run
+	Cost                 honeyhive.Optional[float64] // what cases are ordered by: in the currency of the prices
 }
 
 // An Attempt is a session of a case.
@@ -215,7 +219,9 @@ func (r *Run) add(a *store.Attempt, columns map[string]int) {
 	if ok && end > r.End.Or(math.Inf(-1)) {
 		r.End = honeyhive.Some(end)
 	}
-	r.TokensIn, r.TokensOut, r.Cost = addCount(r.TokensIn, a.TokensIn), addCount(r.TokensOut, a.TokensOut), addCost(r.Cost, a.Cost)
+	r.TokensIn, r.TokensOut = addCount(r.TokensIn, a.TokensIn), addCount(r.TokensOut, a.TokensOut)
+	r.Currency = cmp.Or(r.Currency, a.Currency)
+	r.Costs, r.Unpriced = store.AddCosts(r.Costs, a.Costs...), addNames(r.Unpriced, a.Unpriced)
 
 	key := Key(a.Datapoint, a.Name, a.Sum)
 	i, known := r.byKey[key]
@@ -232,6 +238,7 @@ func (r *Run) add(a *store.Attempt, columns map[string]int) {
 		r.Running, c.Running = r.Running+1, c.Running+1
 	}
 	c.Tokens, c.Cost = addCount(addCount(c.Tokens, a.TokensIn), a.TokensOut), addCost(c.Cost, a.Cost)
+	c.Costs, c.Unpriced = store.AddCosts(c.Costs, a.Costs...), addNames(c.Unpriced, a.Unpriced)
 	try := Attempt{Session: a.Session, Number: a.Number, Status: a.Status, Duration: a.Duration}
 	for _, s := range a.Scores {
 		column, known := columns[s.Name]
@@ -337,6 +344,18 @@ func addCount(sum, v honeyhive.Optional[int64]) honeyhive.Optional[int64] {
 		n += before
 	}
 	return honeyhive.Some(n)
+}
+
+// mostNames bounds the names that are kept of what has no price.
+const mostNames = 32
+
+func addNames(list, more []string) []string {
+	for _, name := range more {
+		if at, known := slices.BinarySearch(list, name); !known && len(list) < mostNames {
+			list = slices.Insert(list, at, name)
+		}
+	}
+	return list
 }
 
 func addCost(sum, v honeyhive.Optional[float64]) honeyhive.Optional[float64] {
