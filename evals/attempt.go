@@ -67,8 +67,8 @@ func (s *spending) set(session *sessionspan.Session, tree *Session) {
 	if below.usage {
 		session.SetUsage(sessionspan.Usage{InputTokens: s.input, OutputTokens: s.output, TotalTokens: s.total})
 	}
-	if below.priced {
-		session.SetMetadata(map[string]any{"cost": s.cost})
+	if cost, ok := s.paid(); ok && below.priced {
+		session.SetCost(cost, s.currency)
 	}
 }
 
@@ -101,7 +101,7 @@ func look[I, O any](r *run, res *Result[I, O], o *outcome) (err error) {
 	if o.spending.usage {
 		res.Usage.Known = sessionspan.InputCount | sessionspan.OutputCount | sessionspan.TotalCount
 	}
-	res.Cost = o.spending.cost
+	res.Cost, _ = o.spending.paid()
 	return err
 }
 

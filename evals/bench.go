@@ -58,8 +58,8 @@ func Bench[I, O any](b *testing.B, s Suite[I, O]) {
 	if sum.usage {
 		b.ReportMetric(float64(sum.input+sum.output)/float64(iterations), "tokens/op")
 	}
-	if sum.priced {
-		b.ReportMetric(sum.cost/float64(iterations), "cost/op")
+	if cost, ok := sum.paid(); ok {
+		b.ReportMetric(cost/float64(iterations), "cost/op")
 	}
 	if err := r.report.finish(r, b.Failed()); err != nil {
 		b.Errorf("evals: %v", err)

@@ -27,7 +27,8 @@ type Result[I, O any] struct {
 	// Duration is how long the task ran.
 	Duration time.Duration
 	// Usage and Cost are what the calls of models took together, as far as their
-	// events say. The cost is in whatever currency they say it in.
+	// events say. The cost is in the currency they say it in, US dollars where they name
+	// none, and 0 where they name several.
 	Usage sessionspan.Usage
 	Cost  float64
 	// Session is what ran: the session of the attempt, with its outputs and its error,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"math/big"
 	"math/rand/v2"
@@ -308,9 +309,18 @@ func TestSpent(t *testing.T) {
 		call(`{"prompt_tokens":100,"completion_tokens":10,"cost":9}`, call(`{"prompt_tokens":1,"completion_tokens":2}`), call(`{"input_tokens":10,"output_tokens":20,"total_tokens":31}`)),
 		call(`{"cost":0.5}`), call(`{"prompt_tokens":-1,"completion_tokens":"x","total_cost":1}`), call(`{"prompt_tokens":1e300}`), call(`{}`),
 	}, Sessions: []*Session{{Events: []*Event{call(`{"total_tokens":5}`)}}}}
-	want := spending{input: 11, output: 22, total: 39, cost: 10.5, usage: true, priced: true}
+	want := spending{input: 11, output: 22, total: 39, cost: 10.5, currency: "USD", usage: true, priced: true}
 	if got := spentBy(s); got != want {
 		t.Errorf("%+v, want %+v", got, want)
+	}
+	for text, want := range map[string]string{
+		`{"cost":0.5,"cost_currency":"eur"}`: "3.5 EUR true", `{"cost":0.5}`: "0 EUR false", `{"prompt_tokens":1}`: "3 EUR true",
+	} {
+		got := spentBy(&Session{Events: []*Event{call(`{}`, call(`{"cost":3,"cost_currency":"EUR"}`)), call(text)}})
+		cost, ok := got.paid()
+		if is := fmt.Sprintf("%v %s %v", cost, got.currency, ok); is != want {
+			t.Errorf("%s: %s, want %s", text, is, want)
+		}
 	}
 	if got := spentBy(new(Session)); got != (spending{}) {
 		t.Errorf("nothing took %+v", got)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/sessionspan/sessionspan"
@@ -309,7 +310,7 @@ func spent(events []*Event) (sum spending) {
 			below.input, below.output, below.total, below.usage = own.input, own.output, own.total, own.usage
 		}
 		if !below.priced {
-			below.cost, below.priced = own.cost, own.priced
+			below.cost, below.currency, below.priced = own.cost, own.currency, own.priced
 		}
 		sum.add(below)
 	}
@@ -320,11 +321,23 @@ func spent(events []*Event) (sum spending) {
 type spending struct {
 	input, output, total int64
 	cost                 float64
-	usage, priced        bool // whether anything says so
+	currency             string // of the cost
+	usage, priced        bool   // whether anything says so
+	mixed                bool   // costs are in several currencies, so that cost is no sum
+}
+
+// paid returns the cost, where that is known and in one currency.
+func (s *spending) paid() (cost float64, ok bool) {
+	if s.mixed {
+		return 0, false
+	}
+	return s.cost, s.priced
 }
 
 func (s *spending) add(o spending) {
 	s.input, s.output, s.total, s.cost = s.input+o.input, s.output+o.output, s.total+o.total, s.cost+o.cost
+	s.mixed = s.mixed || o.mixed || s.priced && o.priced && s.currency != o.currency
+	s.currency = cmp.Or(s.currency, o.currency)
 	s.usage, s.priced = s.usage || o.usage, s.priced || o.priced
 }
 
@@ -336,7 +349,10 @@ func spendingOf(e *Event) (s spending) {
 		total = input + output
 	}
 	s.input, s.output, s.total, s.usage = int64(input), int64(output), int64(total), hasInput || hasOutput || hasTotal
-	s.cost, s.priced = number(e.Metadata, "cost", "total_cost")
+	if s.cost, s.priced = number(e.Metadata, "cost", "total_cost"); s.priced {
+		named, _ := e.Metadata.Get("cost_currency")
+		s.currency = cmp.Or(strings.ToUpper(honeyhive.Value(string(named)).Text()), "USD")
+	}
 	return s
 }
 

@@ -137,8 +137,13 @@ func (r *run) writeSpending(out *strings.Builder) {
 	if sum.usage {
 		fmt.Fprintf(out, ", %d tokens in and %d out", sum.input, sum.output)
 	}
-	if sum.priced {
-		fmt.Fprintf(out, ", cost %s", short(sum.cost))
+	switch cost, ok := sum.paid(); {
+	case ok && sum.currency == "USD":
+		fmt.Fprintf(out, ", cost %s", short(cost))
+	case ok:
+		fmt.Fprintf(out, ", cost %s %s", short(cost), sum.currency)
+	case sum.mixed:
+		out.WriteString(", costs in several currencies")
 	}
 	out.WriteByte('\n')
 }
