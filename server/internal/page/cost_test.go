@@ -3,11 +3,16 @@ package page
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/prices"
+	"github.com/sessionspan/sessionspan/store"
 )
 
 // TestCosts shows what was sent, what was derived, and what has no price, in the list, in
@@ -79,4 +84,55 @@ func TestCosts(t *testing.T) {
 	}
 	thread := s.get("/s/" + testID(1) + "?view=thread")
 	check("thread", thread, "≈ 8.00", derived)
+}
+
+// TestTreeCostsAsTheStore makes trees of events at random: what the rows of a session
+// come to is what the store has for it, so that totals are those of the rows below.
+func TestTreeCostsAsTheStore(t *testing.T) {
+	table, err := prices.Parse([]byte(`{"date":"2026-11-30","sources":["test"],"providers":[{"name":"p","models":[{"name":"a","input":1000000,"output":500000,"cache_read":250000}]},{"name":"q","currency":"EUR","models":[{"name":"b","input":500000,"output":1000000}]}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSiteWithPrices(t, table)
+	random := rand.New(rand.NewPCG(1, 2))
+	for n := range 60 {
+		session, first := testID(1000*n+1), 1000*n+2
+		var writes []store.Write
+		for i := range 1 + random.IntN(8) {
+			parent := session
+			if i > 0 && random.IntN(3) > 0 {
+				parent = testID(first + random.IntN(i))
+			}
+			metadata := fmt.Sprintf(`"prompt_tokens":%d,"completion_tokens":%d,"cache_read_input_tokens":%d`, 4*random.IntN(9), 4*random.IntN(9), 4*random.IntN(5))
+			if random.IntN(3) == 0 {
+				metadata += fmt.Sprintf(`,"cost":%d,"cost_currency":%q`, random.IntN(60), []string{"USD", "EUR", "CHF"}[random.IntN(3)])
+			}
+			writes = append(writes, eventWrite(t, fmt.Sprintf(`{"event_id":%q,"session_id":%q,"parent_id":%q,"event_type":"model","event_name":"e","config":{"model":%q},"metadata":{%s},"start_time":%d,"duration":1}`,
+				testID(first+i), session, parent, []string{"a", "b", "c"}[random.IntN(3)], metadata, i+1)))
+		}
+		random.Shuffle(len(writes), func(i, j int) { writes[i], writes[j] = writes[j], writes[i] })
+		s.write(writes...)
+		id, err := honeyhive.ParseUUID(session)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept, err := s.store.Session(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var rows []store.EventRow
+		for e, err := range s.store.Events(t.Context(), id, store.EventQuery{}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			rows = append(rows, e)
+		}
+		whole := buildTree(id, rows).whole
+		if diff := cmp.Diff(kept.Costs(), whole.SumCosts); diff != "" {
+			t.Fatalf("tree %d (-store +rows):\n%s", n, diff)
+		}
+		if diff := cmp.Diff(kept.Unpriced, whole.SumUnpriced); diff != "" {
+			t.Fatalf("tree %d has no price for (-store +rows):\n%s", n, diff)
+		}
+	}
 }
