@@ -67,8 +67,13 @@ func (t *Tracer) handOver(source span.Source, now time.Time, k tree.Key, n *tree
 		pipeline.Deliver(source, now, t.queues, false)
 		return
 	}
-	sp.Bad = true                                   // unless it turns out otherwise
-	defer func() { t.tail.sampler.Put(now, &sp) }() // also where code of the user does not return
+	sp.Bad = true  // unless it turns out otherwise
+	defer func() { // also where code of the user does not return
+		t.tail.sampler.Put(now, &sp)
+		if sp.Above != (tree.Key{}) && !t.tree.Runs(sp.Above) {
+			t.tail.sampler.Ended(sp.Above) // in the meantime
+		}
+	}()
 	sp.Bad = t.tail.examine(source, &sp)
 }
 
@@ -173,9 +178,9 @@ func (t *tailing) forgot(n *tree.Node) {
 }
 
 // update hands a change to who decides of its session, and reports whether that took it.
-// The error says that the session was left out.
-func (t *tailing) update(group, target honeyhive.UUID, feedback honeyhive.Object, size int64, build func() *honeyhive.Update) (taken bool, err error) {
-	bad := t.bad(feedback)
+// change is what is known of it by now. The error says that the session was left out.
+func (t *tailing) update(group, target honeyhive.UUID, change *honeyhive.Update, size int64, build func() *honeyhive.Update) (taken bool, err error) {
+	bad := t.Errors && change.Metadata.Has(metadataError) || t.bad(change.Feedback)
 	h := &pipeline.Held{Build: build, Target: group, Size: size}
 	switch t.sampler.Update(group, target, h, bad) {
 	case tail.Taken:

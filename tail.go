@@ -12,7 +12,8 @@ import (
 // TailSampling says which sessions [WithTailSampling] keeps: those for which one of the
 // conditions holds. The zero value of each field keeps nothing by itself.
 type TailSampling struct {
-	// Errors keeps sessions that failed, or one of whose events did. Spans of other
+	// Errors keeps sessions that failed, or one of whose events did, as far as that is known
+	// when they are decided: an error that [Update] says later does not count. Spans of other
 	// tracers that are no events, such as requests of an HTTP client that were tried
 	// again, do not count.
 	Errors bool

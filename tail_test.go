@@ -628,3 +628,108 @@ func redirected(to string) http.RoundTripper {
 		return http.DefaultTransport.RoundTrip(r)
 	})
 }
+
+// TestTailSamplingLive keeps a session at its end, in a destination of live sessions: it is
+// sent once, not announced and changed.
+func TestTailSamplingLive(t *testing.T) {
+	api := newAPI(t)
+	tracer := newTracer(t, sessionspan.WithoutEnvironment(), sessionspan.WithProject("p"), onErrors,
+		sessionspan.WithHTTP(exporter.HTTPConfig{URL: api.URL}, exporter.WithLiveSessions()))
+	ctx, s := tracer.StartSession(t.Context(), "s")
+	_, e := sessionspan.StartEvent(ctx, sessionspan.Tool, "e")
+	e.End()
+	s.SetError("no")
+	s.End()
+	flush(t, tracer)
+	if got := api.arrived(t); len(got.sessions) != 1 || len(got.events) != 1 || len(got.updates) != 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestTailSamplingReasonsElsewhere says why a session is to be kept in ways that no span
+// shows: by an update where no destination takes any, and on the handle of a session that
+// another process holds.
+func TestTailSamplingReasonsElsewhere(t *testing.T) {
+	var wrapped spanList
+	var lines lockedBuffer
+	tracer := newTracer(t, sessionspan.WithoutEnvironment(), sessionspan.WithSpanExporter(&wrapped),
+		sessionspan.WithTailSampling(sessionspan.TailSampling{BadFeedback: sessionspan.NegativeRating}))
+	_, s := tracer.StartSession(t.Context(), "s")
+	err := tracer.Update(t.Context(), s.ID(), sessionspan.WithFeedback(map[string]any{"rating": -1}))
+	if !errors.Is(err, exporter.ErrNoUpdates) {
+		t.Error(err)
+	}
+	s.End()
+	flush(t, tracer)
+	if len(wrapped) != 1 {
+		t.Errorf("%d spans", len(wrapped))
+	}
+
+	tracer = newTracer(t, sessionspan.WithoutEnvironment(), sessionspan.WithWriter(&lines), onErrors)
+	for name, set := range map[string]func(*sessionspan.Session){
+		"an error":   func(s *sessionspan.Session) { s.SetError("no") },
+		"one by End": func(s *sessionspan.Session) { err := errors.New("no"); s.EndErr(&err) },
+		"no error":   func(s *sessionspan.Session) { s.SetMetadata(map[string]any{"fine": true}) },
+		"by Update":  func(s *sessionspan.Session) { _ = tracer.Update(t.Context(), s.ID(), sessionspan.WithError("no")) },
+		"other by it": func(s *sessionspan.Session) {
+			_ = tracer.Update(t.Context(), s.ID(), sessionspan.WithMetrics(map[string]any{"m": 1}))
+		},
+	} {
+		ctx, s := tracer.ContinueSession(t.Context(), honeyhive.NewUUID().String())
+		_, e := sessionspan.StartEvent(ctx, sessionspan.Chain, "part")
+		set(s)
+		e.End()
+		flush(t, tracer)
+		kept := strings.Contains(lines.String(), e.ID())
+		if want := name != "no error" && name != "other by it"; kept != want {
+			t.Errorf("%s: kept %v", name, kept)
+		}
+	}
+}
+
+// TestTailSamplingTopEndsMeanwhile ends the topmost span of a trace just when one below it,
+// which names a session, is about to wait for it.
+func TestTailSamplingTopEndsMeanwhile(t *testing.T) {
+	var request trace.Span
+	p := sessiontest.New(t, sessionspan.WithTailSampling(sessionspan.TailSampling{
+		BadFeedback: func(honeyhive.Object) bool { request.End(); return false },
+	}))
+	plain := p.Tracer.TracerProvider().Tracer("plain")
+	ctx, _ := startSpan(t.Context(), plain, &request)
+	_, named := plain.Start(ctx, "named", genAISpan, trace.WithAttributes(elsewhere, attribute.String("honeyhive_feedback", `{"x":1}`)))
+	named.End()
+	request.End()
+	if st := p.Tracer.Stats()[0]; st.Undecided != 0 || st.Dropped[exporter.SampledOut] != 1 {
+		t.Errorf("%+v", st)
+	}
+}
+
+// startSpan starts a span that others find in to.
+func startSpan(ctx context.Context, tracer trace.Tracer, to *trace.Span) (context.Context, trace.Span) {
+	ctx, *to = tracer.Start(ctx, "GET /", requestSpan)
+	return ctx, *to
+}
+
+// TestTailSamplingNamesAnother has a span in a session that says of itself that it is part
+// of another: it is decided with that one, when the session that it runs in has ended.
+func TestTailSamplingNamesAnother(t *testing.T) {
+	p := sessiontest.New(t, onErrors)
+	plain := p.Tracer.TracerProvider().Tracer("plain")
+	for _, fails := range []bool{false, true} {
+		ctx, s := p.Tracer.StartSession(t.Context(), "s")
+		_, span := plain.Start(ctx, "of another", genAISpan, trace.WithAttributes(elsewhere))
+		if fails {
+			span.SetStatus(codes.Error, "no")
+		}
+		span.End()
+		s.End()
+	}
+	p.Flush()
+	// Of the other session nothing is known but that event.
+	if got := p.Session("unknown"); len(got.Events) != 1 || got.Events[0].Error.Or("") != "no" || len(p.Sessions()) != 1 {
+		t.Errorf("%d sessions, with the events %v", len(p.Sessions()), got.Events)
+	}
+	if st := p.Tracer.Stats()[0]; st.Undecided != 0 || st.Dropped[exporter.SampledOut] != 3 {
+		t.Errorf("%+v", st)
+	}
+}

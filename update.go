@@ -96,7 +96,7 @@ func (t *Tracer) Update(_ context.Context, id string, options ...FieldOption) er
 // deliver gives an update of a session, or an event, to every destination that takes
 // updates, after what opens the group that it is of.
 func (t *Tracer) deliver(group, target honeyhive.UUID, u *honeyhive.Update) error {
-	taken, err := t.decided(group, target, u.Feedback, pipeline.SizeOfUpdate(u), func() *honeyhive.Update { return u })
+	taken, err := t.decided(group, target, u, pipeline.SizeOfUpdate(u), func() *honeyhive.Update { return u })
 	if taken {
 		return err
 	}
@@ -104,11 +104,14 @@ func (t *Tracer) deliver(group, target honeyhive.UUID, u *honeyhive.Update) erro
 }
 
 // decided hands an update to tail sampling, and reports whether that took it.
-func (t *Tracer) decided(group, target honeyhive.UUID, feedback honeyhive.Object, size int64, build func() *honeyhive.Update) (taken bool, err error) {
-	if t.tail == nil || !slices.ContainsFunc(t.queues, func(q pipeline.Destination) bool { return !q.TakesSpans() }) {
+func (t *Tracer) decided(group, target honeyhive.UUID, u *honeyhive.Update, size int64, build func() *honeyhive.Update) (taken bool, err error) {
+	if t.tail == nil {
 		return false, nil
 	}
-	taken, err = t.tail.update(group, target, feedback, size, build)
+	taken, err = t.tail.update(group, target, u, size, build) // which is a reason to keep a session, whoever takes it
+	if !slices.ContainsFunc(t.queues, func(q pipeline.Destination) bool { return !q.TakesSpans() }) {
+		return false, nil
+	}
 	if err != nil {
 		err = fmt.Errorf("sessionspan: update %s: %w", target, err)
 	}
@@ -200,7 +203,7 @@ func (t *Tracer) updateChildren(n *tree.Node) error {
 		ids := t.tree.LateChildren(n).IDs()
 		return &honeyhive.Update{EventID: honeyhive.Some(target.String()), ChildrenIDs: honeyhive.Some(ids)}
 	}
-	taken, err := t.decided(group, target, honeyhive.Object{}, pipeline.UpdateOverhead, build)
+	taken, err := t.decided(group, target, new(honeyhive.Update), pipeline.UpdateOverhead, build)
 	if !taken {
 		err = t.give(func(e *exporter.Exporter) error { return pipeline.Of(e).Update(group, build) })
 	}

@@ -118,7 +118,7 @@ func draftOf(drafts []pipeline.Draft, at int) *delivery.Draft {
 
 // batch returns what was held of a session, as far as the destination takes it.
 func (q *queue) batch(s *pipeline.Session) delivery.Batch {
-	b := delivery.Batch{Group: s.ID}
+	b := delivery.Batch{Group: s.ID, Ended: s.Ended}
 	if q.sessions {
 		for i, root := range s.Roots {
 			b.Begun, b.Drafts = append(b.Begun, root), append(b.Drafts, draftOf(s.Drafts[i], s.At))

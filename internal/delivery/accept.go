@@ -95,7 +95,7 @@ func (w *worker) acceptSome(inbox []any) int {
 			if w.spool != nil {
 				g.begun = append(g.begun, m.kept)
 			}
-			if w.cfg.Live {
+			if w.cfg.Live && !m.ended {
 				w.announce(g)
 			}
 		case gone:

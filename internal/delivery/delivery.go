@@ -228,6 +228,7 @@ type open struct {
 	group [16]byte
 	live  any
 	kept  kept  // the record that ends the group if the process is killed
+	ended bool  // what ends the group comes at once
 	draft *open // the beginning that was written while the group was undecided, or nil
 }
 

@@ -55,6 +55,7 @@ type Batch struct {
 	Begun   []any    // what Open is given, for each root of the group
 	Drafts  []*Draft // of the beginnings
 	Records []Undecided
+	Ended   bool // what ends the roots is among the records
 }
 
 // Hold counts a record that waits to be decided. With draft set it is written to the
@@ -221,7 +222,7 @@ func (e *Engine) release(b Batch, size int64) {
 	}
 	defer e.mu.Unlock()
 	for i, live := range b.Begun {
-		o := &open{group: b.Group, live: live}
+		o := &open{group: b.Group, live: live, ended: b.Ended}
 		if i < len(b.Drafts) && b.Drafts[i] != nil {
 			o.draft = b.Drafts[i].begin
 		}

@@ -251,3 +251,32 @@ func TestUndecidedWithoutRoom(t *testing.T) {
 		checkAccount(t, e)
 	})
 }
+
+// TestUndecidedMakesRoom releases batches of groups that are open, whose records would stay
+// until the groups end, to a queue that has no room for two of them: a patient caller has
+// the groups announced.
+func TestUndecidedMakesRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDestination()
+		e := engine(t, delivery.Config{MaxBytes: 10_000, AnnounceAfter: 24 * time.Hour}, d)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		var want []string
+		for g, size := range []int{4000, 7000, 4000} {
+			u := hold(e, byte(g+1))
+			u.add(event(byte(g+1), 1, strings.Repeat("x", size)), true)
+			e.Release(ctx, time.Time{}, u.batch)
+			want = append(want, u.texts...)
+			synctest.Wait()
+		}
+		if err := e.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+		got := slices.DeleteFunc(d.sent(), func(text string) bool { return text[0] != 'x' })
+		slices.Sort(got)
+		slices.Sort(want)
+		if !slices.Equal(got, want) || ctx.Err() != nil {
+			t.Errorf("%d records were sent, want %d; %v", len(got), len(want), ctx.Err())
+		}
+	})
+}

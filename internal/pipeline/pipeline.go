@@ -78,6 +78,7 @@ type Session struct {
 	Roots  []span.Source // that Open is to be told
 	Drafts [][]Draft     // of each root, one for each destination
 	Held   []*Held       // in the order in which they came
+	Ended  bool          // and the ends of all roots are among it
 	At     int           // which of the destinations it is given to
 }
 

@@ -195,7 +195,7 @@ func (s *Sampler) leaveOut(h *pipeline.Held) {
 
 // take takes what a unit holds.
 func (s *Sampler) take(u *unit) *pipeline.Session {
-	b := &pipeline.Session{ID: u.group, Roots: u.opens, Drafts: u.drafts, Held: u.held}
+	b := &pipeline.Session{ID: u.group, Roots: u.opens, Drafts: u.drafts, Held: u.held, Ended: u.rooted && u.roots == 0}
 	u.opens, u.drafts, u.held, u.bytes = nil, nil, nil, 0
 	for _, h := range b.Held {
 		if h.Event != (honeyhive.UUID{}) {

@@ -90,17 +90,27 @@ func (t *Tree) AnyAbove(k Key, is func(Live) bool) bool {
 }
 
 // Top returns the topmost span that runs from k upwards, or the zero key where none does.
+// Nothing above the root of a session counts.
 func (t *Tree) Top(k Key) (top Key) {
 	n := t.running.get(k)
 	for range mostAbove {
-		if n == nil || n.live == nil {
+		if n == nil {
 			break
 		}
 		top = n.Key
+		if s := n.Session; s != nil { // whose spans let go of what ran when they end
+			if root := s.Root.Key; t.Runs(root) {
+				top = root
+			}
+			break
+		}
 		n = t.running.get(KeyOf(n.live.Parent()))
 	}
 	return top
 }
+
+// Runs reports whether a span runs.
+func (t *Tree) Runs(k Key) bool { return t.running.get(k) != nil }
 
 // promote makes a running span the root of a session.
 func (t *Tree) promote(n *Node, plain *Plain) {
