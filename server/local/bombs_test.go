@@ -330,6 +330,7 @@ var jsonTexts = map[string]func(n int) string{
 	"one key":  func(n int) string { return `{` + rep(`"a":0,`, n) + `"a":1}` },
 	"a text":   func(n int) string { return `{"a":"` + rep("x", n) + `"}` },
 	"escapes":  func(n int) string { return `{"a":"` + rep(`\u0001`, n) + `"}` },
+	"no UTF-8": func(n int) string { return `{"a":"` + rep("\xffa", n) + `"}` },
 	"quotes":   func(n int) string { return `{"a":"` + rep(`\"`, n) + `"}` },
 	"spaces":   func(n int) string { return `{"a":` + rep(" \n", n) + `1}` },
 	"digits":   func(n int) string { return `{"a":` + rep("1", n) + `}` },

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 	"unsafe"
 
@@ -71,7 +70,7 @@ func canonical(body []byte) (text string, repaired, err error) {
 		_ = json.Compact(&b, body)                                 // it is valid
 		text = unsafe.String(unsafe.SliceData(b.Bytes()), b.Len()) //nolint:gosec // nothing else has the buffer
 	}
-	return strings.ToValidUTF8(text, "\uFFFD"), repaired, nil
+	return validText(text), repaired, nil
 }
 
 func notJSON(err error) error { return &FormatError{"read OTLP JSON: " + err.Error()} }

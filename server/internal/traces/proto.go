@@ -78,14 +78,13 @@ func (f *fields) is(number protowire.Number, kind protowire.Type) bool {
 // message reports whether the field is a message, a text or bytes with a number.
 func (f *fields) message(number protowire.Number) bool { return f.is(number, protowire.BytesType) }
 
-// text returns the field as a text, which refers to the body where it is UTF-8.
-func (f *fields) text() string {
-	s := unsafe.String(unsafe.SliceData(f.bytes), len(f.bytes)) //nolint:gosec // the body does not change
-	if utf8.ValidString(s) {
-		return s
-	}
-	return strings.ToValidUTF8(s, "\uFFFD")
+// raw returns the field as a text, which refers to the body and may be no UTF-8.
+func (f *fields) raw() string {
+	return unsafe.String(unsafe.SliceData(f.bytes), len(f.bytes)) //nolint:gosec // the body does not change
 }
+
+// text returns the field as a text, which refers to the body where it is UTF-8.
+func (f *fields) text() string { return validText(f.raw()) }
 
 // protoRequest reads a request whose messages are nested in lists: resources, scopes,
 // and what read reads. The numbers of these fields are the same in all kinds of
@@ -245,9 +244,12 @@ func (d *decoder) protoSpan(b []byte) error {
 
 // protoText reads a text that goes into the record.
 func (d *decoder) protoText(f *fields) (string, error) {
-	s := f.text()
-	if err := d.grow(max(0, len(s)-len(f.bytes))); err != nil {
-		return "", err
+	s := f.raw()
+	if !utf8.ValidString(s) {
+		if err := d.grow(max(0, validLength(s)-len(s))); err != nil { // before there is such a text
+			return "", err
+		}
+		s = validText(s)
 	}
 	return s, d.text(s)
 }
@@ -348,7 +350,9 @@ func (d *decoder) protoPair(b []byte, depth int) (kv attribute.KeyValue, err err
 	for f.next() {
 		switch {
 		case f.message(1):
-			kv.Key = attribute.Key(f.text())
+			if kv.Key = attribute.Key(f.raw()); len(kv.Key) <= brief.MaxName { // longer ones are refused below
+				kv.Key = attribute.Key(f.text())
+			}
 		case f.message(2):
 			kv.Value, err = d.protoValue(f.bytes, depth)
 		}
