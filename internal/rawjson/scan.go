@@ -89,7 +89,7 @@ func parse(text string, depth int) (string, error) {
 	s := scanner[string]{text: text}
 	err := s.document(depth)
 	if (err != nil || s.wide()) && !utf8.ValidString(text) {
-		text = strings.ToValidUTF8(text, "\uFFFD")
+		text = validText(text)
 		s = scanner[string]{text: text}
 		err = s.document(depth)
 	}

@@ -1,0 +1,26 @@
+package rawjson
+
+import (
+	"strings"
+	"testing"
+)
+
+// FuzzValidText compares texts with what the standard library makes of them.
+func FuzzValidText(f *testing.F) {
+	for _, s := range []string{"", "a", "é漢😀", "\xff", "\xffa", "a\xff\xfe", "a\xff\xfeb\xc3", "caf\xc3", "\xed\xa0\x80", "\xf0\x9f\x98", "\ufffd\xff\ufffd", "é\x80é", "\xe6\xbc", "\x80\xe6\xbc\xa2"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if got, want := validText(s), strings.ToValidUTF8(s, "\uFFFD"); got != want {
+			t.Errorf("%q became %q, want %q", s, got, want)
+		}
+	})
+}
+
+// TestParseOnce makes room once for a text that is no UTF-8.
+func TestParseOnce(t *testing.T) {
+	text := `"` + strings.Repeat("\xffa", 1000) + `"`
+	if n := testing.AllocsPerRun(10, func() { _, _ = Parse(text) }); n > 1 {
+		t.Errorf("%.0f allocations, more than 1", n)
+	}
+}
