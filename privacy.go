@@ -9,15 +9,25 @@ import (
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/exporter"
 	"github.com/sessionspan/sessionspan/internal/genai"
+	"github.com/sessionspan/sessionspan/redact"
 )
 
-// WithRedactor passes every text through redact before it is written to or sent
+// WithRedactor passes every text through redactor before it is written to or sent
 // to any destination that New makes; see [exporter.WithRedactor] for one
 // destination alone. It works on copies: the spans themselves, which other
 // exporters of the provider may read, stay as they are. A nil redactor is
 // ignored.
-func WithRedactor(redact exporter.Redactor) Option {
-	return WithDefaults(exporter.WithRedactor(redact))
+func WithRedactor(redactor exporter.Redactor) Option {
+	return WithDefaults(exporter.WithRedactor(redactor))
+}
+
+// WithRedaction redacts by a policy, before anything is queued on disk, written or
+// sent, what goes to any destination that New makes; see [exporter.WithRedaction] for
+// one destination alone, and package redact for what a policy is. The spans themselves,
+// which other exporters of the provider may read, stay as they are. A nil policy is
+// ignored.
+func WithRedaction(policy *redact.Policy) Option {
+	return WithDefaults(exporter.WithRedaction(policy))
 }
 
 // WithoutContent keeps what users, models and tools say out of every destination

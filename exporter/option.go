@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/otel"
 
 	"github.com/sessionspan/sessionspan/internal/delivery"
+	"github.com/sessionspan/sessionspan/redact"
 )
 
 // Limits bound what an exporter holds and how it sends. A zero field stands for
@@ -181,14 +182,28 @@ func WithErrorHandler(handle func(error)) Option { return func(c *config) { c.ha
 // the texts of errors. Names, times, ids, usage, models and structure stay.
 func WithoutContent() Option { return func(c *config) { c.privacy.noContent = true } }
 
-// WithRedactor passes every text through redact before it is written or sent:
-// the values of attributes, each string inside a bucket, names of spans, texts
-// of errors and of span events. See [Redactor]. Redactors run in the order in
-// which they are given; nil is ignored.
-func WithRedactor(redact Redactor) Option {
+// WithRedactor passes every text through redactor before it is written or sent:
+// the values and names of attributes, each string and key inside a bucket, names of
+// spans, texts of errors and of span events, and those of the resource and the scope.
+// See [Redactor]. Redactors run in the order in which they are given; nil is ignored.
+func WithRedactor(redactor Redactor) Option {
 	return func(c *config) {
-		if redact != nil {
-			c.privacy.redactors = append(c.privacy.redactors, redact)
+		if redactor != nil {
+			c.privacy.add(redactor.policy())
+		}
+	}
+}
+
+// WithRedaction redacts by a policy before anything is written or sent: every value,
+// name of an attribute and key of JSON, names of spans, texts of errors and of span
+// events, and what is said of the resource and the scope. Policies and redactors run in
+// the order in which they are given; nil is ignored. See package redact.
+//
+// A session that is named by a text keeps the id that is derived from the text.
+func WithRedaction(policy *redact.Policy) Option {
+	return func(c *config) {
+		if policy != nil {
+			c.privacy.add(policy)
 		}
 	}
 }

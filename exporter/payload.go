@@ -19,8 +19,7 @@ const MetadataIncomplete = "incomplete"
 // are written, and where they go, is up to its transport.
 type payloads struct {
 	transport
-	view            view
-	project, source string // for spans that name none
+	view view
 	// What Encode, which is called by one goroutine, uses again and again. Of the
 	// events of a session the same is known of the session.
 	event honeyhive.Event
@@ -88,7 +87,7 @@ func (p *payloads) Encode(r *delivery.Record) error {
 // memory of the view, until that is cleared.
 func (p *payloads) convert(size int64) convert.Record {
 	p.view.limit(size)
-	rec := read(&p.view, convert.Convert, p.project, p.source)
+	rec := read(&p.view, convert.Convert, p.view.project, p.view.source)
 	p.view.privacy.originals(&rec)
 	return rec
 }

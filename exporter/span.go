@@ -15,6 +15,8 @@ import (
 type view struct {
 	privacy privacy
 	cut     cutter
+	project string // for spans that name none
+	source  string
 	span    span.Span
 	neutral convert.Span // the span as a conversion looks at it
 
@@ -48,7 +50,7 @@ func (v *view) show(s span.Source) *span.Span {
 // limit takes away what the destination may not see of the span that is shown, of a
 // source of the given size.
 func (v *view) limit(size int64) {
-	v.privacy.span(&v.span)
+	v.redact()
 	v.cut.span(&v.span, size)
 }
 

@@ -91,6 +91,9 @@ func nameBefore(text string, i int) (name string, quoted bool, before byte) {
 	for end > 0 && i-end < 2 && (text[end-1] == ' ' || text[end-1] == '\t') {
 		end--
 	}
+	if end > 1 && text[end-1] == ';' && text[end-2] == '"' { // of an entity of HTML that was taken apart
+		end--
+	}
 	var quote byte
 	if end > 0 && (text[end-1] == '"' || text[end-1] == '\'' || text[end-1] == '`') {
 		quote = text[end-1]

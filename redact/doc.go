@@ -4,8 +4,10 @@
 // A [Policy] redacts in three ways, in this order: by key ([WithKey], and names of
 // credentials), by a function of the program ([WithFunc]), and by what the built-in
 // detectors find. What is found is masked, removed, hashed with a salt, or left but for
-// its last characters ([Action]). A policy redacts texts, JSON and records by itself, and its
-// method Text is a redactor for sessionspan.WithRedactor.
+// its last characters ([Action]). Give a policy to all destinations of a tracer with
+// sessionspan.WithRedaction, to one with exporter.WithRedaction, or use it by itself.
+// Everything is redacted before it is queued on disk or sent, every copy of it, and
+// before it is cut.
 //
 // # Detectors
 //

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sessionspan/sessionspan/internal/rawjson"
+	"github.com/sessionspan/sessionspan/internal/samples"
 	"github.com/sessionspan/sessionspan/redact"
 )
 
@@ -19,15 +20,15 @@ const most = 16
 // than a constant factor, that a value planted in it between other texts does not get
 // through, and that what was redacted is not redacted again.
 func FuzzText(f *testing.F) {
-	for n, e := range encodings {
-		f.Add("a "+e.of("ann@example.org"), " b", uint64(n), byte(n))
+	for n, e := range samples.Encodings {
+		f.Add("a "+e.Of("ann@example.org"), " b", uint64(n), byte(n))
 	}
 	f.Add(`{"password":"`, `"}`, uint64(1), byte(3))
 	f.Add("-----BEGIN PRIVATE KEY-----\n", "", uint64(2), byte(5))
 	f.Add("https://u:", "@h/", uint64(2), byte(5))
 	p := policy(f, redact.WithKey("ssn", redact.KeepLast(4)), redact.WithDetector(redact.Email, redact.Hash), redact.WithSalt(make([]byte, 16)))
 	f.Fuzz(func(t *testing.T, before, after string, seed uint64, n byte) {
-		m := generate(newRand(seed), redact.Detectors()[int(n)%len(redact.Detectors())])
+		m := samples.Of(samples.Rand(seed), samples.Kinds()[int(n)%len(samples.Kinds())])
 		got := p.Text("x", before+after)
 		if len(got) > most*len(before+after)+most {
 			t.Errorf("%d bytes became %d", len(before+after), len(got))
@@ -38,9 +39,9 @@ func FuzzText(f *testing.F) {
 		if strings.ContainsAny(before, "\\%&\"'`") || utf8.RuneCountInString(before) != len(before) || len(before) > 0 && before[len(before)-1] > ' ' {
 			return
 		}
-		got = p.Text("x", before+"\n\nIt is: "+m.text+" \n\n"+after)
-		if strings.Contains(got, m.secret) {
-			t.Errorf("%q got through: %q", m.secret, got)
+		got = p.Text("x", before+"\n\nIt is: "+m.Text+" \n\n"+after)
+		if strings.Contains(got, m.Secret) {
+			t.Errorf("%q got through: %q", m.Secret, got)
 		}
 	})
 }
@@ -72,10 +73,10 @@ func FuzzJSON(f *testing.F) {
 		if err != nil {
 			return
 		}
-		m := generate(newRand(seed), redact.Detectors()[int(n)%len(redact.Detectors())])
-		planted := p.JSON("inputs", `{"before":`+canonical+`,"text":`+marshal("it is "+m.text+" here")+`,"after":`+canonical+`}`)
-		if !json.Valid([]byte(planted)) || strings.Contains(planted, strings.Trim(marshal(m.secret), `"`)) {
-			t.Errorf("%q got through: %q", m.secret, planted)
+		m := samples.Of(samples.Rand(seed), samples.Kinds()[int(n)%len(samples.Kinds())])
+		planted := p.JSON("inputs", `{"before":`+canonical+`,"text":`+samples.JSON("it is "+m.Text+" here")+`,"after":`+canonical+`}`)
+		if !json.Valid([]byte(planted)) || strings.Contains(planted, strings.Trim(samples.JSON(m.Secret), `"`)) {
+			t.Errorf("%q got through: %q", m.Secret, planted)
 		}
 	})
 }

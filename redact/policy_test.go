@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/samples"
 	"github.com/sessionspan/sessionspan/redact"
 )
 
@@ -53,12 +55,13 @@ func TestActions(t *testing.T) {
 		{"JSON in a text", `{"args":"{\"to\":\"ann@example.org\",\"n\":1}"}`, `{"args":"{\"to\":\"[redacted:email]\",\"n\":1}"}`, nil},
 		{"a rule in JSON in a text", `{"args":"{\"ssn\":\"1\"}"}`, `{"args":"{\"ssn\":\"[redacted:ssn]\"}"}`, []redact.Option{redact.WithKey("ssn", redact.Mask)}},
 		{"a rule in a piece of JSON", `{"args":"{\"ssn\":\"1 2\",\"b"}`, `{"args":"{\"ssn\":\"[redacted:ssn]\",\"b"}`, []redact.Option{redact.WithKey("ssn", redact.Mask)}},
+		{"escapes within what is found", samples.JSON("x \"client_secret\":\\u0020\"fZPiYqEwgtXyQk\" y"), samples.JSON("x \"client_secret\":[redacted:credential]\"[redacted:credential]\" y"), nil},
 		{"a rule in a setting", `"ssn=12 name: Ann Smith\nok"`, `"ssn=[redacted:ssn] name: [redacted:name]\nok"`, []redact.Option{redact.WithKey("ssn", redact.Mask), redact.WithKey("name", redact.Mask)}},
 		{"base64 is encoded again", `["YW5uQGV4YW1wbGUub3JnIGlzIGhlcmU="]`, `["W3JlZGFjdGVkOmVtYWlsXSBpcyBoZXJl"]`, nil},
 		{"twice", `["[redacted:email] and [redacted:ssn]"]`, `["[redacted:email] and [redacted:ssn]"]`, []redact.Option{redact.WithKey("ssn", redact.Mask)}},
 		{"no JSON", `{"a":"ann@example.org`, `"[redacted:failed]"`, nil},
 		{"too deep", strings.Repeat("[", 65) + strings.Repeat("]", 65), `"[redacted:failed]"`, nil},
-		{"too deep in a text", marshal([]string{strings.Repeat("[", 65) + `"x"` + strings.Repeat("]", 65)}), `["[redacted:failed]"]`, nil},
+		{"too deep in a text", samples.JSON([]string{strings.Repeat("[", 65) + `"x"` + strings.Repeat("]", 65)}), `["[redacted:failed]"]`, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := policy(t, c.options...)
@@ -74,9 +77,9 @@ func TestActions(t *testing.T) {
 func TestNesting(t *testing.T) {
 	p := policy(t)
 	for name, of := range map[string]func(string) string{
-		"JSON":    func(s string) string { return marshal(map[string]string{"a": s}) },
-		"base64":  func(s string) string { return encodings[11].of(s) },
-		"percent": func(s string) string { return strings.ReplaceAll(percent(s), "%", "%25") },
+		"JSON":    func(s string) string { return samples.JSON(map[string]string{"a": s}) },
+		"base64":  func(s string) string { return samples.Encodings[11].Of(s) },
+		"percent": func(s string) string { return strings.ReplaceAll(samples.Percent(s), "%", "%25") },
 	} {
 		text := "ann@example.org"
 		for range 14 {
@@ -84,7 +87,7 @@ func TestNesting(t *testing.T) {
 				break
 			}
 			got := p.Text("x", text)
-			if leaks(got, "ann@example.org") {
+			if samples.Leaks(got, "ann@example.org") {
 				t.Errorf("%s: %.200s", name, got)
 			}
 		}
@@ -185,9 +188,9 @@ func TestFuncThatFails(t *testing.T) {
 // TestFuncThatHangs gives a function up that hangs again and again, until it does not.
 func TestFuncThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		calls := 0
+		var calls atomic.Int32
 		p := policy(t, redact.WithFunc(func(v redact.Value) string {
-			if calls++; v.Text == "bad" {
+			if calls.Add(1); v.Text == "bad" {
 				time.Sleep(time.Hour)
 			}
 			return v.Text
@@ -197,8 +200,8 @@ func TestFuncThatHangs(t *testing.T) {
 				t.Fatal(got)
 			}
 		}
-		if calls != 16 {
-			t.Errorf("%d calls", calls)
+		if calls.Load() != 16 {
+			t.Errorf("%d calls", calls.Load())
 		}
 		if got := p.Text("x", "good"); got != "[redacted:failed]" {
 			t.Errorf("got %s while all hang", got)

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sessionspan/sessionspan/internal/samples"
 	"github.com/sessionspan/sessionspan/redact"
 )
 
@@ -19,15 +20,15 @@ func policy(t testing.TB, options ...redact.Option) *redact.Policy {
 // TestRecall prints how many of the generated values each detector finds in ordinary
 // text, and holds that it is at least 99 of 100.
 func TestRecall(t *testing.T) {
-	const tries, least = 2000, 0.99
+	const tries, least = 1000, 0.99
 	for _, d := range redact.Detectors() {
 		p := policy(t, redact.WithoutDetectors(), redact.WithDetector(d, redact.Mask))
-		r, found := newRand(1), 0
+		r, found := samples.Rand(1), 0
 		var missed []string
 		for range tries {
-			m := generate(r, d)
-			text := sentence(r, m.text)
-			if got := p.Text("x", text); !strings.Contains(got, m.secret) && strings.Contains(got, "[redacted:"+string(d)+"]") {
+			m := samples.Of(r, string(d))
+			text := samples.Sentence(r, m.Text)
+			if got := p.Text("x", text); !strings.Contains(got, m.Secret) && strings.Contains(got, "[redacted:"+string(d)+"]") {
 				found++
 			} else if len(missed) < 5 {
 				missed = append(missed, text+" => "+got)

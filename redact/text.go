@@ -254,7 +254,11 @@ func (w *walker) add(from, to int, d Detector, plain string) {
 // find notes what the detectors find in a text, in what is left of it when escapes are
 // decoded, so many times, and in its base64.
 func (w *walker) find(text string, escapes int) {
+	before := len(w.hits)
 	escaped, query := w.scan(text)
+	if len(w.hits) > before && !escaped { // what was found may be escapes in part
+		escaped = opens(text)
+	}
 	if query {
 		w.scan(spaced(text))
 	}

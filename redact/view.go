@@ -86,6 +86,16 @@ var opensEscape = func() (table [256]bool) {
 	return table
 }()
 
+// opens reports whether a text has a byte that an escape begins with.
+func opens(text string) bool {
+	for i := range len(text) {
+		if opensEscape[text[i]] {
+			return true
+		}
+	}
+	return false
+}
+
 // span returns the part of the text that a part of the view stands for.
 func (v *view) span(from, to int) (start, end int) {
 	return v.place(from, false), v.place(to, true)

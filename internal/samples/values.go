@@ -1,22 +1,27 @@
-package redact_test
+// Package samples makes values that are to be redacted, by chance and by the documents
+// of each format alone, ways in which such a value stands in a text, and tells whether a
+// text, or what anybody may decode of it, still holds one. It is for tests, and shares
+// nothing with the detectors of package redact.
+package samples
 
 import (
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/pem"
 	"fmt"
+	"maps"
 	"math/big"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/sessionspan/sessionspan/redact"
 )
 
-// What the detectors look for, made by chance and by the documents of each format alone:
-// nothing here is shared with the detectors.
-
-func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 1)) }
+// Rand returns a source of chance that is the same for the same seed.
+func Rand(seed uint64) *rand.Rand {
+	return rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // samples are no secrets
+}
 
 const (
 	lower  = "abcdefghijklmnopqrstuvwxyz"
@@ -32,6 +37,14 @@ func letters(r *rand.Rand, set string, n int) string {
 		b[i] = set[r.IntN(len(set))]
 	}
 	return string(b)
+}
+
+func random(r *rand.Rand, n int) []byte {
+	b := make([]byte, 0, n+8)
+	for len(b) < n {
+		b = binary.LittleEndian.AppendUint64(b, r.Uint64())
+	}
+	return b[:n]
 }
 
 func pick(r *rand.Rand, list ...string) string { return list[r.IntN(len(list))] }
@@ -154,12 +167,15 @@ func ip(r *rand.Rand) string {
 	for {
 		var a netip.Addr
 		if r.IntN(2) == 0 {
-			a = netip.AddrFrom4([4]byte{byte(1 + r.IntN(223)), byte(r.IntN(256)), byte(r.IntN(256)), byte(r.IntN(256))})
+			b := [4]byte(random(r, 4))
+			b[0] = 1 + b[0]%223
+			a = netip.AddrFrom4(b)
 		} else {
-			b := [16]byte{0x20, byte(1 + r.IntN(15))}
+			b := [16]byte(random(r, 16))
+			b[0], b[1] = 0x20, 1+b[1]%15
 			for i := 2; i < 16; i++ {
-				if r.IntN(3) > 0 {
-					b[i] = byte(r.IntN(256))
+				if r.IntN(3) == 0 {
+					b[i] = 0
 				}
 			}
 			a = netip.AddrFrom16(b)
@@ -228,10 +244,7 @@ func apiKey(r *rand.Rand) string {
 }
 
 func privateKey(r *rand.Rand) string {
-	b := make([]byte, 100+r.IntN(900))
-	for i := range b {
-		b[i] = byte(r.IntN(256))
-	}
+	b := random(r, 100+r.IntN(900))
 	return strings.TrimSpace(string(pem.EncodeToMemory(&pem.Block{Type: pick(r, "PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "OPENSSH PRIVATE KEY", "ENCRYPTED PRIVATE KEY"), Bytes: b})))
 }
 
@@ -252,13 +265,9 @@ func credential(r *rand.Rand) string {
 	return "X-API-Key: " + value + letters(r, digits, 1)
 }
 
-// A made value is what is to be found, in the form in which it stands in a text, and
-// what of it may not be left.
-type made struct {
-	detector redact.Detector
-	text     string
-	secret   string
-}
+// A Sample is a value in the form in which it stands in a text, and what of it may not
+// be left.
+type Sample struct{ Kind, Text, Secret string }
 
 // secretOf is the part of a generated credential that may not be left.
 func secretOf(text string) string {
@@ -276,23 +285,27 @@ func secretOf(text string) string {
 	return text
 }
 
-var generators = map[redact.Detector]func(r *rand.Rand) string{
-	redact.Card: card, redact.Email: email, redact.Phone: phone, redact.IBAN: iban, redact.IP: ip, redact.JWT: jwt,
-	redact.Bearer: bearer, redact.APIKey: apiKey, redact.PrivateKey: privateKey, redact.Credential: credential,
+var generators = map[string]func(r *rand.Rand) string{
+	"card": card, "email": email, "phone": phone, "iban": iban, "ip": ip, "jwt": jwt,
+	"bearer": bearer, "api_key": apiKey, "private_key": privateKey, "credential": credential,
 }
 
-func generate(r *rand.Rand, d redact.Detector) made {
-	text := generators[d](r)
+// Kinds are the kinds of samples.
+func Kinds() []string { return slices.Sorted(maps.Keys(generators)) }
+
+// Of returns a sample of a kind.
+func Of(r *rand.Rand, kind string) Sample {
+	text := generators[kind](r)
 	secret := text
-	if d == redact.Bearer || d == redact.Credential {
+	if kind == "bearer" || kind == "credential" {
 		secret = secretOf(text)
 	}
-	return made{d, text, secret}
+	return Sample{kind, text, secret}
 }
 
-// sentence puts a value into ordinary text.
-func sentence(r *rand.Rand, value string) string {
+// Sentence puts a text into ordinary text.
+func Sentence(r *rand.Rand, text string) string {
 	before := pick(r, "Please use ", "My new one is ", "I called (", "see: ", "Order 12, ", "It says \"", "the value is '", "", "\n- ", "Grüße, ", "请用 ")
 	after := pick(r, " for that.", ", please.", ").", "!", "", "\nThanks", "\" and more", " or 17 others", "?", ";")
-	return before + value + after
+	return before + text + after
 }
