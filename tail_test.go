@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -24,6 +23,7 @@ import (
 	"github.com/sessionspan/sessionspan"
 	"github.com/sessionspan/sessionspan/exporter"
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/await"
 	"github.com/sessionspan/sessionspan/sessiontest"
 )
 
@@ -301,14 +301,15 @@ func TestTailSamplingKeptIsNotSentTwice(t *testing.T) {
 	e.End()
 	s.SetError("no")
 	s.End()
-	short, cancel := context.WithTimeout(t.Context(), time.Second)
-	_ = first.ForceFlush(short)
-	cancel()
+	_, behind := first.StartSession(t.Context(), "fails behind it")
+	behind.SetError("no")
+	behind.End()
+	_ = await.Until(t, func() bool { return first.Stats()[0].Spooled == 3 }, first.ForceFlush)
 	second := newTracer(t, options(afterKill(t, dir), api.URL)...)
 	if err := second.Shutdown(context.Background()); err != nil {
 		t.Error(err)
 	}
-	if got := api.arrived(t); !slices.Equal(got.sessions, []string{s.ID()}) || !slices.Equal(got.events, []string{e.ID()}) {
+	if got := api.arrived(t); !slices.Equal(sorted(got.sessions), sorted([]string{s.ID(), behind.ID()})) || !slices.Equal(got.events, []string{e.ID()}) {
 		t.Errorf("%v", got)
 	}
 	gone, cancel := context.WithCancel(context.Background())

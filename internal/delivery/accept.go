@@ -102,8 +102,8 @@ func (w *worker) acceptSome(inbox []any) int {
 			w.gone(m)
 		case *Draft:
 			w.drafted(m)
-		case decided:
-			w.forgotten(m)
+		case *decided:
+			m.done()
 		case *flush:
 			w.pressing.Add(-1)
 			w.beginFlush(m)

@@ -178,7 +178,7 @@ type Engine struct {
 	spool   *spooling // nil without a spool
 
 	mu      sync.Mutex
-	inbox   []any // *Record, *Draft, *open, gone, decided, *flush or closing, in order
+	inbox   []any // *Record, *Draft, *open, gone, *decided, *flush or closing, in order
 	started bool
 	closed  bool
 

@@ -134,6 +134,9 @@ func (w *worker) keep(steps []any) {
 			places = append(places, &s.kept)
 		case *Draft:
 			if s.begin != nil {
+				if s.isVoid() {
+					continue
+				}
 				if body := w.begun(s.begin); body != nil {
 					entries = append(entries, spool.Entry{Type: entryBegun, Time: time.Now(), Group: s.begin.group, ID: s.begin.group, Body: body})
 					places = append(places, &s.begin.kept)
@@ -142,6 +145,11 @@ func (w *worker) keep(steps []any) {
 				e := w.entry(&s.Record)
 				e.Flags |= flagDraft
 				entries = append(entries, e)
+				places = append(places, &s.kept)
+			}
+		case *decided:
+			if body := s.body(); body != nil {
+				entries = append(entries, spool.Entry{Type: entryDecided, Time: time.Now(), Group: s.group, Body: body})
 				places = append(places, &s.kept)
 			}
 		case *open:
@@ -163,7 +171,7 @@ func (w *worker) keep(steps []any) {
 	records := 0
 	for i, place := range places {
 		*place = kept{w.spool.log, entries[i].Seq}
-		if entries[i].Type != entryBegun && entries[i].Flags&flagDraft == 0 {
+		if int(entries[i].Type) < len(kindNames) && entries[i].Flags&flagDraft == 0 {
 			records++
 		}
 	}

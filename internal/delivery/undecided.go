@@ -7,8 +7,6 @@ import (
 	"iter"
 	"sync"
 	"time"
-
-	"github.com/sessionspan/sessionspan/internal/spool"
 )
 
 // This file takes over records of which somebody else decides later whether they are to
@@ -23,7 +21,8 @@ type Draft struct {
 	begin *open // of a group; nil for a record
 
 	mu    sync.Mutex
-	value any // nil when the record was written, or decided
+	value any  // nil when the record was encoded, or decided
+	void  bool // decided
 }
 
 // take returns the value of a draft that is not decided yet, once.
@@ -35,10 +34,25 @@ func (d *Draft) take() any {
 	return v
 }
 
+// decide makes the draft void. Where the worker comes to it later, it is not written: so
+// what was written was so before the decision came into the inbox.
+func (d *Draft) decide() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.value, d.void = nil, true
+}
+
+func (d *Draft) isVoid() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.void
+}
+
 // decided are drafts of a group that the spool may forget.
 type decided struct {
 	group  [16]byte
 	drafts []*Draft
+	kept   kept // the entry that says so
 }
 
 // Undecided is a record that was held, with its draft if it has one.
@@ -103,15 +117,21 @@ func (e *Engine) forgetDrafts(b Batch) {
 
 // postDecided is forgetDrafts with the lock held.
 func (e *Engine) postDecided(b Batch) {
-	drafts := b.Drafts
-	for i := range b.Records {
-		if d := b.Records[i].Draft; d != nil {
-			d.take()
+	var drafts []*Draft
+	add := func(d *Draft) {
+		if d != nil {
+			d.decide()
 			drafts = append(drafts, d)
 		}
 	}
+	for _, d := range b.Drafts {
+		add(d)
+	}
+	for i := range b.Records {
+		add(b.Records[i].Draft)
+	}
 	if len(drafts) > 0 && !e.closed {
-		e.post(decided{b.Group, drafts})
+		e.post(&decided{group: b.Group, drafts: drafts})
 	}
 }
 
@@ -224,6 +244,7 @@ func (e *Engine) release(b Batch, size int64) {
 	for i, live := range b.Begun {
 		o := &open{group: b.Group, live: live, ended: b.Ended}
 		if i < len(b.Drafts) && b.Drafts[i] != nil {
+			b.Drafts[i].decide() // where it is not written yet, the open is
 			o.draft = b.Drafts[i].begin
 		}
 		e.post(o)
@@ -255,32 +276,31 @@ func (w *worker) drafted(d *Draft) {
 	d.Value, d.Body, d.Follow = nil, nil, nil
 }
 
-// forgotten lets the spool forget drafts, and says so there: what was decided counts when
-// the process is killed at once.
-func (w *worker) forgotten(m decided) {
-	var body []byte
+// keptAt returns where the spool has the draft.
+func (d *Draft) keptAt() kept {
+	if d.begin != nil {
+		return d.begin.kept
+	}
+	return d.kept
+}
+
+// body returns the drafts that the spool has, for the entry that says that they are void.
+func (m *decided) body() (body []byte) {
 	for _, d := range m.drafts {
-		if d == nil {
-			continue
-		}
-		k := d.kept
-		if d.begin != nil {
-			k = d.begin.kept
-		}
-		if k.log != nil {
+		if k := d.keptAt(); k.log != nil {
 			body = binary.LittleEndian.AppendUint64(body, k.seq)
-			defer k.done()
 		}
 	}
-	if len(body) == 0 {
-		return
+	return body
+}
+
+// done lets the spool forget the drafts, and that they are void, in one checkpoint. Until
+// then what was decided counts by its entry, where the process is killed.
+func (m *decided) done() {
+	for _, d := range m.drafts {
+		d.keptAt().done()
 	}
-	entries := []spool.Entry{{Type: entryDecided, Time: time.Now(), Group: m.group, Body: body}}
-	if err := w.spool.log.Append(entries); err != nil {
-		w.spoolFailed(fmt.Errorf("decision of a session: %w", err))
-		return
-	}
-	kept{w.spool.log, entries[0].Seq}.done() // with the drafts, in one checkpoint
+	m.kept.done()
 }
 
 // decidedIn returns the drafts that an entry says are void.

@@ -280,3 +280,41 @@ func TestUndecidedMakesRoom(t *testing.T) {
 		}
 	})
 }
+
+// TestUndecidedLeavesNothing decides groups at once, or after a while, and delivers what is
+// kept: the spool then holds nothing for a next process.
+func TestUndecidedLeavesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "spool")
+		d := newDestination()
+		e := spooled(t, delivery.Config{}, d, dir, spool.Options{})
+		random := rand.New(rand.NewPCG(4, 5))
+		for i := range 100 {
+			u := hold(e, byte(i+1))
+			for n := range random.IntN(3) {
+				u.add(event(byte(i+1), byte(n+1), fmt.Sprintf("%d.%d", i, n)), true)
+				if random.IntN(3) == 0 {
+					synctest.Wait()
+				}
+			}
+			if random.IntN(3) == 0 {
+				e.LeaveOut(u.batch, 0)
+				continue
+			}
+			u.add(session(byte(i+1), fmt.Sprint("session ", i)), false)
+			if !e.TryRelease(u.batch) {
+				t.Fatal("there is no room")
+			}
+		}
+		flush(t, e)
+		time.Sleep(2 * time.Second) // a checkpoint is written
+		next := newDestination()
+		after := spooled(t, delivery.Config{}, next, killed(t, dir), spool.Options{})
+		if err := after.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+		if s := after.Stats(); s.Adopted != 0 || len(next.sent()) > 0 {
+			t.Errorf("%+v; %q was sent", s, next.sent())
+		}
+	})
+}
