@@ -209,6 +209,7 @@ type snapshot struct {
 
 func (f *fixture) snapshot(ids ...honeyhive.UUID) snapshot {
 	f.Helper()
+	f.check(f.Sync(f.Context())) // what is computed in the background may lag on a busy machine
 	s := snapshot{map[string]store.Session{}, map[string]store.Event{}, map[string]string{}, map[string]store.Attempt{}}
 	wanted := make(map[string]bool)
 	for _, id := range ids {
