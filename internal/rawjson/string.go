@@ -184,7 +184,7 @@ func Unquote(text string) string {
 		return s
 	}
 	var b strings.Builder
-	b.Grow(len(s))
+	b.Grow(unquotedLen(s))
 	for i >= 0 {
 		b.WriteString(s[:i])
 		r, size := unescape(s[i:])
@@ -197,6 +197,25 @@ func Unquote(text string) string {
 	}
 	b.WriteString(s)
 	return b.String()
+}
+
+// unquotedLen returns how many bytes to make room for the content of a string: of a long
+// one as many as it has, which may be a sixth of its text.
+func unquotedLen(s string) int {
+	const long = 4 << 10
+	n := len(s)
+	if n < long {
+		return n
+	}
+	for i := strings.IndexByte(s, '\\'); i >= 0; i = strings.IndexByte(s, '\\') {
+		r, size := unescape(s[i:])
+		if size == 0 {
+			break
+		}
+		n += len(string(r)) - size // U+FFFD for a surrogate
+		s = s[i+size:]
+	}
+	return n
 }
 
 // unescape decodes the escape that s starts with, a surrogate pair as one. The

@@ -24,3 +24,14 @@ func TestParseOnce(t *testing.T) {
 		t.Errorf("%.0f allocations, more than 1", n)
 	}
 }
+
+// TestUnquoteRoom makes room for what long strings hold, not for their escapes.
+func TestUnquoteRoom(t *testing.T) {
+	for _, escape := range []string{`\u0001`, `\ud800`, `\ud83d\ude00`, `\n`, `a\u00e9漢`} {
+		text := `"` + strings.Repeat(escape, 10_000) + `"`
+		s := Unquote(text)
+		if n := unquotedLen(text[1 : len(text)-1]); n != len(s) || testing.AllocsPerRun(10, func() { Unquote(text) }) > 1 {
+			t.Errorf("room for %d bytes of %d of %s", n, len(s), escape)
+		}
+	}
+}
