@@ -25,6 +25,7 @@ import (
 	"github.com/sessionspan/sessionspan/server/internal/live"
 	"github.com/sessionspan/sessionspan/server/internal/page"
 	"github.com/sessionspan/sessionspan/server/internal/patience"
+	"github.com/sessionspan/sessionspan/server/internal/redacted"
 	"github.com/sessionspan/sessionspan/server/internal/reject"
 	"github.com/sessionspan/sessionspan/server/internal/unused"
 	"github.com/sessionspan/sessionspan/store"
@@ -90,7 +91,7 @@ func Start(ctx context.Context, options ...Option) (*Server, error) {
 		}
 		return nil, fmt.Errorf("start server: %w", err)
 	}
-	s := &Server{url: url, grpc: grpc, file: file, log: c.log, store: kept, closing: c.closing, stop: make(chan struct{})}
+	s := &Server{url: url, grpc: grpc, file: file, log: c.log, store: redacted.New(kept, c.policy), closing: c.closing, stop: make(chan struct{})}
 	s.http = s.newHTTP(c)
 	s.close = sync.OnceValue(s.shutdown)
 	for _, l := range listeners {

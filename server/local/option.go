@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sessionspan/sessionspan/prices"
+	"github.com/sessionspan/sessionspan/redact"
 )
 
 // DefaultAddress is where clients of OTLP/HTTP send to when nobody tells them
@@ -41,6 +42,7 @@ type config struct {
 	headers  time.Duration // that those of a request may take
 	closing  time.Duration // that requests may take to end when the server is closed
 	prices   *prices.Table
+	policy   *redact.Policy
 	log      *slog.Logger
 	problems []error
 }
@@ -107,6 +109,13 @@ func WithRetention(maxAge time.Duration, maxBytes int64) Option {
 // that a client sends goes before a derived one.
 func WithPrices(table *prices.Table) Option {
 	return optionFunc(func(c *config) { c.prices = table })
+}
+
+// WithRedaction redacts by a policy what clients send, before it is written to the
+// file: those of other languages have no other place for it. What the file has already
+// stays as it is. A nil policy, the default, redacts nothing.
+func WithRedaction(policy *redact.Policy) Option {
+	return optionFunc(func(c *config) { c.policy = policy })
 }
 
 // WithLog sets where the server says what happens in the background. The

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/sessionspan/sessionspan/prices"
+	"github.com/sessionspan/sessionspan/redact"
 	"github.com/sessionspan/sessionspan/server/local"
 )
 
@@ -121,6 +122,13 @@ func parse(args []string, stderr io.Writer) (options []local.Option, quiet bool,
 		}
 		return err
 	})
+	var redaction []redact.Option
+	redacts := flags.Bool("redact", false, "mask personal data and credentials in what clients send, before it is written; see package redact for what is found")
+	flags.Func("redact-key", "`name`, or end of a path, of what is masked besides, such as ssn or user.name; may be given several times, and is -redact too", func(s string) error {
+		*redacts = true
+		redaction = append(redaction, redact.WithKey(s, redact.Mask))
+		return nil
+	})
 	flags.BoolVar(&quiet, "quiet", false, "print errors alone")
 	if err := flags.Parse(args); err != nil {
 		return nil, false, err
@@ -136,6 +144,13 @@ func parse(args []string, stderr io.Writer) (options []local.Option, quiet bool,
 	options = []local.Option{
 		local.WithAddress(*address), local.WithFile(*data), local.WithToken(*token), local.WithHosts(hosts...),
 		local.WithRetention(age, size), local.WithPrices(table), local.WithLog(log),
+	}
+	if *redacts {
+		policy, err := redact.New(redaction...)
+		if err != nil {
+			return nil, false, err
+		}
+		options = append(options, local.WithRedaction(policy))
 	}
 	if grpc != nil {
 		options = append(options, local.WithGRPCAddress(*grpc))

@@ -174,3 +174,38 @@ func TestParseSizes(t *testing.T) {
 		}
 	}
 }
+
+// TestServeRedacted runs the command with -redact, and looks at what it keeps.
+func TestServeRedacted(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "sessions.db")
+	out := &lines{wrote: make(chan struct{}, 1)}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	done := make(chan error, 1)
+	go func() {
+		done <- run(ctx, []string{"-listen", "127.0.0.1:0", "-data", data, "-redact-key", "user.name"}, nil, io.Discard, out)
+	}()
+	<-out.wrote
+	url := regexp.MustCompile(`http://\S+`).FindString(out.String())
+	res, err := http.Post(url+"/session/start", "application/json", strings.NewReader(`{"session":{"project":"p","session_name":"n","source":"s",
+		"session_id":"caf77ace-3417-4da4-944d-f4a0688f3c23","inputs":{"q":"I am ann@example.org","user":{"name":"Ann"}}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	http.DefaultClient.CloseIdleConnections()
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	var kept bytes.Buffer
+	if err := run(t.Context(), []string{"export", "-data", data}, nil, &kept, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	if text := kept.String(); !strings.Contains(text, "I am [redacted:email]") || !strings.Contains(text, `"name":"[redacted:user.name]"`) || strings.Contains(text, "ann@") {
+		t.Errorf("it keeps %s", text)
+	}
+	if err := run(t.Context(), []string{"-redact-key", " "}, nil, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "is no name") {
+		t.Errorf("a key that is none: %v", err)
+	}
+}
