@@ -260,7 +260,7 @@ func TestTurnsCoalesce(t *testing.T) {
 		}
 		turn.End(sessionspan.WithEndTime(atNoon.Add(time.Duration(i)*time.Minute + time.Second)))
 	}
-	_ = await.Until(t, func() bool { return e.Stats().Waiting == 2*turns+1 }, tracer.ForceFlush) // posts, events, one put
+	_ = await.Until(t, func() bool { return e.Stats().Waiting == 3*turns }, tracer.ForceFlush)
 	mu.Lock()
 	away = false
 	mu.Unlock()
@@ -271,7 +271,7 @@ func TestTurnsCoalesce(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	stats := e.Stats()
-	if stats.Created != stats.Delivered || stats.Delivered != 2*turns+1 {
+	if stats.Created != stats.Delivered || stats.Delivered != 3*turns {
 		t.Errorf("the account is %+v", stats)
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/sessionspan/sessionspan/internal/span"
 )
 
-// MetadataIncomplete is the metadata key that is true on a session which was
-// still open when its program ended.
+// MetadataIncomplete is the metadata key that is true on a session, or on the event of
+// a turn, which was still open when its program ended.
 const MetadataIncomplete = "incomplete"
 
 // payloads is a destination that takes sessions, events and updates. How they

@@ -43,8 +43,10 @@ func SpoolSyncEach() SpoolOption { return func(c *spoolConfig) { c.syncEach = tr
 // WithSpool keeps records in files under dir until they are delivered, so that
 // they survive the end of the process and long outages. A span is in the file
 // within 100 ms of its end, what is known of a session within 100 ms of its
-// start; a session that its process did not live to end is sent as incomplete by
-// the next process with the same dir and destination. [Wrap] has no spool.
+// start; a session, or a turn of one, that its process did not live to end is sent as
+// incomplete by the next process with the same dir and destination. What the session came
+// to by a turn is not sent out of the spool of a process that has ended, since others may
+// have answered since: the event of the turn says it. [Wrap] has no spool.
 //
 // The files hold what users and models said, as far as redaction lets it
 // through, and never a key. Directories are made with mode 0700, files with

@@ -262,11 +262,13 @@ func (a *account) oldest() *Record {
 func (a *account) delivered(batch []*Record) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	var n int64
 	for _, r := range batch {
 		a.leave(r)
+		n += r.counts()
 	}
-	a.s.Waiting -= int64(len(batch))
-	a.s.Delivered += int64(len(batch))
+	a.s.Waiting -= n
+	a.s.Delivered += n
 }
 
 // done counts a record that waits no more: delivered where why is empty, set
@@ -275,15 +277,32 @@ func (a *account) done(r *Record, why Reason, aside bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.leave(r)
-	a.s.Waiting--
+	n := r.counts()
+	a.s.Waiting -= n
 	switch {
 	case why == "":
-		a.s.Delivered++
+		a.s.Delivered += n
 	case aside:
-		a.s.SetAside++
+		a.s.SetAside += n
 	default:
-		a.drop(why, 1)
+		a.drop(why, n)
 	}
+}
+
+// absorb makes a record stand for an earlier one too.
+func (a *account) absorb(r, earlier *Record) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.leave(earlier)
+	r.Value.(*Latest).absorbed += earlier.counts()
+}
+
+// counts returns how many records of the account the record stands for.
+func (r *Record) counts() int64 {
+	if l, ok := r.Value.(*Latest); ok {
+		return 1 + l.absorbed
+	}
+	return 1
 }
 
 // withdraw forgets a record that we made ourselves.
@@ -291,8 +310,9 @@ func (a *account) withdraw(r *Record) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.leave(r)
-	a.s.Created--
-	a.s.Waiting--
+	n := r.counts()
+	a.s.Created -= n
+	a.s.Waiting -= n
 }
 
 func (a *account) again(n int) {

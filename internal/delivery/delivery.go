@@ -77,6 +77,8 @@ type Latest struct {
 	// Absorb takes from an earlier one of the ID, which waits and need not be sent then,
 	// what the update lacks.
 	Absorb func(earlier *Record)
+
+	absorbed int64 // how many it has, which are delivered when it is
 }
 
 // Tries returns how often the record was sent without being settled.

@@ -349,6 +349,6 @@ func (w *worker) abandonAll() {
 
 // leave counts a record that is left when the engine ends.
 func (w *worker) leave(r *Record) {
-	w.left++
+	w.left += int(r.counts())
 	w.account.done(r, Closed, false)
 }

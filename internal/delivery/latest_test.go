@@ -1,6 +1,7 @@
 package delivery_test
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -39,23 +40,42 @@ func TestLatest(t *testing.T) {
 				other := update(1, 1, "another")
 				put(e, other)
 				time.Sleep(time.Minute)
-				if s := e.Stats(); s.Created != 8 || s.Waiting != 8 {
+				if s := e.Stats(); s.Created != 10 || s.Waiting != 10 {
 					t.Errorf("while it is down: %+v", s)
 				}
+				early := make(chan error, 1)
+				go func() { early <- e.Flush(context.Background()) }() // whose updates are absorbed by a later one
+				synctest.Wait()
+				put(e, latest(1, 13, "u4"))
+				d.fails(func(n int, batch []string) delivery.Result {
+					if strings.HasPrefix(batch[0], "u") {
+						return down(n, batch)
+					}
+					return delivery.Result{}
+				})
+				time.Sleep(10 * time.Minute)
+				select {
+				case err := <-early:
+					t.Fatalf("the flush is over: %v", err)
+				default:
+				}
 				d.fails(nil)
+				if err := <-early; err != nil {
+					t.Error(err)
+				}
 				flush(t, e)
 				d.mu.Lock()
 				taken := strings.Join(d.taken, ", ")
 				d.mu.Unlock()
-				if at := strings.Index(taken, "u3 for u2 for u1"); at < strings.Index(taken, "e3") || at < strings.Index(taken, "S1") || strings.Count(taken, "u1") != 1 || strings.Count(taken, "another") != 1 {
+				if at := strings.Index(taken, "u4 for u3 for u2 for u1"); at < strings.Index(taken, "e3") || at < strings.Index(taken, "S1") || strings.Count(taken, "u1") != 1 || strings.Count(taken, "another") != 1 {
 					t.Errorf("taken: %s", taken)
 				}
-				if s := e.Stats(); s.Created != 8 || s.Delivered != 8 {
+				if s := e.Stats(); s.Created != 11 || s.Delivered != 11 {
 					t.Errorf("at the end: %+v", s)
 				}
-				put(e, latest(1, 13, "u4"))
+				put(e, latest(1, 13, "u5"))
 				flush(t, e)
-				if sent := d.sent(); sent[len(sent)-1] != "u4" {
+				if sent := d.sent(); sent[len(sent)-1] != "u5" {
 					t.Errorf("the next one is %q", sent[len(sent)-1])
 				}
 			})

@@ -299,7 +299,10 @@ func (w *worker) absorb(r, earlier *Record) {
 	}
 	r.Value.(*Latest).Absorb(earlier)
 	w.charge(r)
-	w.account.withdraw(earlier)
+	w.account.absorb(r, earlier)
+	w.outstanding.add(r.epoch, -1)
+	r.epoch = min(r.epoch, earlier.epoch) // a flush waits for it now
+	w.outstanding.add(r.epoch, 1)
 	if r.kept.log != nil { // where r stands without what it has absorbed
 		r.covers, earlier.kept = earlier.kept, kept{}
 	}
