@@ -111,7 +111,7 @@ func isGenAI(s *convert.Span) bool {
 	return strings.HasPrefix(s.Name, prefix) || slices.ContainsFunc(s.Attributes, func(kv attribute.KeyValue) bool { return strings.HasPrefix(string(kv.Key), prefix) })
 }
 
-// add keeps a copy of a record.
+// add keeps a copy of a record, whose large texts alone refer to the body.
 func (l *spanLogs) add(s *convert.Span) {
 	if l.project == "" && l.source == "" {
 		l.project, l.source = strings.Clone(s.Project), strings.Clone(s.Source)
@@ -121,7 +121,7 @@ func (l *spanLogs) add(s *convert.Span) {
 		kv.Key = attribute.Key(strings.Clone(string(kv.Key)))
 		switch kv.Value.Type() {
 		case attribute.STRING:
-			kv.Value = attribute.StringValue(strings.Clone(kv.Value.AsString()))
+			kv.Value = attribute.StringValue(kept(kv.Value.AsString()))
 		case attribute.BYTESLICE:
 			kv.Value = attribute.ByteSliceValue(kv.Value.AsByteSlice())
 		}
@@ -130,6 +130,15 @@ func (l *spanLogs) add(s *convert.Span) {
 	r.details = s.Name == "" || slices.ContainsFunc(detailsPrefixes, func(prefix string) bool { return strings.HasPrefix(s.Name, prefix) })
 	r.sum = r.hash()
 	l.records = append(l.records, r)
+}
+
+// kept returns a text that may outlive its request. One that is too long for the memory
+// does not, and refers to the body.
+func kept(s string) string {
+	if len(s) > spanLogsBytes {
+		return s
+	}
+	return strings.Clone(s)
 }
 
 // weight returns about how many bytes it takes.
@@ -174,9 +183,20 @@ var sumSeed = maphash.MakeSeed()
 func (r *logRecord) hash() uint64 {
 	var h maphash.Hash
 	h.SetSeed(sumSeed)
-	_, _ = fmt.Fprintf(&h, "%q %d", r.Name, r.Time.UnixNano())
+	text := func(s string) {
+		maphash.WriteComparable(&h, len(s))
+		_, _ = h.WriteString(s)
+	}
+	text(r.Name)
+	maphash.WriteComparable(&h, r.Time.UnixNano())
 	for _, kv := range r.Attributes {
-		_, _ = fmt.Fprintf(&h, " %q %d %q", kv.Key, kv.Value.Type(), kv.Value.String())
+		text(string(kv.Key))
+		maphash.WriteComparable(&h, kv.Value.Type())
+		if kv.Value.Type() == attribute.STRING { // a large one is not to be copied
+			text(kv.Value.AsString())
+		} else {
+			text(kv.Value.String())
+		}
 	}
 	return h.Sum64()
 }
