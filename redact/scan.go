@@ -88,7 +88,7 @@ func (w *walker) scan(text string) (escaped, query bool) {
 		case equals:
 			i = max(w.assignment(text, i), i+1)
 		case plus:
-			query = query || i > 0 && i+1 < len(text) && text[i-1] > ' ' && text[i+1] > ' '
+			query = query || forSpace(text, i)
 			i = max(w.plus(text, i), i+1)
 		case paren:
 			i = max(w.paren(text, i), i+1)

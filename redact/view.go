@@ -2,6 +2,7 @@ package redact
 
 import (
 	"slices"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -63,6 +64,29 @@ func decode(text string) (v view, ok bool) {
 	}
 	v.text = string(append(b, text[last:]...))
 	return v, true
+}
+
+// forSpace reports whether a "+" may stand for a space, as in a query of a URL: it stands
+// within a word that assigns or escapes something, or between what such a value is made
+// of. Most stand in programs and sums.
+func forSpace(text string, i int) bool {
+	if i == 0 || i+1 == len(text) || text[i-1] <= ' ' || text[i+1] <= ' ' {
+		return false
+	}
+	capital := func(c byte) bool { return 'A' <= c && c <= 'Z' }
+	before, after := text[i-1], text[i+1]
+	switch {
+	case isDigit(before) && (isDigit(after) || after == '(' || capital(after)), capital(before) && (isDigit(after) || capital(after)), before == ':', before == ')':
+		return true
+	}
+	const most = 256
+	for j := i - 1; j >= 0 && i-j < most && text[j] > ' '; j-- {
+		if text[j] == '=' || text[j] == '%' {
+			return true
+		}
+	}
+	word := text[max(0, i-len("bearer")):i]
+	return strings.EqualFold(word, "bearer") || len(word) > 0 && strings.HasSuffix(strings.ToLower(word), "basic")
 }
 
 // spaced returns a text with a space for each "+", as queries of URLs have them, but for
