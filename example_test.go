@@ -510,3 +510,15 @@ func ExampleWithMeterProvider() {
 	// gen_ai.client.token.usage input 1 24
 	// gen_ai.client.token.usage output 1 8
 }
+
+// On the local server a session has a page, which shows it while it runs.
+func ExampleSession_URL() {
+	tracer := newPrinting() // sessionspan.WithAPIURL("http://127.0.0.1:4318") in a program
+	_, session := tracer.StartSession(context.Background(), "ask")
+	fmt.Printf("%q\n", session.URL()) // a writer has no page
+	session.End()
+	shutdown(tracer)
+	// Output:
+	// ""
+	// session "ask"
+}

@@ -34,15 +34,15 @@ func WithPrompt(name, version string) FieldOption {
 }
 
 // WithRelease says which version of the program a session or event is of:
-// metadata.release. Given to [New] it is that of all sessions that the tracer
-// starts, and service.version of the resource of a provider that New makes, where
+// metadata.release. Given to [New] it is that of all sessions and turns that the
+// tracer starts, and service.version of the resource of a provider that New makes, where
 // that names none. An empty one sets nothing. One of more than 200 characters is an
 // error of New, or reported and left out.
 func WithRelease(version string) FieldOption { return FieldOption{field: fieldRelease, text: version} }
 
 // WithTags adds tags to a session or event: metadata.tags, a list. Tags that were
-// added before stay, and each is there once: those of [New], which all sessions have
-// that the tracer starts, of the start, of AddTags and of the end. A tag that is blank
+// added before stay, and each is there once: those of [New], which all sessions and
+// turns have that the tracer starts, of the start, of AddTags and of the end. A tag that is blank
 // or has more than 200 characters, and what is beyond 64 tags, is an error of New, or
 // reported and left out. The slice must not change until the call that takes the
 // option returns. Metadata that is set under that name, and these tags, replace each

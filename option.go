@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -50,6 +51,7 @@ type config struct {
 	tail         *TailSampling // nil for none
 	filter       func(name string, attributes []attribute.KeyValue) bool
 	handle       func(error)
+	logger       *slog.Logger
 	problems     []error
 }
 

@@ -237,6 +237,7 @@ func (t *Tracer) open(s *tree.Session, live span.Source) {
 		t.tail.sampler.Open(s.Group(), s.ID, live)
 		return
 	}
+	t.page.begin(s.ID)
 	for _, q := range t.queues {
 		q.Open(s.Group(), live)
 	}

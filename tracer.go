@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -67,6 +68,7 @@ type Tracer struct {
 
 	stopMetrics func() error   // nil without metrics
 	meter       *measure.Meter // of events; nil where no provider was given
+	page        *pages         // nil where no server can have one
 
 	shutdown sync.Once
 	closed   atomic.Bool
@@ -107,7 +109,7 @@ type registrar interface {
 // Without any destination, nor a provider from [WithTracerProvider], the tracer
 // records nothing and says so once.
 func New(options ...Option) (*Tracer, error) {
-	c := config{handle: otel.Handle}
+	c := config{handle: otel.Handle, logger: slog.Default()}
 	for _, o := range options {
 		if o != nil {
 			o.apply(&c)
@@ -146,6 +148,7 @@ func New(options ...Option) (*Tracer, error) {
 		}
 		return nil, fmt.Errorf("sessionspan: %w", errors.Join(c.problems...))
 	}
+	t.findPages(&c)
 	register() // nothing fails any more
 	return t, nil
 }
@@ -308,6 +311,7 @@ func (t *Tracer) Shutdown(ctx context.Context) error {
 	}
 	ctx = orBackground(ctx)
 	err := t.close(ctx)
+	t.page.close(ctx)
 	t.detached.Store(true)
 	t.shutdown.Do(func() {
 		err = errors.Join(err, t.leave(ctx))

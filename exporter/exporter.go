@@ -29,8 +29,12 @@ type Exporter struct {
 	// sessions is set where records are payloads rather than spans: such a
 	// destination takes the spans of sessions alone, and updates.
 	sessions bool
+	payloads *payloads // nil where records are spans
 	privacy  privacy
 	closing  closing
+	client   *delivery.Client // nil where there is none
+	local    string           // the server, where it is at a loopback address and may be ours
+	live     func()           // has sessions announced, where that is no option's to say
 }
 
 var _ sdktrace.SpanExporter = (*Exporter)(nil)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
@@ -105,13 +106,31 @@ func NewHTTP(cfg HTTPConfig, options ...Option) (*Exporter, error) {
 		return nil, fmt.Errorf("export to HTTP: %w", err)
 	}
 	e.closing = closing{what: c.name, do: func(context.Context) error { client.CloseIdle(); return nil }}
+	if cfg.Transport == nil && strings.Trim(u.Path, "/") == "" {
+		e.local, e.client = localAddress(u), client
+	}
+	e.live = func() {
+		e.payloads.whole.Store(!cfg.V1) // whose route ignores most of the second
+		if !c.notLive {
+			e.engine.GoLive()
+		}
+	}
 	return e, nil
 }
 
 func newPayloads(c config, limits delivery.Config, t transport, project, source string) *Exporter {
 	c.privacy.converts = true
 	p := &payloads{transport: t, view: view{privacy: c.privacy, cut: c.cutter(), project: project, source: source}}
-	return &Exporter{engine: delivery.New(limits, p), sessions: true, privacy: c.privacy}
+	return &Exporter{engine: delivery.New(limits, p), sessions: true, privacy: c.privacy, payloads: p}
+}
+
+// localAddress returns the address of a server at a loopback address that is spoken
+// to in the clear, as the local server is, and else "".
+func localAddress(u *url.URL) string {
+	if u.Scheme != "http" || !delivery.Loopback(u) {
+		return ""
+	}
+	return "http://" + u.Host
 }
 
 // httpTransport sends payloads to the routes of the API.

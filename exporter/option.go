@@ -36,7 +36,8 @@ type Option func(*config)
 type config struct {
 	name    string
 	limits  Limits
-	live    bool
+	live    bool // said by an option
+	notLive bool // likewise
 	handle  func(error)
 	privacy privacy
 
@@ -165,7 +166,15 @@ func known(name Compression) error {
 // watched while it runs. It costs one more request for each session, and what
 // is set after the start as input lands in the session's metadata. A session that
 // tail sampling may still leave out is announced when it is certain that it is kept.
-func WithLiveSessions() Option { return func(c *config) { c.live = true } }
+//
+// For the local server of this project it is the default, from when the server has
+// said that it is that: at its usual ports, 4318 and 4317, beside the first session of
+// a tracer, at others with its first answer. That server takes all of a session again
+// when it ends, so that nothing lands elsewhere. See [WithoutLiveSessions].
+func WithLiveSessions() Option { return func(c *config) { c.live, c.notLive = true, false } }
+
+// WithoutLiveSessions announces no session when it starts, to no server.
+func WithoutLiveSessions() Option { return func(c *config) { c.live, c.notLive = false, true } }
 
 // WithErrorHandler sends errors of the background to handle: drops, refusals,
 // a server that cannot be reached, each kind at most once a minute. The default

@@ -118,6 +118,9 @@ func newOTLP(cfg OTLPConfig, options []Option) (*Exporter, error) {
 		closing: closing{what: c.name, do: func(context.Context) error { client.CloseIdle(); return nil }},
 	}
 	client.Report = e.engine.Report
+	if path := strings.TrimSuffix(endpoint.Path, "/v1/traces"); cfg.Transport == nil && (path == "" || path == "/opentelemetry") {
+		e.local, e.client = localAddress(endpoint), client
+	}
 	if err := known(named); err != nil { // the specification wants it said, and no compression
 		e.engine.Report("environment", fmt.Errorf("OTEL_EXPORTER_OTLP_COMPRESSION: %w", err))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/honeyhive"
@@ -25,6 +26,10 @@ type payloads struct {
 	event honeyhive.Event
 	last  *eventRecord
 	ended conversations // turns that have ended
+
+	// whole is set where a session that was announced is sent again when it ends,
+	// rather than changed by an update, which can change less.
+	whole atomic.Bool
 }
 
 // transport is what the destinations of payloads differ in.
@@ -217,8 +222,12 @@ func fill(field *honeyhive.Optional[string], v string) {
 }
 
 // Amend turns the payload of a session into the update of its announcement, unless
-// that was of another run: one that started the session at another time.
+// that was of another run, one that started the session at another time, or the whole
+// session is to be sent.
 func (p *payloads) Amend(r *delivery.Record, announced any) bool {
+	if p.whole.Load() {
+		return false
+	}
 	final, before := r.Value.(*sessionRecord).request, announced.(*announcement)
 	if !before.start.IsZero() && !final.StartTime.Equal(before.start) {
 		return false

@@ -25,6 +25,28 @@ func (q *queue) Open(session honeyhive.UUID, root span.Source) {
 	}
 }
 
+// Local implements [pipeline.Destination].
+func (q *queue) Local() string {
+	if (*Exporter)(q).none() {
+		return ""
+	}
+	return q.local
+}
+
+// Live implements [pipeline.Destination].
+func (q *queue) Live() {
+	if !(*Exporter)(q).none() && q.live != nil {
+		q.live()
+	}
+}
+
+// OnPage implements [pipeline.Destination].
+func (q *queue) OnPage(learned func()) {
+	if !(*Exporter)(q).none() && q.client != nil {
+		q.client.OnLocal(learned)
+	}
+}
+
 // Gone implements [pipeline.Destination].
 func (q *queue) Gone(session honeyhive.UUID) {
 	if !(*Exporter)(q).none() && q.sessions {

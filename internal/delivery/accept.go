@@ -98,6 +98,13 @@ func (w *worker) acceptSome(inbox []any) int {
 			if w.cfg.Live && !m.ended {
 				w.announce(g)
 			}
+		case goLive:
+			w.cfg.Live = true
+			for _, g := range w.groups.inOrder() {
+				if g.live != nil {
+					w.announce(g)
+				}
+			}
 		case gone:
 			w.gone(m)
 		case *Draft:

@@ -37,6 +37,7 @@ type Client struct {
 	// Report is told, if it is set before the first Do, of what the client does
 	// otherwise than it was configured.
 	Report func(kind string, err error)
+	local  atomic.Pointer[func()] // see OnLocal
 }
 
 // ClientConfig describes the server.
@@ -170,6 +171,13 @@ func NewTransport(tlsConfig *tls.Config) *http.Transport {
 	}
 }
 
+// LocalServer is how the local server of this project is called in the header Server
+// of its answers.
+const LocalServer = "sessionspan"
+
+// OnLocal has learned called, once, when an answer is one of the local server.
+func (c *Client) OnLocal(learned func()) { c.local.Store(&learned) }
+
 // CloseIdle closes connections that are not in use.
 func (c *Client) CloseIdle() { c.http.CloseIdleConnections() }
 
@@ -267,6 +275,9 @@ func (c *Client) post(ctx context.Context, method, path string, with Compression
 	resp, err := c.http.Do(req) //nolint:bodyclose // ReadAnswer closes it
 	if err != nil {
 		return Answer{Err: c.hide.Error(err)}
+	}
+	if learned := c.local.Load(); learned != nil && resp.Header.Get("Server") == LocalServer && c.local.CompareAndSwap(learned, nil) {
+		(*learned)()
 	}
 	a := ReadAnswer(resp)
 	a.Hide, a.Released = c.hide, sent.unread.Load() == 0

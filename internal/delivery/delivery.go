@@ -316,6 +316,18 @@ func (e *Engine) Open(group [16]byte, live any) {
 	e.mu.Unlock()
 }
 
+// goLive turns Config.Live on.
+type goLive struct{}
+
+// GoLive has groups announced when they open, from now on, and those that are open.
+func (e *Engine) GoLive() {
+	e.mu.Lock()
+	if !e.closed {
+		e.post(goLive{})
+	}
+	e.mu.Unlock()
+}
+
 // gone says that the opener of a group will not come.
 type gone struct {
 	group  [16]byte

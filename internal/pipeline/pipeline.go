@@ -21,6 +21,15 @@ type Destination interface {
 	// session itself was sent. The root is shown when the session must be announced
 	// before its end.
 	Open(session honeyhive.UUID, root span.Source)
+	// Local returns the address of a server at a loopback address that is spoken to
+	// directly and may have a page, and else "".
+	Local() string
+	// Live has sessions announced when they start, unless an option says otherwise, to
+	// a server that takes a session again when it has ended: to one with a page.
+	Live()
+	// OnPage has learned called, once, when the server says in an answer that it has a
+	// page. It is called before the first span.
+	OnPage(learned func())
 	// Gone tells that the root of a session will not come.
 	Gone(session honeyhive.UUID)
 	// Try takes over a span of the given size that has finished now, where there is

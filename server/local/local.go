@@ -161,11 +161,20 @@ func (s *Server) newHTTP(c *config) *http.Server {
 		Token: c.token, Hosts: c.hosts, AnyAddress: !loopback(host), Open: []string{healthPath}, Rejected: rejected, Answer: api.Answer,
 	}
 	server := &http.Server{
-		Handler: patience.Wrap(g.Wrap(routes.Wrap(mux)), stopping), Protocols: protocols(), ReadHeaderTimeout: c.headers, IdleTimeout: idleTime, MaxHeaderBytes: maxHeaders,
+		Handler: named(patience.Wrap(g.Wrap(routes.Wrap(mux)), stopping)), Protocols: protocols(), ReadHeaderTimeout: c.headers, IdleTimeout: idleTime, MaxHeaderBytes: maxHeaders,
 		ErrorLog: log.New(slogWriter{c.log}, "", 0),
 	}
 	server.RegisterOnShutdown(stop)
 	return server
+}
+
+// named says in each answer which server it is, which the library shows the links of
+// sessions by.
+func named(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Server", serviceName)
+		next.ServeHTTP(w, r)
+	})
 }
 
 // protocols are those of all ports: HTTP/2 without TLS, beside HTTP/1.1, is what gRPC
