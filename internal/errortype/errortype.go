@@ -31,7 +31,7 @@ func inside(err error) error {
 	wrapped := fmt.Sprintf("%T", fmt.Errorf("%w", io.EOF))
 	for next := err; next != nil; next = errors.Unwrap(next) {
 		err = next
-		if _, ok := next.(*url.Error); !ok && fmt.Sprintf("%T", next) != wrapped {
+		if _, ok := next.(*url.Error); !ok && fmt.Sprintf("%T", next) != wrapped { //nolint:errorlint // each layer is looked at by itself
 			break
 		}
 	}
