@@ -47,6 +47,12 @@ func (d *sink) add(name string) { d.log = append(d.log, name) }
 
 func (d *sink) TakesSpans() bool { return d.spans }
 
+func (d *sink) Local() string { return "" }
+
+func (d *sink) Live() {}
+
+func (d *sink) OnPage(func()) {}
+
 func (d *sink) Open(session honeyhive.UUID, _ span.Source) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
