@@ -80,7 +80,9 @@ func serve(tracer *sessionspan.Tracer) error {
 			ctx, _ := sessionspan.StartTurn(ctx, "conversation-1", "chat", sessionspan.WithInputs(map[string]any{"question": question(n)}))
 			ask(ctx, n)
 			for _, s := range tracer.Stats() {
-				for s.Spooled < s.Created { // what has begun is written before what ended in it
+				// What has begun is written before what ended in it, and that before it is
+				// delivered; an announcement that is delivered need not be.
+				for s.Spooled < s.Created && s.Waiting > 0 {
 					time.Sleep(time.Millisecond)
 					i := slices.IndexFunc(tracer.Stats(), func(other exporter.Stats) bool { return other.Destination == s.Destination })
 					s = tracer.Stats()[i]
