@@ -95,7 +95,8 @@ func (m Measure) gate(relation string, bound float64, holds func(float64) bool) 
 // So what is not shown does not pass: scores that vary need more cases, or more
 // attempts ([Suite.Times]), or a wider margin, and the gate says which difference it
 // saw. Where the scores are worse by more than the margin all the same, it passes by
-// luck in at most 5 of 100 runs by the second rule, and by the first with the
+// luck in about 5 of 100 runs by the second rule, in up to 8 where cases pass or fail,
+// since the mean of such scores moves in steps; and by the first rule with the
 // probability q^n, where q is the share of cases that happen to come out no worse by
 // more than the margin, and n their number. A task that always does the same leaves
 // nothing to luck.
