@@ -2,16 +2,14 @@ package sessionspan
 
 import (
 	"context"
-	"encoding/json"
-	"io"
 	"log/slog"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/healthz"
 	"github.com/sessionspan/sessionspan/internal/pipeline"
 	"github.com/sessionspan/sessionspan/internal/untraced"
 )
@@ -182,7 +180,7 @@ func (p *pages) run() {
 	var wg sync.WaitGroup
 	for i, q := range p.servers {
 		wg.Go(func() {
-			if hasPage(ctx, q.Local()) {
+			if healthz.IsServer(ctx, q.Local()) {
 				p.learned(i)
 			}
 		})
@@ -223,25 +221,4 @@ func ended(ctx context.Context, done <-chan struct{}) bool {
 	case <-ctx.Done():
 		return false
 	}
-}
-
-// hasPage reports whether the local server of this project answers at an address.
-func hasPage(ctx context.Context, address string) bool {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address+"/healthz", http.NoBody)
-	if err != nil {
-		return false
-	}
-	transport := new(http.Transport) // without proxies
-	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	res, err := client.Do(req)
-	if err != nil {
-		return false
-	}
-	defer func() { _ = res.Body.Close() }()
-	var is struct {
-		Service string `json:"service"`
-	}
-	const most = 4 << 10
-	return json.NewDecoder(io.LimitReader(res.Body, most)).Decode(&is) == nil && is.Service == "sessionspan"
 }

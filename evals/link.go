@@ -2,14 +2,13 @@ package evals
 
 import (
 	"context"
-	"encoding/json"
-	"io"
 	"net"
-	"net/http"
 	"net/url"
 	"os"
 	"strings"
 	"time"
+
+	"github.com/sessionspan/sessionspan/internal/healthz"
 )
 
 // pageOf returns the address of the page, or "".
@@ -66,11 +65,8 @@ func (r *run) shownAt() string {
 	return ""
 }
 
-// Bounds of what a server is asked for.
-const (
-	findTime     = 5 * time.Second
-	mostIdentity = 4 << 10
-)
+// findTime bounds how long a server is asked.
+const findTime = 5 * time.Second
 
 // isServer asks an address of this machine, past all proxies, whether a sessionspan
 // server is there.
@@ -81,22 +77,7 @@ func isServer(base string) bool {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), findTime)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/healthz", nil)
-	if err != nil {
-		return false
-	}
-	transport := new(http.Transport)
-	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	res, err := client.Do(req)
-	if err != nil {
-		return false
-	}
-	defer func() { _ = res.Body.Close() }()
-	var is struct {
-		Service string `json:"service"`
-	}
-	return json.NewDecoder(io.LimitReader(res.Body, mostIdentity)).Decode(&is) == nil && is.Service == "sessionspan"
+	return healthz.IsServer(ctx, base)
 }
 
 func isLoopback(u *url.URL) bool {
