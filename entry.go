@@ -25,7 +25,7 @@ import (
 const scopeName = "github.com/sessionspan/sessionspan"
 
 // ownScope is what the SDK makes of the name and version of the tracer.
-var ownScope = scopeOf(scopeName, version.Version)
+var ownScope = scopeOf(scopeName, version.Version())
 
 // entry is what the queue keeps of a span in a session, or of a span of ours outside of
 // one: facts of the span and its place in the tree. An entry holds neither the handle

@@ -75,7 +75,7 @@ func (t *Tracer) measureEvents(c *config) {
 }
 
 func (*Tracer) meterOf(p metric.MeterProvider) metric.Meter {
-	return p.Meter(scopeName, metric.WithInstrumentationVersion(version.Version))
+	return p.Meter(scopeName, metric.WithInstrumentationVersion(version.Version()))
 }
 
 // instruments are the metrics of a tracer.

@@ -230,7 +230,7 @@ func (t *Tracer) record(c *config) (register func()) {
 			register = func() { r.RegisterSpanProcessor(t.processor) }
 		}
 	}
-	t.tracer = t.provider.Tracer(scopeName, trace.WithInstrumentationVersion(version.Version))
+	t.tracer = t.provider.Tracer(scopeName, trace.WithInstrumentationVersion(version.Version()))
 	return register
 }
 

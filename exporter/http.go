@@ -93,7 +93,7 @@ func NewHTTP(cfg HTTPConfig, options ...Option) (*Exporter, error) {
 	}
 	client, err := delivery.NewClient(delivery.ClientConfig{
 		URL: cfg.URL, Insecure: cfg.Insecure, Key: delivery.Secret(cfg.Key), Parts: []delivery.Secret{secret}, Compression: compression,
-		UserAgent: "sessionspan-go/" + version.Version, Transport: cfg.Transport,
+		UserAgent: "sessionspan-go/" + version.Version(), Transport: cfg.Transport,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("export to HTTP: %w", err)

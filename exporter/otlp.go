@@ -107,7 +107,7 @@ func newOTLP(cfg OTLPConfig, options []Option) (*Exporter, error) {
 	client, err := delivery.NewClient(delivery.ClientConfig{
 		URL: endpoint.String(), Insecure: true, ContentType: "application/x-protobuf", Headers: headers, Parts: secrets,
 		Compression: compression,
-		UserAgent:   "sessionspan-go/" + version.Version, Transport: transport,
+		UserAgent:   "sessionspan-go/" + version.Version(), Transport: transport,
 	})
 	if err != nil {
 		return nil, err
