@@ -28,7 +28,7 @@ func TestAside(t *testing.T) {
 	b, err := os.ReadFile(name)
 	check(t, err)
 	diff(t, "{\"a\":1}\n{\"a\":2}\n{\"half\n{\"a\":3}\n", string(b))
-	if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o600 {
+	if info, err := os.Stat(name); err != nil || !hasMode(info, 0o600) {
 		t.Errorf("mode %v, error %v", info.Mode(), err)
 	}
 }

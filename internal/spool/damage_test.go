@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -65,7 +66,7 @@ func makeBase(t *testing.T, copies bool) base {
 	}
 	check(t, l.Maintain(epoch))
 	for name, data := range m.files() {
-		if filepath.Base(name) == lockName {
+		if path.Base(name) == lockName {
 			continue
 		}
 		b.files[name] = slices.Clone(data)
@@ -142,7 +143,7 @@ func testDamage(t *testing.T, seed uint64, b base) {
 	}
 	m := newMemFS(seed)
 	m.put("/d/x/y", []byte{1})
-	m.put(filepath.Join(b.dir, lockName), []byte{})
+	m.put(memPath(b.dir, lockName), []byte{})
 	for name, data := range files {
 		m.put(name, data)
 	}
@@ -168,10 +169,10 @@ func testDamage(t *testing.T, seed uint64, b base) {
 			whole += segmentHeaderSize
 		}
 		if whole < len(data) {
-			broken[fmt.Sprintf("/d/x/broken/%s-%s.broken", filepath.Base(b.dir), filepath.Base(name))] = data
+			broken[fmt.Sprintf("/d/x/broken/%s-%s.broken", filepath.Base(b.dir), path.Base(name))] = data
 		}
 	}
-	checkpoint := filepath.Join(b.dir, checkpointName)
+	checkpoint := memPath(b.dir, checkpointName)
 	if bytes.Equal(files[checkpoint], b.files[checkpoint]) {
 		for seq := range b.done {
 			delete(want, seq)
@@ -199,8 +200,8 @@ func testDamage(t *testing.T, seed uint64, b base) {
 		}
 		var bytes int64
 		for name := range broken {
-			_, name, _ = strings.Cut(filepath.Base(name), "-")
-			name = filepath.Join(b.dir, strings.TrimSuffix(name, ".broken"))
+			_, name, _ = strings.Cut(path.Base(name), "-")
+			name = memPath(b.dir, strings.TrimSuffix(name, ".broken"))
 			whole := covered[name]
 			if string(files[name][:min(len(files[name]), segmentHeaderSize)]) == string(b.files[name][:segmentHeaderSize]) {
 				whole += segmentHeaderSize
@@ -230,9 +231,9 @@ func TestLost(t *testing.T) {
 	l.Done(5)
 	check(t, l.Maintain(epoch))
 	m.kill()
-	m.put(filepath.Join(l.Dir(), segmentName(1)), nil)
-	m.put(filepath.Join(l.Dir(), segmentName(3)), nil)
-	name := filepath.Join(l.Dir(), segmentName(4))
+	m.put(memPath(l.Dir(), segmentName(1)), nil)
+	m.put(memPath(l.Dir(), segmentName(3)), nil)
+	name := memPath(l.Dir(), segmentName(4))
 	data := slices.Clone(m.files()[name])
 	data[segmentHeaderSize+80]++
 	m.put(name, data)
@@ -255,8 +256,8 @@ func TestDamageWhileOpen(t *testing.T) {
 	check(t, err)
 	check(t, l.Append(entries(1, 8, 100)))
 	check(t, l.Sync())
-	m.files()[filepath.Join(l.Dir(), segmentName(2))][segmentHeaderSize+100]++
-	m.put(filepath.Join(l.Dir(), segmentName(3)), nil)
+	m.files()[memPath(l.Dir(), segmentName(2))][segmentHeaderSize+100]++
+	m.put(memPath(l.Dir(), segmentName(3)), nil)
 	r := l.Reader(0)
 	out, errs := readAll(t, r, 1)
 	diff(t, []uint64{1, 2, 4, 7, 8}, seqsOf(out))
@@ -281,7 +282,7 @@ func TestDamageAtGap(t *testing.T) {
 	check(t, err)
 	check(t, l.Append(entries(1, 6, 100)))
 	m.kill()
-	name := filepath.Join(l.Dir(), segmentName(1))
+	name := memPath(l.Dir(), segmentName(1))
 	m.files()[name][segmentHeaderSize+2*168+100]++
 	logs, err := Orphans("/d/x", Options{FS: m})
 	check(t, err)
@@ -321,7 +322,7 @@ func TestVersion(t *testing.T) {
 	// The sum is that of the changed header.
 	later = appendSum(later[:32], l.seed)
 	later = append(later, "something new"...)
-	m.put(filepath.Join(l.Dir(), segmentName(2)), later)
+	m.put(memPath(l.Dir(), segmentName(2)), later)
 	logs, err := Orphans("/d/x", Options{FS: m})
 	check(t, err)
 	got := mustRead(t, logs[0])

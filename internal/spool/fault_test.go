@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,7 +18,7 @@ import (
 // fails, once or from then on.
 func TestEveryFault(t *testing.T) {
 	for _, always := range []bool{false, true} {
-		for _, errno := range []error{syscall.EIO, syscall.ENOSPC} {
+		for _, errno := range []error{syscall.EIO, errNoSpace} {
 			for _, once := range []bool{true, false} {
 				t.Run(fmt.Sprintf("%v/always=%v/once=%v", errno, always, once), func(t *testing.T) {
 					ops := map[string]bool{}
@@ -61,7 +62,7 @@ func testFault(t *testing.T, n int, errno error, always, once bool, ops map[stri
 	left.Done(1)
 	check(t, left.Maintain(epoch))
 	m.kill()
-	name := filepath.Join(left.Dir(), segmentName(1))
+	name := memPath(left.Dir(), segmentName(1))
 	data := slices.Clone(m.files()[name])
 	data[len(data)-1]++
 	m.put(name, data)
@@ -113,7 +114,7 @@ func testFault(t *testing.T, n int, errno error, always, once bool, ops map[stri
 			for _, e := range batch {
 				want[e.ID] = true
 			}
-		} else if errors.Is(errno, syscall.ENOSPC) && !errors.Is(err, ErrFull) {
+		} else if errors.Is(errno, errNoSpace) && !errors.Is(err, ErrFull) {
 			t.Errorf("Append: %v", err)
 		}
 		if step%3 == 1 {
@@ -189,7 +190,7 @@ func TestFailedSync(t *testing.T) {
 	check(t, l.Sync())
 	check(t, l.Append(batch[4:8]))
 	l.Done(6)
-	first := filepath.Join(l.Dir(), segmentName(1))
+	first := memPath(l.Dir(), segmentName(1))
 	syncs := map[string]int{}
 	m.fail = func(op, name string) error {
 		if op == "sync" {
@@ -278,7 +279,7 @@ func testReadError(t *testing.T, number uint64, in, out []uint64) {
 	l, err := Open("/d/x", Options{FS: m, SegmentBytes: 500})
 	check(t, err)
 	check(t, l.Append(entries(1, 6, 100)))
-	unreadable := filepath.Join(l.Dir(), segmentName(number))
+	unreadable := memPath(l.Dir(), segmentName(number))
 	bad := func(op, name string) error {
 		if op == "read" && name == unreadable {
 			return syscall.EIO
@@ -325,7 +326,7 @@ func TestOneBadLog(t *testing.T) {
 		l, err := Open("/d/x", Options{FS: m})
 		check(t, err)
 		check(t, l.Append(entries(1, 1, 1)))
-		bad = l.Dir()
+		bad = memPath(l.Dir())
 	}
 	m.kill()
 	m.fail = func(op, name string) error {
@@ -354,7 +355,7 @@ func TestRemovalOrder(t *testing.T) {
 	var ops []string
 	m.fail = func(op, name string) error {
 		if op != "close" && op != "checkdir" {
-			ops = append(ops, op+" "+filepath.Base(name))
+			ops = append(ops, op+" "+path.Base(name))
 		}
 		return nil
 	}
@@ -380,12 +381,12 @@ func TestRemovalOrder(t *testing.T) {
 		}
 		return nil
 	}
-	if err := l.Maintain(due); !errors.Is(err, syscall.EIO) || m.files()[filepath.Join(l.Dir(), segmentName(2))] == nil {
+	if err := l.Maintain(due); !errors.Is(err, syscall.EIO) || m.files()[memPath(l.Dir(), segmentName(2))] == nil {
 		t.Errorf("error %v, files %v", err, slices.Sorted(maps.Keys(m.files())))
 	}
 	m.fail = nil
 	check(t, l.Maintain(due.Add(time.Second)))
-	if m.files()[filepath.Join(l.Dir(), segmentName(2))] != nil || !l.MaintainDue(due).IsZero() {
+	if m.files()[memPath(l.Dir(), segmentName(2))] != nil || !l.MaintainDue(due).IsZero() {
 		t.Errorf("due %v, files %v", l.MaintainDue(due), slices.Sorted(maps.Keys(m.files())))
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // FS is what a log needs of a file system. Its methods are safe for concurrent
@@ -82,12 +83,24 @@ func (f osFile) Size() (int64, error) {
 	return info.Size(), nil
 }
 
+// A file that another process is renaming cannot be opened on Windows, for as long as
+// that takes.
+const (
+	openTries = 50
+	openPause = time.Millisecond
+)
+
 func openFile(name string, flag int) (File, error) {
-	f, err := os.OpenFile(name, flag, fileMode) //nolint:gosec // the package makes the names
-	if err != nil {
-		return nil, err
+	for try := 1; ; try++ {
+		f, err := os.OpenFile(name, flag, fileMode) //nolint:gosec // the package makes the names
+		if err == nil {
+			return osFile{f}, nil
+		}
+		if !isShared(err) || try == openTries {
+			return nil, err
+		}
+		time.Sleep(openPause)
 	}
-	return osFile{f}, nil
 }
 
 func (osFS) Create(name string) (File, error) {

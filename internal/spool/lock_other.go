@@ -33,3 +33,6 @@ func (osFS) CheckDir(name string) error {
 }
 
 func isFull(error) bool { return false }
+
+// isShared reports that the error of a file that another process uses is not known.
+func isShared(error) bool { return false }

@@ -69,3 +69,6 @@ func (osFS) CheckDir(name string) error {
 func isFull(err error) bool {
 	return errors.Is(err, windows.ERROR_DISK_FULL) || errors.Is(err, windows.ERROR_HANDLE_DISK_FULL)
 }
+
+// isShared reports whether an error says that another process uses a file just now.
+func isShared(err error) bool { return errors.Is(err, windows.ERROR_SHARING_VIOLATION) }

@@ -125,7 +125,7 @@ func TestRoundTrip(t *testing.T) {
 		info, err := os.Stat(name)
 		check(t, err)
 		size += info.Size()
-		if info.Mode().Perm() != 0o600 {
+		if !hasMode(info, 0o600) {
 			t.Errorf("%s has mode %v", name, info.Mode())
 		}
 	}

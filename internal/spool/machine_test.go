@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"syscall"
 	"testing"
 	"time"
 
@@ -60,7 +59,7 @@ func (m *machine) inject() {
 			return nil
 		}
 		if m.faults.IntN(2) == 0 {
-			return syscall.ENOSPC
+			return errNoSpace
 		}
 		return errInjected
 	}

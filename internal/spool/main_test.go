@@ -1,6 +1,8 @@
 package spool
 
 import (
+	"io/fs"
+	"runtime"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -11,4 +13,9 @@ func TestMain(m *testing.M) {
 		return
 	}
 	goleak.VerifyTestMain(m)
+}
+
+// hasMode reports whether a file has the permissions, which Windows does not keep.
+func hasMode(info fs.FileInfo, mode fs.FileMode) bool {
+	return runtime.GOOS == "windows" || info.Mode().Perm() == mode
 }

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"maps"
 	"math/rand/v2"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -103,7 +104,7 @@ func (m *memFS) crashDir(c *memFS, name string, d *memDir, files map[*memFile]*m
 	c.dirs[name] = out
 	for base, node := range left {
 		if node.dir != nil {
-			node.dir = m.crashDir(c, filepath.Join(name, base), node.dir, files)
+			node.dir = m.crashDir(c, path.Join(name, base), node.dir, files)
 		} else {
 			if files[node.file] == nil {
 				files[node.file] = m.crashFile(node.file)
@@ -153,25 +154,29 @@ func (m *memFS) files() map[string][]byte {
 	for name, d := range m.dirs {
 		for base, node := range d.now {
 			if node.file != nil {
-				out[filepath.Join(name, base)] = node.file.data
+				out[path.Join(name, base)] = node.file.data
 			}
 		}
 	}
 	return out
 }
 
+// memPath is the name of a file as a memFS has it, on any system.
+func memPath(parts ...string) string { return filepath.ToSlash(filepath.Join(parts...)) }
+
 // put replaces a file, durably; nil removes it.
 func (m *memFS) put(name string, data []byte) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	dir := filepath.Dir(name)
+	name = filepath.ToSlash(name)
+	dir := path.Dir(name)
 	if m.dirs[dir] == nil {
 		m.dirs[dir] = newMemDir()
-		up := m.dirs[filepath.Dir(dir)]
-		up.now[filepath.Base(dir)] = memNode{dir: m.dirs[dir]}
-		up.durable[filepath.Base(dir)] = memNode{dir: m.dirs[dir]}
+		up := m.dirs[path.Dir(dir)]
+		up.now[path.Base(dir)] = memNode{dir: m.dirs[dir]}
+		up.durable[path.Base(dir)] = memNode{dir: m.dirs[dir]}
 	}
-	d, base := m.dirs[dir], filepath.Base(name)
+	d, base := m.dirs[dir], path.Base(name)
 	delete(d.now, base)
 	delete(d.durable, base)
 	if data != nil {
@@ -183,6 +188,7 @@ func (m *memFS) put(name string, data []byte) {
 // begin starts an operation.
 func (m *memFS) begin(op, name string) error {
 	m.clock++
+	name = filepath.ToSlash(name)
 	if m.fail != nil {
 		if err := m.fail(op, name); err != nil {
 			return &fs.PathError{Op: op, Path: name, Err: err}
@@ -192,7 +198,8 @@ func (m *memFS) begin(op, name string) error {
 }
 
 func (m *memFS) find(name string) (d *memDir, base string, node memNode, err error) {
-	d, base = m.dirs[filepath.Dir(name)], filepath.Base(name)
+	name = filepath.ToSlash(name)
+	d, base = m.dirs[path.Dir(name)], path.Base(name)
 	if d == nil {
 		return nil, base, memNode{}, fs.ErrNotExist
 	}
@@ -293,7 +300,7 @@ func (m *memFS) ReadDir(name string) ([]fs.DirEntry, error) {
 	if err := m.begin("readdir", name); err != nil {
 		return nil, err
 	}
-	d := m.dirs[name]
+	d := m.dirs[filepath.ToSlash(name)]
 	if d == nil {
 		return nil, fs.ErrNotExist
 	}
@@ -317,8 +324,8 @@ func (m *memFS) Mkdir(name string) error {
 	if node != (memNode{}) {
 		return fs.ErrExist
 	}
-	m.dirs[name] = newMemDir()
-	d.change(map[string]memNode{base: {dir: m.dirs[name]}})
+	m.dirs[filepath.ToSlash(name)] = newMemDir()
+	d.change(map[string]memNode{base: {dir: m.dirs[filepath.ToSlash(name)]}})
 	return nil
 }
 
@@ -328,7 +335,7 @@ func (m *memFS) CheckDir(name string) error {
 	if err := m.begin("checkdir", name); err != nil {
 		return err
 	}
-	if m.dirs[name] == nil {
+	if m.dirs[filepath.ToSlash(name)] == nil {
 		return fs.ErrNotExist
 	}
 	return nil
@@ -392,7 +399,7 @@ func (m *memFS) SyncDir(name string) error {
 	if err := m.begin("syncdir", name); err != nil {
 		return err
 	}
-	d := m.dirs[name]
+	d := m.dirs[filepath.ToSlash(name)]
 	if d == nil {
 		return fs.ErrNotExist
 	}

@@ -20,7 +20,7 @@ func TestFailedAppend(t *testing.T) {
 	m.fail = func(op, name string) error {
 		// The first segment takes its part, and keeps it.
 		if op == "truncate" || (op == "create" && !strings.HasSuffix(name, segmentName(1))) {
-			return syscall.ENOSPC
+			return errNoSpace
 		}
 		return nil
 	}
