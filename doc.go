@@ -62,4 +62,18 @@
 //
 // Without a destination the same program runs at close to no cost: nothing is
 // encoded, while the identity of sessions still travels to other services.
+//
+// # What may change
+//
+// Versions are those of semantic versioning. Until v1 a minor version may change what
+// is exported, and the changelog says what and how to follow; a patch changes nothing
+// that compiles. What leaves the program has promises of its own:
+//
+//   - The payloads of the HTTP API follow HoneyHive's, and the attributes of spans the
+//     conventions that package convert names. A name that they give up is still read.
+//   - Ids are the same for the same trace, span, project and name in every version, so
+//     that services of different versions share their sessions.
+//   - What is on disk (the spool, the file of the server, recorded calls) is read by the
+//     two minor versions after the one that wrote it. An older version does not read
+//     what a newer one wrote, says so, and leaves it as it is.
 package sessionspan
