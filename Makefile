@@ -8,7 +8,7 @@ MODULES := . store server examples
 # Those that stand on a database or an index. To compile that takes minutes, so it
 # is done once: with the race detector, for the linter as for the tests.
 HEAVY   := store server examples
-LIGHT   := . tools bench exporter/collectortest llmhttp/clienttest server/interop e2e
+LIGHT   := . docs tools bench exporter/collectortest llmhttp/clienttest server/interop e2e
 # All, to be checked and formatted.
 CHECKED := $(LIGHT) $(HEAVY)
 # Modules that users get name their neighbours by version alone, so that they can
@@ -26,7 +26,7 @@ FUZZIN  ?= .
 
 export GOWORK := off
 
-.PHONY: help test test-long test-all e2e screenshots soak lint fmt bench bench-growth bench-steps fuzz tidy tidy-check release-check
+.PHONY: help test test-long test-all e2e screenshots soak lint fmt bench bench-growth bench-steps fuzz tidy tidy-check release-check release dist site
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,8 @@ test-long: $(NEIGHBOURS) ## run the same tests in their whole length
 	@set -e; for m in $(HEAVY); do (cd $$m && $(WITH_NEIGHBOURS) && echo "test $$m" && $(GO) test -timeout 30m $(RACE) ./...); done
 
 test-all: test test-long e2e ## also run what takes minutes to build or needs Node or a browser: clients of models, of the server, a collector, the page
+	cd docs && $(GO) test ./...
+	cd tools && $(GO) test ./release
 	cd bench && $(GO) test ./...
 	cd exporter/collectortest && $(GO) test ./...
 	cd llmhttp/clienttest && $(GO) test ./...
@@ -87,6 +89,15 @@ fuzz: ## run each fuzz target for FUZZTIME
 
 release-check: ## install the last commit as strangers do, from a proxy of files: the program of the README, each public package, the command
 	cd tools && $(GO) run ./release check
+
+release: ## try a release of VERSION in a clone that is thrown away: all checks, the commits and the tags in their order; with APPLY=1 they come to this repository, and nothing is pushed
+	cd tools && $(GO) run ./release make $(if $(APPLY),-apply) $(VERSION)
+
+dist: ## archives of the command of VERSION for six platforms, with their SHA-256, in the folder dist; the same bytes on any machine with the same Go
+	cd tools && $(GO) run ./release dist $(VERSION) $(CURDIR)/dist
+
+site: ## write the documentation as a site, in the folder dist/site
+	cd docs && $(GO) run ./site -out $(CURDIR)/dist/site
 
 tidy: $(NEIGHBOURS) ## tidy the modules
 	@set -e; for m in $(CHECKED); do (cd $$m && $(WITH_NEIGHBOURS) && $(GO) mod tidy); done

@@ -31,48 +31,62 @@ func modulePath(folder string) string {
 	return root + "/" + folder
 }
 
-// writeProxy lays the modules of a tree out under dir as a module proxy has them.
-// The format is that of GOPROXY (go.dev/ref/mod#goproxy-protocol).
-func writeProxy(tree, dir, version string) error {
-	for _, folder := range modules {
-		if err := writeModule(filepath.Join(tree, folder), dir, module.Version{Path: modulePath(folder), Version: version}); err != nil {
-			return fmt.Errorf("%s: %w", folder, err)
-		}
-	}
-	return nil
-}
-
-func writeModule(source, dir string, m module.Version) error {
+// writeModule adds a version of the module in a folder of a tree to a module proxy
+// of files. The format is that of GOPROXY (go.dev/ref/mod#goproxy-protocol).
+func writeModule(tree, folder, proxy, version string) error {
+	m := module.Version{Path: modulePath(folder), Version: version}
+	source := filepath.Join(tree, folder)
 	path := filepath.Join(source, "go.mod")
-	mod, err := released(path, m.Version)
+	mod, err := released(path, version)
 	if err != nil {
 		return err
 	}
 	if err := os.WriteFile(path, mod, 0o600); err != nil {
 		return err
 	}
+	if err := license(tree, source); err != nil {
+		return err
+	}
 	escaped, err := module.EscapePath(m.Path)
 	if err != nil {
 		return err
 	}
-	dir = filepath.Join(dir, escaped, "@v")
+	dir := filepath.Join(proxy, escaped, "@v")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
+	list, err := os.ReadFile(filepath.Join(dir, "list")) //nolint:gosec // a file of the proxy
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	for name, text := range map[string]string{
-		"list":              m.Version + "\n",
-		m.Version + ".mod":  string(mod),
-		m.Version + ".info": fmt.Sprintf(`{"Version":%q,"Time":%q}`, m.Version, time.Now().UTC().Format(time.RFC3339)),
+		"list":            string(list) + version + "\n",
+		version + ".mod":  string(mod),
+		version + ".info": fmt.Sprintf(`{"Version":%q,"Time":%q}`, version, time.Now().UTC().Format(time.RFC3339)),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			return err
 		}
 	}
-	f, err := os.Create(filepath.Join(dir, m.Version+".zip")) //nolint:gosec // the version is the user's
+	f, err := os.Create(filepath.Join(dir, version+".zip")) //nolint:gosec // the version is the user's
 	if err != nil {
 		return err
 	}
 	return errors.Join(zip.CreateFromDir(f, m, source), f.Close())
+}
+
+// license copies the licence of the repository to a module that has none, as the Go
+// command does when it makes the zip of a module that is a folder of a repository.
+func license(tree, source string) error {
+	const name = "LICENSE"
+	if _, err := os.Stat(filepath.Join(source, name)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	text, err := os.ReadFile(filepath.Join(tree, name)) //nolint:gosec // a file of the tree
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(source, name), text, 0o600)
 }
 
 // released returns a go.mod as a release has it: with the version for each
@@ -101,9 +115,9 @@ func released(path, version string) ([]byte, error) {
 	return mod.Format()
 }
 
-// extract writes the last commit of a repository to a folder.
-func extract(ctx context.Context, repository, dir string) error {
-	cmd := exec.CommandContext(ctx, "git", "archive", "HEAD")
+// extract writes a commit of a repository to a folder.
+func extract(ctx context.Context, repository, commit, dir string) error {
+	cmd := exec.CommandContext(ctx, "git", "archive", commit) //nolint:gosec // the user's own repository
 	cmd.Dir, cmd.Stderr = repository, os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
