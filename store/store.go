@@ -176,13 +176,22 @@ type Store interface {
 
 	// Delete removes sessions with their events, and the updates that wait for
 	// them. Ids that are not known are passed over. What arrives for them later
-	// is taken as if it were new. A session goes as a whole: writes wait while
-	// one with very many events does.
+	// is taken as if it were new. A session goes out of sight as a whole, and
+	// from the disk in steps that let other writes between: see Scrub.
 	Delete(ctx context.Context, sessions ...honeyhive.UUID) error
 	// Prune deletes the oldest sessions until what a [Retention] allows is left, in
 	// steps that let other writes between. What others write meanwhile may be too
 	// much again when it returns.
 	Prune(ctx context.Context, r Retention) (Pruned, error)
+
+	// Scrub returns when nothing is left, in the files of the store, of what was deleted
+	// before: no text, no word of the index, no byte of the log, but the ids of deleted
+	// sessions, of which Changes tells. It writes the whole index anew, in steps that let
+	// other writes between, so it takes some seconds for each 100 MB of texts. A read
+	// that began before keeps what it sees in the log: Scrub waits for its end, or that of
+	// ctx. Delete alone leaves no text either, once what it started is done, but the words
+	// of the index. What an earlier version of this package deleted may have left traces.
+	Scrub(ctx context.Context) error
 
 	// Sync waits until what is computed from the writes that were done before is up
 	// to date: see the package documentation.

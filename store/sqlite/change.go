@@ -97,18 +97,13 @@ const syncPause = 5 * time.Millisecond
 
 // Sync implements [store.Store].
 func (s *Store) Sync(ctx context.Context) error {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
 	for {
 		left, err := s.lags(ctx)
+		if err == nil && left {
+			err = s.pause(ctx, syncPause)
+		}
 		if err != nil || !left {
 			return s.failed(ctx, "wait for what is computed", err)
-		}
-		timer.Reset(syncPause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-		case <-s.closed:
 		}
 	}
 }

@@ -30,7 +30,7 @@ type budget struct {
 
 const (
 	sweepRows  = 100
-	sweepBytes = 8 << 20
+	sweepBytes = 1 << 20 // which are written over with zeros, page by page
 	sweepWords = 512 << 10
 	sweepStep  = 5 * time.Millisecond
 )
@@ -48,8 +48,11 @@ func (b *budget) left() bool {
 }
 
 // sweepTime is how long the writer goes on with transactions that delete, when
-// others wait.
-const sweepTime = 15 * time.Millisecond
+// others wait, and sweepLog how many bytes these may write meanwhile.
+const (
+	sweepTime = 15 * time.Millisecond
+	sweepLog  = 1 << 20
+)
 
 // Delete implements [store.Store].
 func (s *Store) Delete(ctx context.Context, sessions ...honeyhive.UUID) error {
@@ -119,11 +122,12 @@ func (w *writer) doom(id honeyhive.UUID, b *budget) (events int64, err error) {
 
 // doomPart deletes a session, or one that is part of another, but for its events.
 func (w *writer) doomPart(pk int64, isSession bool, b *budget) error {
+	w.cut.Store(true) // the log has what it says
 	if isSession {
 		if err := w.execAll([]any{pk}, `DELETE FROM search WHERE rowid = ?`, `DELETE FROM unindexed WHERE pk = ?`, `DELETE FROM attempt WHERE pk = ?`); err != nil {
 			return err
 		}
-		w.unmerged = true
+		w.unmerged.Store(true)
 		w.garbage.Store(true)
 		if err := w.exec(`INSERT INTO doomed SELECT ?1 WHERE EXISTS (SELECT 1 FROM event WHERE session = ?1)`, pk); err != nil {
 			return err
@@ -229,7 +233,7 @@ func (w *writer) tidy() {
 	// tried again after the next deletion.
 	if _, err := w.sweepForAWhile(); err != nil {
 		w.garbage.Store(false)
-		w.unmerged = false
+		w.unmerged.Store(false)
 	}
 }
 
@@ -237,10 +241,11 @@ func (w *writer) tidy() {
 // others have waited for long enough. What the index is to merge goes first: the more
 // of a segment is deleted, the longer it takes to merge as much of it.
 func (w *writer) sweepForAWhile() (done bool, err error) {
-	for start := time.Now(); !done && err == nil && time.Since(start) < sweepTime; {
+	written := w.written
+	for start := time.Now(); !done && err == nil && time.Since(start) < sweepTime && w.written-written < sweepLog; {
 		switch {
-		case w.unmerged:
-			err = w.unsynced((*writer).merge)
+		case w.unmerged.Load():
+			err = w.unsynced(func(w *writer) error { return w.merge(false) })
 		case w.garbage.Swap(false): // whoever adds to it meanwhile says so
 			err = w.unsynced(func(w *writer) error {
 				more, err := w.sweep(newBudget())
@@ -339,7 +344,7 @@ func (w *writer) sweepEvents(session int64, b *budget) error {
 		if len(found) == 0 {
 			return w.exec(`DELETE FROM doomed WHERE session = ?`, session)
 		}
-		w.unmerged = true
+		w.unmerged.Store(true)
 		if err := w.execAll(found, `DELETE FROM search WHERE rowid IN `+sweepList, `DELETE FROM unindexed WHERE pk IN `+sweepList, `DELETE FROM record WHERE pk IN `+sweepList); err != nil {
 			return err
 		}

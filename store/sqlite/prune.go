@@ -12,8 +12,16 @@ import (
 	"github.com/sessionspan/sessionspan/store/internal/record"
 )
 
-// pagesAtOnce is how many pages one transaction gives back to the system.
-const pagesAtOnce = 100
+// pagesAtOnce is how many pages one transaction gives back to the system: each may be
+// filled with another one, to which a third refers. After vacuumBytes the file is cut,
+// since to cut much of it takes the system long.
+const (
+	pagesAtOnce = 32
+	vacuumBytes = 8 << 20
+)
+
+// prunePause is how often Prune looks whether what it deleted is swept.
+const prunePause = 2 * time.Millisecond
 
 // Prune implements [store.Store].
 func (s *Store) Prune(ctx context.Context, r store.Retention) (store.Pruned, error) {
@@ -22,9 +30,6 @@ func (s *Store) Prune(ctx context.Context, r store.Retention) (store.Pruned, err
 }
 
 func (s *Store) prune(ctx context.Context, r store.Retention) (total store.Pruned, err error) {
-	if err := s.emptyLog(ctx); err != nil {
-		return total, err
-	}
 	if r.MaxAge > 0 {
 		if err := s.pruneWaiting(ctx, s.now().Add(-r.MaxAge)); err != nil {
 			return total, err
@@ -32,16 +37,20 @@ func (s *Store) prune(ctx context.Context, r store.Retention) (total store.Prune
 	}
 	for done := false; !done; {
 		var step store.Pruned
+		var untidy bool
 		err := s.submit(ctx, &request{bare: true, run: func(w *writer) error {
 			// Until all is swept that is deleted already, nobody knows what is left.
-			if swept, err := w.sweepForAWhile(); !swept || err != nil {
-				return err
+			if untidy = w.untidy(); untidy {
+				return nil
 			}
 			return w.transaction(func(w *writer) (err error) {
 				step, done, err = w.prune(s.now(), r, newBudget())
 				return err
 			})
 		}})
+		if err == nil && untidy {
+			err = s.pause(ctx, prunePause)
+		}
 		if err != nil {
 			return total, err
 		}
@@ -49,6 +58,18 @@ func (s *Store) prune(ctx context.Context, r store.Retention) (total store.Prune
 		total.Events += step.Events
 	}
 	return total, s.vacuum(ctx, r.MaxBytes)
+}
+
+// pause waits, until the store is closed.
+func (s *Store) pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	case <-s.closed:
+	}
+	return s.usable(ctx)
 }
 
 // pruneWaiting deletes updates that have waited since a moment.
@@ -136,11 +157,12 @@ func (w *writer) used() (int64, error) {
 const usedQuery = `SELECT (SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size) - (SELECT freelist_count FROM pragma_freelist_count) * (SELECT page_size FROM pragma_page_size)`
 
 // vacuum gives what was freed back to the system, piece by piece, until the file is
-// no larger than most, or all of it where that is 0. What is left is used again.
+// no larger than most, or all of it where that is 0, and the log. What is left is used
+// again.
 func (s *Store) vacuum(ctx context.Context, most int64) error {
-	for changed := false; ; changed = true {
+	for last := int64(-1); ; {
 		var file, free int64
-		err := s.submit(ctx, &request{run: func(w *writer) error {
+		err := s.submit(ctx, &request{bare: true, run: func(w *writer) error {
 			if err := w.scan(`SELECT (SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size), (SELECT freelist_count FROM pragma_freelist_count)`, nil, &file, &free); err != nil {
 				return err
 			}
@@ -150,16 +172,22 @@ func (s *Store) vacuum(ctx context.Context, most int64) error {
 			if free == 0 {
 				return nil
 			}
-			return w.drain(fmt.Sprintf(`PRAGMA incremental_vacuum(%d)`, pagesAtOnce))
+			return w.unsynced(func(w *writer) error { return w.drain(fmt.Sprintf(`PRAGMA incremental_vacuum(%d)`, pagesAtOnce)) })
 		}})
 		if err != nil {
 			return err
 		}
 		if free == 0 {
-			if changed {
-				return s.emptyLog(ctx) // which makes the file as short as that
+			return s.emptyLog(ctx) // which makes the file as short as that
+		}
+		if last < 0 {
+			last = file
+		}
+		if last-file >= vacuumBytes {
+			last = file
+			if err := errors.Join(s.checkpoint(ctx), s.restartLog(ctx, false)); err != nil {
+				return err
 			}
-			return nil
 		}
 	}
 }

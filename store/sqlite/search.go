@@ -50,7 +50,9 @@ func (w *writer) index() (waiting *request) {
 	// A disk that is full or damaged fails writes too, which tell of it; this is
 	// tried again after the next one.
 	w.backlog.Store(left && err == nil)
-	w.unmerged = w.unmerged || left && err == nil
+	if left && err == nil {
+		w.unmerged.Store(true)
+	}
 	return waiting
 }
 
@@ -64,19 +66,24 @@ const (
 )
 
 // merge merges some of the segments of the index, of which each step of indexing
-// makes one. Without it a search would look into all of them.
-func (w *writer) merge() error {
+// makes one. Without it a search would look into all of them. The steps that follow one
+// which is to merge all merge all that was there then.
+func (w *writer) merge(all bool) error {
 	start := time.Now()
+	pages := w.mergePages
+	if all {
+		pages = -pages
+	}
 	var before, after int64
 	err := w.scan(`SELECT total_changes()`, nil, &before)
 	if err == nil {
-		err = w.exec(`INSERT INTO search (search, rank) VALUES ('merge', ?)`, w.mergePages)
+		err = w.exec(`INSERT INTO search (search, rank) VALUES ('merge', ?)`, pages)
 	}
 	if err == nil {
 		err = w.scan(`SELECT total_changes()`, nil, &after)
 	}
 	const none = 2 // changes where there was nothing to merge are fewer
-	w.unmerged = after-before >= none
+	w.unmerged.Store(after-before >= none)
 	w.mergePages = nextMerge(w.mergePages, time.Since(start))
 	return err
 }

@@ -28,6 +28,7 @@ import (
 type Store struct {
 	read   *sql.DB // several connections that cannot write
 	w      *writer
+	log    *sql.DB // one connection, which makes checkpoints
 	lock   *lock
 	path   string
 	now    func() time.Time

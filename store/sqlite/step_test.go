@@ -22,8 +22,9 @@ func bare(t testing.TB, s *Store, f func(w *writer) error) {
 	}
 }
 
-// logged counts what each transaction writes: the pages that it adds to the log.
-type logged struct{ last, largest int64 }
+// logged counts what each transaction writes: the pages that it adds to the log, and
+// those that the disk may not have, which the next one waits for.
+type logged struct{ last, largest, dirty int64 }
 
 func logAll(t testing.TB, s *Store) *logged {
 	t.Helper()
@@ -33,6 +34,7 @@ func logAll(t testing.TB, s *Store) *logged {
 			size, _ := w.log.size()
 			l.largest = max(l.largest, size-l.last)
 			l.last = size
+			l.dirty = max(l.dirty, w.dirty)
 		}
 		var err error
 		l.last, err = w.log.size()
@@ -44,18 +46,21 @@ func logAll(t testing.TB, s *Store) *logged {
 // TestStepBytes does what is large, and counts what each of its transactions writes:
 // so much is what another write waits for.
 func TestStepBytes(t *testing.T) {
-	const most = 4 << 20
+	const most = 5 << 19
 	s := openIn(t, t.TempDir()).(*Store)
 	defer func() { _ = s.Close() }()
 	l := logAll(t, s)
 	step := func(what string, f func()) {
 		t.Helper()
-		bare(t, s, func(*writer) error { l.largest = 0; return nil })
+		bare(t, s, func(*writer) error { l.largest, l.dirty = 0, 0; return nil })
 		f()
 		holdIndexed(t, s)
 		bare(t, s, func(*writer) error {
 			if t.Logf("%s: up to %d bytes in a transaction", what, l.largest); l.largest > most || l.largest == 0 {
 				t.Errorf("%s: a transaction writes %d bytes, more than %d", what, l.largest, most)
+			}
+			if most := int64(syncBytes + most); l.dirty > most {
+				t.Errorf("%s: up to %d bytes wait for the disk, more than %d", what, l.dirty, most)
 			}
 			return nil
 		})
@@ -89,6 +94,13 @@ func TestStepBytes(t *testing.T) {
 			t.Fatal(err)
 		}
 		swept(t, s)
+	})
+	step("scrubbing", func() {
+		if err := s.Scrub(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		bare(t, s, func(w *writer) (err error) { l.last, err = w.log.size(); return err })
+		holdWrite(t, s, holdEvent(t, 1, nil))
 	})
 	step("retention", func() {
 		holdWrite(t, s, holdEvent(t, 0, map[string]any{"text": text}))

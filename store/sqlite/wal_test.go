@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/sessionspan/sessionspan/honeyhive"
 )
 
 // TestRestartLog begins the log anew: what is written then goes to its beginning, so
@@ -26,7 +28,7 @@ func TestRestartLog(t *testing.T) {
 		holdIndexed(t, s)
 	}
 	restart := func() {
-		if err := s.restartLog(t.Context()); err != nil {
+		if err := s.restartLog(t.Context(), false); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -64,4 +66,61 @@ func TestRestartLog(t *testing.T) {
 	if file, logged := size(); file != 0 || logged != 0 {
 		t.Errorf("a long log still has %d bytes, of which %d are to be copied", file, logged)
 	}
+}
+
+// TestCut cuts a log that is to be cut when nothing else is left to do, or when that
+// takes too long, and not in between.
+func TestCut(t *testing.T) {
+	s := openIn(t, t.TempDir()).(*Store)
+	defer func() { _ = s.Close() }()
+	holdWrite(t, s, holdEvent(t, 0, nil))
+	holdIndexed(t, s)
+	for _, c := range []struct{ cut, untidy, now, want bool }{
+		{false, false, false, false}, {false, false, true, false}, {true, true, false, false}, {true, false, false, true}, {true, true, true, true},
+	} {
+		holdWrite(t, s, holdEvent(t, 1, nil))
+		holdIndexed(t, s)
+		bare(t, s, func(w *writer) error {
+			w.committed = nil // there are no other checkpoints
+			w.cut.Store(c.cut)
+			w.unmerged.Store(c.untidy)
+			if err := w.endCopy(c.now); err != nil {
+				return err
+			}
+			size, err := w.log.size()
+			if got := size == 0; got != c.want || w.logged != 0 || c.want && w.cut.Load() {
+				t.Errorf("%+v: the log has %d bytes, of which %d are to be copied", c, size, w.logged)
+			}
+			return err
+		})
+	}
+}
+
+// TestFull has what can wait wait while a long log is copied.
+func TestFull(t *testing.T) {
+	s := openIn(t, t.TempDir()).(*Store)
+	defer func() { _ = s.Close() }()
+	holdWrite(t, s, holdEvent(t, 0, nil))
+	holdIndexed(t, s)
+	bare(t, s, func(w *writer) error {
+		w.committed = nil // there are no other checkpoints
+		w.copying, w.logged = true, logBytes+logSlack+1
+		return nil
+	})
+	if err := s.Delete(t.Context(), honeyhive.SessionID("hold", "session")); err != nil {
+		t.Fatal(err)
+	}
+	for range 100 { // with moments between in which nothing waits
+		bare(t, s, func(w *writer) error {
+			var doomed int
+			if err := w.scan(`SELECT count(*) FROM doomed`, nil, &doomed); err != nil || doomed != 1 {
+				t.Errorf("%d sessions are yet to be swept, %v", doomed, err)
+			}
+			return nil
+		})
+	}
+	if err := s.restartLog(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	swept(t, s)
 }

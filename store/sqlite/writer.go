@@ -56,12 +56,18 @@ type writer struct {
 	stale      func()        // called when sessions are to be computed anew; nil in tests of the writer alone
 	prices     *prices.Table // nil derives nothing
 	narrow     bool          // the table of sessions has no more than narrowColumns yet
-	unmerged   bool          // the index may have something to merge
+	unmerged   atomic.Bool   // the index may have something to merge
 	mergePages int           // of the next step of a merge
 	log        walFile
-	logged     int64  // bytes that were added to the log since it was begun anew
-	logLimit   int64  // how many are to be copied
-	committed  func() // called after each transaction; nil in tests of the writer alone
+	logged     int64       // bytes that were added to the log since it was begun anew
+	logLimit   int64       // how many are to be copied
+	copying    bool        // it is being copied
+	cut        atomic.Bool // it is to be cut
+	cutSeen    bool        // which those that cut it know
+	written    int64       // bytes that were ever added to it
+	dirty      int64       // those that the disk may not have yet
+	lazy       bool        // transactions do not wait for the disk
+	committed  func()      // called after each transaction; nil in tests of the writer alone
 }
 
 // request is something to do in a transaction: writes, which share it with
@@ -76,13 +82,16 @@ type request struct {
 }
 
 func openWriter(ctx context.Context, path string, o options) (*writer, error) {
-	db, err := sql.Open("sqlite", dsn(path, "cache_size(-65536)", "wal_autocheckpoint(0)"))
+	db, err := sql.Open("sqlite", dsn(path, "cache_size(-65536)", "wal_autocheckpoint(0)", "secure_delete(1)"))
 	if err != nil {
 		return nil, err
 	}
 	w := &writer{
 		db: db, prepared: make(map[string]*sql.Stmt), staged: make(map[int64]bool), log: walFile(path + "-wal"), logLimit: logBytes, mergePages: mostMerge / 2,
 		requests: make(chan *request), done: make(chan struct{}), changed: make(chan struct{}),
+	}
+	if size, err := w.log.size(); err != nil || size > 0 { // a process was killed, maybe before it cut it
+		w.cut.Store(true)
 	}
 	if err := w.prepare(ctx, o); err != nil {
 		return nil, errors.Join(err, w.close())
@@ -106,7 +115,7 @@ func (w *writer) prepare(ctx context.Context, o options) error {
 	w.backlog.Store(true)
 	w.garbage.Store(true)
 	w.silent.Store(true)
-	w.unmerged = true
+	w.unmerged.Store(true)
 	return err
 }
 
@@ -157,6 +166,7 @@ func (w *writer) start(closing <-chan struct{}) {
 			}
 			switch {
 			case waiting != nil: // a request that cannot wait any longer goes first
+			case w.full():
 			case w.untidy() && (quiet || time.Since(swept) > sweepPause):
 				w.tidy()
 				swept = time.Now()
@@ -169,9 +179,9 @@ func (w *writer) start(closing <-chan struct{}) {
 }
 
 // next returns the next request. While there is something to sweep or to index it
-// does not wait for one.
+// does not wait for one, unless that must wait itself.
 func (w *writer) next(closing <-chan struct{}) *request {
-	if w.backlog.Load() || w.untidy() {
+	if (w.backlog.Load() || w.untidy()) && !w.full() {
 		select {
 		case r := <-w.requests:
 			return r
@@ -188,7 +198,7 @@ func (w *writer) next(closing <-chan struct{}) *request {
 }
 
 // untidy reports whether there is something to sweep or to merge.
-func (w *writer) untidy() bool { return w.garbage.Load() || w.unmerged }
+func (w *writer) untidy() bool { return w.garbage.Load() || w.unmerged.Load() }
 
 // serve does a request, and those that wait behind it as far as they can share
 // its transaction. It returns the one that cannot.
@@ -288,11 +298,18 @@ func (w *writer) transaction(f func(*writer) error) error {
 // unsynced runs f in a transaction that does not wait for the disk: it does what the
 // database says is left to do, so that after a loss of power it is done again. It must
 // give out no sequence number, since others would see one that is given out again.
+// Where much waits for the disk already, f waits for it after all, so that no other
+// transaction has to.
 func (w *writer) unsynced(f func(*writer) error) error {
+	if w.dirty >= syncBytes {
+		return w.transaction(f)
+	}
 	if err := w.drain(`PRAGMA synchronous = NORMAL`); err != nil {
 		return err
 	}
+	w.lazy = true
 	err := w.transaction(f)
+	w.lazy = false
 	return errors.Join(err, w.drain(`PRAGMA synchronous = FULL`))
 }
 

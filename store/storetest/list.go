@@ -390,6 +390,10 @@ func testDelete(t *testing.T, open Opener) {
 	f.equal(f.info().Events, int64(5), "events")
 	f.write(store.Write{Event: event(t, 10020, 2, 2, `"event_type":"tool"`)})
 	f.equal(f.session(2).Status, store.StatusOrphan, "what comes later is new")
+	rows := f.all()
+	f.check(f.Scrub(t.Context()))
+	f.equal(f.all(), rows, "what is left after scrubbing")
+	f.check(f.Scrub(t.Context()))
 }
 
 // testPrune deletes what is too old or too much.
@@ -475,6 +479,7 @@ func testClosed(t *testing.T, open Opener) {
 	_, err6 := f.Prune(ctx, store.Retention{MaxAge: 1})
 	_, err7 := f.Event(ctx, id(1))
 	_, err10 := f.Seq(ctx)
+	err11 := f.Scrub(ctx)
 	var err8, err9 error
 	for _, err := range f.Events(ctx, id(1), store.EventQuery{}) {
 		err8 = err
@@ -482,7 +487,7 @@ func testClosed(t *testing.T, open Opener) {
 	for _, err := range f.Waiting(ctx) {
 		err9 = err
 	}
-	for i, err := range []error{f.Write(ctx, nil), f.Write(ctx, []store.Write{{Session: session(t, 1, ``)}}), f.Delete(ctx, id(1)), f.WaitChange(ctx, 0), err1, err2, err3, err4, err5, err6, err7, err8, err9, err10} {
+	for i, err := range []error{f.Write(ctx, nil), f.Write(ctx, []store.Write{{Session: session(t, 1, ``)}}), f.Delete(ctx, id(1)), f.WaitChange(ctx, 0), err1, err2, err3, err4, err5, err6, err7, err8, err9, err10, err11} {
 		if !errors.Is(err, store.ErrClosed) {
 			t.Errorf("call %d on a closed store: %v", i, err)
 		}
