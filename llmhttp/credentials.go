@@ -127,10 +127,15 @@ func (c *call) hideAnswer() {
 	}
 }
 
-// appendSaid appends all that hideAnswer looks at.
+// appendSaid appends all that hideAnswer looks at and that is long enough to hold a
+// credential.
 func (c *call) appendSaid(b []byte) []byte {
-	x := c.x
-	add := func(text string) { b = append(append(b, text...), '|') }
+	x, least := c.x, c.secrets().Least()
+	add := func(text string) {
+		if len(text) >= least {
+			b = append(append(b, text...), '|')
+		}
+	}
 	add(x.id)
 	add(x.model)
 	for _, choice := range x.choices {

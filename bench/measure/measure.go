@@ -3,6 +3,7 @@ package measure
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -128,17 +129,11 @@ func (r *runner) warm(ctx context.Context) error {
 
 func (r *runner) measure(ctx context.Context) (Result, error) {
 	runtime.GC()
-	if r.spec.Profile != "" {
-		f, err := os.Create(r.spec.Profile)
-		if err != nil {
-			return Result{}, fmt.Errorf("measure: %w", err)
-		}
-		defer func() { _ = f.Close() }()
-		if err := pprof.StartCPUProfile(f); err != nil {
-			return Result{}, fmt.Errorf("measure: %w", err)
-		}
-		defer pprof.StopCPUProfile()
+	stop, err := profile(r.spec.Profile)
+	if err != nil {
+		return Result{}, err
 	}
+	defer stop()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	start, cpu := time.Now(), ProcessCPU()
@@ -160,6 +155,25 @@ func (r *runner) measure(ctx context.Context) (Result, error) {
 		Allocs: float64(after.Mallocs-before.Mallocs) / n, AllocB: float64(after.TotalAlloc-before.TotalAlloc) / n,
 		WireB: float64(got.Bytes) / n, Requests: got.Requests, PerSecond: float64(got.Records) / seconds,
 		Lost: sent - got.Records, Problems: got.Problems,
+	}, nil
+}
+
+// profile writes a CPU profile to a file until stop is called; none where there is no
+// name.
+func profile(name string) (stop func(), err error) {
+	if name == "" {
+		return func() {}, nil
+	}
+	f, err := os.Create(name)
+	if err != nil {
+		return nil, fmt.Errorf("measure: %w", err)
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, fmt.Errorf("measure: %w", errors.Join(err, f.Close()))
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		_ = f.Close()
 	}, nil
 }
 

@@ -56,6 +56,11 @@ func runPractice(ctx context.Context, spec Spec) (Result, error) {
 		return Result{}, err
 	}
 	runtime.GC()
+	stop, err := profile(spec.Profile)
+	if err != nil {
+		return Result{}, err
+	}
+	defer stop()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	r := Result{Spec: spec}

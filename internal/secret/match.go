@@ -26,6 +26,7 @@ import (
 // text it stands for.
 type Matcher struct {
 	needles []needle
+	least   int            // bytes of the shortest text in which one of the needles can stand
 	known   map[place]bool // of the needles, while they are added
 }
 
@@ -79,6 +80,11 @@ func NewMatcher(values []string) *Matcher {
 		}
 	}
 	m.known = nil
+	for i := range m.needles {
+		if n := m.needles[i].seed; i == 0 || n < m.least {
+			m.least = n
+		}
+	}
 	// The longest first, so that the rest of one is not left beside another.
 	slices.SortStableFunc(m.needles, func(a, b needle) int { return len(b.text) - len(a.text) })
 	return m
@@ -160,6 +166,16 @@ func (m *Matcher) codes(v string) {
 	}
 }
 
+// Least returns how long a text is at least that holds a credential, in bytes, in
+// whichever way it is written: no escape is shorter than what it stands for. A text
+// whose end was cut off may be shorter.
+func (m *Matcher) Least() int {
+	if m == nil {
+		return 0
+	}
+	return m.least
+}
+
 // In reports whether a credential stands in the text.
 func (m *Matcher) In(text string) bool { return len(m.find(text, false)) > 0 }
 
@@ -194,7 +210,7 @@ func (m *Matcher) hide(text, mark string, cut bool) string {
 
 // find returns where credentials stand.
 func (m *Matcher) find(text string, cut bool) (spans []span) {
-	if m == nil || len(m.needles) == 0 || len(text) < cutBytes {
+	if m == nil || len(m.needles) == 0 || len(text) < cutBytes || !cut && len(text) < m.least {
 		return nil
 	}
 	spans = m.findPlain(text, cut, false)

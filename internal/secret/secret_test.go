@@ -256,6 +256,30 @@ func TestHide(t *testing.T) {
 	}
 }
 
+// TestLeast finds credentials in the shortest texts that may hold them, and in none
+// that is shorter.
+func TestLeast(t *testing.T) {
+	for text, value := range map[string]string{
+		"sk-0123456789": "sk-0123456789",
+		"sk-012345678":  "sk-0123456789abcdef", // so much of the beginning is enough
+		"7-dog":         "7-dog",
+	} {
+		m := secret.NewMatcher([]string{value})
+		if !m.In(text) {
+			t.Errorf("%q is not found in %q", value, text)
+		}
+		if m.Least() > len(text) {
+			t.Errorf("%q takes %d bytes, Least says %d", value, len(text), m.Least())
+		}
+		if short := strings.Repeat("a", m.Least()-1); m.In(short) {
+			t.Errorf("%q is found in %q", value, short)
+		}
+	}
+	if n := (*secret.Matcher)(nil).Least(); n != 0 {
+		t.Errorf("a nil Matcher says %d", n)
+	}
+}
+
 // TestHideAnything holds that no key is left in a text, whatever stands around it
 // and however it is written, and that nothing else is changed.
 func TestHideAnything(t *testing.T) {
