@@ -10,6 +10,7 @@ import (
 
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/canonical"
 	"github.com/sessionspan/sessionspan/internal/money"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
 	"github.com/sessionspan/sessionspan/internal/span"
@@ -88,7 +89,7 @@ func (f *foreignEntry) showMetadata(k *convert.Record, has []attribute.KeyValue)
 	}
 	var more honeyhive.Object
 	if _, said := tokens.Read(has); !said && text == "" && f.usage.Known != 0 {
-		more = honeyhive.TrustedObject(string(f.usage.Append(nil)))
+		more = canonical.Object(string(f.usage.Append(nil)))
 		for key := range more.All() {
 			if span.HasKey(has, attribute.Key(honeyhive.AttrMetadata+"."+key)) {
 				more = more.Without(key)
@@ -96,7 +97,7 @@ func (f *foreignEntry) showMetadata(k *convert.Record, has []attribute.KeyValue)
 		}
 	}
 	if _, said := readCost(has); !said && text == "" && len(f.costs) > 0 && !span.HasKey(has, honeyhive.AttrMetadata+"."+money.CostKey) {
-		more = more.Merge(honeyhive.TrustedObject(string(money.Append(nil, f.costs))))
+		more = more.Merge(canonical.Object(string(money.Append(nil, f.costs))))
 	}
 	if f.plain.Original != "" && !span.HasKey(has, honeyhive.AttrMetadata+"."+convert.OriginalSessionID) {
 		more, _ = more.With(convert.OriginalSessionID, f.plain.Original)

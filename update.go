@@ -9,6 +9,7 @@ import (
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/exporter"
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/canonical"
 	"github.com/sessionspan/sessionspan/internal/fields"
 	"github.com/sessionspan/sessionspan/internal/money"
 	"github.com/sessionspan/sessionspan/internal/pipeline"
@@ -65,7 +66,7 @@ func (t *Tracer) Update(_ context.Context, id string, options ...FieldOption) er
 				problems = append(problems, fmt.Errorf("%s: %w", o.name(), err))
 				continue
 			}
-			setBucket(u, convert.Metadata, honeyhive.TrustedObject(string(money.Append(nil, []money.Amount{a}))))
+			setBucket(u, convert.Metadata, canonical.Object(string(money.Append(nil, []money.Amount{a}))))
 		case fieldDuration:
 			u.Duration = honeyhive.Some(o.number)
 		case fieldEnd:

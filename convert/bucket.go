@@ -6,6 +6,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/canonical"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
 )
 
@@ -202,7 +203,7 @@ func (b *bucketReader) object() honeyhive.Object {
 	if len(b.members) > 0 || len(b.groups) > 0 {
 		whole = b.merged()
 	}
-	return honeyhive.TrustedObject(shallow(whole.JSONText(), bucketDepth))
+	return canonical.Object(shallow(whole.JSONText(), bucketDepth))
 }
 
 func (b *bucketReader) merged() honeyhive.Object {
@@ -228,13 +229,13 @@ func (b *bucketReader) merged() honeyhive.Object {
 	case !more:
 		return b.whole
 	case !fresh || b.whole.IsEmpty():
-		return b.whole.Merge(honeyhive.TrustedObject(b.text()))
+		return b.whole.Merge(canonical.Object(b.text()))
 	}
 	// Nothing is replaced: the members stand behind those of the whole.
 	const perMember = 48
 	whole := b.whole.JSONText()
 	text := append(slices.Grow(b.scratch[:0], len(whole)+perMember*len(b.members)), whole[:len(whole)-1]...)
-	return honeyhive.TrustedObject(b.closed(b.appendMembers(text)))
+	return canonical.Object(b.closed(b.appendMembers(text)))
 }
 
 // readWhole reads the keys of the whole.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/canonical"
 	"github.com/sessionspan/sessionspan/internal/span"
 )
 
@@ -113,7 +114,7 @@ func TestKnown(t *testing.T) {
 // known too.
 func TestKnownCounts(t *testing.T) {
 	s := newSpan("honeyhive_inputs", `{"from":"the attribute"}`, "honeyhive_outputs", `{"from":"the attribute"}`, "gen_ai.request.model", "m")
-	object := honeyhive.TrustedObject
+	object := canonical.Object
 	s.Known = &convert.Record{Name: "known", Type: honeyhive.TypeModel, Operation: "chat", Buckets: convert.Buckets{
 		convert.Inputs: object(`{"from":"the buckets"}`), convert.Config: object(`{"model":"n"}`), convert.Outputs: honeyhive.NullObject(),
 	}}

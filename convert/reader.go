@@ -7,6 +7,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/canonical"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
 )
 
@@ -195,5 +196,5 @@ func (r *reader) whole(b Bucket, v attribute.Value, from rank) {
 		r.buckets[b].put(b.Wrap(), text, from)
 		return
 	}
-	r.buckets[b].whole = honeyhive.TrustedObject(text)
+	r.buckets[b].whole = canonical.Object(text)
 }

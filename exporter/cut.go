@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/canonical"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
 	"github.com/sessionspan/sessionspan/internal/span"
 )
@@ -46,7 +47,7 @@ func (c cutter) span(s *span.Span, size int64) {
 		k.Name, k.SessionName, k.Error = c.text(k.Name), c.text(k.SessionName), c.text(k.Error)
 		for b := range k.Buckets {
 			if o := &k.Buckets[b]; c.tooLong(attribute.StringValue(o.JSONText())) {
-				*o = honeyhive.TrustedObject(c.json(o.JSONText()))
+				*o = canonical.Object(c.json(o.JSONText()))
 			}
 		}
 	}
@@ -83,7 +84,7 @@ func (c cutter) update(u *honeyhive.Update) *honeyhive.Update {
 	v := *u
 	for _, o := range []*honeyhive.Object{&v.Config, &v.Outputs, &v.Metadata, &v.Metrics, &v.Feedback, &v.UserProperties} {
 		if text := o.JSONText(); len(text) > c.most {
-			*o = honeyhive.TrustedObject(c.json(text))
+			*o = canonical.Object(c.json(text))
 		}
 	}
 	return &v

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/canonical"
 	"github.com/sessionspan/sessionspan/internal/delivery"
 	"github.com/sessionspan/sessionspan/internal/span"
 )
@@ -169,7 +170,7 @@ func (p *payloads) session(s span.Source) honeyhive.SessionStartRequest {
 func kept(rec *convert.Record) honeyhive.SessionStartRequest {
 	for b := range rec.Buckets {
 		if o := &rec.Buckets[b]; !o.IsZero() {
-			*o = honeyhive.TrustedObject(strings.Clone(o.JSONText()))
+			*o = canonical.Object(strings.Clone(o.JSONText()))
 		}
 	}
 	return rec.Session()

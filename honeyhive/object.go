@@ -18,7 +18,7 @@ import (
 // An Object is an immutable value, held as text: it can be copied and shared
 // between goroutines, and methods that change it return a new one.
 type Object struct {
-	text string // canonical JSON of an object, "null", or "" when absent
+	text string // canonical JSON of an object, "null", or "" when absent; alone, see internal/canonical
 }
 
 // NullObject returns the field value null.
@@ -67,10 +67,6 @@ func ObjectOf(v any) (Object, error) {
 		return Object{}, errors.Join(err, kindError{k})
 	}
 }
-
-// TrustedObject returns the object that text holds. The text must come from
-// [Object.JSONText] or be canonical in the same sense; it is not checked.
-func TrustedObject(text string) Object { return Object{text: text} }
 
 // JSONText returns the canonical JSON of the object: an object without
 // insignificant white space, "null", or "" when absent.

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/canonical"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
 )
 
@@ -101,7 +102,7 @@ func (f *fields) decimal(key string, n float64) {
 
 // object returns the object.
 func (f fields) object() honeyhive.Object {
-	return honeyhive.TrustedObject(build(f.bytes(), func(b []byte) []byte {
+	return canonical.Object(build(f.bytes(), func(b []byte) []byte {
 		o := object{b: b}
 		o.fields(f)
 		return o.bytes()

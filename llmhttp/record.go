@@ -8,7 +8,7 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 
-	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/canonical"
 	"github.com/sessionspan/sessionspan/internal/genai"
 )
 
@@ -66,7 +66,7 @@ func (c *call) recordRequest() {
 		return
 	}
 	if chat := len(x.system)+len(x.input) > 0; chat || len(x.inputs) > 0 {
-		c.event.SetInputs(honeyhive.TrustedObject(build(x.inputs.bytes()+bytesOf(x.input), func(b []byte) []byte {
+		c.event.SetInputs(canonical.Object(build(x.inputs.bytes()+bytesOf(x.input), func(b []byte) []byte {
 			o := object{b: b}
 			o.fields(x.inputs)
 			if chat {
@@ -206,7 +206,7 @@ func (c *call) record(err error, how string) {
 		return
 	}
 	if len(messages) > 0 {
-		c.event.SetOutputs(honeyhive.TrustedObject(build(bytesOf(messages), func(b []byte) []byte { return appendReply(b, messages) })))
+		c.event.SetOutputs(canonical.Object(build(bytesOf(messages), func(b []byte) []byte { return appendReply(b, messages) })))
 	}
 	if len(x.outputs) > 0 && !x.blind {
 		c.event.SetOutputs(x.outputs.object())

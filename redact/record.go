@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/canonical"
 )
 
 // Object returns an object as it may leave the program. Where a rule is for all of it,
@@ -15,9 +16,9 @@ func (p *Policy) Object(path string, o honeyhive.Object) honeyhive.Object {
 	}
 	out := p.JSON(path, o.JSONText())
 	if strings.HasPrefix(out, "{") {
-		return honeyhive.TrustedObject(out)
+		return canonical.Object(out)
 	}
-	return honeyhive.TrustedObject(`{"redacted":` + out + `}`)
+	return canonical.Object(`{"redacted":` + out + `}`)
 }
 
 // Session returns a copy of a payload as it may leave the program. Ids that are UUIDs,

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/canonical"
 	"github.com/sessionspan/sessionspan/internal/genai"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
 	"github.com/sessionspan/sessionspan/internal/span"
@@ -81,7 +82,7 @@ func EncodeObject(b convert.Bucket, v any) (honeyhive.Object, error) {
 		dst, err := rawjson.Append(dst, v)
 		return dst, nil, err
 	})
-	return honeyhive.TrustedObject(p.text), err
+	return canonical.Object(p.text), err
 }
 
 func encode(b convert.Bucket, v any, write func([]byte, any) ([]byte, []rawjson.Later, error)) (Part, error) {
@@ -147,11 +148,11 @@ func (p *Part) object() (honeyhive.Object, error) {
 	case p.form == formRaw:
 		return parse(p.bucket, p.text)
 	case p.form <= formMap && len(p.later) == 0:
-		return honeyhive.TrustedObject(p.text), nil
+		return canonical.Object(p.text), nil
 	}
 	scratch := Scratch()
 	data := p.write((*scratch)[:0])
-	o := honeyhive.TrustedObject(string(data))
+	o := canonical.Object(string(data))
 	KeepScratch(scratch, data)
 	return o, nil
 }
@@ -159,7 +160,7 @@ func (p *Part) object() (honeyhive.Object, error) {
 // parse returns raw JSON as an object.
 func parse(b convert.Bucket, raw string) (honeyhive.Object, error) {
 	if text, err := rawjson.Parse(raw); err == nil && rawjson.KindOf(text) == rawjson.Object {
-		return honeyhive.TrustedObject(text), nil
+		return canonical.Object(text), nil
 	}
 	return EncodeObject(b, json.RawMessage(raw))
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/canonical"
 	"github.com/sessionspan/sessionspan/internal/tokens"
 )
 
@@ -62,7 +63,7 @@ func TestDisjoint(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := honeyhive.TrustedObject(string(written)).Merge(merged).JSONText()
+			want := canonical.Object(string(written)).Merge(merged).JSONText()
 			if text := string(c.p.extend(nil, string(written))); text != want {
 				t.Errorf("%s: %s, want %s", name, text, want)
 			}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/canonical"
 	"github.com/sessionspan/sessionspan/internal/money"
 	"github.com/sessionspan/sessionspan/internal/span"
 	"github.com/sessionspan/sessionspan/internal/tokens"
@@ -26,10 +27,10 @@ func (s *Set) Show(to *span.Span) error {
 		k.SessionName = cmp.Or(r.name, k.SessionName)
 		k.Error, k.Failed, k.Duration = r.err, r.err != "", r.duration
 		if metadata := &k.Buckets[convert.Metadata]; r.usage != nil && !counts(metadata) {
-			*metadata = metadata.Merge(honeyhive.TrustedObject(to.Text(r.usage.Append)))
+			*metadata = metadata.Merge(canonical.Object(to.Text(r.usage.Append)))
 		}
 		if metadata := &k.Buckets[convert.Metadata]; len(r.costs) > 0 && !priced(metadata) {
-			*metadata = metadata.Merge(honeyhive.TrustedObject(to.Text(func(dst []byte) []byte { return money.Append(dst, r.costs) })))
+			*metadata = metadata.Merge(canonical.Object(to.Text(func(dst []byte) []byte { return money.Append(dst, r.costs) })))
 		}
 	}
 	to.GenAI = append(to.GenAI, s.genAI...)
@@ -156,12 +157,12 @@ func (s *Set) showBuckets(to *span.Span, buckets *convert.Buckets) (err error) {
 		case b.IsZero():
 			only[p.bucket] = p
 		case before != nil && p.disjoint(before, b.JSONText()):
-			*b = honeyhive.TrustedObject(to.Text(func(dst []byte) []byte { return p.extend(dst, b.JSONText()) }))
+			*b = canonical.Object(to.Text(func(dst []byte) []byte { return p.extend(dst, b.JSONText()) }))
 			continue
 		}
 		var o honeyhive.Object
 		if p.form == formModel || p.form == formUsage || len(p.later) > 0 {
-			o = honeyhive.TrustedObject(to.Text(p.write))
+			o = canonical.Object(to.Text(p.write))
 		} else {
 			var problem error
 			o, problem = p.object()
