@@ -1,9 +1,11 @@
 package store
 
 import (
+	"strings"
 	"time"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/store/query"
 )
 
 // Filter chooses sessions. Zero values do not limit; all others must hold.
@@ -32,6 +34,15 @@ type Filter struct {
 	// There is no other syntax and no invalid text; one without a letter or digit
 	// does not limit.
 	Text string
+
+	// Query is what else must hold, in the language of package query; nil is nothing. Words
+	// that stand side by side in it are in the same record. Of the values that fields
+	// of records have, texts are compared by their first 128 bytes, and each record has
+	// up to 256: first what has a field of its own, then those of config, metadata,
+	// user_properties, metrics, feedback, inputs and outputs, of keys of up to 128
+	// bytes with those of the maps around, up to five maps inside each other and 64
+	// elements of a list. Relative times count from the moment of the call.
+	Query *query.Query
 }
 
 // Sort is what sessions are ordered by. Sessions without the value come last
@@ -63,6 +74,9 @@ type SessionQuery struct {
 type SessionPage struct {
 	Sessions []SessionRow
 	Next     string // empty on the last page
+	// Unindexed is how many records a filter with words, or with fields of records, does
+	// not see yet: see [Info.Unindexed]. It is 0 for other filters.
+	Unindexed int64
 }
 
 // EventQuery asks for events of one session.
@@ -70,6 +84,30 @@ type EventQuery struct {
 	After int64  // events whose sequence number is higher
 	Limit int    // all where it is 0
 	Text  string // as Filter.Text
+	// Query leaves the events for which one of the parts of a query holds that are about
+	// records: words, fields of records, and event(…). A part that must not hold is none.
+	// Where there is no such part it leaves none.
+	Query *query.Query
+}
+
+// HitQuery asks what of sessions a query finds.
+type HitQuery struct {
+	Sessions []honeyhive.UUID // at most 1,000
+	Query    *query.Query
+	Text     string // as Filter.Text
+}
+
+// A Hit is what of a record a query finds.
+type Hit struct {
+	Record honeyhive.UUID
+	// Of an event; of the session itself they are empty.
+	Name, Kind string
+	Event      bool
+	// Path is where it stands: inputs.question. Text is that value, or what stands around
+	// the words that are found in it, and Marks are the parts of it that are found, from
+	// one byte to before another.
+	Path, Text string
+	Marks      [][2]int
 }
 
 // Grouping says how to divide sessions.
@@ -88,16 +126,56 @@ type Grouping struct {
 // By is what divides sessions into series.
 type By string
 
-// What sessions can be divided by. ByModel counts the model events of the
-// sessions instead of the sessions: each [Summary] is then one of events.
+// What sessions can be divided by. ByFeedback makes up, down, other (feedback with a
+// neutral rating or none) and none. The others count events of the sessions instead of
+// the sessions, so each [Summary] is one of events: ByModel the model events, of those
+// that wrap each other the innermost; ByEvent all, by their names; ByKind all, by their
+// kind, or type where they have none; ByErrorKind those that failed, by
+// metadata.error_type; ByPrompt those with a prompt, by its name and version with a line
+// break between. Of the values of the last four the first 128 bytes count, and an event
+// that is not indexed yet (see [Info.Unindexed]) may have none. See also [ByField].
 const (
-	ByNone    By = ""
-	ByProject By = "project"
-	BySource  By = "source"
-	ByUser    By = "user"
-	ByStatus  By = "status"
-	ByModel   By = "model"
+	ByNone      By = ""
+	ByProject   By = "project"
+	BySource    By = "source"
+	ByUser      By = "user"
+	ByStatus    By = "status"
+	ByFeedback  By = "feedback"
+	ByModel     By = "model"
+	ByEvent     By = "event"
+	ByKind      By = "kind"
+	ByErrorKind By = "error"
+	ByPrompt    By = "prompt"
 )
+
+const byField = "field "
+
+// ByField divides sessions by the values that a field of records has in them, such as
+// release or metadata.region: a field of package query that is not one of the session as
+// a whole. A session counts for each value that it has, and not at all where it has none.
+func ByField(name string) By { return byField + By(name) }
+
+// Field returns the field of ByField.
+func (b By) Field() (name string, ok bool) { return strings.CutPrefix(string(b), byField) }
+
+// ValueQuery asks for the values of a field.
+type ValueQuery struct {
+	// Field is a field of records in package query, such as release or metadata.region.
+	Field string
+	// Filter chooses the sessions, and Event the records among theirs: what stands inside
+	// of event(…) in a query, or nil.
+	Filter Filter
+	Event  *query.Query
+	Limit  int // 100 where it is 0, at most 10,000
+}
+
+// A Value is a value of a field.
+type Value struct {
+	Text     string // as a query would have it
+	Number   float64
+	IsNumber bool
+	Count    int64 // of the records that have it
+}
 
 // A Series is the summary of the sessions with one value.
 type Series struct {

@@ -130,6 +130,20 @@ type Store interface {
 	// Aggregate counts and sums the sessions that match the filter: in total,
 	// over time, by what a [Grouping] says.
 	Aggregate(ctx context.Context, f Filter, g Grouping) ([]Series, error)
+	// Hits returns of each of some sessions the first record that a query finds, if one of
+	// its parts is about records (see EventQuery.Query): of the session's own record and
+	// 1,000 of its events. Of a large record the text is looked for in the first MiB.
+	Hits(ctx context.Context, q HitQuery) (map[honeyhive.UUID]Hit, error)
+	// AggregateAll is Aggregate for several groupings, those of events in one walk.
+	AggregateAll(ctx context.Context, f Filter, g []Grouping) ([][]Series, error)
+	// Values returns the values of a field of records, those that most records have
+	// first.
+	Values(ctx context.Context, q ValueQuery) ([]Value, error)
+	// Complete returns values of a field that begin with a text, in their order: of the
+	// fields of sessions that are texts and of fields of records. With a map, such as
+	// metadata., it returns keys. It is meant for completion: at most limit (100 where it
+	// is 0) are returned, and what was deleted may be among them for a while.
+	Complete(ctx context.Context, field, prefix string, limit int) ([]string, error)
 	// Session returns one session. It returns [ErrNotFound] where there is
 	// neither a session nor an event of one.
 	Session(ctx context.Context, id honeyhive.UUID) (Session, error)

@@ -63,6 +63,9 @@ func (t *Term) read() string {
 			return quote(t.Value) + " is no number such as 0.5 or 10k"
 		}
 	case Text:
+		if f.Path != "" && !t.Prefix { // payloads may have a number there
+			t.Number, t.IsNumber = readNumber(t.Value, Number)
+		}
 	}
 	return ""
 }

@@ -7,101 +7,257 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
+	"strings"
 
+	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/store"
 	"github.com/sessionspan/sessionspan/store/internal/record"
 )
 
 var groupColumns = map[store.By]string{
 	store.ByNone: "''", store.ByProject: "project", store.BySource: "source", store.ByUser: "user", store.ByStatus: "status",
+	store.ByFeedback: `CASE WHEN rating > 0 THEN 'up' WHEN rating < 0 THEN 'down' WHEN feedback THEN 'other' ELSE 'none' END`,
+}
+
+// eventGroups are the columns of what events are divided by.
+var eventGroups = map[store.By]string{
+	store.ByModel: "model", store.ByEvent: "name", store.ByKind: "kind", store.ByErrorKind: "failure", store.ByPrompt: "prompt",
 }
 
 // Aggregate implements [store.Store].
 func (s *Store) Aggregate(ctx context.Context, f store.Filter, g store.Grouping) ([]store.Series, error) {
-	if g.Buckets < 0 || g.Buckets > 1000 {
-		return nil, fmt.Errorf("aggregate sessions: %d buckets", g.Buckets)
-	}
-	samples, keys, err := s.samples(ctx, f, g.By)
+	list, err := s.AggregateAll(ctx, f, []store.Grouping{g})
 	if err != nil {
+		return nil, err
+	}
+	return list[0], nil
+}
+
+// AggregateAll implements [store.Store].
+func (s *Store) AggregateAll(ctx context.Context, f store.Filter, groupings []store.Grouping) ([][]store.Series, error) {
+	out := make([][]store.Series, len(groupings))
+	var ofEvents []int
+	for i, g := range groupings {
+		if g.Buckets < 0 || g.Buckets > 1000 {
+			return nil, fmt.Errorf("aggregate sessions: %d buckets", g.Buckets)
+		}
+		if eventGroups[g.By] != "" {
+			ofEvents = append(ofEvents, i)
+			continue
+		}
+		a := s.division(g)
+		if err := s.sumSessions(ctx, f, g.By, a.add); err != nil {
+			return nil, s.failed(ctx, "aggregate sessions", err)
+		}
+		out[i] = a.series(f)
+	}
+	if len(ofEvents) == 0 {
+		return out, nil
+	}
+	divisions := make([]*division, len(ofEvents))
+	for k, i := range ofEvents {
+		divisions[k] = s.division(groupings[i])
+	}
+	if err := s.sumEvents(ctx, f, divisions); err != nil {
 		return nil, s.failed(ctx, "aggregate sessions", err)
 	}
-	from, to := bounds(f, samples)
-	series := make(map[string]*accumulator)
-	var list []*accumulator
-	if g.By == store.ByNone {
-		series[""] = s.accumulator("", g.Buckets)
-		list = append(list, series[""])
-	}
-	for i := range samples {
-		sample := &samples[i]
-		a := series[keys[i]]
-		if a == nil {
-			a = s.accumulator(keys[i], g.Buckets)
-			series[keys[i]] = a
-			list = append(list, a)
-		}
-		a.total.add(sample)
-		if g.Buckets > 0 {
-			at := int((sample.moment - from) / (to - from) * float64(g.Buckets))
-			a.points[max(0, min(at, g.Buckets-1))].add(sample)
-		}
-	}
-	slices.SortFunc(list, func(a, b *accumulator) int {
-		return cmp.Or(cmp.Compare(b.total.Count, a.total.Count), cmp.Compare(a.key, b.key))
-	})
-	limit := g.Limit
-	if limit <= 0 {
-		limit = 100
-	}
-	var out []store.Series
-	for _, a := range list[:min(limit, len(list))] {
-		out = append(out, a.series(from, to))
+	for k, i := range ofEvents {
+		out[i] = divisions[k].series(f)
 	}
 	return out, nil
 }
 
-// samples returns what is to be summed up, and the series of each.
-func (s *Store) samples(ctx context.Context, f store.Filter, by store.By) ([]sample, []string, error) {
-	ctx, done, err := s.reading(ctx)
-	if err != nil {
-		return nil, nil, err
+// division divides samples into series.
+type division struct {
+	store.Grouping
+	currency string
+	keys     map[string]*accumulator
+	list     []*accumulator
+	// Samples are kept until it is known which time buckets divide.
+	samples []sample
+	of      []*accumulator
+}
+
+func (s *Store) division(g store.Grouping) *division {
+	d := &division{Grouping: g, currency: s.prices.Currency(), keys: make(map[string]*accumulator)}
+	if g.By == store.ByNone {
+		d.in("")
 	}
-	defer done()
+	return d
+}
+
+func (d *division) in(key string) *accumulator {
+	a := d.keys[key]
+	if a == nil {
+		a = &accumulator{key: key, currency: d.currency, points: make([]sum, d.Buckets)}
+		d.keys[key] = a
+		d.list = append(d.list, a)
+	}
+	return a
+}
+
+func (d *division) add(key string, sample *sample) {
+	a := d.in(key)
+	a.total.add(sample)
+	if d.Buckets > 0 {
+		d.samples, d.of = append(d.samples, *sample), append(d.of, a)
+	}
+}
+
+func (d *division) series(f store.Filter) (out []store.Series) {
+	from, to := bounds(f, d.samples)
+	for i := range d.samples {
+		at := int((d.samples[i].moment - from) / (to - from) * float64(d.Buckets))
+		d.of[i].points[max(0, min(at, d.Buckets-1))].add(&d.samples[i])
+	}
+	slices.SortFunc(d.list, func(a, b *accumulator) int {
+		return cmp.Or(cmp.Compare(b.total.Count, a.total.Count), cmp.Compare(a.key, b.key))
+	})
+	limit := d.Limit
+	if limit <= 0 {
+		limit = 100
+	}
+	for _, a := range d.list[:min(limit, len(d.list))] {
+		out = append(out, a.series(from, to))
+	}
+	return out
+}
+
+// sumSessions calls add with the sample of each session that the filter lets through,
+// once for each of the values that divide them which it has.
+func (s *Store) sumSessions(ctx context.Context, f store.Filter, by store.By, add func(string, *sample)) error {
 	var c condition
 	c.filter(f)
-	var query string
-	if by == store.ByModel {
-		query = `SELECT model, sample FROM event INDEXED BY event_model WHERE type = 'model' AND session NOT IN (SELECT session FROM doomed)`
-		if len(c.terms) > 0 {
-			query += ` AND ifnull((SELECT t.pk FROM record r JOIN home h ON h.origin = r.id JOIN record t ON t.id = h.target WHERE r.pk = event.session), session) IN (SELECT pk FROM session` + c.index(store.SortStart) + c.where() + `)`
-		}
-	} else {
-		column, ok := groupColumns[by]
-		if !ok {
-			return nil, nil, fmt.Errorf("nothing is divided by %q", by)
-		}
-		query = `SELECT ` + column + `, sample FROM session INDEXED BY session_moment` + c.where()
+	column, ok := groupColumns[by]
+	query := `SELECT ` + column + `, sample, pk FROM session INDEXED BY session_moment` + c.where()
+	args := c.args
+	key := names.get
+	type valueOf struct {
+		value   string
+		session int64
 	}
-	rows, err := s.read.QueryContext(ctx, query, c.args...)
+	var both map[valueOf]bool
+	if field, is := by.Field(); is {
+		path, err := pathOf(field)
+		if err != nil {
+			return err
+		}
+		query = `SELECT l.term, s.sample, s.pk FROM (SELECT DISTINCT term, ` + homeOf("session") + ` AS pk FROM
+			(SELECT DISTINCT v.term, r.session FROM search_terms v CROSS JOIN record r INDEXED BY record_session ON r.pk = v.doc WHERE v.term >= ? AND v.term < ? AND v.col = '` + factColumn + `') f) l
+			JOIN session s ON s.pk = l.pk` + strings.Replace(c.where(), " WHERE ", " WHERE s.pk IN (SELECT pk FROM session INDEXED BY session_moment WHERE ", 1) + `)`
+		args = append([]any{factWord(path, textMark, ""), factWord(path, lastMark, "")}, args...)
+		both = make(map[valueOf]bool)
+		key = func(n names, term []byte) string { return n.get([]byte(factValue(string(term)))) }
+	} else if !ok {
+		return fmt.Errorf("nothing is divided by %q", by)
+	}
+	ctx, done, err := s.reading(ctx)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	defer func() { _ = rows.Close() }()
-	var list []sample
-	var keys []string
+	defer done()
+	rows, err := s.read.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
 	n := make(names)
-	for rows.Next() {
-		var key, packed sql.RawBytes
-		if err := rows.Scan(&key, &packed); err != nil {
-			return nil, nil, err
+	return each(rows, func(row scanner) error {
+		var value, packed sql.RawBytes
+		var pk int64
+		if err := row.Scan(&value, &packed, &pk); err != nil {
+			return err
 		}
 		r, err := unpackSample(packed)
 		if err != nil {
-			return nil, nil, err
+			return err
 		}
-		list, keys = append(list, r), append(keys, n.get(key))
+		of := key(n, value)
+		if _, err := strconv.ParseFloat(of, 64); err == nil && both != nil { // a session may have it as a text and as a number
+			if both[valueOf{of, pk}] {
+				return nil
+			}
+			both[valueOf{of, pk}] = true
+		}
+		add(of, &r)
+		return nil
+	})
+}
+
+// sumEvents adds the events of the sessions that a filter lets through to divisions, in
+// one walk.
+func (s *Store) sumEvents(ctx context.Context, f store.Filter, divisions []*division) error {
+	ctx, done, err := s.reading(ctx)
+	if err != nil {
+		return err
 	}
-	return list, keys, rows.Err()
+	defer done()
+	query := `SELECT type`
+	for _, d := range divisions {
+		query += `, ifnull(` + eventGroups[d.By] + `, '')`
+	}
+	query += `, sample FROM event INDEXED BY event_group WHERE session NOT IN (SELECT session FROM doomed)`
+	args, all := s.originsOf(f)
+	if !all {
+		query += ` AND session IN (` + originsQuery(args.where()) + `)`
+	}
+	if len(divisions) == 1 && divisions[0].By == store.ByModel {
+		query += ` AND type = 'model'`
+	}
+	rows, err := s.read.QueryContext(ctx, query, args.args...)
+	if err != nil {
+		return err
+	}
+	n := make(names)
+	columns := make([]sql.RawBytes, len(divisions)+2)
+	into := make([]any, len(columns))
+	for i := range columns {
+		into[i] = &columns[i]
+	}
+	return each(rows, func(row scanner) error {
+		if err := row.Scan(into...); err != nil {
+			return err
+		}
+		r, err := unpackSample(columns[len(columns)-1])
+		if err != nil {
+			return err
+		}
+		isModel := string(columns[0]) == honeyhive.TypeModel
+		wrapped := r.wrapped
+		for i, d := range divisions {
+			key := columns[1+i]
+			switch d.By {
+			case store.ByModel:
+				if !isModel {
+					continue
+				}
+			case store.ByErrorKind:
+				if r.status != store.StatusError {
+					continue
+				}
+			case store.ByPrompt:
+				if len(key) == 0 {
+					continue
+				}
+			}
+			r.wrapped = wrapped && d.By == store.ByModel // others count events, not calls
+			d.add(n.get(key), &r)
+		}
+		return nil
+	})
+}
+
+// originsOf returns the condition of a filter, and whether it lets all through.
+func (s *Store) originsOf(f store.Filter) (c condition, all bool) {
+	c.filter(f)
+	return c, len(c.terms) == 0
+}
+
+// originsQuery lists the sessions that events come with, of those to which a condition
+// applies and of what is part of them.
+func originsQuery(where string) string {
+	return `WITH m AS MATERIALIZED (SELECT pk, id FROM session INDEXED BY session_moment` + where + `)
+		SELECT pk FROM m UNION SELECT o.pk FROM m CROSS JOIN home h ON h.target = m.id CROSS JOIN record o ON o.id = h.origin`
 }
 
 // bounds returns the time that buckets divide, in Unix milliseconds: never none.
@@ -132,10 +288,6 @@ type accumulator struct {
 	key, currency string
 	total         sum
 	points        []sum
-}
-
-func (s *Store) accumulator(key string, buckets int) *accumulator {
-	return &accumulator{key: key, currency: s.prices.Currency(), points: make([]sum, buckets)}
 }
 
 func (a *accumulator) series(from, to float64) store.Series {

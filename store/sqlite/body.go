@@ -23,8 +23,10 @@ import (
 const (
 	partBytes = 1 << 20
 	partBits  = 12
-	// wordsPart is the number of the part with the words for the search.
-	wordsPart = 0
+	// wordsPart is the number of the part with the words for the search in files of
+	// earlier versions, documentPart that with what the index has now.
+	wordsPart    = 0
+	documentPart = 1<<partBits - 2
 	// fallbackPart is the number of the part that says what a session has of an event.
 	fallbackPart = 1<<partBits - 1
 )
@@ -63,16 +65,24 @@ func text(ctx context.Context, q querier, column []byte) ([]byte, error) {
 	if !ok {
 		return column, nil
 	}
-	whole, err := b.read(ctx, q, wordsPart+1, fallbackPart-1)
+	whole, err := b.read(ctx, q, wordsPart+1, documentPart-1)
 	if err == nil && int64(len(whole)) != b.size {
 		err = fmt.Errorf("text %d has %d of %d bytes: %w", b.id, len(whole), b.size, store.ErrCorrupt)
 	}
 	return whole, err
 }
 
-// words returns those of a text that the search is to see.
-func (b body) words(ctx context.Context, q querier) ([]byte, error) {
-	return b.read(ctx, q, wordsPart, wordsPart)
+// document returns what of a text the index is to see.
+func (b body) document(ctx context.Context, q querier, kind record.Kind) (document, error) {
+	encoded, err := b.read(ctx, q, documentPart, documentPart)
+	if err == nil && len(encoded) > 0 {
+		return decodeDocument(encoded)
+	}
+	var whole []byte
+	if err == nil { // one of an earlier version
+		whole, err = text(ctx, q, b.column())
+	}
+	return newDocument(unsafe.String(unsafe.SliceData(whole), len(whole)), kind), err //nolint:gosec // it was read for this
 }
 
 func (b body) read(ctx context.Context, q querier, first, last int64) ([]byte, error) {
@@ -119,10 +129,9 @@ func (s *Store) stage(ctx context.Context, text []byte, kind record.Kind) (colum
 	}()
 	whole := unsafe.String(unsafe.SliceData(text), len(text)) //nolint:gosec // the text does not change, and a copy of it would be large
 	if kind != record.Unknown {
-		if found := record.AppendText(nil, whole); len(found) > 0 {
-			if err := put(wordsPart, found); err != nil {
-				return nil, err
-			}
+		d := newDocument(whole, kind)
+		if err := put(documentPart, d.encode()); err != nil {
+			return nil, err
 		}
 	}
 	if kind == record.Event {

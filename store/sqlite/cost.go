@@ -37,7 +37,7 @@ func WithPrices(table *prices.Table) Option {
 
 // pricesRule is the version of how costs are derived, and stands before the text of the
 // table in the file.
-const pricesRule = "rule 1: "
+const pricesRule = "rule 2: "
 
 // findPrices finds the table of prices, and makes sessions stale that were counted with
 // another one, or by another rule.

@@ -72,6 +72,7 @@ func (e *entry) event() (now record.Counted, payload string, same bool, err erro
 	case e.first != nil:
 		payload = e.first.Layer.Text
 		now.EventRow, now.Project, now.Source = e.first.Row, e.first.Project, e.first.Source
+		now.Labels = e.first.Labels
 		now.Received, now.Bytes = e.received, int64(len(payload))
 		return now, payload, false, nil
 	}
@@ -84,7 +85,7 @@ func (e *entry) event() (now record.Counted, payload string, same bool, err erro
 }
 
 func count(p *honeyhive.Event, size int, received int64) record.Counted {
-	c := record.Counted{EventRow: record.EventRow(p), Project: p.Project.Or(""), Source: p.Source.Or(""), Received: received}
+	c := record.Counted{EventRow: record.EventRow(p), Project: p.Project.Or(""), Source: p.Source.Or(""), Received: received, Labels: record.LabelsOf(p)}
 	c.Bytes = int64(size)
 	return c
 }

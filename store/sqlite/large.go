@@ -142,7 +142,7 @@ func (s *Store) ready(ctx context.Context, e *entry, kind record.Kind, only *rec
 	switch {
 	case only != nil && only.Kind == kind && kind != record.Unknown:
 		payload = unsafe.Slice(unsafe.StringData(only.Layer.Text), len(only.Layer.Text)) //nolint:gosec // they are read alone
-		r.event = record.Counted{EventRow: only.Row, Project: only.Project, Source: only.Source, Received: e.received}
+		r.event = record.Counted{EventRow: only.Row, Project: only.Project, Source: only.Source, Received: e.received, Labels: only.Labels}
 		r.own = only.Own
 		r.event.Bytes, r.own.Bytes = int64(len(payload)), int64(len(payload))
 	case kind == record.Event:

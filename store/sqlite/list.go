@@ -38,6 +38,7 @@ type condition struct {
 	args       []any
 	equalities int  // terms of columns that have an index of their own
 	words      bool // a term is a search
+	found      bool // a term looks into the index of words and facts
 }
 
 func (c *condition) add(term string, args ...any) {
@@ -94,9 +95,14 @@ func (c *condition) filter(f store.Filter) {
 	if v, ok := f.Feedback.Get(); ok {
 		c.add("feedback = ?", v)
 	}
+	if !f.Query.IsAll() {
+		w := where{now: time.Now()}
+		c.add(w.session(f.Query.Expr), w.args...)
+		c.found = w.found
+	}
 	if words := match(f.Text); words != "" {
 		c.add("pk IN (SELECT ifnull((SELECT t.pk FROM record o JOIN home h ON h.origin = o.id JOIN record t ON t.id = h.target WHERE o.pk = r.session), r.session) FROM search CROSS JOIN record r INDEXED BY record_session ON r.pk = search.rowid WHERE search MATCH ?)", words)
-		c.words = true
+		c.words, c.found = f.Query.IsAll(), true
 	}
 }
 
@@ -179,7 +185,11 @@ func (s *Store) sessions(ctx context.Context, q store.SessionQuery) (store.Sessi
 		page.Sessions = append(page.Sessions, r)
 		last = formatKey(key, o.kind, r.ID)
 	}
-	return page, rows.Err()
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil || !c.found {
+		return page, err
+	}
+	err = s.read.QueryRowContext(ctx, `SELECT count(*) FROM unindexed`).Scan(&page.Unindexed)
+	return page, err
 }
 
 // formatKey writes the place of a row in an order.

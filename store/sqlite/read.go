@@ -272,6 +272,14 @@ func (s *Store) events(ctx context.Context, w *walker, session honeyhive.UUID, q
 			query += ` AND e.pk IN (SELECT rowid FROM search WHERE search MATCH ?3)`
 			args = append(args, words)
 		}
+		if !q.Query.IsAll() {
+			list, more, err := w.foundIn(ctx, tx, q.Query)
+			if err != nil {
+				return err
+			}
+			query += ` AND e.pk IN (` + list + `)`
+			args = append(args, more...)
+		}
 		rows, err := tx.QueryContext(ctx, query+fmt.Sprintf(` ORDER BY e.seq LIMIT %d`, limit), args...)
 		if err != nil {
 			return err

@@ -23,7 +23,7 @@ type change struct {
 // place is where the row of an event is, and what its sample says.
 type place struct {
 	session, seq int64
-	sample       *sample         // of a model event
+	sample       *sample
 	priced       priced          // what its row says
 	billed       *store.EventRow // as that of a change
 	remake       bool
@@ -44,7 +44,7 @@ func pricedOf(r *store.EventRow) priced {
 func (s *sample) counts(n *record.Node) bool {
 	is := *s
 	is.pay(n)
-	return s.in.Or(0) == n.Self[record.FieldIn] && s.out.Or(0) == n.Self[record.FieldOut] && s.wrapped == (n.Self[record.FieldCalls] == 0) &&
+	return s.in.Or(0) == n.Self[record.FieldIn] && s.out.Or(0) == n.Self[record.FieldOut] && s.wrapped == (n.Own[record.FieldCalls] > 0 && n.Self[record.FieldCalls] == 0) &&
 		s.cost == is.cost && s.derived == is.derived && s.unpriced == is.unpriced && slices.Equal(s.others, is.others)
 }
 
@@ -63,7 +63,7 @@ func countGroup(ctx context.Context, q querier, g *group, ofTraces bool, table *
 	var places []place
 	n := make(names)
 	for _, pk := range g.pks {
-		rows, err := q.QueryContext(ctx, `SELECT seq, row, CASE type WHEN 'model' THEN sample END FROM event WHERE session = ?`, pk)
+		rows, err := q.QueryContext(ctx, `SELECT seq, row, sample FROM event WHERE session = ?`, pk)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -80,13 +80,11 @@ func countGroup(ctx context.Context, q querier, g *group, ofTraces bool, table *
 			forward := r.Measures
 			record.Forward(&forward)
 			p.remake = forward != r.Measures
-			if packed != nil {
-				s, err := unpackSample(packed)
-				if err != nil {
-					return err
-				}
-				p.sample = &s
+			s, err := unpackSample(packed)
+			if err != nil {
+				return err
 			}
+			p.sample = &s
 			if isUnbilled(row, &r) {
 				if !anew {
 					return errUnbilled
@@ -121,7 +119,7 @@ func countGroup(ctx context.Context, q querier, g *group, ofTraces bool, table *
 		p, n := &places[i], &nodes[i]
 		var is store.EventRow
 		n.Settle(&is)
-		if p.sample != nil && !p.sample.counts(n) || p.priced != pricedOf(&is) || p.billed != nil || p.remake {
+		if !p.sample.counts(n) || p.priced != pricedOf(&is) || p.billed != nil || p.remake {
 			changes = append(changes, change{p.session, p.seq, *n, p.billed})
 		}
 	}
@@ -168,11 +166,10 @@ func (w *writer) recount(changes []change) error {
 		}
 		c.node.Settle(&r)
 		s.duration = r.Duration
-		if self := &c.node.Self; r.Type == honeyhive.TypeModel {
-			s.in, s.out = known(r.TokensIn, self[record.FieldIn]), known(r.TokensOut, self[record.FieldOut])
-			s.wrapped = self[record.FieldCalls] == 0
-			s.pay(&c.node)
-		}
+		self := &c.node.Self
+		s.in, s.out = known(r.TokensIn, self[record.FieldIn]), known(r.TokensOut, self[record.FieldOut])
+		s.wrapped = r.Type == honeyhive.TypeModel && self[record.FieldCalls] == 0
+		s.pay(&c.node)
 		if err := w.exec(`UPDATE event SET duration = ?, sample = ?, row = ? WHERE session = ? AND seq = ?`, value(r.Duration), packSample(&s), packRow(&r), c.session, c.seq); err != nil {
 			return err
 		}

@@ -24,9 +24,18 @@ func (w *writer) saveEvent(e *entry, now *record.Counted) error {
 	if now.Error != "" {
 		sample.status = store.StatusError
 	}
-	return w.exec(`INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		e.session, e.seq, e.pk, e.id[:], now.Type, now.Model, value(m.Start), value(m.End), value(m.Duration), value(m.FirstToken),
-		now.Received, now.Project, now.Source, packSample(&sample), packRow(&now.EventRow))
+	columns := []any{e.session, e.seq, e.pk, e.id[:], now.Type, now.Model, value(m.Start), value(m.End), value(m.Duration), value(m.FirstToken),
+		now.Received, now.Project, now.Source, packSample(&sample), packRow(&now.EventRow)}
+	if !w.narrow {
+		l := &now.Labels
+		columns = append(columns, l.Name, l.Kind, l.Failure, l.Prompt)
+	}
+	return w.exec(`INSERT INTO event VALUES (?`+strings.Repeat(", ?", len(columns)-1)+`)`, columns...)
+}
+
+// label writes the labels of an event of a file of an earlier version.
+func (w *writer) label(session, seq int64, l *record.Labels) error {
+	return w.exec(`UPDATE event SET name = ?, kind = ?, failure = ?, prompt = ? WHERE session = ? AND seq = ?`, l.Name, l.Kind, l.Failure, l.Prompt, session, seq)
 }
 
 // pay makes what a node costs that of the sample.

@@ -21,7 +21,7 @@ type migration struct {
 
 // migrations make the schema, step by step. The version of a file is how many
 // it has seen. A step that was released is never changed.
-var migrations = []migration{{statements: schema1}, {statements: schema2}, {rows: (*writer).boundAll}, {statements: schema4}, {rows: (*writer).findAttempts}, {statements: schema6}}
+var migrations = []migration{{statements: schema1}, {statements: schema2}, {rows: (*writer).boundAll}, {statements: schema4}, {rows: (*writer).findAttempts}, {statements: schema6}, {statements: schemaFacts}}
 
 // Ids are UUIDs of 16 bytes. Times of payloads are Unix milliseconds, of writes
 // Unix nanoseconds (those of sessions: milliseconds); durations are milliseconds, costs units of 1e-9.

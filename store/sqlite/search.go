@@ -6,6 +6,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/store/internal/record"
 )
 
@@ -26,10 +27,11 @@ const (
 func (w *writer) index() (waiting *request) {
 	left := true
 	err := w.unsynced(func(w *writer) error {
-		keys, words, err := w.unindexed()
-		left = len(keys) > 0
+		list, err := w.unindexed()
+		left = len(list) > 0
 		since := 0
-		for i := 0; i < len(keys) && err == nil; i++ {
+		for i := 0; i < len(list) && err == nil; i++ {
+			one := &list[i]
 			if (i%indexStep == indexStep-1 || since >= indexWords) && waiting == nil {
 				since = 0
 				select {
@@ -37,12 +39,18 @@ func (w *writer) index() (waiting *request) {
 				default:
 				}
 			}
-			if waiting != nil && i >= indexStep || waiting != nil && i > 0 && len(words[i]) >= indexWords {
+			if waiting != nil && i >= indexStep || waiting != nil && i > 0 && one.size() >= indexWords {
 				break
 			}
-			since += len(words[i])
-			if err = w.exec(`INSERT OR REPLACE INTO search (rowid, words) VALUES (?, ?)`, keys[i], words[i]); err == nil {
-				err = w.exec(`DELETE FROM unindexed WHERE pk = ?`, keys[i])
+			since += one.size()
+			d := &one.document
+			if one.labels != nil {
+				if err = w.label(one.session, one.seq, one.labels); err != nil {
+					break
+				}
+			}
+			if err = w.exec(`INSERT OR REPLACE INTO search (rowid, error, inputs, outputs, words, facts) VALUES (?, ?, ?, ?, ?, ?)`, one.pk, d[0], d[1], d[2], d[3], d[4]); err == nil {
+				err = w.exec(`DELETE FROM unindexed WHERE pk = ?`, one.pk)
 			}
 		}
 		return err
@@ -100,53 +108,80 @@ func nextMerge(pages int, took time.Duration) int {
 	return pages
 }
 
-// unindexed returns the keys and words of some records that are not indexed.
-func (w *writer) unindexed() (keys []int64, words []string, err error) {
+// unindexed is a record that is yet to be indexed.
+type unindexed struct {
+	pk int64
+	document
+	labels       *record.Labels // of an event of a file of an earlier version, which are to be written
+	session, seq int64
+}
+
+func (d *document) size() (n int) {
+	for _, text := range d {
+		n += len(text)
+	}
+	return n
+}
+
+// unindexed returns some records that are not indexed.
+func (w *writer) unindexed() (list []unindexed, err error) {
 	ctx := context.Background()
-	rows, err := w.conn.QueryContext(ctx, `SELECT u.pk, r.payload FROM unindexed u LEFT JOIN record r ON r.pk = u.pk ORDER BY u.pk LIMIT ?`, indexRecords)
+	rows, err := w.conn.QueryContext(ctx, `SELECT u.pk, ifnull(r.kind, 0), r.payload, ifnull(r.session, 0), ifnull(r.seq, 0), e.pk IS NOT NULL AND e.name IS NULL FROM unindexed u
+		LEFT JOIN record r ON r.pk = u.pk LEFT JOIN event e ON e.session = r.session AND e.seq = r.seq AND r.kind = 2 ORDER BY u.pk LIMIT ?`, indexRecords)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer func() { _ = rows.Close() }() // before the tables are changed
 	for read, bytes := 0, 0; read < indexRead && bytes < indexBytes && rows.Next(); {
-		var pk int64
+		var one unindexed
+		var kind record.Kind
 		var payload []byte
-		if err := rows.Scan(&pk, &payload); err != nil {
-			return nil, nil, err
+		var unlabelled bool
+		if err := rows.Scan(&one.pk, &kind, &payload, &one.session, &one.seq, &unlabelled); err != nil {
+			return nil, err
 		}
-		var text []byte
 		if b, ok := bodyOf(payload); ok {
-			text, err = b.words(ctx, w.conn)
+			one.document, err = b.document(ctx, w.conn, kind)
+			if err == nil && unlabelled {
+				payload, err = text(ctx, w.conn, payload)
+			}
 		} else {
-			text = record.AppendText(nil, string(payload))
+			one.document = newDocument(string(payload), kind)
+		}
+		if err == nil && unlabelled {
+			var e honeyhive.Event
+			err = e.UnmarshalJSON(payload)
+			l := record.LabelsOf(&e)
+			one.labels = &l
 		}
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		keys, words = append(keys, pk), append(words, string(text))
-		read, bytes = read+len(payload), bytes+len(text)
+		list = append(list, one)
+		read, bytes = read+len(payload), bytes+one.size()
 	}
-	return keys, words, rows.Err()
+	return list, rows.Err()
 }
 
-// match turns what a user typed into a query of FTS5, whose own syntax is kept
-// out of it: every word and phrase is quoted. It returns "" where nothing is
-// left to look for.
+// phrase quotes what is to be found for FTS5, whose own syntax is kept out of it.
+func phrase(text string, prefix bool) string {
+	text = `"` + strings.Join(strings.FieldsFunc(string(record.Spread(nil, text)), func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsMark(r) && !unicode.Is(unicode.Co, r)
+	}), " ") + `"`
+	if prefix {
+		text += " *"
+	}
+	return text
+}
+
+// match turns what a user typed into a query of FTS5: every word and phrase is quoted.
+// It returns "" where nothing is left to look for.
 func match(text string) string {
 	var terms []string
 	add := func(s string) {
-		prefix := strings.HasSuffix(s, "*")
-		s = strings.Join(strings.FieldsFunc(string(record.Spread(nil, s)), func(r rune) bool {
-			return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsMark(r) && !unicode.Is(unicode.Co, r)
-		}), " ")
-		if s == "" {
-			return
+		if p := phrase(s, strings.HasSuffix(s, "*")); !strings.HasPrefix(p, `""`) {
+			terms = append(terms, p)
 		}
-		s = `"` + s + `"`
-		if prefix {
-			s += "*"
-		}
-		terms = append(terms, s)
 	}
 	for i, part := range strings.Split(strings.ToValidUTF8(text, " "), `"`) {
 		if i%2 == 1 { // between quotes
@@ -157,5 +192,8 @@ func match(text string) string {
 			add(word)
 		}
 	}
-	return strings.Join(terms, " AND ")
+	if len(terms) == 0 {
+		return ""
+	}
+	return wordColumns + " : (" + strings.Join(terms, " AND ") + ")"
 }

@@ -108,15 +108,22 @@ func (s *set) count(out *SessionState, id honeyhive.UUID, parts map[honeyhive.UU
 				out.Cost = max(out.Cost, 0)
 			}
 		}
-		if row.Type != honeyhive.TypeModel {
-			continue
-		}
-		out.Models++
-		sums := out.BySelf[row.Model]
+		var self counts
 		for i, n := range below(e) {
-			sums[i] += max(0, own[i]-n)
+			self[i] = max(0, own[i]-n)
 		}
-		out.BySelf[row.Model] = sums
+		add := func(sums map[string][4]int64, key string, first int64) {
+			sum := sums[key]
+			for i, n := range [...]int64{first, self[1], self[2], self[3]} {
+				sum[i] += n
+			}
+			sums[key] = sum
+		}
+		add(out.ByName, row.Name, 1)
+		if row.Type == honeyhive.TypeModel {
+			out.Models++
+			add(out.BySelf, row.Model, self[0])
+		}
 	}
 	out.Calls = total[0]
 	if out.In >= 0 {

@@ -36,6 +36,7 @@ type SessionState struct {
 	Rating                                       float64
 	Attempts                                     map[string]string   // the scores, by the runs that a part of it names
 	BySelf                                       map[string][4]int64 // what model events add: calls, in, out, cost
+	ByName                                       map[string][4]int64 // what events of a name add: events, in, out, cost
 }
 
 type set struct {
@@ -289,7 +290,7 @@ func (s *set) session(id honeyhive.UUID, parts map[honeyhive.UUID]bool, events [
 	slices.SortFunc(members, func(a, b member) int {
 		return cmp.Or(cmp.Compare(started(&a), started(&b)), bytes.Compare(a.id[:], b.id[:]))
 	})
-	out := &SessionState{Start: math.NaN(), End: math.NaN(), In: -1, Out: -1, Cost: -1, Parents: make(map[honeyhive.UUID]honeyhive.UUID), Rating: math.NaN(), BySelf: make(map[string][4]int64), Attempts: make(map[string]string)}
+	out := &SessionState{Start: math.NaN(), End: math.NaN(), In: -1, Out: -1, Cost: -1, Parents: make(map[honeyhive.UUID]honeyhive.UUID), Rating: math.NaN(), BySelf: make(map[string][4]int64), ByName: make(map[string][4]int64), Attempts: make(map[string]string)}
 	attempts(out, append([]member{self}, members...))
 	all := append([]member{self}, slices.DeleteFunc(slices.Clone(members), func(m member) bool { return m.owned || !m.known })...)
 	var ownIn, ownOut, ownCost int64 = -1, -1, -1

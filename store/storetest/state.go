@@ -197,8 +197,8 @@ func (d *drawing) span(trace string, home honeyhive.UUID, spanID func(int) honey
 		if up.IsZero() {
 			up = at
 		}
-		d.add(store.Write{Trace: home, Event: decoded(new(honeyhive.Event), fmt.Sprintf(`{"event_id":%q,"session_id":%q,"parent_id":%q,"event_type":%q,"event_name":"event %d","config":{"model":"run %d"},"project":%q,%s%s%s}`,
-			spanID(n), at, up, kind, n, d.run, project, times, content, counts))})
+		d.add(store.Write{Trace: home, Event: decoded(new(honeyhive.Event), fmt.Sprintf(`{"event_id":%q,"session_id":%q,"parent_id":%q,"event_type":%q,"event_name":"event %d of %d","config":{"model":"run %d"},"project":%q,%s%s%s}`,
+			spanID(n), at, up, kind, n, d.run, d.run, project, times, content, counts))})
 	}
 }
 
@@ -238,7 +238,7 @@ func Check(t interface {
 			models[record.Model(w.Event)] = true
 		}
 	}
-	sums := make(map[string][4]int64)
+	sums, ofNames := make(map[string][4]int64), make(map[string][4]int64)
 	for id := range ids {
 		one, err := s.Session(t.Context(), id)
 		if errors.Is(err, store.ErrNotFound) {
@@ -275,14 +275,16 @@ func Check(t interface {
 	}
 	got.Follows = want.Follows
 	for _, one := range want.Sessions {
-		for model, add := range one.BySelf {
-			sum := sums[model]
-			for i := range add {
-				sum[i] += add[i]
+		for _, to := range []struct{ sums, add map[string][4]int64 }{{sums, one.BySelf}, {ofNames, one.ByName}} {
+			for key, add := range to.add {
+				sum := to.sums[key]
+				for i := range add {
+					sum[i] += add[i]
+				}
+				to.sums[key] = sum
 			}
-			sums[model] = sum
 		}
-		one.BySelf = nil
+		one.BySelf, one.ByName = nil, nil
 	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateNaNs()); diff != "" {
 		var lines []string
@@ -291,11 +293,21 @@ func Check(t interface {
 		}
 		t.Errorf("the state (-want +got):\n%s%s", diff, strings.Join(lines, "\n"))
 	}
-	series, err := s.Aggregate(t.Context(), store.Filter{}, store.Grouping{By: store.ByModel, Limit: math.MaxInt32})
+	series, err := s.AggregateAll(t.Context(), store.Filter{}, []store.Grouping{{By: store.ByModel, Limit: math.MaxInt32}, {By: store.ByEvent, Limit: math.MaxInt32}})
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	for _, m := range series {
+	for _, e := range series[1] {
+		add := [4]int64{e.Total.Count, e.Total.TokensIn, e.Total.TokensOut, record.ToCostUnits(e.Total.Cost)}
+		if want, ok := ofNames[e.Key]; ok && add != want {
+			t.Errorf("%q adds %v, want %v", e.Key, add, want)
+		}
+		delete(ofNames, e.Key)
+	}
+	if len(ofNames) > 0 {
+		t.Errorf("nothing is said of %v", ofNames)
+	}
+	for _, m := range series[0] {
 		if models[m.Key] {
 			add := [4]int64{m.Total.Count, m.Total.TokensIn, m.Total.TokensOut, record.ToCostUnits(m.Total.Cost)}
 			if add != sums[m.Key] {

@@ -36,6 +36,8 @@ func Run(t *testing.T, open Opener) {
 		"Pages":       testPages,
 		"Aggregate":   testAggregate,
 		"Search":      testSearch,
+		"Query":       testQuery,
+		"Complete":    testComplete,
 		"Events":      testEvents,
 		"Changes":     testChanges,
 		"Delete":      testDelete,

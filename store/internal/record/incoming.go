@@ -34,6 +34,7 @@ type Incoming struct {
 	Own Own
 	// Project and Source are those of an event.
 	Project, Source string
+	Labels          Labels
 	Join            *store.Join
 	Edge            *store.Edge
 	Trace           honeyhive.UUID // of a span
@@ -213,7 +214,7 @@ func readEvent(e honeyhive.Event, at int64, fill bool) (Incoming, error) {
 	}
 	return Incoming{
 		Kind: Event, ID: id, SessionID: session, Layer: layer,
-		Row: EventRow(&e), Project: e.Project.Or(""), Source: e.Source.Or(""),
+		Row: EventRow(&e), Project: e.Project.Or(""), Source: e.Source.Or(""), Labels: LabelsOf(&e),
 	}, nil
 }
 

@@ -61,32 +61,37 @@ func TestPreview(t *testing.T) {
 	}
 }
 
-func TestAppendText(t *testing.T) {
+func TestWords(t *testing.T) {
 	payload := `{"event_id":"id","event_name":"name","inputs":{"key":"é\n","list":[1.50,{"deep":"漢字かな"}],"no":null,"yes":true},"start_time":5}`
 	want := []string{"name", "é", "1.50", "漢", "字", "か", "な"}
-	if got := strings.Fields(string(AppendText(nil, payload))); !slices.Equal(got, want) {
+	if got := strings.Fields(string(appendText(payload))); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	var numbers strings.Builder
 	for i := range 2 * MaxWords {
 		fmt.Fprintf(&numbers, "%d,", i)
 	}
-	got := AppendText(nil, `{"event_name":"name","inputs":{"list":[`+numbers.String()+`0],"last":"x"}}`)
+	got := appendText(`{"event_name":"name","inputs":{"list":[` + numbers.String() + `0],"last":"x"}}`)
 	if words := strings.Fields(string(got)); len(words) != MaxWords || words[MaxWords-1] != strconv.Itoa(MaxWords-2) {
 		t.Errorf("of many different words %d are left, the last is %s", len(words), words[len(words)-1])
 	}
 	same := `{"inputs":{"a":"` + strings.Repeat("the same words. ", 10_000) + `end"}}`
-	if got := AppendText(nil, same); !strings.HasSuffix(string(got), "end\n") {
+	if got := appendText(same); !strings.HasSuffix(string(got), "end\n") {
 		t.Errorf("of the same words there are %d bytes", len(got))
 	}
 	long := `{"inputs":{"a":"` + strings.Repeat("é", MaxText) + `","b":"x"}}`
-	if got := AppendText(nil, long); len(got) > MaxText+8 || !utf8.Valid(got) {
+	if got := appendText(long); len(got) > MaxText+8 || !utf8.Valid(got) {
 		t.Errorf("a long text gives %d bytes", len(got))
 	}
 	number := `{"inputs":{"a":` + strings.Repeat("7", 2*MaxText) + `,"b":"x"}}`
-	if got := AppendText(nil, number); len(got) > MaxText+8 {
+	if got := appendText(number); len(got) > MaxText+8 {
 		t.Errorf("%d bytes of a number", len(got))
 	}
+}
+
+func appendText(payload string) []byte {
+	b, _ := words(payload)
+	return b
 }
 
 func FuzzDecodeLayers(f *testing.F) {
@@ -193,7 +198,7 @@ func TestWordsOfAnyPayload(t *testing.T) {
 			}
 		}
 		words(text)
-		if got := AppendText(nil, string(text)); string(got) != string(want) {
+		if got := appendText(string(text)); string(got) != string(want) {
 			rt.Fatalf("%s: %q, want %q", text, got, want)
 		}
 	})
@@ -204,7 +209,7 @@ func TestWordsOfLongTexts(t *testing.T) {
 	for _, part := range []string{"a", `\"`, `\\`, `\u0001`, `\u00e9`, `\ud83d\ude00`, "é", "漢", "😀"} {
 		for skew := range 7 {
 			long := `{"inputs":{"a":"` + strings.Repeat("x", skew) + strings.Repeat(part, 2*MaxText) + `","b":"never"}}`
-			got := AppendText(nil, long)
+			got := appendText(long)
 			if text := strings.TrimSpace(string(got)); len(text) < MaxText/4 || len(got) > 4*MaxText || !utf8.Valid(got) || strings.Contains(text, "never") {
 				t.Errorf("%s: %d bytes", part, len(got))
 			}

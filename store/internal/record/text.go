@@ -17,21 +17,56 @@ const (
 	MaxWords = 16_384    // different words
 )
 
-// AppendText adds the words of a payload to b, for a full-text index: the
-// strings and numbers in it, whatever map they are in, but no keys and none of
-// the fields that hold ids and times.
-func AppendText(b []byte, payload string) []byte {
-	start, limit := len(b), len(b)+MaxText
+// Words are those of a payload, for a full-text index: the strings and numbers in it,
+// whatever map they are in, but no keys and none of the fields that hold ids and times.
+type Words struct{ Error, Inputs, Outputs, Others string }
+
+// WordsOf returns the words of a payload.
+func WordsOf(payload string) Words {
+	text, fields := words(payload)
+	var w Words
+	from := 0
+	for _, f := range fields {
+		part := string(text[from:f.end])
+		from = f.end
+		switch f.name {
+		case "error":
+			w.Error += part
+		case "inputs":
+			w.Inputs += part
+		case "outputs":
+			w.Outputs += part
+		default:
+			w.Others += part
+		}
+	}
+	return w
+}
+
+// wordsField is a field, and where its words end.
+type wordsField struct {
+	name string
+	end  int
+}
+
+func words(payload string) (b []byte, fields []wordsField) {
+	const limit = MaxText
 	for field, value := range honeyhive.Value(payload).Members() {
 		switch field {
 		case "session_id", "event_id", "parent_id", "children_ids", "event_type", "start_time", "end_time", "duration":
 			continue
 		}
-		if b = appendWords(b, value, limit); len(b) >= limit {
+		b = appendWords(b, value, limit)
+		fields = append(fields, wordsField{field, len(b)})
+		if len(b) >= limit {
 			break
 		}
 	}
-	return b[:start+firstWords(b[start:])]
+	b = b[:firstWords(b)]
+	for i := range fields {
+		fields[i].end = min(fields[i].end, len(b))
+	}
+	return b, fields
 }
 
 // firstWords returns the length of the beginning of a text that has no more than

@@ -47,6 +47,7 @@ type Counted struct {
 	store.EventRow
 	Project, Source string
 	Received        int64 // Unix nanoseconds
+	Labels          Labels
 }
 
 // End returns when an event was last heard of, in Unix milliseconds.
