@@ -29,12 +29,18 @@ func TestLive(t *testing.T) {
 	b.wait(`document.getElementById("live").dataset.state === "on"`)
 
 	eval[bool](b, `window.same = true`)
+	loaded := len(b.asked("/"))
 	answered(tracer, "second", 1, now.Add(time.Second))
 	answered(tracer, "third", 2, now.Add(2*time.Second))
 	flush(t, tracer)
 	b.waitText("#new:not([hidden])", "2 new")
 	b.lists("first") // nothing moves under the reader's hand
-	b.has("#figures", "Sessions 3")
+	b.waitText("#figures dd", "3")
+	for _, asked := range b.asked("/")[loaded:] { // never for the list as a whole
+		if !strings.Contains(asked, "/?changed=") && !strings.Contains(asked, "/?sums=only") && !strings.Contains(asked, "/api/stream") {
+			t.Errorf("the open list asks for %s", asked)
+		}
+	}
 	b.press("n")
 	b.wait(`document.querySelectorAll("#sessions tbody tr").length === 3`)
 	b.lists("third", "second", "first")
@@ -183,6 +189,7 @@ func TestLiveReconnects(t *testing.T) {
 		b.waitText("#new:not([hidden])", name)
 	}
 	b.click("#new")
+	b.wait(`document.querySelectorAll("#sessions tbody tr").length === 3`)
 	b.lists("meanwhile", "meanwhile", "before")
 	// That the connection was lost is what the browser says, and nothing else.
 	for _, p := range b.take() {

@@ -54,7 +54,7 @@ func assetHandler() http.Handler {
 			return
 		}
 		h := w.Header()
-		h.Set("ETag", `"`+assetHash+`"`)
+		h.Set("ETag", `W/"`+assetHash+`"`) // weak: a file may be sent compressed
 		h.Set("Cache-Control", "no-cache")
 		if strings.HasPrefix(r.URL.Path, assetPrefix) {
 			h.Set("Cache-Control", "public, max-age=31536000, immutable")

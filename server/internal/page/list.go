@@ -30,6 +30,7 @@ type listView struct {
 	Summary   *store.Summary
 	Histogram *histogram
 	Late      string
+	Took      int64 // milliseconds, of a part of the list that a script asks for
 	// Empty is set where the store holds no session.
 	Empty *emptyView
 
@@ -117,6 +118,11 @@ func (p *page) list(w http.ResponseWriter, r *http.Request) error {
 	v.Nav = "sessions"
 	after := v.after
 	v.First = after == ""
+	if given := r.URL.Query(); given.Has("changed") {
+		return p.changes(w, r, v)
+	} else if given.Get("sums") == "only" {
+		return p.sumsAlone(w, r, v)
+	}
 
 	var err error
 	if v.Seq, err = p.Store.Seq(ctx); err != nil {
@@ -150,10 +156,7 @@ func (p *page) list(w http.ResponseWriter, r *http.Request) error {
 	if sum.late {
 		v.Late = q.URL("sums", "wait", "sort", q.Get("sort"), "dir", q.Get("dir"), "after", after)
 	} else {
-		v.Summary = &sum.series.Total
-		if v.Summary.Count > 0 {
-			v.Histogram = newHistogram(q, sum.series.Points)
-		}
+		v.show(sum)
 	}
 	v.Rows = page.Sessions
 	if page.Next != "" {

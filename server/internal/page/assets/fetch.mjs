@@ -26,18 +26,19 @@ export function say(text) {
 }
 
 // stream follows the changes in the store. The browser comes back by itself
-// with the id of the last one; changed is called at most once in a while, with
-// the ids of sessions, or with null where all may have changed.
+// with the id of the last one; changed is called at most once in a while, with a map
+// of the ids of sessions to whether they were deleted, or with null where all may have
+// changed.
 export function stream(after, changed, state) {
 	let source;
 	let last = after;
-	let ids = new Set();
+	let ids = new Map();
 	let all = false;
 	let timer = 0;
 	const flush = () => {
 		timer = 0;
 		const known = all ? null : ids;
-		ids = new Set();
+		ids = new Map();
 		all = false;
 		changed(known);
 	};
@@ -54,7 +55,8 @@ export function stream(after, changed, state) {
 		});
 		source.addEventListener("session", (e) => {
 			last = e.lastEventId;
-			ids.add(JSON.parse(e.data).session);
+			const { session, deleted } = JSON.parse(e.data);
+			ids.set(session, deleted);
 			later();
 		});
 		source.addEventListener("resync", (e) => {

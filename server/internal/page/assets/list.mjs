@@ -1,154 +1,18 @@
-// The list of sessions: live rows, the brush of the histogram, suggestions of
-// the filters, keys.
-import { load, replace, say, stream } from "./fetch.mjs";
+// The list of sessions: the brush of the histogram, suggestions of the filters, keys.
 import { follow, onKey } from "./keys.mjs";
-
-let waiting; // the list as it is now, where it has rows that are not shown
+import { live } from "./live.mjs";
 
 export function list() {
-	live();
+	live(brush);
 	brush();
 	suggestions();
 	cursor();
 	restore();
 	wide();
-	if (document.getElementById("late")) sums();
 	onKey("n", () => follow("#new:not([hidden])"));
 }
 
-// live keeps the rows true. What is new waits behind a button, so that nothing
-// moves under the reader's hand.
-function live() {
-	const box = document.getElementById("live");
-	const words = { on: "Live", lost: "Connecting…", off: "Paused" };
-	const state = (s) => {
-		if (!box) return;
-		box.dataset.state = s;
-		document.getElementById("live-state").textContent = words[s];
-	};
-	const source = stream(document.body.dataset.seq, refresh, state);
-	if (!box) {
-		source.go();
-		return;
-	}
-	const button = document.getElementById("pause");
-	const set = (paused) => {
-		box.dataset.paused = paused;
-		button.textContent = paused ? "Go on" : "Pause";
-		if (paused) source.pause();
-		else source.go();
-	};
-	set(box.dataset.paused === "true");
-	const toggle = (e) => {
-		e?.preventDefault();
-		const paused = box.dataset.paused !== "true";
-		const url = new URL(location.href);
-		if (paused) url.searchParams.set("paused", "1");
-		else url.searchParams.delete("paused");
-		history.replaceState(null, "", url);
-		set(paused);
-	};
-	button.addEventListener("click", toggle);
-	onKey("p", () => toggle());
-	document.getElementById("new").addEventListener("click", (e) => {
-		e.preventDefault();
-		showNew();
-	});
-}
-
-let running = false;
-let again = false;
-
-async function refresh() {
-	if (running) {
-		again = true;
-		return;
-	}
-	running = true;
-	try {
-		merge(await load(location.href));
-	} catch {
-		// The next change, or the next connection, brings it.
-	}
-	running = false;
-	if (again) {
-		again = false;
-		setTimeout(refresh, 1000);
-	}
-}
-
 const rows = (root) => [...(root.getElementById("sessions")?.tBodies[0].rows ?? [])];
-
-function merge(next) {
-	// From nothing to something, or back: the page as a whole.
-	const whole = (root) => Boolean(root.getElementById("sessions"));
-	if (!whole(document) || !whole(next)) {
-		if (whole(document) !== whole(next) || document.getElementById("empty") === null !== (next.getElementById("empty") === null)) location.reload();
-		else replace(next, "rejected");
-		return;
-	}
-	if (next.getElementById("late")) sums();
-	else showSums(next);
-	const fresh = [];
-	for (const row of rows(next)) {
-		const old = document.getElementById(row.id);
-		if (!old) fresh.push(row);
-		else if (old.dataset.seq !== row.dataset.seq) {
-			const current = old.classList.contains("current");
-			const focused = old.contains(document.activeElement);
-			const made = document.importNode(row, true);
-			made.classList.toggle("current", current);
-			old.replaceWith(made);
-			if (focused) made.querySelector("a.open").focus();
-		}
-	}
-	const button = document.getElementById("new");
-	const first = document.getElementById("sessions").dataset.first === "true";
-	waiting = first && fresh.length > 0 ? next : undefined;
-	button.hidden = !waiting;
-	if (!waiting) return;
-	const count = fresh.length === rows(next).length ? `${fresh.length}+` : fresh.length;
-	button.textContent = `${count} new`;
-	say(`${count} new sessions`);
-}
-
-function showSums(next) {
-	replace(next, "figures");
-	if (!document.querySelector("#histogram[data-busy]") && replace(next, "histogram")) brush();
-}
-
-let summing = false;
-
-// sums asks for the sums that the list did not wait for.
-async function sums() {
-	if (summing) return;
-	summing = true;
-	const url = new URL(location.href);
-	url.searchParams.set("sums", "wait");
-	try {
-		showSums(await load(url.href));
-	} catch {
-		// They come with the next change.
-	}
-	// Of many sessions they take a while: not without a pause.
-	setTimeout(() => (summing = false), 5000);
-}
-
-function showNew() {
-	const known = new Set(rows(document).map((r) => r.id));
-	const body = document.getElementById("sessions").tBodies[0];
-	body.replaceChildren(
-		...rows(waiting).map((row) => {
-			const made = document.importNode(row, true);
-			made.classList.toggle("fresh", !known.has(row.id));
-			return made;
-		}),
-	);
-	document.getElementById("new").hidden = true;
-	waiting = undefined;
-	scrollTo(0, 0);
-	setTimeout(() => document.querySelectorAll("tr.fresh").forEach((r) => r.classList.remove("fresh")), 1500);
-}
 
 // brush lets the reader choose a range of time by dragging.
 function brush() {
