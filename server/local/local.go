@@ -19,6 +19,7 @@ import (
 
 	"github.com/sessionspan/sessionspan/server/internal/api"
 	"github.com/sessionspan/sessionspan/server/internal/body"
+	"github.com/sessionspan/sessionspan/server/internal/compressed"
 	"github.com/sessionspan/sessionspan/server/internal/datafile"
 	"github.com/sessionspan/sessionspan/server/internal/guard"
 	"github.com/sessionspan/sessionspan/server/internal/ingest"
@@ -161,7 +162,7 @@ func (s *Server) newHTTP(c *config) *http.Server {
 		Token: c.token, Hosts: c.hosts, AnyAddress: !loopback(host), Open: []string{healthPath}, Rejected: rejected, Answer: api.Answer,
 	}
 	server := &http.Server{
-		Handler: named(patience.Wrap(g.Wrap(routes.Wrap(mux)), stopping)), Protocols: protocols(), ReadHeaderTimeout: c.headers, IdleTimeout: idleTime, MaxHeaderBytes: maxHeaders,
+		Handler: named(patience.Wrap(g.Wrap(routes.Wrap(compressed.Wrap(mux))), stopping)), Protocols: protocols(), ReadHeaderTimeout: c.headers, IdleTimeout: idleTime, MaxHeaderBytes: maxHeaders,
 		ErrorLog: log.New(slogWriter{c.log}, "", 0),
 	}
 	server.RegisterOnShutdown(stop)

@@ -59,6 +59,10 @@ func (w *writer) Write(p []byte) (int, error) {
 	}
 }
 
+// Flush is FlushError for writers around this one that know [http.Flusher] alone: what
+// they wrote and cannot be sent, they learn from the next Write.
+func (w *writer) Flush() { _ = w.FlushError() }
+
 // FlushError sends what is written.
 func (w *writer) FlushError() error {
 	w.renew()
