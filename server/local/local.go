@@ -36,12 +36,13 @@ import (
 // Server is a server that runs. Its methods may be called from many goroutines
 // at once.
 type Server struct {
-	url   string
-	grpc  string // the address of the port for gRPC alone
-	file  string
-	log   *slog.Logger
-	store store.Store
-	http  *http.Server
+	url    string
+	grpc   string // the address of the port for gRPC alone
+	file   string
+	log    *slog.Logger
+	store  store.Store
+	http   *http.Server
+	copies *copies
 
 	closing time.Duration // that requests have to end
 
@@ -92,7 +93,12 @@ func Start(ctx context.Context, options ...Option) (*Server, error) {
 		}
 		return nil, fmt.Errorf("start server: %w", err)
 	}
-	s := &Server{url: url, grpc: grpc, file: file, log: c.log, store: redacted.New(kept, c.policy), closing: c.closing, stop: make(chan struct{})}
+	made := &copies{file: file, one: make(chan struct{}, 1)}
+	made.store, _ = kept.(backuper)
+	if err := made.clear(); err != nil {
+		c.log.Warn("a copy of the sessions is left", "error", err)
+	}
+	s := &Server{copies: made, url: url, grpc: grpc, file: file, log: c.log, store: redacted.New(kept, c.policy), closing: c.closing, stop: make(chan struct{})}
 	s.http = s.newHTTP(c)
 	s.close = sync.OnceValue(s.shutdown)
 	for _, l := range listeners {
@@ -143,6 +149,7 @@ func (s *Server) newHTTP(c *config) *http.Server {
 	rejected, notKept := new(reject.Record), &unused.Record{Log: s.log}
 	routes := &api.API{
 		Store: s.store, Spans: ingest.New(s.store), Bodies: body.NewReader(maxBody, maxBodies), Rejected: rejected, Unused: notKept, ReadTime: bodyTime,
+		Query: page.ParseQuery, FileID: datafile.ID(s.file), Backup: s.copies.make,
 	}
 	mux := http.NewServeMux()
 	routes.Register(mux)

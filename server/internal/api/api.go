@@ -6,8 +6,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
@@ -28,6 +30,15 @@ type API struct {
 	Unused   *unused.Record
 	// ReadTime bounds how long a request may take to come.
 	ReadTime time.Duration
+
+	// Query reads the parameters of a list of sessions; of those that are the caller's
+	// own it is told the names.
+	Query func(given url.Values, own ...string) (store.SessionQuery, error)
+	// FileID is an id of the file of the sessions, by which a program finds out whether
+	// the server has the file that it means.
+	FileID string
+	// Backup returns a copy of the file, to be closed, and how many bytes it has.
+	Backup func(context.Context) (io.ReadCloser, int64, error)
 
 	reads chan struct{} // the answers that are made of many records
 }
@@ -59,6 +70,15 @@ func (a *API) Register(mux *http.ServeMux) {
 		"GET /v1/sessions/{id}":    a.getTree,
 		"GET /v1/events/{id}":      a.getTree,
 		"DELETE /v1/sessions/{id}": a.deleteSession,
+
+		"GET /api/sessions":      a.listSessions,
+		"GET /api/sessions/{id}": a.showSession,
+		"GET /api/events/{id}":   a.showEvent,
+		"GET /api/info":          a.info,
+		"GET /api/export.jsonl":  a.exportLines,
+		"GET /api/export.csv":    a.exportTable,
+		"GET /api/cases.jsonl":   a.exportCases,
+		"GET /api/backup":        a.backup,
 
 		"GET /api/runs":      a.getRuns,
 		"GET /api/run":       a.getRun,

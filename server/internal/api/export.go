@@ -11,6 +11,7 @@ import (
 
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/server/internal/bodies"
+	"github.com/sessionspan/sessionspan/server/internal/read"
 	"github.com/sessionspan/sessionspan/server/internal/reject"
 	"github.com/sessionspan/sessionspan/store"
 )
@@ -213,7 +214,7 @@ func (q *exportQuery) matches(event honeyhive.Value) bool {
 }
 
 func (f *eventFilter) matches(event honeyhive.Value) bool {
-	value, ok := at(event, f.Field)
+	value, ok := read.At(event, f.Field)
 	have, want := "", textOf(f.Value)
 	if ok {
 		have = value.Text()
@@ -246,34 +247,6 @@ func textOf(value json.RawMessage) string {
 		return ""
 	}
 	return text.Text()
-}
-
-// at follows a dotted path into canonical JSON; numbers are places in a list.
-func at(text honeyhive.Value, path string) (honeyhive.Value, bool) {
-	for name := range strings.SplitSeq(path, ".") {
-		var ok bool
-		if text.Kind() == honeyhive.KindArray {
-			text, ok = element(text, name)
-		} else {
-			text, ok = text.Get(name)
-		}
-		if !ok {
-			return "", false
-		}
-	}
-	return text, true
-}
-
-func element(list honeyhive.Value, place string) (honeyhive.Value, bool) {
-	want, err := strconv.Atoi(place)
-	n := 0
-	for e := range list.Elements() {
-		if n == want && err == nil {
-			return e, true
-		}
-		n++
-	}
-	return "", false
 }
 
 // project leaves the fields that the query names, or all where it names none.

@@ -1,15 +1,13 @@
 package api
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"math"
 	"net/http"
-	"slices"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/server/internal/read"
 	"github.com/sessionspan/sessionspan/server/internal/reject"
 	"github.com/sessionspan/sessionspan/store"
 )
@@ -107,9 +105,9 @@ func (a *API) getTree(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	children, err := a.children(r.Context(), s.ID)
+	children, err := read.Children(r.Context(), a.Store, s.ID)
 	if err != nil {
-		return err
+		return unavailable(r.Context(), err)
 	}
 	out := stream{w: w}
 	if err := a.sendTree(r.Context(), &out, root, s.ID, children); err != nil {
@@ -142,61 +140,9 @@ func summed(s *store.Session) (*honeyhive.Event, error) {
 		summary["root_received"] = false
 	}
 	added, err := honeyhive.ObjectOf(summary)
-	paid, err2 := honeyhive.ObjectOf(costsIn(s.Costs(), s.Currency, s.Unpriced))
+	paid, err2 := honeyhive.ObjectOf(read.CostsIn(s.Costs(), s.Currency, s.Unpriced))
 	root.Metadata = root.Metadata.Merge(added).Merge(paid)
 	return &root, errors.Join(err, err2)
-}
-
-// children returns the events of a session by what they hang on, in the order of their
-// starts. Of two that started in one millisecond the one that took fewer of them is the
-// first: a tool that ran at once is called before the model is asked again. One whose parent is not known hangs on the session, as do those that hang on
-// each other in a circle.
-func (a *API) children(ctx context.Context, session honeyhive.UUID) (map[honeyhive.UUID][]honeyhive.UUID, error) {
-	parents := make(map[honeyhive.UUID]honeyhive.UUID)
-	type times struct{ start, duration float64 }
-	at := make(map[honeyhive.UUID]times)
-	var order []honeyhive.UUID
-	for e, err := range a.Store.Events(ctx, session, store.EventQuery{}) {
-		if err != nil {
-			return nil, unavailable(ctx, err)
-		}
-		if _, again := parents[e.ID]; !again {
-			order = append(order, e.ID)
-		}
-		parents[e.ID] = e.Parent
-		at[e.ID] = times{e.Start.Or(math.Inf(1)), math.Floor(e.Duration.Or(math.Inf(1)))}
-	}
-	slices.SortStableFunc(order, func(a, b honeyhive.UUID) int {
-		return cmp.Or(cmp.Compare(at[a].start, at[b].start), cmp.Compare(at[a].duration, at[b].duration), bytes.Compare(a[:], b[:]))
-	})
-	above := func(id honeyhive.UUID) honeyhive.UUID {
-		parent := parents[id]
-		if _, known := parents[parent]; known {
-			return parent
-		}
-		return session
-	}
-	reaches := map[honeyhive.UUID]bool{session: true} // events that hang on the session
-	for _, id := range order {
-		var path []honeyhive.UUID
-		seen := make(map[honeyhive.UUID]bool)
-		at := id
-		for ; !reaches[at] && !seen[at]; at = above(at) {
-			seen[at] = true
-			path = append(path, at)
-		}
-		if !reaches[at] {
-			parents[at] = session
-		}
-		for _, p := range path {
-			reaches[p] = true
-		}
-	}
-	children := make(map[honeyhive.UUID][]honeyhive.UUID)
-	for _, id := range order {
-		children[above(id)] = append(children[above(id)], id)
-	}
-	return children, nil
 }
 
 // sendTree writes a node with its children.

@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/server/internal/read"
 	"github.com/sessionspan/sessionspan/server/internal/reject"
 	"github.com/sessionspan/sessionspan/server/internal/runs"
 	"github.com/sessionspan/sessionspan/store"
@@ -38,7 +39,7 @@ type runJSON struct {
 	Running   int      `json:"running"`
 	TokensIn  *int64   `json:"prompt_tokens,omitempty"`
 	TokensOut *int64   `json:"completion_tokens,omitempty"`
-	costJSON
+	read.Costs
 	P50     *float64     `json:"duration_p50_ms,omitempty"`
 	P90     *float64     `json:"duration_p90_ms,omitempty"`
 	Metrics []metricJSON `json:"metrics"`
@@ -63,7 +64,7 @@ type metricJSON struct {
 func runOf(r *runs.Run, intervals bool) runJSON {
 	out := runJSON{
 		ID: r.ID, Name: r.Name, Dataset: r.Dataset, Baseline: r.Baseline, Project: r.Project, Source: r.Source, Start: pointer(r.Start), End: pointer(r.End),
-		Cases: r.Tried, Attempts: r.Attempts, Errors: r.Errors, Running: r.Running, TokensIn: pointer(r.TokensIn), TokensOut: pointer(r.TokensOut), costJSON: costsIn(r.Costs, r.Currency, r.Unpriced),
+		Cases: r.Tried, Attempts: r.Attempts, Errors: r.Errors, Running: r.Running, TokensIn: pointer(r.TokensIn), TokensOut: pointer(r.TokensOut), Costs: read.CostsIn(r.Costs, r.Currency, r.Unpriced),
 		Metrics: []metricJSON{}, Cut: r.Cut, MoreMetrics: r.MoreMetrics, Counting: r.Stale,
 	}
 	if r.Duration.Count > 0 {

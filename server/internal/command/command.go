@@ -36,8 +36,10 @@ func Main() int {
 }
 
 const usage = `usage: sessionspan [flags]
-       sessionspan export [-data file] [-cases] [file]
+       sessionspan list|show|tail [flags]
+       sessionspan export [flags] [file]
        sessionspan import [-data file] [file]
+       sessionspan backup [flags] file
 
 sessionspan takes sessions of LLM and RAG pipelines and shows them in a browser.
 Clients need nothing but its address:
@@ -45,10 +47,10 @@ Clients need nothing but its address:
   HH_API_URL=http://127.0.0.1:4318                    sessionspan, and HoneyHive's own clients
   OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318   any OpenTelemetry SDK, by OTLP/HTTP or gRPC
 
-export writes all sessions as JSON lines, to the standard output without a file;
-import reads such lines, from the standard input without a file. Neither needs
-the server to run, and neither works while it does. With -cases export writes cases
-for evaluations by the package evals; see sessionspan export -help.
+list, show and tail print sessions of a server that runs; export writes them as JSON
+lines, CSV or cases for evaluations, and backup a copy of the file of the sessions, of a
+server that runs or of the file. import reads JSON lines, while no server runs. Each has
+-help.
 
 Flags:
 
@@ -62,6 +64,14 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 			return exportTo(ctx, args[1:], stdout, stderr)
 		case "import":
 			return load(ctx, args[1:], stdin, stderr)
+		case "list":
+			return list(ctx, args[1:], stdout, stderr)
+		case "show":
+			return show(ctx, args[1:], stdout, stderr)
+		case "tail":
+			return tail(ctx, args[1:], stdout, stderr)
+		case "backup":
+			return backup(ctx, args[1:], stderr)
 		}
 	}
 	return serve(ctx, args, stderr)

@@ -3,8 +3,11 @@ package datafile
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/sessionspan/sessionspan/store"
 	"github.com/sessionspan/sessionspan/store/sqlite"
@@ -31,4 +34,17 @@ func Open(ctx context.Context, file string, options ...sqlite.Option) (store.Sto
 		err = fmt.Errorf("%w: name another file, or move this one out of the way", err)
 	}
 	return nil, "", err
+}
+
+// ID returns an id of a file by its path, which it does not tell: by it a program finds
+// out whether a server has the file that it means.
+func ID(file string) string {
+	if whole, err := filepath.Abs(file); err == nil {
+		file = whole
+	}
+	if resolved, err := filepath.EvalSymlinks(file); err == nil {
+		file = resolved
+	}
+	sum := sha256.Sum256([]byte("sessionspan file\x00" + file))
+	return hex.EncodeToString(sum[:8])
 }
