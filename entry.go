@@ -14,6 +14,7 @@ import (
 
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/content"
 	"github.com/sessionspan/sessionspan/internal/fields"
 	"github.com/sessionspan/sessionspan/internal/genai"
 	"github.com/sessionspan/sessionspan/internal/span"
@@ -58,6 +59,7 @@ func (r *recording) newEntry(children tree.Children) *ownEntry {
 	if r.kind == nil {
 		e.sessionName = r.session.name
 	}
+	e.NoContent = r.withoutContent()
 	return e
 }
 
@@ -192,14 +194,15 @@ func (e *ownEntry) write(s trace.Span) {
 			k.ChildrenIDs = honeyhive.Some(ids)
 		}
 		_ = e.set.Show(to) // which was joined, and so has no raw JSON any more
-		if e.tracer.offSpans {
-			for b := range k.Buckets {
-				k.Buckets[b] = honeyhive.Object{}
-			}
-			to.GenAI, to.Attributes = withoutContent(to.GenAI), withoutContent(to.Attributes)
+		if e.offSpan() {
+			content.Closed.Known(k)
+			to.GenAI, to.Attributes = content.Closed.Attributes(to.GenAI), content.Closed.Attributes(to.Attributes)
 		}
 	}, func(kvs []attribute.KeyValue) { s.SetAttributes(kvs...) })
 }
+
+// offSpan reports whether content stays off the span.
+func (e *ownEntry) offSpan() bool { return e.tracer.offSpans || e.NoContent }
 
 // read takes from a span that has ended what others wrote on it, and finds out what
 // the limits of the provider cut of what write wrote, if it did.
@@ -226,12 +229,14 @@ func (e *ownEntry) read(s sdktrace.ReadOnlySpan, wrote bool) {
 	if e.valueLimit == 0 {
 		e.valueLimit = e.tracer.valueLimit
 	}
+	private := e.NoContent
 	e.Facts = span.ReadFacts(s, others, &ownScope)
+	e.NoContent = private
 }
 
 // writes returns how many attributes write wrote at least.
 func (e *ownEntry) writes() int {
-	if e.tracer.offSpans {
+	if e.offSpan() {
 		return 0
 	}
 	return e.set.Len()

@@ -128,12 +128,18 @@ func sameAddress(a, b string) bool {
 	return strings.EqualFold(u.Scheme, v.Scheme) && strings.EqualFold(u.Host, v.Host) && clean(u.Path) == clean(v.Path)
 }
 
-// capture reads whether content may leave. A word that is not known is an error:
-// whoever meant to keep content in is not to find it outside.
+// capture reads whether content may leave, and on what: on spans, which collectors get,
+// or on events alone, which are log records and which this library does not send. A word
+// that is not known is an error: whoever meant to keep content in is not to find it outside.
+// The words are those of OpenTelemetry's instrumentations of GenAI, the older true and
+// false among them:
+// https://github.com/open-telemetry/opentelemetry-python-contrib/tree/main/util/opentelemetry-util-genai.
 func (c *config) capture() {
 	const name = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 	switch mode := env(name); strings.ToLower(mode) {
-	case "", "true", "span_only", "event_only", "span_and_event":
+	case "", "true", "span_only", "span_and_event":
+	case "event_only":
+		c.forSpans = []exporter.Option{exporter.WithoutContent()}
 	case "false", "no_content":
 		c.shared = append([]exporter.Option{exporter.WithoutContent()}, c.shared...)
 	default:

@@ -103,6 +103,7 @@ func (t *Tracer) StartEvent(ctx context.Context, kind Kind, name string, options
 		ctx = context.Background()
 	}
 	t = t.orNothing()
+	ctx = asOptions(ctx, options)
 	above := recordingFrom(ctx)
 	if above != nil && above.session != nil && above.tracer != nil && !above.tracer.disabled && !t.disabled {
 		t = above.tracer // who delivers the session delivers its events

@@ -64,7 +64,12 @@ func (r *recording) exception(goType, kind, message, stack string) {
 	if r.span == nil {
 		return
 	}
-	kvs := []attribute.KeyValue{attribute.String("exception.type", goType), attribute.String("exception.message", message)}
+	kvs := []attribute.KeyValue{attribute.String("exception.type", goType)}
+	if r.withoutContent() {
+		stack = ""
+	} else {
+		kvs = append(kvs, attribute.String("exception.message", message))
+	}
 	if stack != "" {
 		kvs = append(kvs, attribute.String("exception.stacktrace", stack))
 	}

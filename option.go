@@ -40,6 +40,7 @@ type config struct {
 	otlp         *otlpDestination
 	destinations []destination
 	shared       []exporter.Option // for every destination that New makes
+	forSpans     []exporter.Option // for those that take spans, before shared
 	spool        []exporter.Option // for those that can have one
 	meters       metric.MeterProvider
 	noEnv        bool
@@ -58,6 +59,8 @@ type config struct {
 // destination makes an exporter from the options for all of them.
 type destination struct {
 	make func(shared []exporter.Option) (*exporter.Exporter, error)
+	// spans is set where it takes spans.
+	spans bool
 	// callers is set where its Shutdown reaches what the caller made. Such an
 	// exporter holds nothing itself before its first span.
 	callers bool
@@ -160,7 +163,7 @@ func WithWriter(w io.Writer, options ...exporter.Option) Option {
 // at fault by what the collector answers.
 func WithSpanExporter(e sdktrace.SpanExporter, options ...exporter.Option) Option {
 	return optionFunc(func(c *config) {
-		c.destinations = append(c.destinations, destination{callers: true, make: func(shared []exporter.Option) (*exporter.Exporter, error) {
+		c.destinations = append(c.destinations, destination{callers: true, spans: true, make: func(shared []exporter.Option) (*exporter.Exporter, error) {
 			return exporter.Wrap(e, append(shared, options...)...)
 		}})
 	})
@@ -305,6 +308,7 @@ const (
 	fieldRelease
 	fieldTags
 	fieldCost
+	fieldContent
 )
 
 // name returns the name of the function that made the option, for errors.
@@ -323,6 +327,7 @@ var (
 		fieldStart: "WithStartTime", fieldEnd: "WithEndTime", fieldDuration: "WithDuration",
 		fieldError: "WithError", fieldModel: "WithModel", fieldMessages: "WithMessages", fieldQuery: "WithQuery", fieldTopK: "WithTopK",
 		fieldToolCallID: "WithToolCallID", fieldPrompt: "WithPrompt", fieldRelease: "WithRelease", fieldTags: "WithTags", fieldCost: "WithCost",
+		fieldContent: "WithoutContent",
 	}
 	bucketOptions = [...]string{
 		convert.Inputs: "WithInputs", convert.Outputs: "WithOutputs", convert.Config: "WithConfig", convert.Metadata: "WithMetadata",
@@ -349,6 +354,7 @@ var usedBy = map[fieldName][]string{
 	fieldStart:     {opStartSession, opStartEvent, opStartTurn},
 
 	fieldToolCallID: {opStartEvent, opEventEnd},
+	fieldContent:    {opStartSession, opStartTurn, opStartEvent},
 }
 
 // misplaced reports an option that the function op has no use for.
@@ -374,6 +380,8 @@ func (o FieldOption) apply(c *config) {
 		c.source = o.text
 	case fieldRelease, fieldTags:
 		c.label(o)
+	case fieldContent:
+		c.shared = append(c.shared, exporter.WithoutContent())
 	default:
 		c.problems = append(c.problems, fmt.Errorf("%s is for sessions and events, not for New", o.name()))
 	}

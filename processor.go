@@ -43,6 +43,9 @@ func (p *processor) OnStart(ctx context.Context, s sdktrace.ReadWriteSpan) {
 		return
 	}
 	scope, key := recordingFrom(ctx), tree.KeyOf(sc)
+	if withoutContent(ctx) && (scope == nil || !scope.starts()) {
+		t.mark(s, key)
+	}
 	if scope != nil && scope.starts() {
 		// The span of the recording is the one that starts. A provider may have
 		// processors of several tracers: the first that sees it notes that for all.
@@ -101,6 +104,7 @@ func (p *processor) OnEnd(s sdktrace.ReadOnlySpan) {
 	t := p.tracer
 	defer t.guard("end span")
 	now := time.Now()
+	_, private := t.unmarked.LoadAndDelete(tree.KeyOf(s.SpanContext()))
 	n, live := t.tree.Remove(tree.KeyOf(s.SpanContext()))
 	var source span.Source
 	inSession := false
@@ -120,7 +124,28 @@ func (p *processor) OnEnd(s sdktrace.ReadOnlySpan) {
 	default:
 		source, n, inSession = t.endForeign(n, s)
 	}
+	if private {
+		source = closedSource{source}
+	}
 	t.handOver(source, now, tree.KeyOf(s.SpanContext()), n, inSession)
+}
+
+// mark says on a span of another tracer that none of its content is to leave. One that has
+// no room for another attribute is noted.
+func (t *Tracer) mark(s sdktrace.ReadWriteSpan, key tree.Key) {
+	s.SetAttributes(attribute.Bool(honeyhive.AttrWithoutContent, true))
+	if !span.HasKey(s.Attributes(), honeyhive.AttrWithoutContent) {
+		t.unmarked.Store(key, true)
+	}
+}
+
+// closedSource is a span of which no content is to leave and that cannot say it itself.
+type closedSource struct{ span.Source }
+
+// Show implements [span.Source].
+func (c closedSource) Show(s *span.Span) {
+	c.Source.Show(s)
+	s.NoContent = true
 }
 
 // endOwn settles a span of ours, and reports whether it is part of a session. The place
@@ -246,6 +271,7 @@ func (t *Tracer) open(s *tree.Session, live span.Source) {
 // forgot reports a span that was forgotten since it does not end, and lets go of
 // what waits for a session.
 func (t *Tracer) forgot(n *tree.Node) {
+	t.unmarked.Delete(n.Key)
 	t.reports.Report("forgotten", fmt.Errorf("%w (%d of them by now)", errForgotten, t.tree.Forgotten()))
 	switch {
 	case t.tail != nil:

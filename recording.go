@@ -29,10 +29,12 @@ type recording struct {
 	session *Session
 	event   *Event
 	node    *tree.Node
-	kind    *kindInfo             // nil for a session
-	span    trace.Span            // nil where nothing is recorded
-	sdk     sdktrace.ReadOnlySpan // the same as the processor has it; nil where no processor saw it
-	fields  fields.Fields
+	kind    *kindInfo // nil for a session
+	// noContent is set where no content of the recording is to leave; see withoutContent.
+	noContent bool
+	span      trace.Span            // nil where nothing is recorded
+	sdk       sdktrace.ReadOnlySpan // the same as the processor has it; nil where no processor saw it
+	fields    fields.Fields
 	// operation is the place of an event that is measured among others, or nil.
 	operation *measure.Operation
 	inside    scope // the context of the start, with the recording in it
@@ -73,6 +75,7 @@ func (r *recording) context(ctx context.Context) context.Context {
 // start starts the span of the recording and returns its context.
 func (r *recording) start(ctx context.Context, name string, options ...trace.SpanStartOption) context.Context {
 	r.inside = scope{ctx, r}
+	r.noContent = withoutContent(ctx)
 	inside := &r.inside
 	if r.tracer.disabled || r.tracer.closed.Load() {
 		return inside
@@ -301,6 +304,9 @@ func (r *recording) end(options []FieldOption) {
 		e.write(r.span)
 	}
 	if text := e.set.Failure(); text != "" {
+		if r.withoutContent() {
+			text = ""
+		}
 		r.span.SetStatus(codes.Error, text)
 	}
 	if at := e.set.End(); !at.IsZero() {

@@ -88,8 +88,10 @@ func (t *Tracer) StartSession(ctx context.Context, name string, options ...Field
 			name = "session"
 		}
 	}
+	ctx = asOptions(ctx, options)
 	s, given, start := t.newSession(options)
 	s.name = name
+	s.rec.node.Session.NoContent = withoutContent(ctx)
 	above := trace.SpanContextFromContext(ctx)
 	ctx = s.rec.start(ctx, name, t.sessionStart(ctx, start, honeyhive.UUID{})...)
 	if s.rec.span == nil {
@@ -226,6 +228,7 @@ func (t *Tracer) ContinueSession(ctx context.Context, id string) (context.Contex
 	}
 	if r = t.bind(r); r == nil || r.tracer == nil {
 		r = &t.continued(u).rec
+		r.node.Session.NoContent = withoutContent(ctx)
 	}
 	return &scope{ctx, r}, r.session
 }
@@ -258,7 +261,7 @@ func (t *Tracer) bind(r *recording) *recording {
 		}
 	}
 	bound := t.continued(r.node.Session.ID)
-	bound.rec.node.Session.RemoteParent = r.node.Session.RemoteParent
+	bound.rec.node.Session.RemoteParent, bound.rec.node.Session.NoContent = r.node.Session.RemoteParent, r.node.Session.NoContent
 	s.bound = append(s.bound, bound)
 	return &bound.rec
 }

@@ -64,6 +64,8 @@ type Tracer struct {
 	forViewers  bool // somebody reads spans, so GenAI content is worth writing
 	disabled    bool
 
+	unmarked sync.Map // keys of spans of other tracers that closedSource is for
+
 	models [8]atomic.Pointer[string] // of modelText
 
 	stopMetrics func() error   // nil without metrics
@@ -102,9 +104,11 @@ type registrar interface {
 // HH_PROJECT, HH_SOURCE and HH_SESSION_NAME are defaults of sessions.
 // OTEL_TRACES_SAMPLER decides for a session as a whole; see [SessionSampler].
 // OTEL_SDK_DISABLED=true switches everything off.
-// OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=false (or NO_CONTENT) keeps
-// what users and models say out of every destination that New makes. An option wins over a
-// variable.
+// OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=NO_CONTENT (or false) keeps
+// what users and models say out of every destination that New makes, and EVENT_ONLY out of
+// those that take spans, since it wants content in log records alone; SPAN_ONLY,
+// SPAN_AND_EVENT, true and none change nothing. An option wins over a variable, such as
+// [exporter.WithContent] of one destination.
 //
 // Without any destination, nor a provider from [WithTracerProvider], the tracer
 // records nothing and says so once.
@@ -167,13 +171,17 @@ func (c *config) exporters(t *Tracer) (made []*exporter.Exporter) {
 		}})
 	}
 	if c.otlp != nil {
-		all = append(all, destination{make: func(shared []exporter.Option) (*exporter.Exporter, error) {
+		all = append(all, destination{spans: true, make: func(shared []exporter.Option) (*exporter.Exporter, error) {
 			return exporter.NewOTLP(c.otlp.cfg, slices.Concat(shared, c.spool, c.otlp.options)...)
 		}})
 	}
 	shared := slices.Clip(append([]exporter.Option{exporter.WithErrorHandler(c.handle)}, c.shared...))
 	for _, d := range append(all, c.destinations...) {
-		e, err := d.make(shared)
+		options := shared
+		if d.spans {
+			options = slices.Concat(c.forSpans, shared)
+		}
+		e, err := d.make(options)
 		if err != nil {
 			c.problems = append(c.problems, err)
 			continue

@@ -76,7 +76,7 @@ func StartTurn(ctx context.Context, sessionID, name string, options ...FieldOpti
 // [Tracer.StartSession] and not ended yet, the turn is a chain event of it and nothing
 // else is sent. What is set on a turn after its end changes its event alone.
 func (t *Tracer) StartTurn(ctx context.Context, sessionID, name string, options ...FieldOption) (context.Context, *Event) {
-	ctx = orBackground(ctx)
+	ctx = asOptions(orBackground(ctx), options)
 	t = t.orNothing()
 	e, n := t.newEvent()
 	r := &e.rec
@@ -111,7 +111,7 @@ func (t *Tracer) StartTurn(ctx context.Context, sessionID, name string, options 
 	}
 	s := t.joined(id)
 	s.name, s.project, s.source = cmp.Or(t.sessionName, name), project, source
-	r.session = s
+	r.session, s.rec.node.Session.NoContent = s, withoutContent(ctx)
 	if outer := recordingFrom(ctx); outer != nil && outer.node.Session != nil && outer.node.Session.ID == id {
 		s.rec.node.Session.UnsampledElsewhere = outer.node.Session.UnsampledElsewhere
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/sessionspan/sessionspan/exporter"
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/internal/canonical"
+	"github.com/sessionspan/sessionspan/internal/content"
 	"github.com/sessionspan/sessionspan/internal/fields"
 	"github.com/sessionspan/sessionspan/internal/money"
 	"github.com/sessionspan/sessionspan/internal/pipeline"
@@ -37,15 +38,15 @@ func Update(ctx context.Context, id string, options ...FieldOption) error {
 // id is the UUID of the session or event, or the string that was given to
 // [WithSessionID] in the same project. The update is queued and delivered like
 // everything else; while the server does not know the id it is tried again, by
-// default for ten minutes. Nothing waits for that, so the context is of no use here,
-// and one that has ended stops nothing; it is an argument for the sake of [Update],
-// which takes the tracer from it.
+// default for ten minutes. Nothing waits for that, and a context that has ended stops
+// nothing; it is an argument for the sake of [Update], which takes the tracer from it, and
+// of [ContextWithoutContent].
 //
 // Update returns an error where the update can go nowhere: the id is empty, an
 // option is of no use here, nothing would change, no destination takes updates
 // (collectors do not), the session was left out ([ErrSampledOut]), or the tracer was
 // shut down. Where nothing is recorded it does nothing.
-func (t *Tracer) Update(_ context.Context, id string, options ...FieldOption) error {
+func (t *Tracer) Update(ctx context.Context, id string, options ...FieldOption) error {
 	if t == nil || t.disabled {
 		return nil
 	}
@@ -90,6 +91,9 @@ func (t *Tracer) Update(_ context.Context, id string, options ...FieldOption) er
 	}
 	if t.closed.Load() {
 		return fmt.Errorf("sessionspan: update %s: the tracer was shut down", target)
+	}
+	if withoutContent(ctx) {
+		u = content.Closed.Update(u)
 	}
 	return t.deliver(target, target, u)
 }
@@ -190,6 +194,7 @@ func (r *recording) update(change func(*honeyhive.Update)) {
 	target := r.node.Ref().ID()
 	u := &honeyhive.Update{EventID: honeyhive.Some(target.String())}
 	change(u)
+	u = r.passes(u)
 	if err := t.deliver(session.Group(), target, u); err != nil && !errors.Is(err, ErrSampledOut) {
 		t.reports.Report("update", err)
 	}

@@ -18,7 +18,7 @@ var honeyHive = dialect{
 	base:     rankOwn,
 	prefixes: []string{"honeyhive.", "honeyhive_"},
 	identity: []string{
-		honeyhive.AttrSessionID, honeyhive.AttrSessionAutoCreate, honeyhive.AttrSessionName, honeyhive.AttrSessionContinued, honeyhive.AttrLeftOut,
+		honeyhive.AttrSessionID, honeyhive.AttrSessionAutoCreate, honeyhive.AttrSessionName, honeyhive.AttrSessionContinued, honeyhive.AttrLeftOut, honeyhive.AttrWithoutContent,
 		honeyhive.AttrProject, honeyhive.AttrSource, honeyhive.AttrParentID, "honeyhive_session_id", "honeyhive_project", "honeyhive_source",
 	},
 	rules: append([]rule{
@@ -41,6 +41,7 @@ var honeyHive = dialect{
 		set(honeyhive.AttrSessionContinued, "", func(r *reader, v attribute.Value, _ rank) { r.continued = str(v) == "true" }),
 		set(honeyhive.AttrSessionAutoCreate, "", func(*reader, attribute.Value, rank) {}),
 		set(honeyhive.AttrLeftOut, "", func(*reader, attribute.Value, rank) {}),
+		set(honeyhive.AttrWithoutContent, "", func(*reader, attribute.Value, rank) {}),
 		set("honeyhive.event_type", "event_type", (*reader).ownType),
 		setText("honeyhive.event_name", "event_name", func(r *reader) *ranked { return &r.eventName }),
 		setText("honeyhive_session_id", "session_id", func(r *reader) *ranked { return &r.sessionID }),

@@ -119,7 +119,7 @@ func NewHTTP(cfg HTTPConfig, options ...Option) (*Exporter, error) {
 }
 
 func newPayloads(c config, limits delivery.Config, t transport, project, source string) *Exporter {
-	c.privacy.converts = true
+	c.privacy.converts, c.privacy.closed.converts = true, true
 	p := &payloads{transport: t, view: view{privacy: c.privacy, cut: c.cutter(), project: project, source: source}}
 	return &Exporter{engine: delivery.New(limits, p), sessions: true, privacy: c.privacy, payloads: p}
 }

@@ -7,6 +7,7 @@ import (
 
 	"go.opentelemetry.io/otel"
 
+	"github.com/sessionspan/sessionspan/internal/content"
 	"github.com/sessionspan/sessionspan/internal/delivery"
 	"github.com/sessionspan/sessionspan/redact"
 )
@@ -40,6 +41,7 @@ type config struct {
 	notLive bool // likewise
 	handle  func(error)
 	privacy privacy
+	content content.Settings
 
 	compression *Compression // nil for that of the environment or the configuration
 
@@ -58,6 +60,7 @@ func newConfig(name string, options []Option) config {
 		}
 	}
 	c.check("WithLimits", c.limits.check())
+	c.guard()
 	return c
 }
 
@@ -185,11 +188,6 @@ func WithoutLiveSessions() Option { return func(c *config) { c.live, c.notLive =
 // by the goroutine that delivers, which sends nothing in the meantime. It may be
 // called by several goroutines at once. A panic of the handler goes no further.
 func WithErrorHandler(handle func(error)) Option { return func(c *config) { c.handle = handle } }
-
-// WithoutContent keeps what users and models say out of this destination:
-// inputs, outputs, messages, documents, the arguments and results of tools, and
-// the texts of errors. Names, times, ids, usage, models and structure stay.
-func WithoutContent() Option { return func(c *config) { c.privacy.noContent = true } }
 
 // WithRedactor passes every text through redactor before it is written or sent:
 // the values and names of attributes, each string and key inside a bucket, names of

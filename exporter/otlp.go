@@ -300,9 +300,21 @@ func (o *collector) Send(ctx context.Context, batch []*delivery.Record) delivery
 // Store keeps the bytes.
 func (o *collector) Store(*delivery.Record) []byte { return nil }
 
-// Restore notes that the bytes, which are all there is, may be damaged.
+// Restore notes that the bytes, which are all there is, may be damaged. What of them the
+// destination may not see is taken away: a process with other options may have written
+// them.
 func (o *collector) Restore(r *delivery.Record) error {
 	r.Value = unchecked{}
+	if o.view.privacy.off() {
+		return nil
+	}
+	defer o.view.clear()
+	s := &o.view.span
+	if err := otlp.Read(s, r.Body); err != nil {
+		return err
+	}
+	o.view.redact()
+	r.Body = otlp.AppendTraces(nil, s, s.AppendAttributes(nil))
 	return nil
 }
 

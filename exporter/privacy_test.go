@@ -17,6 +17,9 @@ import (
 
 const canary = "CANARY-4f2c"
 
+// spanNames are names of spans with a canary, which are the program's.
+var spanNames = regexp.MustCompile(`[sef] ` + canary)
+
 // spill puts a text wherever a user can put one.
 func spill(tracer *sessionspan.Tracer, text string) *sessionspan.Session {
 	ctx, s := tracer.StartSession(t0, "s "+text, sessionspan.WithInputs(map[string]any{"q": text, "deep": []any{map[string]any{"x": text}}}))
@@ -59,12 +62,11 @@ func TestWithoutContent(t *testing.T) {
 	s.SetOutputs(map[string]any{"late": canary})
 	s.SetFeedback(map[string]any{"rating": 1})
 	flush(t, tracer)
-	inName := regexp.MustCompile(`[sef] ` + canary)
-	if rest := inName.ReplaceAllString(closed.String(), ""); strings.Contains(rest, canary) {
+	if rest := spanNames.ReplaceAllString(closed.String(), ""); strings.Contains(rest, canary) {
 		t.Errorf("content got through:\n%s", rest)
 	}
 	for _, r := range srv.seen() {
-		if rest := inName.ReplaceAllString(string(r.body), ""); strings.Contains(rest, canary) {
+		if rest := spanNames.ReplaceAllString(string(r.body), ""); strings.Contains(rest, canary) {
 			t.Errorf("content got to the collector: %q", rest)
 		}
 	}

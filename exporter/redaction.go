@@ -55,7 +55,6 @@ func (r Redactor) policy() *redact.Policy {
 // add adds a policy. The list is copied: options may be given to several exporters.
 func (p *privacy) add(policy *redact.Policy) {
 	p.policies = append(slices.Clip(p.policies), policy)
-	p.common = new(common)
 }
 
 // text passes a text through the policies.
@@ -101,9 +100,20 @@ func (p *privacy) name(key string) attribute.Key {
 	return attribute.Key(name)
 }
 
-// attributes returns a copy without content, redacted. Of names that are the same when
-// they are redacted each has its number.
+// attributes returns a copy of what the destination may see.
 func (p *privacy) attributes(kvs []attribute.KeyValue) []attribute.KeyValue {
+	if p.gate != nil {
+		kvs = p.gate.Attributes(kvs)
+	}
+	if len(p.policies) == 0 {
+		return kvs
+	}
+	return p.redacted(kvs)
+}
+
+// redacted returns a copy that is redacted. Of names that are the same when they are
+// redacted each has its number.
+func (p *privacy) redacted(kvs []attribute.KeyValue) []attribute.KeyValue {
 	out := make([]attribute.KeyValue, 0, len(kvs))
 	var taken map[attribute.Key]int
 	for _, kv := range kvs {
@@ -112,7 +122,7 @@ func (p *privacy) attributes(kvs []attribute.KeyValue) []attribute.KeyValue {
 		case identity[key]:
 			out = append(out, p.identity(kv, kvs))
 			continue
-		case p.noContent && isContent(key), p.removes(key):
+		case p.removes(key):
 			continue
 		}
 		name := p.name(key)
@@ -132,9 +142,6 @@ func (p *privacy) attributes(kvs []attribute.KeyValue) []attribute.KeyValue {
 // identity returns an attribute with an id or a type. Text that is none may be
 // anything, such as an address.
 func (p *privacy) identity(kv attribute.KeyValue, all []attribute.KeyValue) attribute.KeyValue {
-	if len(p.policies) == 0 {
-		return kv
-	}
 	redacted := func() attribute.KeyValue {
 		return attribute.KeyValue{Key: kv.Key, Value: p.value(string(kv.Key), kv.Value)}
 	}
@@ -337,12 +344,16 @@ func (c *common) scope(p *privacy, s instrumentation.Scope) instrumentation.Scop
 // redacted: of two names that become the same the sessions stay two.
 func (v *view) redact() {
 	s := &v.span
-	if len(v.privacy.policies) == 0 || s.Known != nil && !s.Known.SessionID.IsZero() || span.HasKey(s.Attributes, honeyhive.AttrSessionID) {
-		v.privacy.span(s)
+	p := v.privacy.of(s)
+	if p.off() {
+		return
+	}
+	if len(p.policies) == 0 || s.Known != nil && !s.Known.SessionID.IsZero() || span.HasKey(s.Attributes, honeyhive.AttrSessionID) {
+		p.span(s)
 		return
 	}
 	before := read(v, convert.Identify, v.project, v.source).SessionID
-	v.privacy.span(s)
+	p.span(s)
 	if !before.IsZero() && read(v, convert.Identify, v.project, v.source).SessionID != before {
 		s.Know().SessionID = before
 	}

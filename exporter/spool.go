@@ -146,15 +146,16 @@ func (p *payloads) Store(r *delivery.Record) []byte {
 	return nil
 }
 
-// Restore makes a record of what Store returned.
+// Restore makes a record of what Store returned, as far as the destination may see it: a
+// process with other options may have written it.
 func (p *payloads) Restore(r *delivery.Record) error {
 	if r.Kind != delivery.Opener {
-		return nil
+		return p.withhold(r)
 	}
 	if r.Group != r.ID {
 		return p.restoreTurn(r)
 	}
-	s, err := parseSession(r.Body)
+	s, err := p.parseSession(r.Body)
 	if err != nil {
 		return err
 	}
@@ -164,12 +165,45 @@ func (p *payloads) Restore(r *delivery.Record) error {
 	return nil
 }
 
-func parseSession(text []byte) (*honeyhive.SessionStartRequest, error) {
+func (p *payloads) parseSession(text []byte) (*honeyhive.SessionStartRequest, error) {
 	s := new(honeyhive.SessionStartRequest)
 	if err := json.Unmarshal(text, s); err != nil {
 		return nil, fmt.Errorf("read session from spool: %w", err)
 	}
-	return s, nil
+	return p.view.privacy.session(s), nil
+}
+
+// withhold leaves of an event or an update that was read back what the destination may
+// see.
+func (p *payloads) withhold(r *delivery.Record) error {
+	if p.view.privacy.off() {
+		return nil
+	}
+	if r.Kind == delivery.Update {
+		var u honeyhive.Update
+		if err := json.Unmarshal(r.Body, &u); err != nil {
+			return errors.New("read update from spool: it is no JSON of one")
+		}
+		r.Body = p.view.privacy.update(&u).AppendJSON(nil)
+		return nil
+	}
+	body, err := p.withheldEvent(r.Body)
+	if err == nil {
+		r.Body = body
+	}
+	return err
+}
+
+// withheldEvent returns the payload of an event as far as the destination may see it.
+func (p *payloads) withheldEvent(body []byte) ([]byte, error) {
+	if p.view.privacy.off() || body == nil {
+		return body, nil
+	}
+	var e honeyhive.Event
+	if err := json.Unmarshal(body, &e); err != nil {
+		return nil, errors.New("read event from spool: it is no JSON of one")
+	}
+	return p.view.privacy.event(&e).AppendJSON(nil), nil
 }
 
 // readEvent returns what the payload of an event that was read back says of its
@@ -188,7 +222,7 @@ func readEvent(r *delivery.Record) *eventRecord {
 
 // RestoreAnnounced reads what Store returned of an announcement.
 func (p *payloads) RestoreAnnounced(text []byte) (any, error) {
-	s, err := parseSession(text)
+	s, err := p.parseSession(text)
 	if err != nil {
 		return nil, err
 	}
@@ -197,11 +231,11 @@ func (p *payloads) RestoreAnnounced(text []byte) (any, error) {
 
 // Incomplete makes the record of a session whose program was killed.
 func (p *payloads) Incomplete(stored []byte, announced any) (*delivery.Record, error) {
-	if turn, ok := parseTurn(stored); ok {
+	if turn, ok := p.parseTurn(stored); ok {
 		return p.incompleteTurn(turn.id(), turn.post, turn.event), nil
 	}
 	r := new(delivery.Record)
-	s, err := parseSession(stored)
+	s, err := p.parseSession(stored)
 	if err != nil {
 		return nil, err
 	}

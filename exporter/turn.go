@@ -3,7 +3,7 @@ package exporter
 import (
 	"cmp"
 	"encoding/json"
-	"fmt"
+	"errors"
 
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/honeyhive"
@@ -41,8 +41,9 @@ func (t *turnRecord) store() []byte {
 	return append(b, '}')
 }
 
-// parseTurn reads what store returned, and reports whether the text is such.
-func parseTurn(text []byte) (*turnRecord, bool) {
+// parseTurn reads what store returned, as far as the destination may see it, and reports
+// whether the text is such.
+func (p *payloads) parseTurn(text []byte) (*turnRecord, bool) {
 	var t struct {
 		Session *honeyhive.SessionStartRequest `json:"session"`
 		Turn    json.RawMessage                `json:"turn"`
@@ -50,7 +51,11 @@ func parseTurn(text []byte) (*turnRecord, bool) {
 	if json.Unmarshal(text, &t) != nil || t.Session == nil {
 		return nil, false
 	}
-	return &turnRecord{*t.Session, t.Turn}, true
+	event, err := p.withheldEvent(t.Turn)
+	if err != nil {
+		return nil, false
+	}
+	return &turnRecord{*p.view.privacy.session(t.Session), event}, true
 }
 
 // id returns the id of the event.
@@ -123,9 +128,9 @@ func (p *payloads) incompleteTurn(turn honeyhive.UUID, post honeyhive.SessionSta
 
 // restoreTurn makes the record of a post from what Store returned.
 func (p *payloads) restoreTurn(r *delivery.Record) error {
-	t, ok := parseTurn(r.Body)
+	t, ok := p.parseTurn(r.Body)
 	if !ok {
-		return fmt.Errorf("read turn from spool: %.100q", r.Body)
+		return errors.New("read turn from spool: it is no JSON of one")
 	}
 	r.Body = nil
 	p.encodePost(r, r.Group, t.post, nil)

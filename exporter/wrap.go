@@ -60,8 +60,8 @@ func (d *wrapped) Encode(r *delivery.Record) error {
 }
 
 func (d *wrapped) Send(ctx context.Context, batch []*delivery.Record) delivery.Result {
-	const ids, attributes = 128, 24 // of a span, about
-	v := view{cut: d.cut}
+	const ids, attributes = 128, 24                                   // of a span, about
+	v := view{cut: d.cut, privacy: privacy{closed: d.privacy.closed}} // the rest is done by Encode
 	v.span.Grow(ids * len(batch))
 	list := make([]attribute.KeyValue, 0, attributes*len(batch))
 	spans := make([]sdktrace.ReadOnlySpan, len(batch))

@@ -46,4 +46,8 @@ const (
 	// AttrLeftOut is true on spans that a filter of the program has left out: they
 	// are no events, whatever else they say.
 	AttrLeftOut = "honeyhive.left_out"
+
+	// AttrWithoutContent is true on spans of other tracers that ran where the program
+	// wants no content to leave.
+	AttrWithoutContent = "honeyhive.without_content"
 )

@@ -241,10 +241,10 @@ func (w *worker) roomFor(n int) []byte {
 	return w.buffers.take(n)
 }
 
-// restore has the destination restore a record, which runs no code of users.
-func (w *worker) restore(r *Record) (err error) {
-	defer recovered(&err)
-	return w.spool.dest.Restore(r)
+// restore has the destination restore a record, which may run redactors of users.
+func (w *worker) restore(r *Record) error {
+	_, err := guarded(&w.calls, func() (struct{}, error) { return struct{}{}, w.spool.dest.Restore(r) })
+	return err
 }
 
 // takeBack deals with an entry that was read back.

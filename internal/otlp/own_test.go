@@ -7,6 +7,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/sessionspan/sessionspan/internal/otlp"
+	"github.com/sessionspan/sessionspan/internal/span"
 )
 
 // TestJoinOwn: what is not checked is joined as what is.
@@ -32,5 +33,26 @@ func TestJoinOwn(t *testing.T) {
 	}
 	if _, err := otlp.JoinOwn([]byte("no span")); err == nil {
 		t.Error("what is no span was joined")
+	}
+}
+
+// TestRead: what is read of a body is encoded as that body again.
+func TestRead(t *testing.T) {
+	other := fullSpan(t)
+	other.Resource, other.InstrumentationScope.Name = nil, "other"
+	for i, body := range bodies(fullSpan(t).Snapshot(), typicalSpan(), other.Snapshot()) {
+		var s span.Span
+		if err := otlp.Read(&s, body); err != nil {
+			t.Fatal(err)
+		}
+		if again := otlp.AppendTraces(nil, &s, s.AppendAttributes(nil)); !bytes.Equal(again, body) {
+			t.Errorf("%d: got %q\nwant %q", i, again, body)
+		}
+	}
+	var s span.Span
+	for _, bad := range []string{"no span", ""} {
+		if err := otlp.Read(&s, []byte(bad)); err == nil {
+			t.Errorf("%q was read", bad)
+		}
 	}
 }

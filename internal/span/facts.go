@@ -1,6 +1,7 @@
 package span
 
 import (
+	"math"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -8,6 +9,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/sessionspan/sessionspan/honeyhive"
 )
 
 // Facts are what a span of the SDK says, copied when it has ended, so that neither
@@ -21,8 +24,10 @@ type Facts struct {
 
 	resource *resource.Resource
 	scope    *instrumentation.Scope // nil: it is in rare
-	children int
-	rare     *rare // nil where there is nothing of it
+	children int32
+	// NoContent is as in Span.
+	NoContent bool
+	rare      *rare // nil where there is nothing of it
 }
 
 // rare is what most spans of this library do not have.
@@ -39,7 +44,8 @@ type rare struct {
 func ReadFacts(s sdktrace.ReadOnlySpan, attributes []attribute.KeyValue, own *instrumentation.Scope) Facts {
 	f := Facts{
 		Context: s.SpanContext(), Parent: s.Parent(), Name: s.Name(), Start: s.StartTime(), End: s.EndTime(),
-		Status: s.Status(), Kind: s.SpanKind(), resource: s.Resource(), children: s.ChildSpanCount(),
+		Status: s.Status(), Kind: s.SpanKind(), resource: s.Resource(), children: int32(min(s.ChildSpanCount(), math.MaxInt32)),
+		NoContent: HasKey(attributes, honeyhive.AttrWithoutContent),
 	}
 	scope := s.InstrumentationScope()
 	if own != nil && scope == *own {
@@ -64,7 +70,8 @@ func (f *Facts) Attributes() []attribute.KeyValue {
 // Show implements [Source] for facts of which nothing more is known.
 func (f *Facts) Show(s *Span) {
 	s.Context, s.Parent, s.Name, s.Kind = f.Context, f.Parent, f.Name, f.Kind
-	s.Start, s.End, s.Status, s.Resource, s.ChildSpanCount = f.Start, f.End, f.Status, f.resource, f.children
+	s.Start, s.End, s.Status, s.Resource, s.ChildSpanCount = f.Start, f.End, f.Status, f.resource, int(f.children)
+	s.NoContent = f.NoContent
 	if f.scope != nil {
 		s.Scope = *f.scope
 	}

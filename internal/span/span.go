@@ -63,6 +63,8 @@ type Span struct {
 	// ValueLimit is how many characters a value may have as an attribute, by the
 	// limits of the provider; 0 for any number.
 	ValueLimit int
+	// NoContent is set where the program wants no destination to have content.
+	NoContent bool
 
 	known convert.Record // the memory of Known
 	text  []byte         // the memory of texts

@@ -114,6 +114,8 @@ type Session struct {
 	// Continued is set where another process holds the root, UnsampledElsewhere
 	// where that does not record the session.
 	Continued, UnsampledElsewhere bool
+	// NoContent is set where no content of the session is to leave the program.
+	NoContent bool
 
 	// Turn is the event of this process that all of its events of the session hang on,
 	// which is known when its span has started; the nil UUID outside of turns.
