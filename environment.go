@@ -14,6 +14,7 @@ import (
 
 	"github.com/sessionspan/sessionspan/exporter"
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/credential"
 )
 
 // environment fills in what the options left open, from the variables that
@@ -30,7 +31,9 @@ func (c *config) environment() {
 			c.http = new(httpDestination)
 		}
 		if c.http != nil {
-			c.http.fill(&c.http.cfg.Key, "Key", key, keyName)
+			if c.http.cfg.KeySource.IsZero() {
+				c.http.fill(&c.http.cfg.Key, "Key", key, keyName)
+			}
 			c.http.fill(&c.http.cfg.URL, "URL", base, urlName)
 		}
 		c.otel()
@@ -39,7 +42,8 @@ func (c *config) environment() {
 	}
 	if c.http != nil {
 		// An ingestion key has no other routes, and they ask for no project.
-		if kind, _, _ := honeyhive.ParseKey(strings.TrimSpace(c.http.cfg.Key)); kind == honeyhive.IngestionKey {
+		early, _, _ := credential.Early(c.http.cfg.KeySource) // whose errors NewHTTP has
+		if kind, _, _ := honeyhive.ParseKey(cmp.Or(strings.TrimSpace(c.http.cfg.Key), early)); kind == honeyhive.IngestionKey {
 			c.http.cfg.V1 = true
 		}
 	}
@@ -50,7 +54,7 @@ func (c *config) environment() {
 func (c *config) checkIngestionKey() {
 	const name = "HH_INGESTION_API_KEY"
 	kind, _, err := honeyhive.ParseKey(env(name))
-	switch used := c.http == nil || c.http.cfg.Key == ""; {
+	switch used := c.http == nil || c.http.cfg.Key == "" && c.http.cfg.KeySource.IsZero(); {
 	case env(name) == "":
 	case kind == honeyhive.DataPlaneKey && used, kind == honeyhive.IngestionKey && (err == nil || used): // NewHTTP says what is wrong
 	case kind == honeyhive.IngestionKey:
@@ -84,7 +88,7 @@ const tracesOfHoneyHive = "/opentelemetry/v1/traces"
 // HoneyHive's own endpoint at the address of the environment, where it has no
 // credentials yet. No other collector gets it.
 func (c *config) honeyHiveCollector(key, base string) {
-	if c.otlp == nil || key == "" || c.otlp.cfg.Key != "" || namesCredentials(c.otlp.cfg.Headers) {
+	if c.otlp == nil || key == "" || c.otlp.cfg.Key != "" || !c.otlp.cfg.KeySource.IsZero() || namesCredentials(c.otlp.cfg.Headers) {
 		return
 	}
 	endpoint := c.otlp.cfg.URL

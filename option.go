@@ -120,6 +120,21 @@ func WithAPIKey(key string) Option {
 	})
 }
 
+// WithAPIKeySource is [WithAPIKey] for a key of a variable, a file or a function, which may
+// change while the program runs, or one that nothing can print; see [exporter.Key]. The zero
+// key is ignored.
+func WithAPIKeySource(key exporter.Key) Option {
+	return optionFunc(func(c *config) {
+		if key.IsZero() {
+			return
+		}
+		if c.http == nil {
+			c.http = new(httpDestination)
+		}
+		c.http.cfg.KeySource = key
+	})
+}
+
 // WithAPIURL delivers sessions to the server at this base URL, like [WithHTTP].
 // The default is HH_API_URL or HH_DATA_PLANE_URL, or else https://api.honeyhive.ai. The scheme must be
 // https, or http for a loopback address.

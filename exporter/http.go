@@ -3,6 +3,7 @@ package exporter
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,6 +32,10 @@ type HTTPConfig struct {
 	// plane key (hh_fgdp_) writes no events, so it is an error; so is an ingestion
 	// key that is not whole. See [honeyhive.ParseKey].
 	Key string `json:"-"`
+	// KeySource is where the key is from, in place of Key: a text that nothing can print, a
+	// variable, a file or a function; see [Key]. With a function whose key is an ingestion
+	// key V1 must be set.
+	KeySource Key `json:"-"`
 	// V1 uses the routes POST /v1/sessions, POST /v1/events/batch and PUT
 	// /v1/events/{id}. The default is POST /session/start, POST /events/batch and
 	// PUT /events. A spool keeps apart what was written for the one and the other.
@@ -81,19 +86,28 @@ func NewHTTP(cfg HTTPConfig, options ...Option) (*Exporter, error) {
 	compression := c.compressed(map[bool]Compression{true: Gzip, false: NoCompression}[cfg.Gzip])
 	u, err := delivery.CheckURL(cfg.URL, cfg.Insecure)
 	c.check("HTTPConfig.URL", err)
-	kind, secret, err := writingKey(cfg.Key)
-	if cfg.Key == "" && u != nil && !delivery.Loopback(u) {
+	early := c.checkKeySource("HTTPConfig", cfg.Key, cfg.KeySource)
+	kind, secret, err := writingKey(cmp.Or(cfg.Key, early))
+	if cfg.Key == "" && cfg.KeySource.IsZero() && u != nil && !delivery.Loopback(u) {
 		err = errors.New("a key is needed")
 	}
 	c.check("HTTPConfig.Key", err)
 	cfg.V1 = cfg.V1 || kind == honeyhive.IngestionKey
 	dir := c.directory()
+	transport := c.transport(cfg.Transport, func() (*tls.Config, error) { return nil, nil })
 	if len(c.problems) > 0 {
 		return nil, fmt.Errorf("export to HTTP: %w", errors.Join(c.problems...))
 	}
 	client, err := delivery.NewClient(delivery.ClientConfig{
 		URL: cfg.URL, Insecure: cfg.Insecure, Key: delivery.Secret(cfg.Key), Parts: []delivery.Secret{secret}, Compression: compression,
-		UserAgent: "sessionspan-go/" + version.Version(), Transport: cfg.Transport,
+		KeySource: cfg.KeySource, CheckKey: func(key string) ([]delivery.Secret, error) {
+			kind, secret, err := writingKey(key)
+			if err == nil && kind == honeyhive.IngestionKey && !cfg.V1 {
+				err = errors.New("an ingestion key goes with HTTPConfig.V1 alone")
+			}
+			return []delivery.Secret{secret}, err
+		},
+		UserAgent: "sessionspan-go/" + version.Version(), Transport: transport,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("export to HTTP: %w", err)

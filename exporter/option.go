@@ -1,8 +1,11 @@
 package exporter
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 	"time"
 
 	"go.opentelemetry.io/otel"
@@ -42,6 +45,9 @@ type config struct {
 	handle  func(error)
 	privacy privacy
 	content content.Settings
+
+	tls   *tls.Config                           // nil for that of the environment
+	proxy func(*http.Request) (*url.URL, error) // likewise
 
 	compression *Compression // nil for that of the environment or the configuration
 
@@ -141,6 +147,46 @@ const (
 // is reported once. Each request in flight needs one or two megabytes to
 // compress, beside Limits.QueueBytes.
 func WithCompression(c Compression) Option { return func(f *config) { f.compression = &c } }
+
+// WithTLSClientConfig sets how [NewHTTP] and [NewOTLP] speak TLS: the authorities that they
+// trust, certificates of the client. It is copied, and TLS 1.2 is the least. The default,
+// and the meaning of nil, is that of the system, and for OTLP what the variables
+// OTEL_EXPORTER_OTLP_CERTIFICATE, _CLIENT_CERTIFICATE and _CLIENT_KEY say, over which this
+// option wins. Together with a Transport of the configuration it is an error; destinations
+// without a network ignore it.
+func WithTLSClientConfig(cfg *tls.Config) Option { return func(c *config) { c.tls = cfg.Clone() } }
+
+// WithProxy has [NewHTTP] and [NewOTLP] send requests by the proxy that the function
+// returns for them; of a nil URL, by none. The default, and the meaning of nil, is the
+// variables HTTPS_PROXY, HTTP_PROXY and NO_PROXY; see [http.ProxyFromEnvironment]. Requests
+// to https are tunnelled: a proxy does not see their key and content. Together with a
+// Transport of the configuration it is an error; destinations without a network ignore it.
+func WithProxy(proxy func(*http.Request) (*url.URL, error)) Option {
+	return func(c *config) { c.proxy = proxy }
+}
+
+// transport returns what sends the requests: the transport of the configuration, or one of
+// its own, with the TLS of the environment unless an option says another.
+func (c *config) transport(configured http.RoundTripper, environment func() (*tls.Config, error)) http.RoundTripper {
+	if configured != nil {
+		if c.tls != nil {
+			c.check("WithTLSClientConfig", errTransport)
+		}
+		if c.proxy != nil {
+			c.check("WithProxy", errTransport)
+		}
+		return configured
+	}
+	cfg := c.tls
+	if cfg == nil {
+		var err error
+		cfg, err = environment()
+		c.check("TLS", err)
+	}
+	return delivery.NewTransport(cfg, c.proxy)
+}
+
+var errTransport = errors.New("the configuration has a Transport of its own")
 
 // compressions are the names of what can be asked for.
 var compressions = map[Compression]delivery.Compression{

@@ -38,6 +38,15 @@ type OTLPConfig struct {
 	// (hh_fgdp_), here or in a header, is an error, and so is an ingestion key
 	// (hh_ingst_) that is not whole. See [honeyhive.ParseKey].
 	Key string `json:"-"`
+	// KeySource is where the key is from, in place of Key: a text that nothing can print, a
+	// variable, a file or a function; see [Key]. HoneyHive's data plane keys are an error
+	// here too, when they are asked for.
+	KeySource Key `json:"-"`
+	// Insecure allows to send a key to any address by http. Without it a key, and headers
+	// whose names say that they hold credentials, go to https, and to loopback addresses,
+	// alone; spans without such go by http where the URL says so, as the OpenTelemetry
+	// specification has it. OTEL_EXPORTER_OTLP_INSECURE=true is the same.
+	Insecure bool
 	// BucketKeys writes each bucket (inputs, outputs and so on) as one attribute
 	// for each key, which is the form that HoneyHive's own endpoint reads. The
 	// default writes one attribute with a JSON object, which loses nothing. It
@@ -84,12 +93,7 @@ func newOTLP(cfg OTLPConfig, options []Option) (*Exporter, error) {
 	if p := otlpEnv("PROTOCOL"); p != "" && p != "http/protobuf" && p != "http/json" {
 		c.check("OTEL_EXPORTER_OTLP_PROTOCOL", fmt.Errorf("%q is not supported: use http/protobuf and the port of OTLP/HTTP, usually 4318", p))
 	}
-	transport := cfg.Transport
-	if transport == nil {
-		tlsConfig, err := otlpTLS()
-		c.check("TLS", err)
-		transport = delivery.NewTransport(tlsConfig)
-	}
+	transport := c.transport(cfg.Transport, otlpTLS)
 	limits := c.engine()
 	if limits.Timeout == 0 {
 		limits.Timeout = c.otlpTimeout()
@@ -97,6 +101,10 @@ func newOTLP(cfg OTLPConfig, options []Option) (*Exporter, error) {
 	named := cmp.Or(Compression(strings.ToLower(otlpEnv("COMPRESSION"))), NoCompression)
 	compression := c.compressed(named)
 	headers, secrets := c.otlpHeaders(cfg)
+	c.checkKeySource("OTLPConfig", cfg.Key, cfg.KeySource)
+	if endpoint != nil && !cfg.Insecure && (!cfg.KeySource.IsZero() || credentials(headers)) {
+		c.check("OTLPConfig.URL", inTheClear(endpoint))
+	}
 	dir := c.directory()
 	if len(c.problems) > 0 {
 		return nil, errors.Join(c.problems...)
@@ -106,8 +114,11 @@ func newOTLP(cfg OTLPConfig, options []Option) (*Exporter, error) {
 	bucketKeys := cfg.BucketKeys || strings.HasSuffix(endpoint.Path, "/opentelemetry/v1/traces")
 	client, err := delivery.NewClient(delivery.ClientConfig{
 		URL: endpoint.String(), Insecure: true, ContentType: "application/x-protobuf", Headers: headers, Parts: secrets,
-		Compression: compression,
-		UserAgent:   "sessionspan-go/" + version.Version(), Transport: transport,
+		Compression: compression, KeySource: cfg.KeySource, CheckKey: func(key string) ([]delivery.Secret, error) {
+			_, part, err := writingKey(key)
+			return []delivery.Secret{part}, err
+		},
+		UserAgent: "sessionspan-go/" + version.Version(), Transport: transport,
 	})
 	if err != nil {
 		return nil, err

@@ -17,6 +17,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/sessionspan/sessionspan/internal/credential"
 )
 
 // Bounds of what is read of an answer, and of what an error quotes of it.
@@ -32,6 +34,7 @@ type Client struct {
 	header http.Header
 	http   *http.Client
 	hide   Secrets
+	keys   *keys // of a key that may change, or nil
 
 	compressor *compressor
 	// Report is told, if it is set before the first Do, of what the client does
@@ -46,6 +49,11 @@ type ClientConfig struct {
 	Insecure bool     // take http to any address
 	Key      Secret   // sent as a bearer token, if not empty
 	Parts    []Secret // of the key, that are secret by themselves
+	// KeySource is where a key is from that may change, in place of Key, and CheckKey
+	// says what is wrong with one that came from there, and which of its parts are
+	// secret by themselves.
+	KeySource credential.Key
+	CheckKey  func(key string) (parts []Secret, err error)
 	// Compression of bodies. Where the server does not take it, a simpler one is
 	// used instead.
 	Compression Compression
@@ -74,9 +82,12 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 	for name, value := range cfg.Headers {
 		c.header.Set(name, value)
 	}
+	if !cfg.KeySource.IsZero() {
+		c.keys = newKeys(cfg.KeySource, cfg.CheckKey, cfg.Headers)
+	}
 	transport := cfg.Transport
 	if transport == nil {
-		transport = NewTransport(nil)
+		transport = NewTransport(nil, nil)
 	}
 	c.http = &http.Client{Transport: transport, CheckRedirect: NoRedirect}
 	return c, nil
@@ -151,15 +162,18 @@ func loopback(host string) bool {
 // would post prompts, and with some status codes the key, to another host.
 func NoRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// NewTransport returns a transport that keeps connections alive. Proxies are
-// taken from the environment.
-func NewTransport(tlsConfig *tls.Config) *http.Transport {
+// NewTransport returns a transport that keeps connections alive. A nil proxy takes those
+// of the environment.
+func NewTransport(tlsConfig *tls.Config, proxy func(*http.Request) (*url.URL, error)) *http.Transport {
 	if tlsConfig == nil {
 		tlsConfig = new(tls.Config)
 	}
+	if proxy == nil {
+		proxy = http.ProxyFromEnvironment
+	}
 	tlsConfig.MinVersion = max(tlsConfig.MinVersion, tls.VersionTLS12)
 	return &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
+		Proxy:                 proxy,
 		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 		TLSClientConfig:       tlsConfig,
 		TLSHandshakeTimeout:   10 * time.Second,
@@ -187,6 +201,7 @@ type Answer struct {
 	Header     http.Header
 	Body       []byte // a bounded piece
 	Err        error  // why no answer came
+	KeyErr     error  // why there is no other key for one that the server does not know
 	RetryAfter time.Duration
 	Hide       Secrets // not to be quoted
 	// Released is set where nobody reads the pieces any more.
@@ -247,7 +262,43 @@ func (c *Client) do(ctx context.Context, method, path string, with Compression, 
 // it takes no time, and sends it together with the headers.
 const smallBody = 16 << 10
 
+// post sends a body, and once more where the server does not know the key and there is
+// another one by now.
 func (c *Client) post(ctx context.Context, method, path string, with Compression, pieces [][]byte) Answer {
+	if c.keys == nil {
+		return c.send(ctx, method, path, "", with, pieces)
+	}
+	key, err := c.keys.get(ctx)
+	if err != nil {
+		return Answer{Err: c.secrets().Error(err), Hide: c.secrets(), Released: true}
+	}
+	a := c.send(ctx, method, path, key, with, pieces)
+	if a.Status != http.StatusUnauthorized {
+		return a
+	}
+	other, err := c.keys.other(ctx, &key)
+	switch {
+	case err != nil:
+		a.KeyErr = c.secrets().Error(err)
+		return a
+	case other == key:
+		return a
+	}
+	again := c.send(ctx, method, path, other, with, pieces)
+	again.Released = again.Released && a.Released
+	return again
+}
+
+// secrets are not to be shown.
+func (c *Client) secrets() Secrets {
+	if c.keys == nil {
+		return c.hide
+	}
+	return *c.keys.hide.Load()
+}
+
+// send sends a body with a key, if there is one that may change.
+func (c *Client) send(ctx context.Context, method, path, key string, with Compression, pieces [][]byte) Answer {
 	u := c.base
 	u.Path += path
 	sent := &sending{pieces: pieces}
@@ -269,18 +320,21 @@ func (c *Client) post(ctx context.Context, method, path string, with Compression
 		req.GetBody = func() (io.ReadCloser, error) { return sent.reader(), nil }
 	}
 	req.Header = c.header.Clone()
+	if key != "" {
+		req.Header.Set("Authorization", "Bearer "+key)
+	}
 	if with != NoCompression {
 		req.Header.Set("Content-Encoding", string(with))
 	}
 	resp, err := c.http.Do(req) //nolint:bodyclose // ReadAnswer closes it
 	if err != nil {
-		return Answer{Err: c.hide.Error(err)}
+		return Answer{Err: c.secrets().Error(err)}
 	}
 	if learned := c.local.Load(); learned != nil && resp.Header.Get("Server") == LocalServer && c.local.CompareAndSwap(learned, nil) {
 		(*learned)()
 	}
 	a := ReadAnswer(resp)
-	a.Hide, a.Released = c.hide, sent.unread.Load() == 0
+	a.Hide, a.Released = c.secrets(), sent.unread.Load() == 0
 	return a
 }
 
@@ -370,10 +424,14 @@ func (a Answer) Result() Result {
 // piece of its body.
 func (a Answer) Error() error {
 	text := a.Hide.Quote(strings.TrimSpace(string(a.Body)))
-	if text == "" {
-		return fmt.Errorf("status %d", a.Status)
+	err := fmt.Errorf("status %d", a.Status)
+	if text != "" {
+		err = fmt.Errorf("status %d: %q", a.Status, text)
 	}
-	return fmt.Errorf("status %d: %q", a.Status, text)
+	if a.KeyErr != nil {
+		err = fmt.Errorf("%w; no other key: %w", err, a.KeyErr)
+	}
+	return err
 }
 
 // Host returns the host of the server, with its port.

@@ -198,7 +198,7 @@ func TestReleased(t *testing.T) {
 func TestSmallBodies(t *testing.T) {
 	s := newCompressionServer(t, func(string) int { return http.StatusOK })
 	var writes atomic.Int32
-	transport := NewTransport(nil)
+	transport := NewTransport(nil, nil)
 	dial := transport.DialContext
 	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dial(ctx, network, address)
