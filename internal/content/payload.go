@@ -3,6 +3,7 @@ package content
 import (
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/honeyhive"
+	"github.com/sessionspan/sessionspan/internal/canonical"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
 )
 
@@ -37,7 +38,7 @@ func (g *Gate) Bucket(b convert.Bucket, o honeyhive.Object) honeyhive.Object {
 	if len(dst) == first {
 		return honeyhive.Object{}
 	}
-	return honeyhive.TrustedObject(string(append(dst, '}')))
+	return canonical.Object(string(append(dst, '}')))
 }
 
 // unknown leaves of what the contract does not name what may pass.
@@ -48,7 +49,7 @@ func (g *Gate) unknown(o honeyhive.Object) honeyhive.Object {
 	case g.modes[Other] == None:
 		return honeyhive.Object{}
 	}
-	return honeyhive.TrustedObject(g.hash(o.JSONText()))
+	return canonical.Object(g.hash(o.JSONText()))
 }
 
 // failure leaves of the error of a payload what may pass: one that has passed before is
@@ -136,7 +137,7 @@ func (g *Gate) Update(u *honeyhive.Update) *honeyhive.Update {
 		case Full:
 			o, _ = o.With(key, value)
 		case Hashed:
-			o = honeyhive.TrustedObject(`{"` + key + `":` + string(g.appendHashed(nil, text)) + `}`)
+			o = canonical.Object(`{"` + key + `":` + string(g.appendHashed(nil, text)) + `}`)
 		}
 		late[key] = o
 		v.Metadata = v.Metadata.Without(key)
