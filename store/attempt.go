@@ -49,6 +49,9 @@ type Score struct {
 // limit.
 type RunQuery struct {
 	Dataset, Name string // those of the first attempt
+	// Project leaves out runs without an attempt of it. The row of a run is then that of
+	// the first of these.
+	Project string
 	After         string // RunPage.Next of the page before; empty for the first
 	Limit         int    // 100 where it is 0, at most 1,000
 }

@@ -177,6 +177,8 @@ type Store interface {
 	// forgotten five minutes after the first of them came.
 	Steps(ctx context.Context) iter.Seq2[Edge, error]
 
+	Projects
+
 	// Changes returns which sessions changed after a sequence number, in the
 	// order of their last change, at most limit of them (1,000 where it is 0).
 	// A change of an event is a change of its session. It returns

@@ -17,7 +17,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/sessionspan/sessionspan/server/internal/access"
 	"github.com/sessionspan/sessionspan/server/internal/api"
+	"github.com/sessionspan/sessionspan/server/internal/audit"
 	"github.com/sessionspan/sessionspan/server/internal/body"
 	"github.com/sessionspan/sessionspan/server/internal/compressed"
 	"github.com/sessionspan/sessionspan/server/internal/datafile"
@@ -28,6 +30,7 @@ import (
 	"github.com/sessionspan/sessionspan/server/internal/patience"
 	"github.com/sessionspan/sessionspan/server/internal/redacted"
 	"github.com/sessionspan/sessionspan/server/internal/reject"
+	"github.com/sessionspan/sessionspan/server/internal/scoped"
 	"github.com/sessionspan/sessionspan/server/internal/unused"
 	"github.com/sessionspan/sessionspan/store"
 	"github.com/sessionspan/sessionspan/store/sqlite"
@@ -44,6 +47,8 @@ type Server struct {
 	http   *http.Server
 	copies *copies
 
+	audit   *audit.Log
+	routes  *access.Mux
 	closing time.Duration // that requests have to end
 
 	stop  chan struct{} // ends what runs in the background
@@ -56,8 +61,6 @@ const (
 	maxBody    = 32 << 20  // one body, after decompression
 	maxBodies  = 128 << 20 // all that have come; what they become takes three times as much
 	maxHeaders = 64 << 10
-	maxForm    = 1 << 20 // a form of the page
-	formTime   = 10 * time.Second
 	headerTime = 5 * time.Second
 	bodyTime   = 30 * time.Second
 	idleTime   = 2 * time.Minute
@@ -70,6 +73,9 @@ const (
 // in the way: an address in use, a file that cannot be opened.
 func Start(ctx context.Context, options ...Option) (*Server, error) {
 	c, err := newConfig(options)
+	if err == nil {
+		err = c.checkTokens()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("start server: %w", err)
 	}
@@ -86,19 +92,14 @@ func Start(ctx context.Context, options ...Option) (*Server, error) {
 			c.log.Warn("OTLP over gRPC has no port of its own; "+url+" takes it, too", "error", err)
 		}
 	}
-	kept, file, err := datafile.Open(ctx, c.file, sqlite.WithPrices(c.prices))
+	s, err := openFiles(ctx, c)
 	if err != nil {
 		for _, l := range listeners {
 			_ = l.Close()
 		}
 		return nil, fmt.Errorf("start server: %w", err)
 	}
-	made := &copies{file: file, one: make(chan struct{}, 1)}
-	made.store, _ = kept.(backuper)
-	if err := made.clear(); err != nil {
-		c.log.Warn("a copy of the sessions is left", "error", err)
-	}
-	s := &Server{copies: made, url: url, grpc: grpc, file: file, log: c.log, store: redacted.New(kept, c.policy), closing: c.closing, stop: make(chan struct{})}
+	s.url, s.grpc = url, grpc
 	s.http = s.newHTTP(c)
 	s.close = sync.OnceValue(s.shutdown)
 	for _, l := range listeners {
@@ -106,6 +107,24 @@ func Start(ctx context.Context, options ...Option) (*Server, error) {
 	}
 	if c.maxAge > 0 || c.maxBytes > 0 {
 		s.work.Go(func() { s.retain(store.Retention{MaxAge: c.maxAge, MaxBytes: c.maxBytes}) })
+	}
+	return s, nil
+}
+
+// openFiles opens the files of a server.
+func openFiles(ctx context.Context, c *config) (*Server, error) {
+	kept, file, err := datafile.Open(ctx, c.file, sqlite.WithPrices(c.prices))
+	if err != nil {
+		return nil, err
+	}
+	made := &copies{file: file, one: make(chan struct{}, 1)}
+	made.store, _ = kept.(backuper)
+	if err := made.clear(); err != nil {
+		c.log.Warn("a copy of the sessions is left", "error", err)
+	}
+	s := &Server{file: file, copies: made, log: c.log, store: redacted.New(kept, c.policy), closing: c.closing, stop: make(chan struct{})}
+	if s.audit, err = audit.Open(datafile.Beside(file, audit.Suffix)); err != nil {
+		return nil, errors.Join(err, kept.Close())
 	}
 	return s, nil
 }
@@ -147,33 +166,47 @@ func reachable(a net.Addr) string {
 
 func (s *Server) newHTTP(c *config) *http.Server {
 	rejected, notKept := new(reject.Record), &unused.Record{Log: s.log}
+	// Whoever calls sees, and changes, what they may: nothing that serves requests has
+	// the store itself.
+	kept := scoped.New(s.store)
 	routes := &api.API{
-		Store: s.store, Spans: ingest.New(s.store), Bodies: body.NewReader(maxBody, maxBodies), Rejected: rejected, Unused: notKept, ReadTime: bodyTime,
+		Store: kept, Spans: ingest.New(kept), Bodies: body.NewReader(maxBody, maxBodies), Rejected: rejected, Unused: notKept, ReadTime: bodyTime,
 		Query: page.ParseQuery, FileID: datafile.ID(s.file), Backup: s.copies.make,
 	}
-	mux := http.NewServeMux()
+	keeper := access.New(access.Config{Token: c.token, File: datafile.Beside(s.file, access.TokensSuffix), Audit: s.audit, Reject: routes.Reject})
+	mux := access.NewMux(keeper)
+	mux.HandleIf(access.OTLP, api.IsOTLP, routes.OTLP())
 	routes.Register(mux)
 	mux.HandleFunc("GET "+healthPath, health)
 	stopping, stop := context.WithCancel(context.Background())
-	mux.Handle("GET /api/stream", &live.Stream{Store: s.store, Done: stopping.Done(), Reject: routes.Reject})
-	shown := page.New(page.Config{Store: s.store, URL: s.url, GRPC: s.grpc, Token: c.token != "", Rejected: rejected, Unused: notKept, Prices: c.prices})
-	mux.Handle("GET /", shown)
-	for _, form := range []string{"POST /feedback", "POST /demo", "POST /theme"} {
-		mux.Handle(form, bounded(shown))
-	}
+	mux.Handle("GET /api/stream", &live.Stream{Store: kept, Done: stopping.Done(), Reject: routes.Reject})
+	mux.HandleFunc("GET /api/audit", s.serveAudit)
+	page.Register(mux, page.Config{
+		Store: kept, URL: s.url, GRPC: s.grpc, Token: keeper.Needed(), Rejected: rejected, Unused: notKept, Prices: c.prices,
+		SignIn: keeper.SignIn, SignOut: keeper.SignOut,
+	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		routes.Reject(w, r, reject.Errorf(http.StatusNotFound, "there is nothing at %.16s %.200s", r.Method, r.URL.Path))
 	})
+	s.routes = mux
 	host, _, _ := net.SplitHostPort(c.address) // newConfig has split it
 	g := &guard.Guard{
-		Token: c.token, Hosts: c.hosts, AnyAddress: !loopback(host), Open: []string{healthPath}, Rejected: rejected, Answer: api.Answer,
+		Hosts: c.hosts, AnyAddress: !loopback(host), Rejected: rejected, Answer: api.Answer,
 	}
 	server := &http.Server{
-		Handler: named(patience.Wrap(g.Wrap(routes.Wrap(compressed.Wrap(mux))), stopping)), Protocols: protocols(), ReadHeaderTimeout: c.headers, IdleTimeout: idleTime, MaxHeaderBytes: maxHeaders,
+		Handler: named(patience.Wrap(g.Wrap(keeper.Wrap(compressed.Wrap(mux))), stopping)), Protocols: protocols(), ReadHeaderTimeout: c.headers, IdleTimeout: idleTime, MaxHeaderBytes: maxHeaders,
 		ErrorLog: log.New(slogWriter{c.log}, "", 0),
 	}
 	server.RegisterOnShutdown(stop)
 	return server
+}
+
+// serveAudit sends the audit log as JSON lines, the oldest entries first.
+func (s *Server) serveAudit(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	if _, err := s.audit.WriteTo(w); err != nil {
+		panic(http.ErrAbortHandler) // the client must not take a part for the whole
+	}
 }
 
 // named says in each answer which server it is, which the library shows the links of
@@ -192,15 +225,6 @@ func protocols() *http.Protocols {
 	p.SetHTTP1(true)
 	p.SetUnencryptedHTTP2(true)
 	return p
-}
-
-// bounded bounds the forms of the page.
-func bounded(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(formTime))
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-		next.ServeHTTP(w, r)
-	})
 }
 
 // slogWriter writes the lines of net/http into the log.
@@ -245,5 +269,5 @@ func (s *Server) shutdown() error {
 	if closing := s.store.Close(); closing != nil {
 		err = errors.Join(err, fmt.Errorf("close store: %w", closing))
 	}
-	return err
+	return errors.Join(err, s.audit.Close())
 }

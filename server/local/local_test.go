@@ -165,7 +165,7 @@ func TestStream(t *testing.T) {
 }
 
 // stream opens the stream and returns what reads its events.
-func stream(ctx context.Context, t *testing.T, s *Server, after string) (func() (id, data string), http.Header) {
+func stream(ctx context.Context, t *testing.T, s *Server, after string, headers ...string) (func() (id, data string), http.Header) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL()+"/api/stream", nil)
 	if err != nil {
@@ -173,6 +173,9 @@ func stream(ctx context.Context, t *testing.T, s *Server, after string) (func() 
 	}
 	if after != "" {
 		req.Header.Set("Last-Event-ID", after)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {

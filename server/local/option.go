@@ -13,6 +13,8 @@ import (
 
 	"github.com/sessionspan/sessionspan/prices"
 	"github.com/sessionspan/sessionspan/redact"
+	"github.com/sessionspan/sessionspan/server/internal/access"
+	"github.com/sessionspan/sessionspan/server/internal/datafile"
 )
 
 // DefaultAddress is where clients of OTLP/HTTP send to when nobody tells them
@@ -36,6 +38,7 @@ type config struct {
 	noGRPC   bool
 	file     string
 	token    string
+	exposed  string // an address that other machines can reach, without a token
 	hosts    []string
 	maxAge   time.Duration
 	maxBytes int64
@@ -70,9 +73,13 @@ func WithGRPCAddress(hostport string) Option {
 // [store/sqlite]: https://pkg.go.dev/github.com/sessionspan/sessionspan/store/sqlite
 func WithFile(path string) Option { return optionFunc(func(c *config) { c.file = path }) }
 
-// WithToken asks every request for the token, as Authorization: Bearer TOKEN, or
-// once as ?token=TOKEN in a browser, which then keeps it in a cookie. The
-// default, "", asks for none, and listens on loopback addresses alone.
+// WithToken asks every request for a token, as Authorization: Bearer TOKEN; a browser is
+// asked for it once, or opens an address with ?token=TOKEN, and gets a cookie for it that
+// ends after an hour without use. This token may do everything. Others, which may read or
+// write alone, or in one project, are in a file beside that of the sessions (-tokens),
+// which the command sessionspan token keeps; once that file is there, every request
+// needs one of them or this one. The default, "", asks for none where there is no such
+// file, and listens on loopback addresses alone.
 func WithToken(token string) Option {
 	return optionFunc(func(c *config) { c.token = strings.TrimSpace(token) })
 }
@@ -148,7 +155,27 @@ func (c *config) checkAddress(address string) error {
 	case err != nil:
 		return fmt.Errorf("address %q: it is no host:port", address)
 	case !loopback(host) && c.token == "":
-		return fmt.Errorf("address %q: other machines can reach it, so a token is needed", address)
+		c.exposed = address
+	}
+	return nil
+}
+
+// checkTokens returns an error where other machines can reach the server, and nothing is
+// asked of them.
+func (c *config) checkTokens() error {
+	if c.exposed == "" {
+		return nil
+	}
+	file, err := datafile.Name(c.file)
+	if err != nil {
+		return err
+	}
+	tokens, err := access.List(datafile.Beside(file, access.TokensSuffix))
+	if err != nil {
+		return err
+	}
+	if len(tokens) == 0 {
+		return fmt.Errorf("address %q: other machines can reach it, so a token is needed: WithToken, or those that the command sessionspan token makes", c.exposed)
 	}
 	return nil
 }

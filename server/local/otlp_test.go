@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -375,7 +376,11 @@ func TestGRPCPort(t *testing.T) {
 		t.Errorf("none: %v, %q", err, c.grpc)
 	}
 	for _, address := range []string{"0.0.0.0:4317", "4317"} {
-		if _, err := newConfig([]Option{WithGRPCAddress(address)}); err == nil {
+		c, err := newConfig([]Option{WithGRPCAddress(address), WithFile(filepath.Join(t.TempDir(), "none.db"))})
+		if err == nil {
+			err = c.checkTokens()
+		}
+		if err == nil {
 			t.Errorf("%s is taken", address)
 		}
 	}

@@ -179,6 +179,11 @@ func (s *Store) runs(ctx context.Context, q store.RunQuery) (page store.RunPage,
 	}
 	limit = min(limit, 1000)
 	var c condition
+	of := ""
+	if q.Project != "" {
+		of = " AND s.project = ?"
+		c.args = append(c.args, q.Project)
+	}
 	if q.Dataset != "" {
 		c.add("f.said ->> '$.Dataset' = ?", q.Dataset)
 	}
@@ -197,7 +202,7 @@ func (s *Store) runs(ctx context.Context, q store.RunQuery) (page store.RunPage,
 			SELECT min(run) FROM attempt
 			UNION ALL SELECT (SELECT min(next.run) FROM attempt next WHERE next.run > name.run) FROM name WHERE name.run IS NOT NULL)
 		SELECT f.run, f.moment, f.said FROM name JOIN attempt f ON f.pk =
-			(SELECT a.pk FROM attempt a WHERE a.run = name.run AND EXISTS (SELECT 1 FROM session s WHERE s.pk = ` + attemptSession + `) ORDER BY a.moment, a.id LIMIT 1)` +
+			(SELECT a.pk FROM attempt a WHERE a.run = name.run AND EXISTS (SELECT 1 FROM session s WHERE s.pk = ` + attemptSession + of + `) ORDER BY a.moment, a.id LIMIT 1)` +
 		c.where() + ` ORDER BY f.moment DESC, f.run DESC LIMIT ?`
 	rows, err := s.read.QueryContext(ctx, query, append(c.args, limit+1)...)
 	if err != nil {

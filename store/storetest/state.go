@@ -43,6 +43,7 @@ func testState(t *testing.T, open Opener) {
 		if err != nil {
 			rt.Fatal(err)
 		}
+		checkProjects(t.Context(), rt, f.Store, want)
 		if len(want.Sessions) == 0 || rapid.IntRange(0, 3).Draw(rt, "delete") > 0 {
 			return
 		}

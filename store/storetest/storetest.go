@@ -58,6 +58,7 @@ func Run(t *testing.T, open Opener) {
 		"Attempts":    testAttempts,
 		"JoinedRuns":  testJoinedAttempts,
 		"ManyRuns":    testManyAttempts,
+		"Projects":    testProjects,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open) })
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/server/internal/body"
+	"github.com/sessionspan/sessionspan/server/internal/caller"
 	"github.com/sessionspan/sessionspan/server/internal/ingest"
 	"github.com/sessionspan/sessionspan/server/internal/reject"
 	"github.com/sessionspan/sessionspan/server/internal/traces"
@@ -46,8 +47,13 @@ type API struct {
 // manyReads is how many answers that are made of many records are made at once.
 const manyReads = 8
 
-// Register adds the routes.
-func (a *API) Register(mux *http.ServeMux) {
+// Routes is what routes are added to.
+type Routes interface {
+	Handle(pattern string, handler http.Handler)
+}
+
+// Register adds the routes, but for that of [API.OTLP].
+func (a *API) Register(mux Routes) {
 	a.reads = make(chan struct{}, manyReads)
 	for pattern, handler := range map[string]handler{
 		"POST /session/start":                 a.json(a.startSession),
@@ -100,6 +106,11 @@ func (a *API) serve(h handler) http.Handler {
 	})
 }
 
+// spans returns what takes the spans of the caller in a context.
+func (a *API) spans(ctx context.Context) *ingest.Ingester {
+	return a.Spans.For(caller.From(ctx).Project)
+}
+
 // Reject answers with the reason, and keeps it.
 func (a *API) Reject(w http.ResponseWriter, r *http.Request, err error) {
 	reason := reject.As(err)
@@ -143,7 +154,7 @@ func grpcCode(status int) int {
 		return 4 // DEADLINE_EXCEEDED
 	case http.StatusRequestEntityTooLarge:
 		return 8 // RESOURCE_EXHAUSTED
-	case http.StatusServiceUnavailable:
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		return 14 // UNAVAILABLE
 	case http.StatusInternalServerError:
 		return 13 // INTERNAL
@@ -214,6 +225,8 @@ func stored(ctx context.Context, err error) error {
 		return nil
 	case errors.Is(err, store.ErrNotFound):
 		return reject.Errorf(http.StatusBadRequest, "no session or event has this event_id: send it before it is updated")
+	case is[*reject.Error](err):
+		return err
 	case errors.As(err, &conflict):
 		return reject.Errorf(http.StatusBadRequest, "%v", conflict)
 	case errors.As(err, &large):

@@ -49,7 +49,7 @@ func FuzzGRPC(f *testing.F) {
 	}
 	f.Add("/x", "", slices.Concat(framed(0, nil), framed(0, nil)))
 	a := &API{Spans: ingest.New(nowhere{}), Bodies: body.NewReader(1<<20, 1<<20), Rejected: new(reject.Record), Unused: new(unused.Record), ReadTime: time.Minute}
-	serve := a.Wrap(http.NotFoundHandler())
+	serve := a.OTLP()
 	f.Fuzz(func(t *testing.T, path, encoding string, body []byte) {
 		r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body))
 		r.URL, r.ProtoMajor, r.ContentLength = &url.URL{Path: path}, 2, -1

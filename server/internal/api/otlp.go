@@ -55,18 +55,20 @@ func signalOf(r *http.Request) *signal {
 	return nil
 }
 
-// Wrap returns the handler that takes requests of OTLP, by HTTP on any path that ends
-// as OTLP has it, and by gRPC, and passes on all others.
-func (a *API) Wrap(next http.Handler) http.Handler {
+// IsOTLP reports whether a request is one of OTLP: by HTTP on any path that ends as OTLP
+// has it, or by gRPC.
+func IsOTLP(r *http.Request) bool {
+	return isGRPC(r) || r.Method == http.MethodPost && signalOf(r) != nil
+}
+
+// OTLP returns the handler of the requests of which [IsOTLP] is true.
+func (a *API) OTLP() http.Handler {
 	plain, grpc := a.serve(a.otlp), a.serve(a.grpc)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case isGRPC(r):
+		if isGRPC(r) {
 			grpc.ServeHTTP(w, r)
-		case r.Method == http.MethodPost && signalOf(r) != nil:
+		} else {
 			plain.ServeHTTP(w, r)
-		default:
-			next.ServeHTTP(w, r)
 		}
 	})
 }
@@ -109,10 +111,11 @@ func (a *API) takeBody(of *signal, r *http.Request, isJSON bool) (outcome, error
 // pass reads the body of a request that nothing is made of, so that its client can go
 // on with its connection.
 func (a *API) pass(r *http.Request) error {
-	if r.ContentLength > a.Bodies.Max() {
-		return body.TooLarge(a.Bodies.Max())
+	most := a.Bodies.Most(r)
+	if r.ContentLength > most {
+		return body.TooLarge(most)
 	}
-	if n, err := io.Copy(io.Discard, io.LimitReader(r.Body, a.Bodies.Max())); err != nil && n < a.Bodies.Max() {
+	if n, err := io.Copy(io.Discard, io.LimitReader(r.Body, most)); err != nil && n < most {
 		return reject.Errorf(http.StatusRequestTimeout, "the body did not come to its end: %v", err)
 	}
 	return nil
@@ -125,7 +128,7 @@ func (a *API) takeTraces(ctx context.Context, of *request) (outcome, error) {
 		read = traces.JSON
 	}
 	req := read(of.bytes)
-	result, err := a.Spans.Spans(ctx, req.Spans)
+	result, err := a.spans(ctx).Spans(ctx, req.Spans)
 	if err != nil {
 		return outcome{}, whyNot(ctx, err)
 	}
@@ -139,7 +142,7 @@ func (a *API) takeLogs(ctx context.Context, of *request) (outcome, error) {
 		read = traces.JSONLogs
 	}
 	req := read(of.bytes)
-	result, err := a.Spans.Logs(ctx, req.Records)
+	result, err := a.spans(ctx).Logs(ctx, req.Records)
 	if err != nil {
 		return outcome{}, whyNot(ctx, err)
 	}

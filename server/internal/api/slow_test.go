@@ -21,7 +21,8 @@ func TestSlowBody(t *testing.T) {
 	a := &API{Spans: ingest.New(nil), Bodies: body.NewReader(1<<20, 1<<20), Rejected: record, ReadTime: 50 * time.Millisecond}
 	mux := http.NewServeMux()
 	a.Register(mux)
-	srv := httptest.NewServer(a.Wrap(mux))
+	mux.Handle("POST /v1/traces", a.OTLP())
+	srv := httptest.NewServer(mux)
 	defer srv.Close()
 	for _, path := range []string{"/session/start", "/v1/traces"} {
 		conn, err := net.Dial("tcp", srv.Listener.Addr().String())
@@ -45,7 +46,7 @@ func TestSlowBody(t *testing.T) {
 func TestSlowCall(t *testing.T) {
 	record := new(reject.Record)
 	a := &API{Spans: ingest.New(nil), Bodies: body.NewReader(1<<20, 1<<20), Rejected: record, ReadTime: 50 * time.Millisecond}
-	srv := httptest.NewUnstartedServer(a.Wrap(http.NotFoundHandler()))
+	srv := httptest.NewUnstartedServer(a.OTLP())
 	srv.Config.Protocols = new(http.Protocols)
 	srv.Config.Protocols.SetUnencryptedHTTP2(true)
 	srv.Start()

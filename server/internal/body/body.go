@@ -7,6 +7,7 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/sessionspan/sessionspan/server/internal/caller"
 	"github.com/sessionspan/sessionspan/server/internal/reject"
 )
 
@@ -77,7 +79,7 @@ func (b *Body) Release() {
 // holds as much as it may, 408 for a body that does not come.
 func (r *Reader) Read(req *http.Request) (*Body, error) {
 	b := &Body{reader: r}
-	f := &filler{reader: r, body: b}
+	f := &filler{reader: r, body: b, max: r.Most(req)}
 	err := r.decode(req, f)
 	if err == nil {
 		err = b.begin(req.Context(), f.size)
@@ -105,14 +107,14 @@ func (b *Body) begin(ctx context.Context, size int64) error {
 }
 
 func (r *Reader) decode(req *http.Request, in *filler) error {
-	if req.ContentLength > r.max {
-		return r.tooLarge()
+	if req.ContentLength > in.max {
+		return TooLarge(in.max)
 	}
 	encoding := strings.ToLower(strings.TrimSpace(req.Header.Get("Content-Encoding")))
 	if len(req.Header.Values("Content-Encoding")) > 1 {
 		encoding = strings.Join(req.Header.Values("Content-Encoding"), ", ")
 	}
-	raw := &source{from: req.Body, max: r.max, in: in}
+	raw := &source{from: req.Body, in: in}
 	var err error
 	switch encoding {
 	case "", "identity":
@@ -136,14 +138,22 @@ func (r *Reader) decode(req *http.Request, in *filler) error {
 	return reject.Errorf(http.StatusBadRequest, "decompress %s: %v", encoding, err)
 }
 
-// Max returns how many bytes a body may have.
-func (r *Reader) Max() int64 { return r.max }
-
-func (r *Reader) tooLarge() error { return TooLarge(r.max) }
+// Most returns how many bytes the body of a request may have: as many as any, or as its
+// caller may send.
+func (r *Reader) Most(req *http.Request) int64 {
+	if most := caller.From(req.Context()).MaxBody; most > 0 {
+		return min(most, r.max)
+	}
+	return r.max
+}
 
 // TooLarge says that a body is larger than a number of bytes.
 func TooLarge(most int64) error {
-	return reject.Errorf(http.StatusRequestEntityTooLarge, "the body is larger than %d MiB after decompression: send fewer spans or events at once", most>>20)
+	bound := fmt.Sprintf("%d MiB", most>>20)
+	if most%(1<<20) != 0 {
+		bound = fmt.Sprintf("%d bytes", most)
+	}
+	return reject.Errorf(http.StatusRequestEntityTooLarge, "the body is larger than %s after decompression: send fewer spans or events at once", bound)
 }
 
 // spareBytes is how much larger than what it holds a compressed body may be.
@@ -154,7 +164,6 @@ const spareBytes = 256 << 10
 // refused: what it is made of takes time, and gives nothing.
 type source struct {
 	from  io.Reader
-	max   int64
 	slack int64 // 0 where the body is not compressed
 	in    *filler
 	read  int64
@@ -164,8 +173,8 @@ type source struct {
 func (s *source) Read(p []byte) (int, error) {
 	n, err := s.from.Read(p)
 	switch s.read += int64(n); {
-	case s.read > s.max:
-		return 0, s.in.reader.tooLarge()
+	case s.read > s.in.max:
+		return 0, TooLarge(s.in.max)
 	case s.slack > 0 && s.read > s.in.size+s.slack:
 		return 0, reject.Errorf(http.StatusBadRequest, "the compressed body is larger than what it holds: send it as it is")
 	}

@@ -15,6 +15,7 @@ import (
 type filler struct {
 	reader *Reader
 	body   *Body
+	max    int64
 	pieces []*[pieceSize]byte
 	size   int64
 }
@@ -38,8 +39,8 @@ func (f *filler) fill(from io.Reader) error {
 		n, err := from.Read(f.pieces[len(f.pieces)-1][at:])
 		f.size += int64(n)
 		switch {
-		case f.size > f.reader.max:
-			return f.reader.tooLarge()
+		case f.size > f.max:
+			return TooLarge(f.max)
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:

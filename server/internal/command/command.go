@@ -40,6 +40,7 @@ const usage = `usage: sessionspan [flags]
        sessionspan export [flags] [file]
        sessionspan import [-data file] [file]
        sessionspan backup [flags] file
+       sessionspan token create|list|revoke [flags]
 
 sessionspan takes sessions of LLM and RAG pipelines and shows them in a browser.
 Clients need nothing but its address:
@@ -51,6 +52,10 @@ list, show and tail print sessions of a server that runs; export writes them as 
 lines, CSV or cases for evaluations, and backup a copy of the file of the sessions, of a
 server that runs or of the file. import reads JSON lines, while no server runs. Each has
 -help.
+
+token keeps the tokens of a server that several people use: each may read, write or
+administer, in all projects or in one. It works while the server runs, which then asks
+for a token.
 
 Flags:
 
@@ -72,6 +77,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 			return tail(ctx, args[1:], stdout, stderr)
 		case "backup":
 			return backup(ctx, args[1:], stderr)
+		case "token":
+			return token(args[1:], stdout, stderr)
 		}
 	}
 	return serve(ctx, args, stderr)

@@ -16,11 +16,9 @@ import (
 // Open opens the store in a file, or in the one of the user where none is
 // named. What it says where that fails tells the user what to do.
 func Open(ctx context.Context, file string, options ...sqlite.Option) (store.Store, string, error) {
-	if file == "" {
-		var err error
-		if file, err = sqlite.DefaultPath(); err != nil {
-			return nil, "", err
-		}
+	file, err := Name(file)
+	if err != nil {
+		return nil, "", err
 	}
 	s, err := sqlite.Open(ctx, file, options...)
 	switch {
@@ -47,4 +45,21 @@ func ID(file string) string {
 	}
 	sum := sha256.Sum256([]byte("sessionspan file\x00" + file))
 	return hex.EncodeToString(sum[:8])
+}
+
+// Beside returns the name of a file that stands beside that of the sessions, by what it
+// has behind the name of that: of the file itself, also where the name is a link to it.
+func Beside(file, suffix string) string {
+	if at, err := filepath.EvalSymlinks(file); err == nil {
+		file = at
+	}
+	return file + suffix
+}
+
+// Name returns the file, or the one of the user where none is named.
+func Name(file string) (string, error) {
+	if file != "" {
+		return file, nil
+	}
+	return sqlite.DefaultPath()
 }

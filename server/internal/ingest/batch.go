@@ -18,12 +18,14 @@ import (
 // batch is what is known of the spans of a request, but for what they hold: that is
 // read, and written, span by span when all of this is known.
 type batch struct {
-	at     time.Time
-	spans  int
-	taken  int
-	traces map[[16]byte]*trace
-	named  map[honeyhive.UUID]bool // the sessions that spans name
-	joins  map[store.Join]store.Join
+	at time.Time
+	// project is the one that all spans are of, "" leaves it to them.
+	project string
+	spans   int
+	taken   int
+	traces  map[[16]byte]*trace
+	named   map[honeyhive.UUID]bool // the sessions that spans name
+	joins   map[store.Join]store.Join
 	// promoted are steps of earlier requests whose trace speaks now, undecided those of
 	// this one whose trace does not yet.
 	promoted, undecided []step
@@ -127,7 +129,7 @@ func (b *batch) look(s *convert.Span) error {
 		t = new(trace)
 		b.traces[s.TraceID] = t
 	}
-	rec, p := read(s, false)
+	rec, p := b.read(s, false)
 	switch p.kind {
 	case leftOut:
 	case isStep:

@@ -51,6 +51,9 @@ type Ingester struct {
 
 	recalling sync.Mutex // guards recalled, while the steps in the store are read
 	recalled  bool
+
+	project string // that all spans are of; "" leaves it to them
+	parts   parts
 }
 
 // New returns an Ingester for the store.
@@ -82,6 +85,7 @@ type Walk func(visit func(*convert.Span) error) error
 // again does no harm.
 func (i *Ingester) Spans(ctx context.Context, walk Walk) (Result, error) {
 	b := newBatch()
+	b.project = i.project
 	err := walk(func(s *convert.Span) error {
 		if err := b.look(s); err != nil {
 			return err

@@ -218,7 +218,7 @@ func (i *Ingester) writeLogs(ctx context.Context, spans map[spanKey]*spanLogs, o
 	i.mu.Unlock()
 
 	b := newBatch()
-	b.at = at
+	b.at, b.project = at, i.project
 	p := &piece{ctx: ctx, store: i.store, batch: b}
 	for _, key := range order {
 		event, bytes := spans[key].event(key, b)
@@ -258,6 +258,7 @@ func (l *spanLogs) event(key spanKey, b *batch) (*honeyhive.Event, int) {
 		}
 	}
 	rec := convert.Convert(&s)
+	b.claim(&rec)
 	at := placeOf(&s, convert.Speaking, &rec)
 	b.names(&s, &rec, &at)
 	rec.SessionID = at.home

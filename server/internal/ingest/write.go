@@ -72,7 +72,7 @@ func (b *batch) write(p *piece, walk Walk) error {
 		}
 	}
 	err := walk(func(s *convert.Span) error {
-		rec, at := read(s, isRoot(s))
+		rec, at := b.read(s, isRoot(s))
 		return p.span(s, &rec, at)
 	})
 	for n := 0; n < len(b.promoted) && err == nil; n++ {

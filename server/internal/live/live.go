@@ -128,6 +128,11 @@ func (c *client) step(ctx context.Context) error {
 	}
 	var out []byte
 	for _, change := range changes {
+		if change.Session.IsZero() { // the caller may not see it
+			out = fmt.Appendf(out, "id: %d\n\n", change.Seq)
+			c.after = change.Seq
+			continue
+		}
 		out = fmt.Appendf(out, "id: %d\nevent: session\ndata: {\"session\":%q,\"deleted\":%t}\n\n", change.Seq, change.Session, change.Deleted)
 		c.after = change.Seq
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sessionspan/sessionspan/server/internal/caller"
 	"github.com/sessionspan/sessionspan/server/internal/reject"
 	"github.com/sessionspan/sessionspan/store"
 )
@@ -213,6 +214,9 @@ func (p *page) sum(ctx context.Context, q *query, patient bool) func() summed {
 
 func (p *page) empty(r *http.Request) *emptyView {
 	v := &emptyView{Program: quickstart, Address: p.address(r), GRPC: p.GRPC, Token: p.Token}
+	if caller.From(r.Context()).Project != "" {
+		return v // what others have sent is theirs
+	}
 	if p.Rejected != nil {
 		v.Rejected, v.Count = p.Rejected.Last()
 	}

@@ -13,6 +13,7 @@ package page
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"html/template"
@@ -23,6 +24,7 @@ import (
 
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/prices"
+	"github.com/sessionspan/sessionspan/server/internal/caller"
 	"github.com/sessionspan/sessionspan/server/internal/reject"
 	"github.com/sessionspan/sessionspan/server/internal/unused"
 	"github.com/sessionspan/sessionspan/store"
@@ -39,6 +41,10 @@ type Config struct {
 	// Token says that programs must send a token, so that the page shows where
 	// to put it.
 	Token bool
+	// SignIn signs a browser in by a token, and SignOut out. Without them there is nobody
+	// to sign in.
+	SignIn  func(w http.ResponseWriter, r *http.Request, token string) error
+	SignOut func(w http.ResponseWriter, r *http.Request)
 	// Rejected is what the server turned down last; it is shown where there are
 	// no sessions.
 	Rejected *reject.Record
@@ -63,22 +69,26 @@ type page struct {
 // SessionPath returns the path of the page of a session.
 func SessionPath(id string) string { return "/s/" + id }
 
-// New returns the handler of the page: of /, /s/…, /insights, /runs, /run,
-// /facets, /feedback, /demo, /theme, /leave and /assets/…. What changes it learns from
-// the stream that package live serves at /api/stream.
-func New(c Config) http.Handler { return newPage(c, sumsWait) }
+// Routes is what routes are added to.
+type Routes interface {
+	Handle(pattern string, handler http.Handler)
+}
 
-func newPage(c Config, sumsWait time.Duration) http.Handler {
+// Register adds the routes of the page: of /, /s/…, /insights, /runs, /run,
+// /facets, /feedback, /demo, /theme, /leave, /signin, /signout and /assets/…. What changes it learns from
+// the stream that package live serves at /api/stream.
+func Register(mux Routes, c Config) { register(mux, c, sumsWait) }
+
+func register(mux Routes, c Config, sumsWait time.Duration) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
 	p := &page{Config: c, money: money{c.Prices}, templates: parseTemplates(money{c.Prices}), downloads: make(chan struct{}, manyDownloads), sumsWait: sumsWait}
-	return p.handler()
+	p.register(mux)
 }
 
-func (p *page) handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("GET /assets/", assetHandler())
+func (p *page) register(mux Routes) {
+	mux.Handle("GET /assets/", protect(assetHandler()))
 	for pattern, serve := range map[string]func(http.ResponseWriter, *http.Request) error{
 		"GET /{$}":                     p.list,
 		"GET /facets":                  p.facets,
@@ -99,16 +109,37 @@ func (p *page) handler() http.Handler {
 		"POST /feedback":               p.feedback,
 		"POST /demo":                   p.demo,
 		"POST /theme":                  p.theme,
+		"GET /signin":                  p.signIn,
+		"POST /signin":                 p.takeSignIn,
+		"POST /signout":                p.signOut,
 		"GET /":                        p.nothing,
 		"GET /s/{id}/e/{event}/{rest}": p.nothing,
 	} {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		var h http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if err := serve(w, r); err != nil {
 				p.fail(w, r, err)
 			}
 		})
+		if strings.HasPrefix(pattern, "POST ") {
+			h = bounded(h)
+		}
+		mux.Handle(pattern, protect(http.NewCrossOriginProtection().Handler(h)))
 	}
-	return protect(http.NewCrossOriginProtection().Handler(mux))
+}
+
+// Bounds of the forms of the page.
+const (
+	formBytes = 1 << 20
+	formTime  = 10 * time.Second
+)
+
+// bounded bounds a form.
+func bounded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(formTime))
+		r.Body = http.MaxBytesReader(w, r.Body, formBytes)
+		next.ServeHTTP(w, r)
+	})
 }
 
 // policy lets a page use what this server serves, and nothing else. No script
@@ -183,13 +214,19 @@ type base struct {
 	Assets string // prefix of the assets
 	Here   string // the path and query of this page
 	Nav    string // the entry of the navigation that this page belongs to
+	// SignedIn is what the token is called that somebody is signed in with, or empty.
+	SignedIn string
 	// Seq is the number of a change before the page was read, so that what it may
 	// miss comes with the stream that starts there.
 	Seq int64
 }
 
 func (p *page) base(r *http.Request, title string) base {
-	return base{Title: visible(title), Theme: themeOf(r), Assets: assetPrefix, Here: r.URL.RequestURI()}
+	b := base{Title: visible(title), Theme: themeOf(r), Assets: assetPrefix, Here: r.URL.RequestURI()}
+	if c := caller.From(r.Context()); c.Cookie {
+		b.SignedIn = visible(cmp.Or(c.Name, c.ID))
+	}
+	return b
 }
 
 // render writes a page as a whole or not at all.

@@ -1,0 +1,6 @@
+//go:build !unix
+
+package access
+
+// onlyOwner is set where the mode of a file says who can read it.
+const onlyOwner = false
