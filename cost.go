@@ -3,8 +3,6 @@ package sessionspan
 import (
 	"fmt"
 
-	"go.opentelemetry.io/otel/attribute"
-
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/internal/fields"
 	"github.com/sessionspan/sessionspan/internal/money"
@@ -51,33 +49,4 @@ func (r *recording) setCost(amount float64, currency string) {
 		r.node.Charge(a)
 	}
 	r.add(fields.Object(convert.Metadata, string(money.Append(nil, []money.Amount{a}))))
-}
-
-// costAttributes are the attributes by which libraries say what a call costs, in US dollars:
-// OpenInference, Pydantic Logfire, OpenLIT. The GenAI conventions have none.
-var costAttributes = [...]attribute.Key{"llm.cost.total", "operation.cost", "gen_ai.usage.cost"}
-
-// readCost returns what attributes of a span say it costs.
-func readCost(attributes []attribute.KeyValue) (a money.Amount, ok bool) {
-	for _, key := range costAttributes {
-		for i := range attributes {
-			kv := &attributes[i]
-			if kv.Key != key {
-				continue
-			}
-			var v float64
-			switch kv.Value.Type() {
-			case attribute.FLOAT64:
-				v = kv.Value.AsFloat64()
-			case attribute.INT64:
-				v = float64(kv.Value.AsInt64())
-			default:
-				continue
-			}
-			if a, err := money.New(v, money.Default); err == nil {
-				return a, true
-			}
-		}
-	}
-	return a, false
 }

@@ -4,17 +4,13 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
-	"path"
-	"strconv"
 	"strings"
-
-	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/sessionspan/sessionspan/exporter"
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/internal/credential"
+	"github.com/sessionspan/sessionspan/internal/env"
 )
 
 // environment fills in what the options left open, from the variables that
@@ -24,8 +20,8 @@ func (c *config) environment() {
 		fromEnv(&c.project, "HH_PROJECT")
 		fromEnv(&c.source, "HH_SOURCE")
 		fromEnv(&c.sessionName, "HH_SESSION_NAME")
-		keyName, key := firstEnv("HH_INGESTION_API_KEY", "HH_API_KEY", "HH_PROJECT_API_KEY")
-		urlName, base := firstEnv("HH_API_URL", "HH_DATA_PLANE_URL")
+		keyName, key := env.First("HH_INGESTION_API_KEY", "HH_API_KEY", "HH_PROJECT_API_KEY")
+		urlName, base := env.First("HH_API_URL", "HH_DATA_PLANE_URL")
 		c.checkIngestionKey()
 		if c.http == nil && (key != "" || base != "") {
 			c.http = new(httpDestination)
@@ -53,9 +49,9 @@ func (c *config) environment() {
 // another key, and says so where it holds no ingestion key all the same.
 func (c *config) checkIngestionKey() {
 	const name = "HH_INGESTION_API_KEY"
-	kind, _, err := honeyhive.ParseKey(env(name))
+	kind, _, err := honeyhive.ParseKey(env.Get(name))
 	switch used := c.http == nil || c.http.cfg.Key == "" && c.http.cfg.KeySource.IsZero(); {
-	case env(name) == "":
+	case env.Get(name) == "":
 	case kind == honeyhive.DataPlaneKey && used, kind == honeyhive.IngestionKey && (err == nil || used): // NewHTTP says what is wrong
 	case kind == honeyhive.IngestionKey:
 		c.problems = append(c.problems, fmt.Errorf("%s: %w", name, err))
@@ -88,48 +84,19 @@ const tracesOfHoneyHive = "/opentelemetry/v1/traces"
 // HoneyHive's own endpoint at the address of the environment, where it has no
 // credentials yet. No other collector gets it.
 func (c *config) honeyHiveCollector(key, base string) {
-	if c.otlp == nil || key == "" || c.otlp.cfg.Key != "" || !c.otlp.cfg.KeySource.IsZero() || namesCredentials(c.otlp.cfg.Headers) {
+	if c.otlp == nil || key == "" || c.otlp.cfg.Key != "" || !c.otlp.cfg.KeySource.IsZero() || env.NamesCredentials(c.otlp.cfg.Headers) {
 		return
 	}
 	endpoint := c.otlp.cfg.URL
 	if endpoint == "" {
-		endpoint = env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+		endpoint = env.Get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 	}
 	if endpoint == "" {
-		endpoint = strings.TrimRight(env("OTEL_EXPORTER_OTLP_ENDPOINT"), "/") + "/v1/traces"
+		endpoint = strings.TrimRight(env.Get("OTEL_EXPORTER_OTLP_ENDPOINT"), "/") + "/v1/traces"
 	}
-	if sameAddress(endpoint, cmp.Or(base, exporter.DefaultURL)+tracesOfHoneyHive) {
+	if env.SameAddress(endpoint, cmp.Or(base, exporter.DefaultURL)+tracesOfHoneyHive) {
 		c.otlp.cfg.Key = key
 	}
-}
-
-// namesCredentials reports whether a collector is given credentials of its own.
-func namesCredentials(headers map[string]string) bool {
-	for name := range headers {
-		if strings.EqualFold(name, "Authorization") {
-			return true
-		}
-	}
-	for _, variable := range []string{"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"} {
-		for pair := range strings.SplitSeq(env(variable), ",") {
-			name, _, _ := strings.Cut(pair, "=")
-			if strings.EqualFold(strings.TrimSpace(name), "Authorization") {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// sameAddress reports whether two URLs have the same scheme, host, port and path.
-func sameAddress(a, b string) bool {
-	u, err := url.Parse(a)
-	v, err2 := url.Parse(b)
-	if err != nil || err2 != nil || u.User != nil || u.RawQuery != "" {
-		return false
-	}
-	clean := func(p string) string { return strings.Trim(path.Clean("/"+p), "/") }
-	return strings.EqualFold(u.Scheme, v.Scheme) && strings.EqualFold(u.Host, v.Host) && clean(u.Path) == clean(v.Path)
 }
 
 // capture reads whether content may leave, and on what: on spans, which collectors get,
@@ -140,7 +107,7 @@ func sameAddress(a, b string) bool {
 // https://github.com/open-telemetry/opentelemetry-python-contrib/tree/main/util/opentelemetry-util-genai.
 func (c *config) capture() {
 	const name = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
-	switch mode := env(name); strings.ToLower(mode) {
+	switch mode := env.Get(name); strings.ToLower(mode) {
 	case "", "true", "span_only", "span_and_event":
 	case "event_only":
 		c.forSpans = []exporter.Option{exporter.WithoutContent()}
@@ -158,11 +125,11 @@ func (c *config) otel() {
 		return
 	}
 	var err error
-	if c.sampler, err = envSampler(); err != nil {
+	if c.sampler, err = env.Sampler(); err != nil {
 		c.problems = append(c.problems, err)
 	}
-	named := env("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != ""
-	kinds := env("OTEL_TRACES_EXPORTER")
+	named := env.Get("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || env.Get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != ""
+	kinds := env.Get("OTEL_TRACES_EXPORTER")
 	if kinds == "" && named {
 		kinds = "otlp"
 	}
@@ -183,54 +150,13 @@ func (c *config) otel() {
 
 // disabled reports whether OpenTelemetry is switched off as a whole.
 func (c *config) disabled() bool {
-	return !c.noEnv && strings.EqualFold(env("OTEL_SDK_DISABLED"), "true")
+	return !c.noEnv && strings.EqualFold(env.Get("OTEL_SDK_DISABLED"), "true")
 }
-
-// firstEnv returns the first of the variables that is set, and its value.
-func firstEnv(names ...string) (name, value string) {
-	for _, name := range names {
-		if value := env(name); value != "" {
-			return name, value
-		}
-	}
-	return "", ""
-}
-
-func env(name string) string { return strings.TrimSpace(os.Getenv(name)) }
 
 func fromEnv(field *string, name string) {
 	if *field == "" {
-		*field = env(name)
+		*field = env.Get(name)
 	}
-}
-
-// envSampler returns the sampler that OTEL_TRACES_SAMPLER asks for, in the
-// meaning that the OpenTelemetry specification gives its values.
-func envSampler() (sdktrace.Sampler, error) {
-	name, arg := env("OTEL_TRACES_SAMPLER"), env("OTEL_TRACES_SAMPLER_ARG")
-	ratio := 1.0
-	if strings.HasSuffix(name, "traceidratio") && arg != "" {
-		f, err := strconv.ParseFloat(arg, 64)
-		if err != nil || !(f >= 0 && f <= 1) {
-			return nil, fmt.Errorf("OTEL_TRACES_SAMPLER_ARG: %q is no number from 0 to 1", arg)
-		}
-		ratio = f
-	}
-	switch name {
-	case "", "parentbased_always_on":
-		return sdktrace.ParentBased(sdktrace.AlwaysSample()), nil
-	case "always_on":
-		return sdktrace.AlwaysSample(), nil
-	case "always_off":
-		return sdktrace.NeverSample(), nil
-	case "traceidratio":
-		return sdktrace.TraceIDRatioBased(ratio), nil
-	case "parentbased_always_off":
-		return sdktrace.ParentBased(sdktrace.NeverSample()), nil
-	case "parentbased_traceidratio":
-		return sdktrace.ParentBased(sdktrace.TraceIDRatioBased(ratio)), nil
-	}
-	return nil, fmt.Errorf("OTEL_TRACES_SAMPLER: %q is not known", name)
 }
 
 // errNowhere is reported where nothing was asked for.

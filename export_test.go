@@ -3,6 +3,8 @@ package sessionspan
 import (
 	"sync"
 	"testing"
+
+	"github.com/sessionspan/sessionspan/internal/page"
 )
 
 // ForgetDefault makes the package as new: no default tracer was set, and nothing
@@ -15,7 +17,7 @@ func ForgetDefault() {
 // SetUsualPort makes a port, such as ":4318", one at which the local server is asked
 // unasked, until the test ends.
 func SetUsualPort(t testing.TB, port string) {
-	before := usualPorts
-	usualPorts = []string{port}
-	t.Cleanup(func() { usualPorts = before })
+	before := page.UsualPorts
+	page.UsualPorts = []string{port}
+	t.Cleanup(func() { page.UsualPorts = before })
 }

@@ -96,7 +96,7 @@ func (f *foreignEntry) showMetadata(k *convert.Record, has []attribute.KeyValue)
 			}
 		}
 	}
-	if _, said := readCost(has); !said && text == "" && len(f.costs) > 0 && !span.HasKey(has, honeyhive.AttrMetadata+"."+money.CostKey) {
+	if _, said := tree.ReadCost(has); !said && text == "" && len(f.costs) > 0 && !span.HasKey(has, honeyhive.AttrMetadata+"."+money.CostKey) {
 		more = more.Merge(canonical.Object(string(money.Append(nil, f.costs))))
 	}
 	if f.plain.Original != "" && !span.HasKey(has, honeyhive.AttrMetadata+"."+convert.OriginalSessionID) {

@@ -4,26 +4,18 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
-	"unicode/utf8"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/resource"
 
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/internal/genai"
+	"github.com/sessionspan/sessionspan/internal/label"
 )
 
 // This file names what sessions and events are grouped and filtered by: the prompt,
 // the release of the program, and tags. They stand where the conversion puts what
 // other libraries call the same.
-
-// Bounds of labels: what is longer is text rather than a label, and what are more
-// group nothing. The length is that of Langfuse's tags and releases.
-const (
-	longestLabel = 200 // characters
-	mostTags     = 64
-)
 
 // WithPrompt names the prompt that a model is asked with, and its version:
 // config.prompt_name and config.prompt_version, and gen_ai.prompt.name and
@@ -91,10 +83,10 @@ func (r *recording) addTags(tags []string) {
 	if !r.active() || len(tags) == 0 {
 		return
 	}
-	good, problem := goodTags(tags)
-	p, ok, left, err := r.fields.AddTags(good, mostTags)
+	good, problem := label.Tags(tags)
+	p, ok, left, err := r.fields.AddTags(good, label.MostTags)
 	if left > 0 {
-		problem = errors.Join(problem, fmt.Errorf("%d of them are more than %d", left, mostTags))
+		problem = errors.Join(problem, fmt.Errorf("%d of them are more than %d", left, label.MostTags))
 	}
 	if problem != nil {
 		r.refuses(fmt.Errorf("WithTags: %w", problem))
@@ -114,42 +106,19 @@ func (r *recording) refuses(err error) bool {
 func (o *FieldOption) checkLabels() (err error) {
 	switch tags, _ := o.value.([]string); {
 	case o.field == fieldTags:
-		_, err = goodTags(tags)
-		if err == nil && len(tags) > mostTags {
-			err = fmt.Errorf("%d tags are more than %d", len(tags), mostTags)
+		_, err = label.Tags(tags)
+		if err == nil && len(tags) > label.MostTags {
+			err = fmt.Errorf("%d tags are more than %d", len(tags), label.MostTags)
 		}
 	case o.field == fieldPrompt && o.text == "":
 		err = fmt.Errorf("version %.50q of a prompt without a name", o.second)
 	default:
-		err = errors.Join(checkLabel(o.text), checkLabel(o.second))
+		err = errors.Join(label.Check(o.text), label.Check(o.second))
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", o.name(), err)
 	}
 	return nil
-}
-
-func checkLabel(text string) error {
-	if n := utf8.RuneCountInString(text); n > longestLabel {
-		return fmt.Errorf("%.50q… has %d characters, more than %d", text, n, longestLabel)
-	}
-	return nil
-}
-
-// goodTags returns the tags that can be used, and what is wrong with the others.
-func goodTags(tags []string) (good []string, err error) {
-	for _, tag := range tags {
-		problem := checkLabel(tag)
-		if strings.TrimSpace(tag) == "" {
-			problem = errors.New("a tag is empty")
-		}
-		if problem != nil {
-			err = problem // the last will do
-			continue
-		}
-		good = append(good, strings.Clone(validText(tag)))
-	}
-	return good, err
 }
 
 // label takes a label as the default of all sessions.

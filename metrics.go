@@ -1,14 +1,11 @@
 package sessionspan
 
 import (
-	"context"
 	"fmt"
 
 	"go.opentelemetry.io/otel"
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
-	"github.com/sessionspan/sessionspan/exporter"
 	"github.com/sessionspan/sessionspan/internal/measure"
 	"github.com/sessionspan/sessionspan/internal/version"
 )
@@ -78,77 +75,14 @@ func (*Tracer) meterOf(p metric.MeterProvider) metric.Meter {
 	return p.Meter(scopeName, metric.WithInstrumentationVersion(version.Version()))
 }
 
-// instruments are the metrics of a tracer.
-type instruments struct {
-	created, adopted, delivered, retried, setAside, dropped metric.Int64ObservableCounter
-	waiting, queue, spool                                   metric.Int64ObservableUpDownCounter
-	oldest                                                  metric.Float64ObservableGauge
-}
-
-// measure makes the metrics. The function that it returns takes them back.
+// measure makes the metrics of the accounts. The function that it returns takes them
+// back.
 func (t *Tracer) measure(p metric.MeterProvider) (stop func() error, err error) {
 	if p == nil {
 		p = otel.GetMeterProvider()
 	}
-	m := t.meterOf(p)
-	var i instruments
-	var all []metric.Observable
-	counter := func(to *metric.Int64ObservableCounter, name, description string) {
-		c, e := m.Int64ObservableCounter("sessionspan.records."+name, metric.WithUnit("{record}"), metric.WithDescription(description))
-		*to, all = c, append(all, c)
-		if e != nil {
-			err = e
-		}
-	}
-	level := func(to *metric.Int64ObservableUpDownCounter, name, unit, description string) {
-		c, e := m.Int64ObservableUpDownCounter("sessionspan."+name, metric.WithUnit(unit), metric.WithDescription(description))
-		*to, all = c, append(all, c)
-		if e != nil {
-			err = e
-		}
-	}
-	counter(&i.created, "created", "Records of this process that were to be delivered.")
-	counter(&i.adopted, "adopted", "Records that the spools of ended processes held.")
-	counter(&i.delivered, "delivered", "Records that the destination acknowledged.")
-	counter(&i.retried, "retried", "Sends of records after the first.")
-	counter(&i.setAside, "set_aside", "Records that the server refused, kept in the spool.")
-	counter(&i.dropped, "dropped", "Records that are lost.")
-	level(&i.waiting, "records.waiting", "{record}", "Records that are not delivered yet.")
-	level(&i.queue, "queue.size", "By", "What the records that wait in memory take of the limit.")
-	level(&i.spool, "spool.size", "By", "What the spool takes on disk.")
-	oldest, e := m.Float64ObservableGauge("sessionspan.records.oldest_age", metric.WithUnit("s"), metric.WithDescription("Age of the oldest record that waits."))
-	if i.oldest, all = oldest, append(all, oldest); e != nil {
-		err = e
-	}
-	if err != nil {
+	if stop, err = measure.Accounts(t.meterOf(p), t.Stats); err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
-	registration, err := m.RegisterCallback(func(_ context.Context, o metric.Observer) error {
-		for _, s := range t.Stats() {
-			i.observe(o, &s)
-		}
-		return nil
-	}, all...)
-	if err != nil {
-		return nil, fmt.Errorf("metrics: %w", err)
-	}
-	return registration.Unregister, nil
-}
-
-func (i *instruments) observe(o metric.Observer, s *exporter.Stats) {
-	destination := attribute.String("destination", s.Destination)
-	here := metric.WithAttributes(destination)
-	o.ObserveInt64(i.created, s.Created, here)
-	o.ObserveInt64(i.adopted, s.Adopted, here)
-	o.ObserveInt64(i.delivered, s.Delivered, here)
-	o.ObserveInt64(i.retried, s.Retried, here)
-	o.ObserveInt64(i.setAside, s.SetAside, here)
-	for reason, n := range s.Dropped {
-		o.ObserveInt64(i.dropped, n, metric.WithAttributes(destination, attribute.String("reason", string(reason))))
-	}
-	o.ObserveInt64(i.waiting, s.Waiting, metric.WithAttributes(destination, attribute.String("place", "memory")))
-	o.ObserveInt64(i.waiting, s.WaitingOnDisk, metric.WithAttributes(destination, attribute.String("place", "disk")))
-	o.ObserveInt64(i.queue, s.WaitingBytes, here)
-	o.ObserveInt64(i.spool, s.SpoolBytes, here)
-	o.ObserveFloat64(i.oldest, s.OldestAge.Seconds(), here)
+	return stop, nil
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
 
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/honeyhive"
@@ -91,7 +90,7 @@ func (t *tailing) examine(source span.Source, sp *tail.Span) bool {
 		if e.endedBySpan || t.BadFeedback != nil && (e.set.Has(convert.Feedback) || haveFeedback(others)) {
 			return t.read(source, sp)
 		}
-		return t.Errors && (e.set.Failure() != "" || failed(&e.Facts, e.set.Attributes()))
+		return t.Errors && (e.set.Failure() != "" || e.Failed(e.set.Attributes()))
 	case *foreignEntry:
 		sp.Start, sp.End = e.Start, e.End
 		if sp.SpansOnly {
@@ -101,26 +100,9 @@ func (t *tailing) examine(source span.Source, sp *tail.Span) bool {
 			return t.read(source, sp)
 		}
 		sp.Event = e.self.ID()
-		return t.Errors && failed(&e.Facts, nil)
+		return t.Errors && e.Failed(nil)
 	}
 	return t.read(source, sp)
-}
-
-// failed reports whether a span says that it failed, by its facts or by attributes that
-// were set besides.
-func failed(f *span.Facts, more []attribute.KeyValue) bool {
-	if f.Status.Code == codes.Error {
-		return true
-	}
-	var s span.Span
-	f.Show(&s)
-	if len(s.Attributes)+len(s.Events)+len(more) == 0 {
-		return false
-	}
-	s.Attributes = append(slices.Clip(s.Attributes), more...)
-	var n convert.Span
-	s.Neutral(&n)
-	return convert.Failed(&n)
 }
 
 // read reads all that counts from the record of a span.

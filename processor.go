@@ -189,7 +189,7 @@ func (t *Tracer) endForeign(n *tree.Node, s sdktrace.ReadOnlySpan) (source *fore
 		usage = &u
 	}
 	var cost *money.Amount
-	if a, ok := readCost(attributes); ok {
+	if a, ok := tree.ReadCost(attributes); ok {
 		cost = &a
 	}
 	e := t.tree.EndForeign(n, s, usage, cost)
@@ -262,7 +262,7 @@ func (t *Tracer) open(s *tree.Session, live span.Source) {
 		t.tail.sampler.Open(s.Group(), s.ID, live)
 		return
 	}
-	t.page.begin(s.ID)
+	t.page.Begin(s.ID)
 	for _, q := range t.queues {
 		q.Open(s.Group(), live)
 	}

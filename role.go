@@ -1,10 +1,7 @@
 package sessionspan
 
 import (
-	"sync"
-
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/honeyhive"
@@ -45,10 +42,10 @@ func (t *Tracer) keepsOutside(s sdktrace.ReadOnlySpan) bool {
 	}
 	switch id := s.SpanContext().TraceID(); span.RoleOf(s) {
 	case convert.Speaking:
-		t.spoke.add(id)
+		t.spoke.Add(id)
 		return true
 	case convert.Step:
-		return convert.NamesSession(s.Attributes()) || t.spoke.has(id) || t.tree.AnyAbove(tree.KeyOf(s.Parent()), func(live tree.Live) bool {
+		return convert.NamesSession(s.Attributes()) || t.spoke.Has(id) || t.tree.AnyAbove(tree.KeyOf(s.Parent()), func(live tree.Live) bool {
 			above, ok := live.(sdktrace.ReadOnlySpan)
 			return ok && span.RoleOf(above) == convert.Speaking
 		})
@@ -66,31 +63,4 @@ func untypedAs(role convert.Role) string {
 		return honeyhive.TypeTool
 	}
 	return ""
-}
-
-// recentTraces are the traces that a span spoke in, outside of any session: the last
-// ones, in two halves of which the older is dropped when the newer is full.
-type recentTraces struct {
-	mu           sync.Mutex
-	newer, older map[trace.TraceID]struct{}
-}
-
-// mostTraces is how many traces a half has, 16 bytes each.
-const mostTraces = 4096
-
-func (r *recentTraces) add(id trace.TraceID) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.newer == nil || len(r.newer) >= mostTraces {
-		r.older, r.newer = r.newer, make(map[trace.TraceID]struct{})
-	}
-	r.newer[id] = struct{}{}
-}
-
-func (r *recentTraces) has(id trace.TraceID) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	_, newer := r.newer[id]
-	_, older := r.older[id]
-	return newer || older
 }

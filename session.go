@@ -135,7 +135,10 @@ func (t *Tracer) newSession(options []FieldOption) (s *Session, given string, st
 		id.Randomize()
 	} else {
 		id = honeyhive.SessionID(s.project, given)
-		t.started.note(id, &t.reports)
+		if t.started.Note(id) {
+			t.reports.Report("started twice", fmt.Errorf("sessionspan: session %s was started twice, so that it has two starts and two ends: "+
+				"start the turns of a conversation by StartTurn, and join a session by ContinueSession", id))
+		}
 		if u, err := honeyhive.ParseUUID(given); err == nil && u == id {
 			given = ""
 		}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/sessionspan/sessionspan/exporter"
 	"github.com/sessionspan/sessionspan/internal/measure"
+	"github.com/sessionspan/sessionspan/internal/page"
 	"github.com/sessionspan/sessionspan/internal/pipeline"
 	"github.com/sessionspan/sessionspan/internal/report"
 	"github.com/sessionspan/sessionspan/internal/tree"
@@ -48,13 +49,13 @@ type Tracer struct {
 	exporters []*exporter.Exporter
 	queues    []pipeline.Destination // of the exporters
 	reports   report.Reporter
-	started   startedSessions
+	started   tree.Started
 
 	project, source, sessionName string
 	labels                       []FieldOption // of all sessions
 
 	filter      func(name string, attributes []attribute.KeyValue) bool
-	spoke       recentTraces
+	spoke       tree.Recent
 	tail        *tailing // nil where all sessions are delivered
 	allChildren bool
 	newTraces   bool
@@ -70,7 +71,7 @@ type Tracer struct {
 
 	stopMetrics func() error   // nil without metrics
 	meter       *measure.Meter // of events; nil where no provider was given
-	page        *pages         // nil where no server can have one
+	page        *page.Pages    // nil where no server can have one
 
 	shutdown sync.Once
 	closed   atomic.Bool
@@ -152,7 +153,7 @@ func New(options ...Option) (*Tracer, error) {
 		}
 		return nil, fmt.Errorf("sessionspan: %w", errors.Join(c.problems...))
 	}
-	t.findPages(&c)
+	t.page = page.New(t.queues, c.logger)
 	register() // nothing fails any more
 	return t, nil
 }
@@ -319,7 +320,7 @@ func (t *Tracer) Shutdown(ctx context.Context) error {
 	}
 	ctx = orBackground(ctx)
 	err := t.close(ctx)
-	t.page.close(ctx)
+	t.page.Close(ctx)
 	t.detached.Store(true)
 	t.shutdown.Do(func() {
 		err = errors.Join(err, t.leave(ctx))

@@ -2,14 +2,17 @@ package span
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/sdk/instrumentation"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/honeyhive"
 )
 
@@ -84,6 +87,23 @@ func (f *Facts) Show(s *Span) {
 	if f.scope == nil {
 		s.Scope = r.scope
 	}
+}
+
+// Failed reports whether the span says that it failed, by its facts or by attributes that
+// were set besides.
+func (f *Facts) Failed(besides []attribute.KeyValue) bool {
+	if f.Status.Code == codes.Error {
+		return true
+	}
+	var s Span
+	f.Show(&s)
+	if len(s.Attributes)+len(s.Events)+len(besides) == 0 {
+		return false
+	}
+	s.Attributes = append(slices.Clip(s.Attributes), besides...)
+	var n convert.Span
+	s.Neutral(&n)
+	return convert.Failed(&n)
 }
 
 const (

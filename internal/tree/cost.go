@@ -3,6 +3,8 @@ package tree
 import (
 	"math/big"
 
+	"go.opentelemetry.io/otel/attribute"
+
 	"github.com/sessionspan/sessionspan/internal/money"
 )
 
@@ -88,4 +90,33 @@ func (s *Session) Costs() []money.Amount {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.costs.Amounts()
+}
+
+// costAttributes are the attributes by which libraries say what a call costs, in US dollars:
+// OpenInference, Pydantic Logfire, OpenLIT. The GenAI conventions have none.
+var costAttributes = [...]attribute.Key{"llm.cost.total", "operation.cost", "gen_ai.usage.cost"}
+
+// ReadCost returns what attributes of a span say it costs.
+func ReadCost(attributes []attribute.KeyValue) (a money.Amount, ok bool) {
+	for _, key := range costAttributes {
+		for i := range attributes {
+			kv := &attributes[i]
+			if kv.Key != key {
+				continue
+			}
+			var v float64
+			switch kv.Value.Type() {
+			case attribute.FLOAT64:
+				v = kv.Value.AsFloat64()
+			case attribute.INT64:
+				v = float64(kv.Value.AsInt64())
+			default:
+				continue
+			}
+			if a, err := money.New(v, money.Default); err == nil {
+				return a, true
+			}
+		}
+	}
+	return a, false
 }
