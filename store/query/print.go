@@ -61,11 +61,7 @@ func (e Event) write(p *printer, _ int) {
 func (e *Words) write(p *printer, _ int) { p.value(e.Text, e.Prefix, isPlainWord(e.Text)) }
 
 func (t *Term) write(p *printer, _ int) {
-	if name := t.Name(); isPlainName(name) {
-		p.WriteString(name)
-	} else {
-		p.WriteString(quote(name))
-	}
+	p.WriteString(NameText(t.Name()))
 	p.WriteString(string(t.Op))
 	p.value(t.Value, t.Prefix, isPlainValue(t.Value) || t.Value == "" && t.Prefix)
 }
@@ -156,4 +152,34 @@ func FromText(text string) *Query {
 		}
 	}
 	return Of(list...)
+}
+
+// NameText returns the name of a field as it stands in a query.
+func NameText(name string) string {
+	if isPlainName(name) {
+		return name
+	}
+	return quote(name)
+}
+
+// Split divides the beginning of a term into its field, its operator, and what is there of
+// its value, without quotes. Without an operator there is none of the others.
+func Split(text string) (name string, op Op, value string) {
+	n := nameLength(text)
+	if rest, ok := strings.CutPrefix(text, `"`); ok {
+		if end := strings.IndexByte(rest, '"'); end >= 0 {
+			name, n = rest[:end], end+2
+		}
+	} else {
+		name = text[:n]
+	}
+	op, size := operator(text[n:])
+	if name == "" || size == 0 {
+		return "", "", ""
+	}
+	value = strings.TrimSuffix(text[n+size:], "*")
+	if rest, ok := strings.CutPrefix(value, `"`); ok {
+		value = strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(strings.TrimSuffix(rest, `"`))
+	}
+	return name, op, value
 }

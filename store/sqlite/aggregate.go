@@ -143,8 +143,8 @@ func (s *Store) sumSessions(ctx context.Context, f store.Filter, by store.By, ad
 		if err != nil {
 			return err
 		}
-		query = `SELECT l.term, s.sample, s.pk FROM (SELECT DISTINCT term, ` + homeOf("session") + ` AS pk FROM
-			(SELECT DISTINCT v.term, r.session FROM search_terms v CROSS JOIN record r INDEXED BY record_session ON r.pk = v.doc WHERE v.term >= ? AND v.term < ? AND v.col = '` + factColumn + `') f) l
+		query = `SELECT l.term, s.sample, s.pk FROM (SELECT DISTINCT * FROM (` + shown(`SELECT DISTINCT v.term, r.session FROM search_terms v CROSS JOIN record r INDEXED BY record_session ON r.pk = v.doc
+			WHERE v.term >= ? AND v.term < ? AND v.col = '`+factColumn+`'`, `f.term, `) + `)) l
 			JOIN session s ON s.pk = l.pk` + strings.Replace(c.where(), " WHERE ", " WHERE s.pk IN (SELECT pk FROM session INDEXED BY session_moment WHERE ", 1) + `)`
 		args = append([]any{factWord(path, textMark, ""), factWord(path, lastMark, "")}, args...)
 		both = make(map[valueOf]bool)

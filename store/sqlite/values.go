@@ -41,7 +41,7 @@ func (s *Store) values(ctx context.Context, q store.ValueQuery) ([]store.Value, 
 	text := `SELECT v.term, count(DISTINCT v.doc) FROM search_terms v`
 	c, all := s.originsOf(q.Filter)
 	if !all {
-		text += ` CROSS JOIN record r INDEXED BY record_session ON r.pk = v.doc AND r.session IN (` + originsQuery(c.where()) + `)`
+		text += ` CROSS JOIN record r INDEXED BY record_session ON r.pk = v.doc AND +r.session IN (` + originsQuery(c.where()) + `)`
 		args = append(c.args, args...)
 	}
 	text += ` WHERE v.term >= ? AND v.term < ? AND v.col = '` + factColumn + `'`

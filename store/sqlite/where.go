@@ -82,12 +82,15 @@ func splitWords(list query.And) (words []*query.Words, others []query.Expr) {
 
 // sessionsOf returns the condition that a record of the session is in a list.
 func (w *where) sessionsOf(records string) string {
-	return `pk IN (SELECT ` + homeOf("session") + ` FROM (SELECT DISTINCT r.session AS session FROM (` + records + `) l CROSS JOIN record r INDEXED BY record_session ON r.pk = l.pk) f)`
+	return `pk IN (` + shown(`SELECT DISTINCT r.session FROM (`+records+`) l CROSS JOIN record r INDEXED BY record_session ON r.pk = l.pk`, ``) + `)`
 }
 
-// homeOf is the session that is shown, of one that is a column of f.
-func homeOf(column string) string {
-	return `ifnull((SELECT t.pk FROM record o JOIN home h ON h.origin = o.id JOIN record t ON t.id = h.target WHERE o.pk = f.` + column + `), f.` + column + `)`
+// shown makes of a list with a column session, and maybe more, one of the sessions that
+// are shown: of those that others are part of. Few are part of others, so these are looked
+// up at once.
+func shown(list, more string) string {
+	return `WITH m AS MATERIALIZED (SELECT o.pk AS origin, t.pk AS target FROM home h CROSS JOIN record o ON o.id = h.origin CROSS JOIN record t ON t.id = h.target WHERE h.origin <> h.target)
+		SELECT ` + more + `ifnull(m.target, f.session) AS pk FROM (` + list + `) f LEFT JOIN m ON m.origin = f.session`
 }
 
 // column compares a column of a session.

@@ -69,6 +69,7 @@ var rules = map[string]Rule{
 	"GET /api/stream":              {Needs: caller.Read},
 	"GET /{$}":                     {Needs: caller.Read, Audit: audit.Read}, // questions and answers begin there
 	"GET /facets":                  {Needs: caller.Read, Audit: audit.Read}, // users
+	"GET /complete":                {Needs: caller.Read, Audit: audit.Read}, // values of records
 	"GET /insights":                {Needs: caller.Read},
 	"GET /leave":                   {Needs: caller.Read},
 	"GET /runs":                    {Needs: caller.Read},

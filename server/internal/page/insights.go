@@ -1,6 +1,7 @@
 package page
 
 import (
+	"context"
 	"errors"
 	"math"
 	"net/http"
@@ -39,7 +40,8 @@ func (v *insightsView) Clear() string { return v.path }
 const plotPoints = 48
 
 func (p *page) insights(w http.ResponseWriter, r *http.Request) error {
-	ctx := r.Context()
+	ctx, cancel := context.WithTimeout(r.Context(), queryTime)
+	defer cancel()
 	v := &insightsView{base: p.base(r, "Insights"), query: parseFilter(r, p.Now()), Spans: spans, Statuses: statuses}
 	v.Nav = "insights"
 	groupings := []store.Grouping{

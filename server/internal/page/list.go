@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/server/internal/caller"
 	"github.com/sessionspan/sessionspan/server/internal/reject"
 	"github.com/sessionspan/sessionspan/store"
@@ -24,7 +25,10 @@ type listView struct {
 	listOrder
 	First bool // the first page
 	Rows  []store.SessionRow
-	Next  string // address of the next page
+	hits  map[honeyhive.UUID]store.Hit
+	// Unindexed is how many records the query does not see yet.
+	Unindexed int64
+	Next      string // address of the next page
 	// Summary and Histogram are of all sessions that the filters let through.
 	// Where these are so many that the list would wait for them, Late is the
 	// address that does wait.
@@ -110,7 +114,8 @@ func (v *listView) Aria(by string) string {
 }
 
 func (p *page) list(w http.ResponseWriter, r *http.Request) error {
-	ctx := r.Context()
+	ctx, cancel := context.WithTimeout(r.Context(), queryTime)
+	defer cancel()
 	q, order := parseList(r, p.Now())
 	v := &listView{
 		base: p.base(r, "Sessions"), query: q, listOrder: order,
@@ -130,6 +135,9 @@ func (p *page) list(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	wait := r.URL.Query().Get("sums") == "wait"
+	if v.Wrong() != nil { // of an empty store all is shown that helps to fill it
+		return p.notAsked(w, r, v)
+	}
 	sums := p.sum(ctx, q, wait)
 	page, err := p.Store.Sessions(ctx, store.SessionQuery{
 		Filter: q.filter, Sort: store.Sort(v.Sort), Ascending: v.Ascending, After: after, Limit: pageSize,
@@ -159,9 +167,24 @@ func (p *page) list(w http.ResponseWriter, r *http.Request) error {
 	} else {
 		v.show(sum)
 	}
-	v.Rows = page.Sessions
+	v.Rows, v.Unindexed = page.Sessions, page.Unindexed
+	if v.hits, err = p.hits(ctx, q, v.Rows); err != nil {
+		return err
+	}
 	if page.Next != "" {
 		v.Next = q.URL("after", page.Next)
+	}
+	return p.render(w, http.StatusOK, "list.html", v)
+}
+
+// notAsked shows a list whose query is not understood: it has no rows.
+func (p *page) notAsked(w http.ResponseWriter, r *http.Request, v *listView) error {
+	info, err := p.Store.Info(r.Context())
+	if err != nil {
+		return err
+	}
+	if info.Sessions == 0 {
+		v.Empty = p.empty(r)
 	}
 	return p.render(w, http.StatusOK, "list.html", v)
 }

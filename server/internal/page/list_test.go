@@ -153,7 +153,7 @@ func TestListShowsARow(t *testing.T) {
 func TestListSaysWhatItLeavesOut(t *testing.T) {
 	s := newSite(t, shopSessions(t)...)
 	page := s.get("/?min_ms=fast&status=purple&from=yesterday&source=staging")
-	page.has(t, "min_ms is no number", "status is none of the choices", "from is no time", "source staging")
+	page.has(t, "min_ms is no number", "status is none of the choices", "from is no time", "source:staging")
 	if got := names(page); !slices.Equal(got, []string{"first", "fourth"}) {
 		t.Errorf("got %q", got)
 	}

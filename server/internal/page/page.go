@@ -14,6 +14,7 @@ package page
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"html/template"
@@ -75,7 +76,7 @@ type Routes interface {
 }
 
 // Register adds the routes of the page: of /, /s/…, /insights, /runs, /run,
-// /facets, /feedback, /demo, /theme, /leave, /signin, /signout and /assets/…. What changes it learns from
+// /facets, /complete, /feedback, /demo, /theme, /leave, /signin, /signout and /assets/…. What changes it learns from
 // the stream that package live serves at /api/stream.
 func Register(mux Routes, c Config) { register(mux, c, sumsWait) }
 
@@ -92,6 +93,7 @@ func (p *page) register(mux Routes) {
 	for pattern, serve := range map[string]func(http.ResponseWriter, *http.Request) error{
 		"GET /{$}":                     p.list,
 		"GET /facets":                  p.facets,
+		"GET /complete":                p.complete,
 		"GET /insights":                p.insights,
 		"GET /leave":                   p.leave,
 		"GET /runs":                    p.runs,
@@ -198,6 +200,8 @@ func (p *page) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.As(err, &e):
 	case errors.Is(err, store.ErrNotFound):
 		e = &problem{http.StatusNotFound, "Not found", "The store does not hold it: it may not have arrived yet, or it was deleted."}
+	case errors.Is(err, context.DeadlineExceeded):
+		e = &problem{http.StatusServiceUnavailable, "The query takes too long", "It was given up after " + queryTime.String() + ", and nothing is shown rather than a part. A shorter time, or fewer words that nearly all sessions have, make it faster."}
 	default:
 		e = &problem{http.StatusInternalServerError, "The store did not answer", err.Error()}
 	}

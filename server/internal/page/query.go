@@ -20,6 +20,7 @@ type query struct {
 	values   url.Values // only what is understood
 	filter   store.Filter
 	problems []string // what is not
+	asked    asking   // the filter as one query
 }
 
 // spans are the choices of the parameter since.
@@ -86,6 +87,7 @@ func parseFilter(r *http.Request, now time.Time) *query {
 		f.MaxRating = honeyhive.Some(-math.SmallestNonzeroFloat64)
 	}
 	q.times(given, now)
+	q.ask(given, now)
 	return q
 }
 
@@ -183,6 +185,7 @@ func (q *query) At(path string, pairs ...string) string {
 	values := make(url.Values, len(q.values))
 	maps.Copy(values, q.values)
 	values.Del("after")
+	q.asked.give(values, pairs)
 	for i := 0; i+1 < len(pairs); i += 2 {
 		if pairs[i+1] == "" {
 			values.Del(pairs[i])
@@ -200,31 +203,4 @@ func (q *query) At(path string, pairs ...string) string {
 func (q *query) Between(from, to time.Time) string {
 	const form = "2006-01-02T15:04:05.999"
 	return q.URL("since", "", "from", from.UTC().Format(form), "to", to.UTC().Format(form))
-}
-
-// Chip is a filter that is on, and the address without it.
-type chip struct{ Name, Value, Without string }
-
-// Chips are the filters that are on.
-func (q *query) Chips() []chip {
-	var list []chip
-	// A choice is shown by the words that it was chosen by.
-	label := func(name, value string) string {
-		for _, c := range map[string][]choice{"since": spans, "feedback": feedbacks}[name] {
-			if c.is(value) {
-				return c.Label
-			}
-		}
-		return value
-	}
-	for _, c := range []choice{
-		{"q", "search"}, {"project", "project"}, {"source", "source"}, {"user", "user"}, {"model", "model"}, {"status", "status"},
-		{"since", "time"}, {"from", "from"}, {"to", "until"}, {"min_ms", "at least ms"}, {"max_ms", "at most ms"},
-		{"min_cost", "cost from"}, {"max_cost", "cost to"}, {"feedback", "feedback"},
-	} {
-		if v := q.values.Get(c.Value); v != "" {
-			list = append(list, chip{c.Label, line(label(c.Value, v), 60), q.URL(c.Value, "")})
-		}
-	}
-	return list
 }

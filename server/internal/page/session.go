@@ -32,6 +32,8 @@ type sessionView struct {
 	record *store.Event    // of the chosen event
 	body   *bodyView       // once it is read
 	write  *responseWriter // where the page goes while it is made, or nil
+
+	Matches *matches // the events that the list was asked for, or nil
 }
 
 // bodyView is what needs the events of the session.
@@ -162,6 +164,9 @@ func (p *page) session(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		v.record = &e
+	}
+	if v.Matches, err = p.matchesOf(ctx, v); err != nil {
+		return err
 	}
 	if v.from, err = strconv.Atoi(given.Get("from")); err != nil {
 		v.from = -1

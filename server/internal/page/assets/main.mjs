@@ -7,6 +7,10 @@ import { copying } from "./copy.mjs";
 document.documentElement.classList.add("js");
 keys();
 copying();
+if (document.getElementById("q")) {
+	const { asking } = await import("./ask.mjs");
+	asking(document.getElementById("q"));
+}
 const { page } = document.body.dataset;
 if (page === "sessions") {
 	const { list } = await import("./list.mjs");

@@ -1,6 +1,7 @@
 // A session: the panel of an event without loading all anew, virtual rows, live
 // changes, keys.
 import { load, replace, say, stream } from "./fetch.mjs";
+import { found } from "./found.mjs";
 import { follow, onKey } from "./keys.mjs";
 import { patch } from "./patch.mjs";
 import { virtual } from "./rows.mjs";
@@ -13,6 +14,7 @@ export function session() {
 	panel();
 	live();
 	keys();
+	found(open);
 	if (location.hash === "#detail" && matchMedia("(max-width: 1000px)").matches) document.getElementById("detail").scrollIntoView();
 }
 
