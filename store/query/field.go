@@ -64,7 +64,7 @@ var fields = []*Field{
 	{Name: "errors", Kind: Number, Outside: true, OfSession: true, About: "how many events failed"},
 	{Name: "calls", Kind: Number, Outside: true, OfSession: true, About: "how many calls of models there are"},
 	{Name: "documents", Kind: Number, Outside: true, Inside: true, About: "how many documents a retriever or reranker found"},
-	{Name: "score", Kind: Number, Outside: true, Inside: true, About: "score of a document, or of an evaluation"},
+	{Name: "score", Kind: Number, Outside: true, Inside: true, About: "score of the first document that a retriever or reranker found, or of an evaluation"},
 	{Name: "question", Kind: Text, Outside: true, Inside: true, About: "what a retriever or reranker was asked, or what of it is shown"},
 	{Name: "id", Kind: ID, Outside: true, Inside: true, About: "id of the session or of an event"},
 	{Name: "inputs", Kind: Search, Outside: true, Inside: true, About: "words of inputs"},

@@ -8,7 +8,6 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/store"
@@ -37,7 +36,7 @@ func (s *Store) Aggregate(ctx context.Context, f store.Filter, g store.Grouping)
 // AggregateAll implements [store.Store].
 func (s *Store) AggregateAll(ctx context.Context, f store.Filter, groupings []store.Grouping) ([][]store.Series, error) {
 	out := make([][]store.Series, len(groupings))
-	var ofEvents []int
+	var ofEvents, ofSessions []int
 	for i, g := range groupings {
 		if g.Buckets < 0 || g.Buckets > 1000 {
 			return nil, fmt.Errorf("aggregate sessions: %d buckets", g.Buckets)
@@ -46,24 +45,33 @@ func (s *Store) AggregateAll(ctx context.Context, f store.Filter, groupings []st
 			ofEvents = append(ofEvents, i)
 			continue
 		}
-		a := s.division(g)
-		if err := s.sumSessions(ctx, f, g.By, a.add); err != nil {
+		if field, is := g.By.Field(); is {
+			d := s.division(g)
+			if err := s.sumField(ctx, f, field, d.add); err != nil {
+				return nil, s.failed(ctx, "aggregate sessions", err)
+			}
+			out[i] = d.series(f)
+			continue
+		}
+		ofSessions = append(ofSessions, i)
+	}
+	for _, part := range []struct {
+		list []int
+		sum  func(context.Context, store.Filter, []*division) error
+	}{{ofSessions, s.sumSessions}, {ofEvents, s.sumEvents}} {
+		if len(part.list) == 0 {
+			continue
+		}
+		divisions := make([]*division, len(part.list))
+		for k, i := range part.list {
+			divisions[k] = s.division(groupings[i])
+		}
+		if err := part.sum(ctx, f, divisions); err != nil {
 			return nil, s.failed(ctx, "aggregate sessions", err)
 		}
-		out[i] = a.series(f)
-	}
-	if len(ofEvents) == 0 {
-		return out, nil
-	}
-	divisions := make([]*division, len(ofEvents))
-	for k, i := range ofEvents {
-		divisions[k] = s.division(groupings[i])
-	}
-	if err := s.sumEvents(ctx, f, divisions); err != nil {
-		return nil, s.failed(ctx, "aggregate sessions", err)
-	}
-	for k, i := range ofEvents {
-		out[i] = divisions[k].series(f)
+		for k, i := range part.list {
+			out[i] = divisions[k].series(f)
+		}
 	}
 	return out, nil
 }
@@ -124,33 +132,68 @@ func (d *division) series(f store.Filter) (out []store.Series) {
 	return out
 }
 
-// sumSessions calls add with the sample of each session that the filter lets through,
-// once for each of the values that divide them which it has.
-func (s *Store) sumSessions(ctx context.Context, f store.Filter, by store.By, add func(string, *sample)) error {
+// sumSessions adds the sessions that a filter lets through to divisions, in one walk.
+func (s *Store) sumSessions(ctx context.Context, f store.Filter, divisions []*division) error {
 	var c condition
 	c.filter(f)
-	column, ok := groupColumns[by]
-	query := `SELECT ` + column + `, sample, pk FROM session INDEXED BY session_moment` + c.where()
-	args := c.args
-	key := names.get
-	type valueOf struct {
-		value   string
-		session int64
+	query := `SELECT sample`
+	for _, d := range divisions {
+		column, ok := groupColumns[d.By]
+		if !ok {
+			return fmt.Errorf("nothing is divided by %q", d.By)
+		}
+		query += `, ` + column
 	}
-	var both map[valueOf]bool
-	if field, is := by.Field(); is {
-		path, err := pathOf(field)
+	ctx, done, err := s.reading(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	rows, err := s.read.QueryContext(ctx, query+` FROM session INDEXED BY session_moment`+c.where(), c.args...)
+	if err != nil {
+		return err
+	}
+	n := make(names)
+	columns, into := columnsFor(len(divisions) + 1)
+	return each(rows, func(row scanner) error {
+		if err := row.Scan(into...); err != nil {
+			return err
+		}
+		r, err := unpackSample(columns[0])
 		if err != nil {
 			return err
 		}
-		query = `SELECT l.term, s.sample, s.pk FROM (SELECT DISTINCT * FROM (` + shown(`SELECT DISTINCT v.term, r.session FROM search_terms v CROSS JOIN record r INDEXED BY record_session ON r.pk = v.doc
-			WHERE v.term >= ? AND v.term < ? AND v.col = '`+factColumn+`'`, `f.term, `) + `)) l
-			JOIN session s ON s.pk = l.pk` + strings.Replace(c.where(), " WHERE ", " WHERE s.pk IN (SELECT pk FROM session INDEXED BY session_moment WHERE ", 1) + `)`
-		args = append([]any{factWord(path, textMark, ""), factWord(path, lastMark, "")}, args...)
-		both = make(map[valueOf]bool)
-		key = func(n names, term []byte) string { return n.get([]byte(factValue(string(term)))) }
-	} else if !ok {
-		return fmt.Errorf("nothing is divided by %q", by)
+		for i, d := range divisions {
+			d.add(n.get(columns[1+i]), &r)
+		}
+		return nil
+	})
+}
+
+// columnsFor returns so many columns, and where to scan them to.
+func columnsFor(n int) (columns []sql.RawBytes, into []any) {
+	columns = make([]sql.RawBytes, n)
+	for i := range columns {
+		into = append(into, &columns[i])
+	}
+	return columns, into
+}
+
+// sumField calls add with the sample of each session that the filter lets through, once
+// for each of the values of a field that its records have.
+func (s *Store) sumField(ctx context.Context, f store.Filter, field string, add func(string, *sample)) error {
+	path, err := pathOf(field)
+	if err != nil {
+		return err
+	}
+	var c condition
+	c.filter(f)
+	query := `SELECT l.term, s.sample, s.pk FROM (SELECT DISTINCT * FROM (` + shown(`SELECT DISTINCT v.term, r.session FROM search_terms v CROSS JOIN record r INDEXED BY record_session ON r.pk = v.doc
+		WHERE v.term >= ? AND v.term < ? AND v.col = '`+factColumn+`'`, `f.term, `) + `)) l JOIN session s ON s.pk = l.pk`
+	args := []any{factWord(path, textMark, ""), factWord(path, lastMark, "")}
+	if len(c.terms) > 0 {
+		query += ` WHERE s.pk IN (SELECT pk FROM session INDEXED BY session_moment` + c.where() + `)`
+		args = append(args, c.args...)
 	}
 	ctx, done, err := s.reading(ctx)
 	if err != nil {
@@ -161,25 +204,30 @@ func (s *Store) sumSessions(ctx context.Context, f store.Filter, by store.By, ad
 	if err != nil {
 		return err
 	}
+	type valueOf struct {
+		value   string
+		session int64
+	}
+	both := make(map[valueOf]bool) // a session may have it as a text and as a number
 	n := make(names)
 	return each(rows, func(row scanner) error {
-		var value, packed sql.RawBytes
+		var term, packed sql.RawBytes
 		var pk int64
-		if err := row.Scan(&value, &packed, &pk); err != nil {
+		if err := row.Scan(&term, &packed, &pk); err != nil {
 			return err
 		}
 		r, err := unpackSample(packed)
 		if err != nil {
 			return err
 		}
-		of := key(n, value)
-		if _, err := strconv.ParseFloat(of, 64); err == nil && both != nil { // a session may have it as a text and as a number
-			if both[valueOf{of, pk}] {
+		value := n.get([]byte(factValue(string(term))))
+		if _, err := strconv.ParseFloat(value, 64); err == nil {
+			if both[valueOf{value, pk}] {
 				return nil
 			}
-			both[valueOf{of, pk}] = true
+			both[valueOf{value, pk}] = true
 		}
-		add(of, &r)
+		add(value, &r)
 		return nil
 	})
 }
@@ -209,11 +257,7 @@ func (s *Store) sumEvents(ctx context.Context, f store.Filter, divisions []*divi
 		return err
 	}
 	n := make(names)
-	columns := make([]sql.RawBytes, len(divisions)+2)
-	into := make([]any, len(columns))
-	for i := range columns {
-		into[i] = &columns[i]
-	}
+	columns, into := columnsFor(len(divisions) + 2)
 	return each(rows, func(row scanner) error {
 		if err := row.Scan(into...); err != nil {
 			return err

@@ -259,10 +259,8 @@ func (r asked) compares(t *query.Term, inEvent bool) bool {
 			if name == "documents" {
 				add(float64(len(docs)))
 			}
-			for _, d := range docs {
-				if m, ok := d.(map[string]any); ok && name == "score" {
-					add(m["score"])
-				}
+			if name == "score" && len(docs) > 0 {
+				add(docs[0].(map[string]any)["score"])
 			}
 		default:
 			panic("no field of events is called " + name)

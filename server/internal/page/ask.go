@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"errors"
 	"net/url"
 	"slices"
@@ -111,7 +112,7 @@ func shortcut(name, value string) (list []lang.Expr) {
 	feedback := anyFeedback()
 	switch name {
 	case "since":
-		add("start", lang.GreaterEqual, "-"+value)
+		add("start", lang.GreaterEqual, "-"+cmp.Or(map[string]string{"168h": "7d", "720h": "30d"}[value], value))
 	case "from":
 		add("start", lang.GreaterEqual, value)
 	case "to":
@@ -187,7 +188,7 @@ func (q *query) Wrong() *wrong {
 // Asking is URL for a query in place of this one, of all that chooses sessions.
 func (q *query) Asking(path string, all *lang.Query) string {
 	values := make(url.Values)
-	for _, name := range []string{"sort", "dir", "paused"} {
+	for _, name := range []string{"sort", "dir", "paused", "axis"} {
 		if v := q.values.Get(name); v != "" {
 			values.Set(name, v)
 		}

@@ -2,11 +2,16 @@ package page
 
 import (
 	"encoding/json"
+	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/sessionspan/sessionspan/store"
 )
 
 // asking opens a list with a query.
@@ -137,6 +142,92 @@ func TestMatches(t *testing.T) {
 	open("parcel").id("matches").has(t, "No event matches, but the session does: parcel")
 	if got := open("source:staging").all(func(n element) bool { return n.attr("id") == "matches" }); len(got) != 0 {
 		t.Error("a field of sessions matches events")
+	}
+}
+
+// TestInsightsLeadToTheirSessions follows each link of the insights: the sessions there are
+// as many as the row says, where it counts sessions, and some where it counts events.
+func TestInsightsLeadToTheirSessions(t *testing.T) {
+	s := newSite(t, append(shopSessions(t), searches(t)...)...)
+	waitIndexed(s)
+	for _, address := range []string{"/insights", "/insights?query=" + url.QueryEscape("project:shop -source:nowhere"), "/insights?axis=log"} {
+		page := s.get(address)
+		rows, links := 0, 0
+		for _, section := range page.all(is("section", "card")) {
+			ofSessions := strings.Contains(section.text(), " sessions Share")
+			for _, row := range section.all(is("tr")) {
+				cells := row.all(func(n element) bool { return is("td")(n) || is("th")(n) && n.attr("scope") == "row" })
+				if len(cells) == 0 {
+					continue
+				}
+				rows++
+				for _, link := range row.all(is("a")) {
+					links++
+					got := len(names(s.get(link.attr("href"))))
+					if want, err := strconv.Atoi(cells[1].text()); err != nil || got == 0 || ofSessions && link.attr("aria-label") == "" && got != want {
+						t.Errorf("%s %s leads to %d sessions: %s", section.attr("id"), row.text(), got, link.attr("href"))
+					}
+				}
+			}
+		}
+		for _, point := range page.all(func(n element) bool {
+			return is("a")(n) && (n.attr("tabindex") == "-1" || strings.HasPrefix(n.attr("aria-label"), "1 of "))
+		}) {
+			links++
+			if got := names(s.get(point.attr("href"))); len(got) == 0 {
+				t.Errorf("the point %s leads nowhere: %s", point.attr("aria-label"), point.attr("href"))
+			}
+		}
+		if rows < 15 || links < 40 {
+			t.Errorf("%s has %d rows and %d links", address, rows, links)
+		}
+		page.id("by-step").has(t, "search 3", "chat 4")
+		page.id("by-error").has(t, "timeout 1")
+		page.id("by-prompt").has(t, "answer v2 1")
+		page.id("by-release").has(t, "v1.8 1")
+		page.id("retrieval").has(t, "3 searches", "1 (33.3 %) found nothing", "where is nothing 1", "Score of the first document")
+	}
+}
+
+// searches are sessions with a search that finds much, little, and nothing.
+func searches(t *testing.T) (list []store.Write) {
+	at := testNow.UnixMilli()
+	for i, outputs := range []string{`{"documents":[{"content":"x","score":0.9}]}`, `{"documents":[{"content":"x","score":0.2}]}`, `{"documents":[]}`} {
+		id := testID(200 + i)
+		question, failed, release := "where", "", ""
+		if i == 2 {
+			question, failed, release = "where is nothing", `,"error":"too slow"`, `"release":"v1.8"`
+		}
+		list = append(list,
+			sessionWrite(t, fmt.Sprintf(`{"session_id":%q,"project":"shop","session_name":"asked %d","start_time":%d,"end_time":%d,"metadata":{%s}}`, id, i, at-500, at, release)),
+			eventWrite(t, fmt.Sprintf(`{"event_id":%q,"session_id":%q,"event_type":"tool","event_name":"search","start_time":%d,"duration":%d,"inputs":{"query":%q},"outputs":%s,"metadata":{"event_kind":"retriever","error_type":"timeout"}%s}`, testID(300+i), id, at-400, 10+i, question, outputs, failed)))
+	}
+	return append(list, eventWrite(t, fmt.Sprintf(`{"event_id":%q,"session_id":%q,"event_type":"model","event_name":"answer","start_time":%d,"config":{"model":"model-0","prompt_name":"answer","prompt_version":"v2"}}`, testID(310), testID(200), at)))
+}
+
+// TestAxisBends draws on a logarithmic axis what one large number would flatten, says so,
+// and lets the reader choose.
+func TestAxisBends(t *testing.T) {
+	points := make([]store.Point, 8)
+	row := values{"p99", []float64{100, 120, 90, 110, 0, 130, 95, 1_200_000}}
+	fits := newPlot("x", "x", points, axis{show: duration}, row)
+	linear := newPlot("x", "x", points, axis{show: duration, scale: axisLinear}, row)
+	if !fits.Log || linear.Log {
+		t.Errorf("logarithmic: %v by itself, %v where linear was asked for", fits.Log, linear.Log)
+	}
+	room := func(p *plot) float64 { return math.Abs(p.Lines[0].Dots[2].Y - p.Lines[0].Dots[5].Y) }
+	if room(linear) > 0.1 || room(fits) < 4 {
+		t.Errorf("90 and 130 ms are %g apart on the linear axis, %g on the other", room(linear), room(fits))
+	}
+	if even := newPlot("x", "x", points, axis{show: duration}, values{"p99", []float64{100, 120, 90, 110, 0, 130, 95, 140}}); even.Log || !even.Bends {
+		t.Error("even numbers are on a logarithmic axis")
+	}
+	s := newSite(t, shopSessions(t)...)
+	if got := s.get("/insights?axis=log").id("plot-duration").text(); !strings.Contains(got, "Logarithmic axis") {
+		t.Errorf("the axis is not named: %s", got)
+	}
+	if got := s.get("/insights?axis=linear").id("plot-duration").text(); !strings.Contains(got, "Linear axis") {
+		t.Errorf("the axis is not named: %s", got)
 	}
 }
 

@@ -51,8 +51,8 @@ func TestAxesEnd(t *testing.T) {
 	points := []store.Point{{From: time.UnixMilli(0), To: time.UnixMilli(10)}, {From: time.UnixMilli(10), To: time.UnixMilli(20)}}
 	for _, a := range absurd {
 		for _, b := range absurd {
-			for _, step := range []float64{0, 1} {
-				p := newPlot("x", "x", points, axis{duration, step}, values{"row", []float64{a, b}})
+			for _, unit := range []axis{{duration, 0, axisLinear, false}, {duration, 1, axisLinear, true}, {duration, 0, axisLog, false}, {duration, 1, axisLog, false}, {duration, 0, "", false}} {
+				p := newPlot("x", "x", points, unit, values{"row", []float64{a, b}})
 				if p.Empty != (!isFinite(a) && !isFinite(b)) {
 					t.Fatalf("%g, %g: empty is %v", a, b, p.Empty)
 				}

@@ -2,6 +2,7 @@ package page
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -64,7 +65,24 @@ type plot struct {
 	Lines           []curve
 	XTicks, YTicks  []tick
 	Names           []string // of the points, for the table
+	URLs            []string // of the sessions of each point, or ""
 	Empty           bool
+	Log             bool // the y axis is logarithmic
+	Bends           bool // it could be
+}
+
+// link makes each point lead somewhere.
+func (p *plot) link(urls []string) {
+	if p.Empty {
+		return
+	}
+	p.URLs = urls
+	for i := range p.Lines {
+		for k := range p.Lines[i].Dots {
+			d := &p.Lines[i].Dots[k]
+			d.URL = urls[d.point]
+		}
+	}
 }
 
 type curve struct {
@@ -78,6 +96,8 @@ type curve struct {
 type dot struct {
 	X, Y  float64
 	Label string
+	URL   string
+	point int
 }
 
 type tick struct {
@@ -97,8 +117,55 @@ type values struct {
 
 // axis is how numbers are shown, and the least step between two ticks.
 type axis struct {
-	show func(float64) string
-	step float64
+	show  func(float64) string
+	step  float64
+	scale string // axisLog or axisLinear, or "" for what shows more
+	even  bool   // it is linear whatever was chosen
+}
+
+// The scales of an axis.
+const axisLog, axisLinear = "log", "linear"
+
+// flattened is how many times the upper quartile the largest number is where it flattens
+// the others on a linear axis.
+const flattened = 20
+
+// isFlat reports whether few large numbers leave the others no room on a linear axis.
+func isFlat(rows []values) bool {
+	var all []float64
+	for _, row := range rows {
+		for _, v := range row.points {
+			if isFinite(v) && v > 0 {
+				all = append(all, min(v, plotMost))
+			}
+		}
+	}
+	slices.Sort(all)
+	n := len(all)
+	return n >= 4 && all[n-1] > flattened*all[n*3/4]
+}
+
+// logScale returns the powers of ten that hold all numbers, with what stands on the
+// axis: each of them, or every second or so. Numbers that are not above zero are at the
+// bottom.
+func logScale(rows []values, top float64) (low, high float64, steps []float64) {
+	least := top
+	for _, row := range rows {
+		for _, v := range row.points {
+			if isFinite(v) && v > 0 {
+				least = min(least, v)
+			}
+		}
+	}
+	from, to := math.Floor(math.Log10(max(least, 1/plotMost))), math.Ceil(math.Log10(top))
+	if to <= from {
+		to = from + 1
+	}
+	by := math.Ceil((to - from) / (ySteps + 1))
+	for n := from; n < to; n += by {
+		steps = append(steps, math.Pow(10, n))
+	}
+	return from, to, append(steps, math.Pow(10, to))
 }
 
 // plotMost bounds what an axis reaches to: steps and sums of it stay finite. A
@@ -130,14 +197,30 @@ func newPlot(id, title string, points []store.Point, unit axis, rows ...values) 
 		return p
 	}
 	show := unit.show
-	step := max(niceStep(top/ySteps), unit.step)
-	steps := int(max(math.Ceil(top/step), 1)) // at most ySteps, since the step is no less than a part
-	top = step * float64(steps)
 	const w, h = plotWidth - plotLeft - plotRight, plotHeight - plotTop - plotBottom
-	y := func(v float64) float64 { return plotTop + h*(1-min(max(v, 0), top)/top) }
-	for n := range steps + 1 {
-		v := step * float64(n)
-		p.YTicks = append(p.YTicks, tick{At: y(v), Label: show(v)})
+	var y func(v float64) float64
+	p.Bends = !unit.even && top > 0
+	p.Log = p.Bends && (unit.scale == axisLog || unit.scale == "" && isFlat(rows))
+	if p.Log {
+		low, high, steps := logScale(rows, top)
+		y = func(v float64) float64 {
+			if v <= 0 {
+				return plotTop + h
+			}
+			return plotTop + h*(1-min(max(math.Log10(v)-low, 0)/(high-low), 1))
+		}
+		for _, v := range steps {
+			p.YTicks = append(p.YTicks, tick{At: y(v), Label: show(v)})
+		}
+	} else {
+		step := max(niceStep(top/ySteps), unit.step)
+		steps := int(max(math.Ceil(top/step), 1)) // at most ySteps, since the step is no less than a part
+		top = step * float64(steps)
+		y = func(v float64) float64 { return plotTop + h*(1-min(max(v, 0), top)/top) }
+		for n := range steps + 1 {
+			v := step * float64(n)
+			p.YTicks = append(p.YTicks, tick{At: y(v), Label: show(v)})
+		}
 	}
 	x := func(i int) float64 { return plotLeft + w*(float64(i)+0.5)/float64(len(points)) }
 	form := timeForm(points[len(points)-1].To.Sub(points[0].From))
@@ -169,7 +252,7 @@ func newPlot(id, title string, points []store.Point, unit axis, rows ...values) 
 			}
 			path.WriteString(pen + coordinate(x(i)) + " " + coordinate(y(v)))
 			pen = "L"
-			c.Dots = append(c.Dots, dot{x(i), y(v), p.Names[i] + ", " + row.name + ": " + show(v)})
+			c.Dots = append(c.Dots, dot{X: x(i), Y: y(v), Label: p.Names[i] + ", " + row.name + ": " + show(v), point: i})
 			c.Values = append(c.Values, show(v))
 		}
 		c.Path = path.String()

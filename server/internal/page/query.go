@@ -166,7 +166,7 @@ func (q *query) Problems() []string { return q.problems }
 // Filtered reports whether anything limits the list.
 func (q *query) Filtered() bool {
 	for name := range q.values {
-		if !slices.Contains([]string{"sort", "dir", "paused"}, name) {
+		if !slices.Contains([]string{"sort", "dir", "paused", "axis"}, name) {
 			return true
 		}
 	}

@@ -62,6 +62,7 @@ var functions = template.FuncMap{
 	"score":     score,
 	"signed":    signed,
 	"ofOne":     ofOne,
+	"dictAxes":  axisChoices,
 	"count":     func(n int) string { return grouped(int64(n)) },
 }
 

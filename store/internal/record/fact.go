@@ -164,7 +164,8 @@ var (
 	scoreKeys    = []string{"score", "relevance_score", "similarity"}
 )
 
-// documents counts what was found, and notes the scores.
+// documents counts what was found, and notes the score of what stands first, which is
+// the best.
 func (f *facts) documents(outputs honeyhive.Value) {
 	var list honeyhive.Value
 	if outputs.Kind() == honeyhive.KindArray {
@@ -186,7 +187,7 @@ func (f *facts) documents(outputs honeyhive.Value) {
 	}
 	n := 0
 	for element := range list.Elements() {
-		if n++; n > factList {
+		if n++; n > 1 {
 			continue
 		}
 		for _, k := range scoreKeys {

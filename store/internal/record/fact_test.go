@@ -14,7 +14,7 @@ func TestFacts(t *testing.T) {
 		`"inputs":{"query":"where","chat":[{"role":"user"}]},"outputs":{"documents":[{"score":0.5},{"relevance_score":2},{"content":"x"}]}}`, Event)
 	want := []Fact{
 		{Key: "event", Text: "search"}, {Key: "type", Text: "tool"}, {Key: "kind", Text: "retriever"}, {Key: "error", Text: "broken"}, {Key: "duration", Number: 1500, IsNumber: true},
-		{Key: "question", Text: "where"}, {Key: "score", Number: 0.5, IsNumber: true}, {Key: "score", Number: 2, IsNumber: true}, {Key: "documents", Number: 3, IsNumber: true},
+		{Key: "question", Text: "where"}, {Key: "score", Number: 0.5, IsNumber: true}, {Key: "documents", Number: 3, IsNumber: true},
 		{Key: "inputs"}, {Key: "outputs"},
 		{Key: "metadata.event_kind", Text: "retriever"}, {Key: "metadata.tags", Text: "a"}, {Key: "metadata.tags", Number: 1, IsNumber: true}, {Key: "metadata.a.b.c", Text: "true"},
 		{Key: "inputs.query", Text: "where"},
