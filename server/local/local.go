@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/sessionspan/sessionspan/server/internal/access"
+	"github.com/sessionspan/sessionspan/server/internal/agent"
 	"github.com/sessionspan/sessionspan/server/internal/api"
 	"github.com/sessionspan/sessionspan/server/internal/audit"
 	"github.com/sessionspan/sessionspan/server/internal/body"
@@ -185,6 +186,10 @@ func (s *Server) newHTTP(c *config) *http.Server {
 		Store: kept, URL: s.url, GRPC: s.grpc, Token: keeper.Needed(), Rejected: rejected, Unused: notKept, Prices: c.prices,
 		SignIn: keeper.SignIn, SignOut: keeper.SignOut,
 	})
+	agents := bounded(agent.New(agent.Config{Store: kept, Query: page.ParseQuery, Version: moduleVersion()}))
+	for _, pattern := range []string{"POST /mcp", "GET /mcp", "DELETE /mcp"} {
+		mux.Handle(pattern, agents)
+	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		routes.Reject(w, r, reject.Errorf(http.StatusNotFound, "there is nothing at %.16s %.200s", r.Method, r.URL.Path))
 	})
@@ -225,6 +230,21 @@ func protocols() *http.Protocols {
 	p.SetHTTP1(true)
 	p.SetUnencryptedHTTP2(true)
 	return p
+}
+
+// Bounds of what agents send.
+const (
+	agentBytes = 1 << 20
+	agentTime  = 10 * time.Second
+)
+
+// bounded bounds what agents send.
+func bounded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(agentTime))
+		r.Body = http.MaxBytesReader(w, r.Body, agentBytes)
+		next.ServeHTTP(w, r)
+	})
 }
 
 // slogWriter writes the lines of net/http into the log.

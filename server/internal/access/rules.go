@@ -86,6 +86,11 @@ var rules = map[string]Rule{
 	"GET /s/{id}/e/{event}/value":  {Needs: caller.Read, Audit: audit.Read},
 	"GET /s/{id}/e/{event}/{rest}": {Needs: caller.Read},
 
+	// Agents read, whatever the method: the tools change nothing.
+	"POST /mcp":   {Needs: caller.Read, Audit: audit.Read},
+	"GET /mcp":    {Needs: caller.Read},
+	"DELETE /mcp": {Needs: caller.Read},
+
 	"DELETE /v1/sessions/{id}": {Needs: caller.Admin, Audit: audit.Delete},
 	"GET /api/backup":          {Needs: caller.Admin, Whole: true, Audit: audit.Export},
 	"GET /api/audit":           {Needs: caller.Admin, Whole: true, Audit: audit.Admin},

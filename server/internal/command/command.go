@@ -41,6 +41,7 @@ const usage = `usage: sessionspan [flags]
        sessionspan import [-data file] [file]
        sessionspan backup [flags] file
        sessionspan token create|list|revoke [flags]
+       sessionspan mcp [flags]
 
 sessionspan takes sessions of LLM and RAG pipelines and shows them in a browser.
 Clients need nothing but its address:
@@ -50,7 +51,8 @@ Clients need nothing but its address:
 
 list, show and tail print sessions of a server that runs; export writes them as JSON
 lines, CSV or cases for evaluations, and backup a copy of the file of the sessions, of a
-server that runs or of the file. import reads JSON lines, while no server runs. Each has
+server that runs or of the file. mcp answers agents, by their standard input and output,
+in place of /mcp of a server that runs. import reads JSON lines, while no server runs. Each has
 -help.
 
 token keeps the tokens of a server that several people use: each may read, write or
@@ -79,6 +81,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 			return backup(ctx, args[1:], stderr)
 		case "token":
 			return token(args[1:], stdout, stderr)
+		case "mcp":
+			return bridge(ctx, args[1:], stdin, stdout, stderr)
 		}
 	}
 	return serve(ctx, args, stderr)

@@ -20,7 +20,7 @@ import (
 )
 
 // running is a server that runs by the command itself.
-type running struct{ url, data string }
+type running struct{ url, data, token string }
 
 func serving(t *testing.T, args ...string) running {
 	t.Helper()
@@ -46,12 +46,22 @@ func serving(t *testing.T, args ...string) running {
 		done <- err
 		t.Fatal(err)
 	}
-	return running{regexp.MustCompile(`http://[^\s)]+`).FindString(out.String()), data}
+	s := running{url: regexp.MustCompile(`http://[^\s)]+`).FindString(out.String()), data: data}
+	if len(args) == 2 && args[0] == "-token" {
+		s.token = args[1]
+	}
+	return s
 }
 
 func (s running) post(t *testing.T, path, body string) {
 	t.Helper()
-	res, err := http.Post(s.url+path, "application/json", strings.NewReader(body))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Authorization", "Bearer "+s.token)
+	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -133,6 +133,11 @@ func exportTo(ctx context.Context, args []string, stdout, stderr io.Writer) (err
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
+	if s.store != nil { // filters ask for what is computed in the background
+		if err := s.store.Sync(ctx); err != nil {
+			return err
+		}
+	}
 	out, finish, err := output(flags.Arg(0), stdout)
 	if err != nil {
 		return err

@@ -52,9 +52,9 @@ type Session struct {
 // SessionOf returns the session of a row.
 func SessionOf(r *store.SessionRow) Session {
 	return Session{
-		ID: r.ID.String(), Name: r.Name, Project: r.Project, Source: r.Source, User: r.User, Models: r.Models, Status: r.Status, Error: r.Error, Question: r.Question, Answer: r.Answer,
+		ID: r.ID.String(), Name: Beginning(r.Name, mostName), Project: Beginning(r.Project, mostName), Source: Beginning(r.Source, mostName), User: Beginning(r.User, mostName), Models: names(r.Models), Status: r.Status, Error: r.Error, Question: r.Question, Answer: r.Answer,
 		Start: number(r.Start), End: number(r.End), Duration: number(r.Duration), First: number(r.FirstToken), TokensIn: pointer(r.TokensIn), TokensOut: pointer(r.TokensOut),
-		Costs: CostsIn(r.Costs(), r.Currency, r.Unpriced), Rating: number(r.Rating), Feedback: r.Feedback,
+		Costs: CostsIn(r.Costs(), r.Currency, names(r.Unpriced)), Rating: number(r.Rating), Feedback: r.Feedback,
 		Events: r.Events, ModelEvents: r.ModelEvents, ToolEvents: r.ToolEvents, ChainEvents: r.ChainEvents, Errors: r.Errors,
 		Received: r.Received, Bytes: r.Bytes, Seq: r.Seq, Counting: r.Stale, Rootless: r.Rootless,
 	}
@@ -89,7 +89,7 @@ type Event struct {
 // EventOf returns the event of a node.
 func EventOf(n *Node) Event {
 	e := Event{
-		ID: n.ID.String(), Depth: n.Depth, Children: n.Children, Name: n.Name, Type: n.Type, Kind: n.Kind, Model: n.Model, Error: n.Error,
+		ID: n.ID.String(), Depth: n.Depth, Children: n.Children, Name: Beginning(n.Name, mostName), Type: Beginning(n.Type, mostName), Kind: Beginning(n.Kind, mostName), Model: Beginning(n.Model, mostName), Error: n.Error,
 		Start: number(n.Start), End: number(n.End), Duration: number(n.Duration), First: number(n.FirstToken), TokensIn: pointer(n.TokensIn), TokensOut: pointer(n.TokensOut),
 		Cost: number(n.Cost), Currency: n.Currency, Rating: number(n.Rating), Bytes: n.Bytes, Seq: n.Seq,
 	}
@@ -102,6 +102,29 @@ func EventOf(n *Node) Event {
 		}
 	}
 	return e
+}
+
+// mostName bounds a name in bytes, and mostNames how many there are of one kind.
+const (
+	mostName  = 500
+	mostNames = 50
+)
+
+// Beginning returns the beginning of a text, with … where that is not all.
+func Beginning(text string, most int) string {
+	p := Cut(text, 0, most)
+	if p.Next != nil {
+		return p.Text + "…"
+	}
+	return p.Text
+}
+
+func names(list []string) []string {
+	var out []string
+	for _, name := range list[:min(len(list), mostNames)] {
+		out = append(out, Beginning(name, mostName))
+	}
+	return out
 }
 
 // pointer returns what JSON leaves out where it is not known.
