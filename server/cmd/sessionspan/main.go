@@ -5,6 +5,8 @@
 //	-max-age 30d -max-size 2GiB
 //	sessionspan export sessions.jsonl
 //	sessionspan import sessions.jsonl
+//	sessionspan list -status error -since 24h
+//	sessionspan backup copy.db
 //	sessionspan export -cases -input question testdata/answers.jsonl
 package main
 

@@ -67,7 +67,7 @@ func newServer(t *tools) *mcp.Server {
 	add(s, t, "read_body", "Read a body", "Returns a piece of the body of an event or a session: of inputs, outputs, config, metadata, metrics, feedback, user_properties, error, or what stands deeper, by dots (inputs.chat_history.0.content); of all of it without part. Go on with offset.", t.readBody)
 	add(s, t, "compare_sessions", "Compare two sessions", "Puts two sessions side by side: their measures, and their events in pairs by name and place, with the parts of the bodies that differ, from where they do. Go on with offset.", t.compare)
 	add(s, t, "list_errors", "List errors", "Lists sessions that failed or in which events failed, the newest first, with the errors, and how often each is among them. Go on with after.", t.errors)
-	add(s, t, "insights", "Sum up sessions", "Sums up the sessions that match: count, errors, durations (p50, p90, p99), tokens, cost; in all, or by project, source, user, status or model (by model: of its calls).", t.insights)
+	add(s, t, "insights", "Sum up sessions", "Sums up the sessions that match: count, errors, durations (p50, p90, p99), tokens, cost; in all, by what sessions have (project, source, user, status, feedback, a field), or by what their events have (model, event, kind, error, prompt), whose events are then counted.", t.insights)
 	return s
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/sessionspan/sessionspan/server/internal/read"
 	"github.com/sessionspan/sessionspan/store"
@@ -298,7 +299,7 @@ func (t *tools) failed(ctx context.Context, row *store.SessionRow) (failed, erro
 
 type insightsInput struct {
 	filters
-	By    string `json:"by,omitempty" jsonschema:"project, source, user, status or model; one sum of all when empty"`
+	By    string `json:"by,omitempty" jsonschema:"project, source, user, status, feedback; or of events: model, event (their names), kind, error (their kinds), prompt; or field:NAME, such as field:metadata.region; one sum of all when empty"`
 	Limit int    `json:"limit,omitempty" jsonschema:"how many groups, those that count most first: 20 by default and 100 at most"`
 }
 
@@ -307,7 +308,11 @@ func (t *tools) insights(ctx context.Context, in insightsInput) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	series, err := t.Store.Aggregate(ctx, q.Filter, store.Grouping{By: store.By(in.By), Limit: bounded(in.Limit, 20, 100)})
+	by := store.By(in.By)
+	if name, ok := strings.CutPrefix(in.By, "field:"); ok {
+		by = store.ByField(name)
+	}
+	series, err := t.Store.Aggregate(ctx, q.Filter, store.Grouping{By: by, Limit: bounded(in.Limit, 20, 100)})
 	if err != nil {
 		return nil, err
 	}

@@ -56,7 +56,9 @@ func (a *API) listSessions(w http.ResponseWriter, r *http.Request) error {
 		Sessions []read.Session `json:"sessions"`
 		Next     string         `json:"next,omitempty"`
 		Seq      int64          `json:"seq"`
-	}{make([]read.Session, 0, len(page.Sessions)), page.Next, seq}
+		// Unindexed is how many records a filter with words or fields does not see yet.
+		Unindexed int64 `json:"unindexed,omitempty"`
+	}{make([]read.Session, 0, len(page.Sessions)), page.Next, seq, page.Unindexed}
 	for i := range page.Sessions {
 		out.Sessions = append(out.Sessions, read.SessionOf(&page.Sessions[i]))
 	}

@@ -92,6 +92,11 @@ func (v *listView) Clear() string { return "/" }
 // OpenURL is the address of a session, from which this list is found again.
 func (v *listView) OpenURL(id string) string { return sessionURL(id, "back", v.back) }
 
+// ExportURL is the address of a file of all sessions that match.
+func (v *listView) ExportURL(format string) string {
+	return v.At("/api/export."+format, "sort", v.Get("sort"), "dir", v.Get("dir"), "paused", "")
+}
+
 // Columns are the heads of the list that sort it.
 func (v *listView) SortURL(by string) string {
 	dir := ""
