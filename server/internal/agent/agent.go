@@ -37,7 +37,7 @@ const (
 	// mostBytes bounds a list in an answer, as JSON.
 	mostBytes = 48 << 10
 	// atOnce bounds how many tools run at once, each of which may read many records.
-	atOnce = 8
+	atOnce = 4
 	// toolTime bounds how long one runs.
 	toolTime = 30 * time.Second
 )

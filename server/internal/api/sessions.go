@@ -208,7 +208,11 @@ func (a *API) file(w http.ResponseWriter, r *http.Request, name, contentType str
 	defer done()
 	begun := &begun{w: w, start: func() { attach(w, name, contentType) }}
 	out := bufio.NewWriterSize(begun, streamBuffer)
-	if err := errors.Join(export(r.Context(), out), out.Flush()); err != nil {
+	err = export(r.Context(), out)
+	if err == nil {
+		err = out.Flush()
+	}
+	if err != nil {
 		if begun.yet {
 			panic(http.ErrAbortHandler)
 		}
