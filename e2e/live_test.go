@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -199,5 +200,43 @@ func TestLiveReconnects(t *testing.T) {
 	}
 	if len(b.asked("/api/stream")) < 3 {
 		t.Errorf("the streams were %q", b.asked("/api/stream"))
+	}
+}
+
+// TestLiveRows changes sessions whose rows are shown: one that the filter would leave out
+// by now changes in its place, and one that is deleted goes.
+func TestLiveRows(t *testing.T) {
+	s := start(t)
+	tracer := newTracer(t, s.URL(), "Travel", "staging", exporter.WithLiveSessions())
+	_, ends := tracer.StartSession(context.Background(), "ends")
+	_, goes := tracer.StartSession(context.Background(), "goes")
+	flush(t, tracer)
+	b := newTab(t, s.URL())
+	b.show("/?status=running&sort=name&dir=asc")
+	b.lists("ends", "goes")
+	b.wait(`document.getElementById("live").dataset.state === "on"`)
+	eval[bool](b, `window.same = true`)
+	ends.SetOutputs(map[string]any{"answer": "at last"})
+	ends.End()
+	flush(t, tracer)
+	b.waitText("#sessions tbody tr:first-child", "at last")
+	b.waitText("#sessions tbody tr:first-child .state", "ok")
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, s.URL()+"/v1/sessions/"+goes.ID(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	http.DefaultClient.CloseIdleConnections()
+	if res.StatusCode != http.StatusOK {
+		t.Fatalf("delete: %d", res.StatusCode)
+	}
+	b.wait(`document.querySelectorAll("#sessions tbody tr").length === 1`)
+	b.lists("ends")
+	if !eval[bool](b, "window.same") {
+		t.Error("the page was loaded anew")
 	}
 }
