@@ -34,6 +34,8 @@ import (
 // process. Each attempt of a client that tries again is an operation of its own. An
 // event that does not end is none.
 //
+// [WithRedaction] and [WithRedactor] see the texts of these attributes too.
+//
 // Models, errors and addresses may come from outside. The SDK keeps 2,000 sets of
 // attributes for each metric unless it is told otherwise, and adds up what is beyond
 // them under otel.metric.overflow; values of more than 256 bytes are "_OTHER".
@@ -68,6 +70,9 @@ func (t *Tracer) measureEvents(c *config) {
 	var err error
 	if t.meter, err = measure.New(t.meterOf(c.meters)); err != nil {
 		c.problems = append(c.problems, fmt.Errorf("metrics: %w", err))
+	}
+	if len(c.policies) > 0 {
+		t.meter.Redact = (&labels{policies: c.policies}).text
 	}
 }
 

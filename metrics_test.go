@@ -2,6 +2,7 @@ package sessionspan_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/sessionspan/sessionspan"
 	"github.com/sessionspan/sessionspan/internal/await"
+	"github.com/sessionspan/sessionspan/redact"
 )
 
 // TestMetrics compares the metrics with the account.
@@ -162,4 +164,45 @@ func TestFlushedWaitsNoLonger(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestMetricsAreRedacted looks for what a policy, and a redactor, take away in all that is
+// read of the metrics.
+func TestMetricsAreRedacted(t *testing.T) {
+	const address, key = "ann@example.org", "sk-proj-Zx81kQp02mVt73Lw9Ra4Bc56"
+	policy, err := redact.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		option sessionspan.Option
+		want   string
+	}{
+		"policy": {sessionspan.WithRedaction(policy), "[redacted:email]"},
+		"redactor": {sessionspan.WithRedactor(func(_, text string) string {
+			return strings.NewReplacer(address, "[address]", key, "[key]").Replace(text)
+		}), "[address]"},
+		"redactor that panics": {sessionspan.WithRedactor(func(string, string) string { panic("redact") }), "[redacted:failed]"},
+		"none":                 {sessionspan.WithRedactor(nil), address},
+	} {
+		t.Run(name, func(t *testing.T) {
+			reader := sdkmetric.NewManualReader()
+			tracer := newTracer(t, sessionspan.WithoutEnvironment(), sessionspan.WithProject("p"), sessionspan.WithMeterProvider(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))), c.option)
+			_, e := tracer.StartEvent(t.Context(), sessionspan.Model, "m", sessionspan.WithModel("by "+address, "model-of-"+address))
+			e.SetAttributes(attribute.String("server.address", address), attribute.String("error.type", key), attribute.String("gen_ai.response.model", key))
+			e.SetError("x")
+			e.End()
+			var data metricdata.ResourceMetrics
+			if err := reader.Collect(t.Context(), &data); err != nil {
+				t.Fatal(err)
+			}
+			text, err := json.Marshal(data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Contains(string(text), address) || strings.Contains(string(text), key); got != (name == "none") || !strings.Contains(string(text), c.want) {
+				t.Errorf("%s", text)
+			}
+		})
+	}
 }

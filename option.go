@@ -18,6 +18,7 @@ import (
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/exporter"
 	"github.com/sessionspan/sessionspan/internal/tree"
+	"github.com/sessionspan/sessionspan/redact"
 )
 
 // An Option configures a [Tracer]. A [FieldOption] for the project, the source, the
@@ -40,6 +41,7 @@ type config struct {
 	otlp         *otlpDestination
 	destinations []destination
 	shared       []exporter.Option // for every destination that New makes
+	policies     []*redact.Policy  // of the metrics
 	forSpans     []exporter.Option // for those that take spans, before shared
 	spool        []exporter.Option // for those that can have one
 	meters       metric.MeterProvider

@@ -24,6 +24,10 @@ import (
 
 // Meter has the instruments. Its methods are safe for concurrent use.
 type Meter struct {
+	// Redact, if it is set before the first event, returns what may stand in place of a text
+	// that is the value of an attribute.
+	Redact func(key, text string) string
+
 	duration, firstChunk metric.Float64Histogram
 	tokens               metric.Int64Histogram
 }
@@ -49,12 +53,12 @@ func New(m metric.Meter) (*Meter, error) {
 // what that was made of. An event without an operation, such as a chain, has a number
 // of tokens alone, if it says one.
 func (m *Meter) Record(ctx context.Context, o *Operation, rec *convert.Record, of *convert.Span) {
-	set := attributesOf(rec, of)
+	set := m.attributesOf(rec, of)
 	if rec.Operation != "" {
 		if ms, ok := rec.Duration.Get(); ok {
 			list := set
 			if rec.Failed || rec.Error != "" {
-				list = with(set, genai.ErrorType.String(orOther(textOf(&rec.Buckets[convert.Metadata], "error_type"))))
+				list = with(set, genai.ErrorType.String(m.text(string(genai.ErrorType), textOf(&rec.Buckets[convert.Metadata], "error_type"))))
 			}
 			m.duration.Record(ctx, max(0, ms)/1000, metric.WithAttributes(list...))
 		}
@@ -89,12 +93,12 @@ func with(set []attribute.KeyValue, kv attribute.KeyValue) []attribute.KeyValue 
 var tokenTypes = [...]attribute.KeyValue{attribute.String("gen_ai.token.type", "input"), attribute.String("gen_ai.token.type", "output")}
 
 // attributesOf returns the attributes that all metrics of an event have.
-func attributesOf(rec *convert.Record, of *convert.Span) []attribute.KeyValue {
+func (m *Meter) attributesOf(rec *convert.Record, of *convert.Span) []attribute.KeyValue {
 	const most = 6
 	set := make([]attribute.KeyValue, 0, most)
 	text := func(key attribute.Key, value string) {
 		if value != "" {
-			set = append(set, key.String(orOther(value)))
+			set = append(set, key.String(m.text(string(key), value)))
 		}
 	}
 	config := &rec.Buckets[convert.Config]
@@ -126,6 +130,14 @@ const longestValue = 256 // bytes
 
 // other stands for a value that there is none of, or that is too long.
 const other = "_OTHER"
+
+// text returns the value of an attribute, redacted.
+func (m *Meter) text(key, value string) string {
+	if value = orOther(value); m.Redact == nil || value == other {
+		return value
+	}
+	return orOther(m.Redact(key, value))
+}
 
 func orOther(value string) string {
 	if value == "" || len(value) > longestValue {

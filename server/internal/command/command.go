@@ -38,7 +38,7 @@ func Main() int {
 const usage = `usage: sessionspan [flags]
        sessionspan list|show|tail [flags]
        sessionspan export [flags] [file]
-       sessionspan import [-data file] [file]
+       sessionspan import [-data file] [-redact] [file]
        sessionspan backup [flags] file
        sessionspan token create|list|revoke [flags]
        sessionspan mcp [flags]
@@ -52,8 +52,10 @@ Clients need nothing but its address:
 list, show and tail print sessions of a server that runs; export writes them as JSON
 lines, CSV or cases for evaluations, and backup a copy of the file of the sessions, of a
 server that runs or of the file. mcp answers agents, by their standard input and output,
-in place of /mcp of a server that runs. import reads JSON lines, while no server runs. Each has
--help.
+in place of /mcp of a server that runs. import reads JSON lines, while no server runs; with
+-redact it masks personal data and credentials, as -redact of the server does in what
+clients send: what a file holds already is redacted by an export and an import into another
+file. Each has -help.
 
 token keeps the tokens of a server that several people use: each may read, write or
 administer, in all projects or in one. It works while the server runs, which then asks
@@ -107,6 +109,24 @@ func serve(ctx context.Context, args []string, stderr io.Writer) error {
 	return server.Close()
 }
 
+// redaction adds the flags that say what is redacted, where that is done. The function that
+// it returns makes the policy of what the flags say, or nil.
+func redaction(flags *flag.FlagSet, where string) func() (*redact.Policy, error) {
+	var options []redact.Option
+	redacts := flags.Bool("redact", false, "mask personal data and credentials "+where+", before it is written; see package redact for what is found")
+	flags.Func("redact-key", "`name`, or end of a path, of what is masked besides, such as ssn or user.name; may be given several times, and is -redact too", func(s string) error {
+		*redacts = true
+		options = append(options, redact.WithKey(s, redact.Mask))
+		return nil
+	})
+	return func() (*redact.Policy, error) {
+		if !*redacts {
+			return nil, nil //nolint:nilnil // no policy redacts nothing
+		}
+		return redact.New(options...)
+	}
+}
+
 func parse(args []string, stderr io.Writer) (options []local.Option, quiet bool, err error) {
 	flags := newFlags("sessionspan", usage, stderr)
 	address := flags.String("listen", local.DefaultAddress, "`address` to listen on; one that other machines can reach needs a token")
@@ -143,13 +163,7 @@ func parse(args []string, stderr io.Writer) (options []local.Option, quiet bool,
 		}
 		return err
 	})
-	var redaction []redact.Option
-	redacts := flags.Bool("redact", false, "mask personal data and credentials in what clients send, before it is written; see package redact for what is found")
-	flags.Func("redact-key", "`name`, or end of a path, of what is masked besides, such as ssn or user.name; may be given several times, and is -redact too", func(s string) error {
-		*redacts = true
-		redaction = append(redaction, redact.WithKey(s, redact.Mask))
-		return nil
-	})
+	policy := redaction(flags, "in what clients send")
 	flags.BoolVar(&quiet, "quiet", false, "print errors alone")
 	if err := flags.Parse(args); err != nil {
 		return nil, false, err
@@ -166,13 +180,11 @@ func parse(args []string, stderr io.Writer) (options []local.Option, quiet bool,
 		local.WithAddress(*address), local.WithFile(*data), local.WithToken(*token), local.WithHosts(hosts...),
 		local.WithRetention(age, size), local.WithPrices(table), local.WithLog(log),
 	}
-	if *redacts {
-		policy, err := redact.New(redaction...)
-		if err != nil {
-			return nil, false, err
-		}
-		options = append(options, local.WithRedaction(policy))
+	redacts, err := policy()
+	if err != nil {
+		return nil, false, err
 	}
+	options = append(options, local.WithRedaction(redacts))
 	if grpc != nil {
 		options = append(options, local.WithGRPCAddress(*grpc))
 	}

@@ -209,3 +209,43 @@ func TestServeRedacted(t *testing.T) {
 		t.Errorf("a key that is none: %v", err)
 	}
 }
+
+// TestImportRedacted imports what another file holds, and looks for it in every byte.
+func TestImportRedacted(t *testing.T) {
+	dir := t.TempDir()
+	const lines = `{"session":{"session_id":"caf77ace-3417-4da4-944d-f4a0688f3c23","project":"p","session_name":"s","source":"s","inputs":{"q":"I am ann@example.org","ssn":"078-05-1120"}}}
+{"event":{"event_id":"caf77ace-3417-4da4-944d-f4a0688f3c24","session_id":"caf77ace-3417-4da4-944d-f4a0688f3c23","event_name":"e","event_type":"tool","source":"s","project":"p","inputs":{"q":"ann@example.org"},"error":"of ann@example.org"}}
+{"update":{"event_id":"caf77ace-3417-4da4-944d-f4a0688f3c24","feedback":{"comment":"ann@example.org"}}}
+`
+	for name, args := range map[string][]string{"plain": nil, "redacted": {"-redact", "-redact-key", "ssn"}} {
+		data := filepath.Join(dir, name+".db")
+		if err := run(t.Context(), append(append([]string{"import", "-data", data}, args...), "-"), strings.NewReader(lines), io.Discard, io.Discard); err == nil {
+			t.Error("a file called - was read")
+		}
+		if err := run(t.Context(), append([]string{"import", "-data", data}, args...), strings.NewReader(lines), io.Discard, io.Discard); err != nil {
+			t.Fatal(err)
+		}
+		var kept bytes.Buffer
+		if err := run(t.Context(), []string{"export", "-data", data}, nil, &kept, io.Discard); err != nil {
+			t.Fatal(err)
+		}
+		all := kept.String()
+		files, _ := filepath.Glob(data + "*")
+		for _, f := range files {
+			b, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all += string(b)
+		}
+		if got := strings.Contains(all, "ann@example.org") || strings.Contains(all, "078-05-1120"); got != (name == "plain") {
+			t.Errorf("%s: it keeps %s", name, kept.String())
+		}
+		if name == "redacted" && !strings.Contains(kept.String(), "I am [redacted:email]") {
+			t.Errorf("it keeps %s", kept.String())
+		}
+	}
+	if err := run(t.Context(), []string{"import", "-data", filepath.Join(dir, "x.db"), "-redact-key", " "}, strings.NewReader(""), io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "is no name") {
+		t.Errorf("a key that is none: %v", err)
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"github.com/sessionspan/sessionspan/server/internal/datafile"
 	"github.com/sessionspan/sessionspan/server/internal/page"
 	"github.com/sessionspan/sessionspan/server/internal/read"
+	"github.com/sessionspan/sessionspan/server/internal/redacted"
 	"github.com/sessionspan/sessionspan/store"
 	"github.com/sessionspan/sessionspan/store/sqlite"
 )
@@ -294,6 +295,7 @@ func (s *source) download(ctx context.Context, path string) (err error) {
 func load(ctx context.Context, args []string, stdin io.Reader, stderr io.Writer) (err error) {
 	flags := newFlags("import", "usage: sessionspan import [flags] [file]\n\n", stderr)
 	data := flags.String("data", "", dataUsage)
+	policy := redaction(flags, "in what is read")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -305,6 +307,10 @@ func load(ctx context.Context, args []string, stdin io.Reader, stderr io.Writer)
 		return fmt.Errorf("import: %w", err)
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	redacts, err := policy()
+	if err != nil {
+		return fmt.Errorf("import: %w", err)
+	}
 	in := stdin
 	if flags.NArg() == 1 {
 		f, err := os.Open(flags.Arg(0)) //nolint:gosec // the user names it
@@ -314,7 +320,7 @@ func load(ctx context.Context, args []string, stdin io.Reader, stderr io.Writer)
 		defer func() { _ = f.Close() }()
 		in = f
 	}
-	n, err := store.Import(ctx, s, in)
+	n, err := store.Import(ctx, redacted.New(s, redacts), in)
 	_, _ = fmt.Fprintf(stderr, "%d sessions, %d events and %d updates imported\n", n.Sessions, n.Events, n.Updates)
 	return err
 }
