@@ -31,11 +31,11 @@ type HTTPConfig struct {
 	// told by that. An ingestion key goes with V1 alone, which is then on. A data
 	// plane key (hh_fgdp_) writes no events, so it is an error; so is an ingestion
 	// key that is not whole. See [honeyhive.ParseKey].
-	Key string `json:"-"`
+	Key string `json:"-" xml:"-" yaml:"-"`
 	// KeySource is where the key is from, in place of Key: a text that nothing can print, a
 	// variable, a file or a function; see [Key]. With a function whose key is an ingestion
 	// key V1 must be set.
-	KeySource Key `json:"-"`
+	KeySource Key `json:"-" xml:"-" yaml:"-"`
 	// V1 uses the routes POST /v1/sessions, POST /v1/events/batch and PUT
 	// /v1/events/{id}. The default is POST /session/start, POST /events/batch and
 	// PUT /events. A spool keeps apart what was written for the one and the other.

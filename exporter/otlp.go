@@ -30,18 +30,18 @@ type OTLPConfig struct {
 	URL string
 	// Headers are sent with each request, beside those of
 	// OTEL_EXPORTER_OTLP_HEADERS, which they replace where both are set.
-	Headers map[string]string `json:"-"`
+	Headers map[string]string `json:"-" xml:"-" yaml:"-"`
 	// Key is sent as a bearer token if it is not empty. Neither it nor the
 	// headers are ever logged, printed or quoted in an error.
 	//
 	// HoneyHive's endpoint takes project keys and ingestion keys. A data plane key
 	// (hh_fgdp_), here or in a header, is an error, and so is an ingestion key
 	// (hh_ingst_) that is not whole. See [honeyhive.ParseKey].
-	Key string `json:"-"`
+	Key string `json:"-" xml:"-" yaml:"-"`
 	// KeySource is where the key is from, in place of Key: a text that nothing can print, a
 	// variable, a file or a function; see [Key]. HoneyHive's data plane keys are an error
 	// here too, when they are asked for.
-	KeySource Key `json:"-"`
+	KeySource Key `json:"-" xml:"-" yaml:"-"`
 	// Insecure allows to send a key to any address by http. Without it a key, and headers
 	// whose names say that they hold credentials, go to https, and to loopback addresses,
 	// alone; spans without such go by http where the URL says so, as the OpenTelemetry
