@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/sessionspan/sessionspan/internal/hosts"
+	"github.com/sessionspan/sessionspan/internal/members"
 )
 
 // Handler puts requests into the session that their headers name, so that what
@@ -30,8 +31,10 @@ import (
 //     decide for spans outside of sessions.
 //
 // A request chooses no project, no source, no name and no destination, and not
-// whether the session is recorded; see [WithTrustedCallers]. Whoever can send
-// requests to next can put events into any session whose id it knows.
+// whether the session is recorded; see [WithTrustedCallers]. What is longer than the
+// limits of the baggage specification (64 members, 8,192 bytes) is not read. Whoever can
+// send requests to next can put events into any session whose id it knows, unless
+// [WithSignedCallers] or [WithMappedSessions] says otherwise.
 //
 // Handler makes no span. Put it inside of a handler that does:
 //
@@ -42,14 +45,14 @@ func Handler(next http.Handler, options ...ExtractOption) http.Handler {
 	if next == nil {
 		next = http.NotFoundHandler()
 	}
-	trust := trusts(options)
+	x := extractionOf(options)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := r.Context()
 		carrier := propagation.HeaderCarrier(r.Header)
 		if !trace.SpanContextFromContext(ctx).IsValid() {
 			ctx = propagation.TraceContext{}.Extract(ctx, carrier)
 		}
-		if ctx = extract(ctx, carrier, trust); ctx != r.Context() {
+		if ctx = x.extract(ctx, carrier); ctx != r.Context() {
 			r = r.WithContext(ctx)
 		}
 		next.ServeHTTP(w, r)
@@ -59,7 +62,9 @@ func Handler(next http.Handler, options ...ExtractOption) http.Handler {
 // Transport sends the identity of the session that a request's context is in to
 // the allowed hosts, and to no other, so that [Handler] continues it there. The
 // trace context is sent along unless it is in the headers already. Transport makes no
-// span and leaves requests to other hosts untouched, redirects included.
+// span and leaves requests to other hosts untouched, redirects included, but for members
+// of the baggage that name a session of this library's: those are taken off, whoever wrote
+// them.
 //
 // A host is a name or an address, with a port or for every port: "rag.internal",
 // "localhost:8080", "[::1]:80". A leading "*." stands for any sub-domain:
@@ -105,7 +110,10 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, errors.New("sessionspan: round trip: the request is nil")
 	}
 	rec := recordingFrom(r.Context())
-	if rec == nil || rec.node.Session == nil || !hosts.Allow(t.hosts, r.URL) {
+	if !hosts.Allow(t.hosts, r.URL) {
+		return t.base.RoundTrip(unnamed(r))
+	}
+	if rec == nil || rec.node.Session == nil {
 		return t.base.RoundTrip(r)
 	}
 	// The mark is for a propagator that a transport further in may run.
@@ -116,4 +124,23 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	inject(r.Context(), carrier)
 	return t.base.RoundTrip(r)
+}
+
+// unnamed returns a request whose baggage names no session of ours, in whichever case the
+// name of the header is.
+func unnamed(r *http.Request) *http.Request {
+	for name, values := range r.Header {
+		if !strings.EqualFold(name, members.Header) {
+			continue
+		}
+		left, changed := members.Without(values)
+		if !changed {
+			continue
+		}
+		r = r.Clone(r.Context())
+		if r.Header[name] = []string{left}; left == "" {
+			delete(r.Header, name)
+		}
+	}
+	return r
 }

@@ -42,6 +42,7 @@ type config struct {
 	destinations []destination
 	shared       []exporter.Option // for every destination that New makes
 	policies     []*redact.Policy  // of the metrics
+	signing      []byte            // the key of WithSigning
 	forSpans     []exporter.Option // for those that take spans, before shared
 	spool        []exporter.Option // for those that can have one
 	meters       metric.MeterProvider

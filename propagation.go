@@ -2,7 +2,6 @@ package sessionspan
 
 import (
 	"context"
-	"slices"
 
 	"go.opentelemetry.io/otel/propagation"
 
@@ -14,8 +13,8 @@ import (
 type markKey struct{}
 
 // An ExtractOption says what [Handler], [Extract] and [Propagator] take from those
-// who name a session.
-type ExtractOption struct{ trust bool }
+// who name a session: [WithSignedCallers], [WithMappedSessions], [WithTrustedCallers].
+type ExtractOption struct{ apply func(*extraction) }
 
 // WithTrustedCallers lets callers decide that a session is not recorded here
 // either, as [Inject] and [Transport] say of one that their sampler left out. It
@@ -24,10 +23,8 @@ type ExtractOption struct{ trust bool }
 //
 // Without it each process decides by its own sampler, which for processes that
 // give [SessionSampler] the same base is the same decision.
-func WithTrustedCallers() ExtractOption { return ExtractOption{trust: true} }
-
-func trusts(options []ExtractOption) bool {
-	return slices.ContainsFunc(options, func(o ExtractOption) bool { return o.trust })
+func WithTrustedCallers() ExtractOption {
+	return ExtractOption{func(x *extraction) { x.trust = true }}
 }
 
 // Propagator carries the identity of a session from one process to another in
@@ -46,16 +43,16 @@ func trusts(options []ExtractOption) bool {
 //
 // [Handler] and [Transport] work without it.
 func Propagator(options ...ExtractOption) propagation.TextMapPropagator {
-	return propagator{trusts(options)}
+	return &propagator{extractionOf(options)}
 }
 
-type propagator struct{ trust bool }
+type propagator struct{ extraction extraction }
 
 // Fields returns the headers that Inject writes.
-func (propagator) Fields() []string { return []string{members.Header} }
+func (*propagator) Fields() []string { return []string{members.Header} }
 
 // Inject writes the identity where the context is marked for it.
-func (propagator) Inject(ctx context.Context, carrier propagation.TextMapCarrier) {
+func (*propagator) Inject(ctx context.Context, carrier propagation.TextMapCarrier) {
 	if ctx != nil && carrier != nil && ctx.Value(markKey{}) != nil {
 		inject(ctx, carrier)
 	}
@@ -63,11 +60,11 @@ func (propagator) Inject(ctx context.Context, carrier propagation.TextMapCarrier
 
 // Extract takes the identity of a session from the carrier into the context.
 // What is no UUID is ignored.
-func (p propagator) Extract(ctx context.Context, carrier propagation.TextMapCarrier) context.Context {
+func (p *propagator) Extract(ctx context.Context, carrier propagation.TextMapCarrier) context.Context {
 	if ctx = orBackground(ctx); carrier == nil {
 		return ctx
 	}
-	return extract(ctx, carrier, p.trust)
+	return p.extraction.extract(ctx, carrier)
 }
 
 // Inject writes the identity of the session that ctx is in, and the trace
@@ -95,51 +92,50 @@ func Extract(ctx context.Context, carrier propagation.TextMapCarrier, options ..
 	if ctx = orBackground(ctx); carrier == nil {
 		return ctx
 	}
-	return extract(propagation.TraceContext{}.Extract(ctx, carrier), carrier, trusts(options))
+	x := extractionOf(options)
+	return x.extract(propagation.TraceContext{}.Extract(ctx, carrier), carrier)
 }
 
 // inject adds the identity to the members that the carrier has.
 func inject(ctx context.Context, carrier propagation.TextMapCarrier) {
 	if r := recordingFrom(ctx); r != nil && r.node.Session != nil {
-		members.Add(carrier, r.members())
+		members.Add(carrier, r.members(r.signingKey(ctx)))
 	}
 }
 
-// members returns the baggage members that name a place in a session.
-func (r *recording) members() []string {
+// members returns the baggage members that name a place in a session, signed if there is a
+// key.
+func (r *recording) members(key []byte) []string {
 	s := r.node.Session
 	list := []string{members.Session + "=" + s.ID.String()}
+	parent, sampled := s.RemoteParent, "" // passed on as it came
 	if s.Recorded() {
-		if parent := r.node.AboveElsewhere(); !parent.IsZero() {
-			list = append(list, members.Parent+"="+parent.String())
-		}
-		return list
+		parent = r.node.AboveElsewhere()
+	} else if t := r.tracer; s.UnsampledElsewhere || !s.Continued && t != nil && !t.disabled {
+		sampled = "0" // recorded nowhere, unless nobody here records anything at all
+		list = append(list, members.Sampled+"="+sampled)
 	}
-	if !s.Continued || s.UnsampledElsewhere {
-		// Recorded nowhere, unless nobody here records anything at all.
-		if t := r.tracer; s.UnsampledElsewhere || t != nil && !t.disabled {
-			list = append(list, members.Sampled+"=0")
-		}
+	if !parent.IsZero() {
+		list = append(list, members.Parent+"="+parent.String())
 	}
-	if !s.RemoteParent.IsZero() { // passed on as it came
-		list = append(list, members.Parent+"="+s.RemoteParent.String())
+	if key != nil {
+		list = append(list, members.Signature+"="+signature(key, s.ID, parent, sampled))
 	}
 	return list
 }
 
-// extract puts the session that the carrier names into the context. trust is
-// whether the carrier decides that it is not recorded.
-func extract(ctx context.Context, carrier propagation.TextMapCarrier, trust bool) context.Context {
+// extract puts the session that the carrier names into the context.
+func (x *extraction) extract(ctx context.Context, carrier propagation.TextMapCarrier) context.Context {
 	found := members.Read(carrier)
 	ctx = found.Strip(ctx)
-	id, ok := found.Session()
+	id, parent, ok := x.identity(found)
 	if !ok {
 		return ctx
 	}
 	s := (*Tracer)(nil).continued(id)
-	if parent, ok := found.Parent(); ok && parent != id {
+	if parent != id {
 		s.rec.node.Session.RemoteParent = parent
 	}
-	s.rec.node.Session.UnsampledElsewhere = trust && found[members.Sampled] == "0"
+	s.rec.node.Session.UnsampledElsewhere = x.trust && found[members.Sampled] == "0"
 	return &scope{ctx, &s.rec}
 }

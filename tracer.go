@@ -52,6 +52,7 @@ type Tracer struct {
 	started   tree.Started
 
 	project, source, sessionName string
+	signing                      []byte        // the key by which identities are signed; nil for none
 	labels                       []FieldOption // of all sessions
 
 	filter      func(name string, attributes []attribute.KeyValue) bool
@@ -123,7 +124,7 @@ func New(options ...Option) (*Tracer, error) {
 	c.environment()
 	t := &Tracer{
 		project: c.project, source: c.source, sessionName: c.sessionName, labels: c.labels,
-		filter: c.filter, allChildren: c.allChildren, newTraces: c.newTraces, offSpans: c.offSpans,
+		signing: c.signing, filter: c.filter, allChildren: c.allChildren, newTraces: c.newTraces, offSpans: c.offSpans,
 		reports: report.Reporter{Handle: c.handle},
 	}
 	if t.source == "" {

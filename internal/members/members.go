@@ -23,6 +23,8 @@ const (
 	Parent  = "honeyhive.parent_id"
 	// Sampled is "0" where the session is not recorded.
 	Sampled = "honeyhive.session_sampled"
+	// Signature is that of the others, by a key that sender and receiver have.
+	Signature = "honeyhive.session_signature"
 )
 
 // The members that HoneyHive's Python tracer writes. Only the ids are read: an
@@ -45,15 +47,7 @@ const Header = "baggage"
 // Add adds members to those that the carrier has, in place of all that speak of a session
 // of ours. Each is added whole or not at all.
 func Add(carrier propagation.TextMapCarrier, members []string) {
-	var all []string
-	total := 0
-	for member := range strings.SplitSeq(strings.Join(headerValues(carrier), ","), ",") {
-		if member = strings.TrimSpace(member); member == "" || isOurs(memberKey(member)) {
-			continue
-		}
-		all = append(all, member)
-		total += len(member) + 1
-	}
+	all, total := others(headerValues(carrier))
 	for _, m := range members {
 		if len(all) >= mostMembers || total+len(m) > mostBytes {
 			break
@@ -62,6 +56,29 @@ func Add(carrier propagation.TextMapCarrier, members []string) {
 		total += len(m) + 1
 	}
 	carrier.Set(Header, strings.Join(all, ","))
+}
+
+// others returns the members of headers that speak of no session of ours, and how long
+// they are.
+func others(values []string) (all []string, total int) {
+	for member := range strings.SplitSeq(strings.Join(values, ","), ",") {
+		if member = strings.TrimSpace(member); member == "" || isOurs(memberKey(member)) {
+			continue
+		}
+		all = append(all, member)
+		total += len(member) + 1
+	}
+	return all, total
+}
+
+// Without returns a header without the members that speak of a session of ours, "" where
+// no other is left, and whether there were any.
+func Without(values []string) (left string, changed bool) {
+	if !slices.ContainsFunc(values, func(value string) bool { return strings.Contains(value, ours) }) {
+		return "", false
+	}
+	all, _ := others(values)
+	return strings.Join(all, ","), true
 }
 
 // Found are the members of a carrier that speak of a session, decoded.
@@ -87,7 +104,10 @@ func memberKey(member string) string {
 	return strings.TrimSpace(key)
 }
 
-func isOurs(key string) bool { return strings.HasPrefix(key, "honeyhive.") }
+// ours begins the keys of our members.
+const ours = "honeyhive."
+
+func isOurs(key string) bool { return strings.HasPrefix(key, ours) }
 
 // Read returns what a carrier has.
 func Read(carrier propagation.TextMapCarrier) Found {
