@@ -17,6 +17,7 @@ func (w *walker) assignment(text string, i int) int {
 		return 0
 	}
 	name, quoted, before := nameBefore(text, i)
+	w.looks += len(name)
 	if name == "" {
 		return 0
 	}
@@ -28,7 +29,7 @@ func (w *walker) assignment(text string, i int) int {
 	if ruled && r.action == Keep || !ruled && sure == noName {
 		return 0
 	}
-	v := valueAfter(text, i+1, ruled, text[i] == ':' && !quoted)
+	v := w.valueAfter(text, i+1, ruled, text[i] == ':' && !quoted)
 	if v.from == v.to {
 		return 0
 	}
@@ -38,6 +39,16 @@ func (w *walker) assignment(text string, i int) int {
 			w.hits = append(w.hits, hit{v.from, v.to, w.replace(r.action, r.label, value)})
 		}
 		return v.to
+	}
+	if sure == weakName {
+		if w.memo.values.has(v.from, v.to) {
+			return 0
+		}
+		if !secretive(value) {
+			w.memo.values.note(text, v.from, v.to)
+			w.looks += w.memo.values.to - v.from
+			return 0
+		}
 	}
 	query := before == '?' || before == '&'
 	if !assigned(value, sure, quoted, v.quote != 0, query, text[i] == '=' && v.from == i+1) {
@@ -65,10 +76,11 @@ func (w *walker) rule(name string) (rule, bool) {
 // assigned reports whether a value is a credential, by its name and the way both are
 // written.
 func assigned(value string, sure credential, quotedName, quotedValue, query, tight bool) bool {
-	const least = 4
+	const least, most = 4, 128
+	value = value[:min(len(value), most)]
 	switch {
-	case sure == weakName:
-		return secretive(value)
+	case sure == weakName: // was found to be one
+		return true
 	case quotedName && quotedValue, query:
 		return true
 	case len(value) < least, strings.ContainsAny(value[:1], "<${%*[("):
@@ -117,11 +129,12 @@ type valueSpan struct {
 	from, to int
 	quote    byte
 	cut      bool // there is more of the word
+	scheme   bool // it is of two words
 }
 
 // valueAfter returns the value after a "=" or ":". A value without quotes ends with the
 // word, or, where a rule is for it and it may have several, with the line.
-func valueAfter(text string, i int, ruled, words bool) valueSpan {
+func (w *walker) valueAfter(text string, i int, ruled, words bool) valueSpan {
 	const between = 3
 	for n := 0; n < between && i < len(text) && (text[i] == ' ' || text[i] == '\t' || text[i] == '>'); n++ {
 		i++
@@ -139,8 +152,29 @@ func valueAfter(text string, i int, ruled, words bool) valueSpan {
 			return valueSpan{from: i, to: i}
 		}
 	}
-	words = words && ruled
-	for to := i; to < len(text); to++ {
+	if ruled {
+		return plainValue(text, i, i, true, words)
+	}
+	m := &w.memo
+	from := i
+	if m.openFrom <= i && i <= m.openTo {
+		if from = m.openTo; from-i > mostValue {
+			return valueSpan{from: i, to: i + mostValue, cut: true}
+		}
+	} else {
+		m.openFrom = i
+	}
+	v := plainValue(text, i, from, false, false)
+	w.looks += v.to - from
+	if m.openTo = v.to; v.scheme {
+		m.openFrom = v.to
+	}
+	return v
+}
+
+// plainValue returns a value without quotes, of which nothing ends it before a byte.
+func plainValue(text string, i, from int, ruled, words bool) valueSpan {
+	for to := from; to < len(text); to++ {
 		switch c := text[to]; {
 		case c == '\n' || c == '\r' || c == ',' || c == ';' || c == '&' || c == '"' || c == '}' || c == ']':
 			return valueSpan{from: i, to: to}
@@ -150,7 +184,7 @@ func valueAfter(text string, i int, ruled, words bool) valueSpan {
 				for to < len(text) && text[to] == ' ' {
 					to++
 				}
-				to = wordEnd(text, to)
+				return valueSpan{from: i, to: wordEnd(text, to), scheme: true}
 			}
 			return valueSpan{from: i, to: to}
 		case to-i >= mostValue && !ruled:

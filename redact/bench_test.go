@@ -65,11 +65,7 @@ func BenchmarkJSON(b *testing.B) {
 // where the bytes in a second are about the same, the time is linear in the text.
 func BenchmarkHostile(b *testing.B) {
 	p := policy(b, redact.WithKey("ssn", redact.Mask))
-	for _, part := range []string{
-		"a@", "@", "a.", "1-", "1 ", "1.1.", "::", "a:", "1:", "=", "password=", "a.password=", "key=", `"password":"`, `"password":`, "ssn:{", "ssn=[", "sk-", "sk_", "eyJ", "eyJ-", "eyJ.",
-		"-----BEGIN ", "-----BEGIN PUBLIC KEY", "+1", "+", "a+", "(2", "DE89 ", "Bearer ", "basic:", "://", "://a:", "%41", "%25", "\\", "\\u0041", "&amp;", "é", "\u200b", "AAAA",
-		"QUFB/", "QUFB-", "YWFhYWFhYWFhYWFh ", "{", "[", `"`, `\"`, "xoxb-1", "AKIA", "1:AA", "a1Q~", "０",
-	} {
+	for _, part := range redact.HostileParts {
 		for _, size := range []int{1 << 16, 1 << 20} {
 			text := strings.Repeat(part, size/len(part))
 			b.Run(fmt.Sprintf("%q/%d", part, size), func(b *testing.B) {

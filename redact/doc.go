@@ -30,7 +30,8 @@
 //	             JSON, settings, headers and queries;     something else, whether the         gateways use
 //	             users and passwords of URLs              value looks random
 //
-// Not found are numbers of phones in one piece without + or 00, and what no form tells:
+// Not found are numbers of phones in one piece without + or 00, unless a word or a key
+// says what they are, and what no form tells:
 // names of people, postal addresses. [WithKey] and [WithFunc] are for these.
 //
 // # Where it looks

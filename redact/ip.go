@@ -85,6 +85,7 @@ func (w *walker) ipv6(text string, i int) int {
 		}
 		to++
 	}
+	w.looks += to - from
 	if colons < 2 || colons < 6 && !strings.Contains(text[from:to], "::") || to < len(text) && (isAlnum(text[to]) || text[to] == '_' || text[to] == '/' && to+1 < len(text) && !isDigit(text[to+1])) {
 		return 0
 	}

@@ -147,7 +147,10 @@ func (w *walker) apiKey(list []format, text string, i int) int {
 		return 0
 	}
 	for n := range list {
-		if to := list[n].end(text, i); to > 0 {
+		if !list[n].sure() && list[n].least != list[n].most && w.memo.keys.has(i, len(text)) {
+			continue
+		}
+		if to := w.keyEnd(&list[n], text, i); to > 0 {
 			w.add(i, to, APIKey, text[i:to])
 			return to
 		}
@@ -171,8 +174,8 @@ func (w *walker) middleKey(text string, i, end int) int {
 // azureKey is the length of a key of Azure.
 const azureKey = 84
 
-// end returns where a key of this format ends that begins at a byte, or 0.
-func (f *format) end(text string, i int) int {
+// keyEnd returns where a key of a format ends that begins at a byte, or 0.
+func (w *walker) keyEnd(f *format, text string, i int) int {
 	const looked = 256 // so many letters tell whether it is one
 	if !strings.HasPrefix(text[i:], f.prefix) {
 		return 0
@@ -183,11 +186,13 @@ func (f *format) end(text string, i int) int {
 		to++
 	}
 	n := to - from
+	w.looks += 2 * n
 	switch {
 	case n < f.least || f.most > 0 && n > f.most, to < len(text) && to-from < looked && isAlnum(text[to]):
 		return 0
 	case f.least == f.most && (f.set != upper || mixed(text[from:to])), random(text[from:to]), f.sure() && mixed(text[from:to]):
 	default:
+		w.memo.keys.note(text, from, to)
 		return 0
 	}
 	for to < len(text) && letterSets[text[to]]&f.set != 0 {

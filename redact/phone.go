@@ -1,5 +1,7 @@
 package redact
 
+import "strings"
+
 // mostPhone is how many digits a number has at most (ITU-T E.164).
 const leastPhone, mostPhone = 8, 15
 
@@ -134,10 +136,14 @@ func (w *walker) nationalAt(text string, i int) int {
 		return 0
 	}
 	d, ok := dial(text, i)
-	if !ok || d.count < 2 || dumped(text[:i]) {
+	switch {
+	case !ok:
 		return 0
-	}
-	if !northAmerican(&d) && !trunk(&d) && !abroad(&d) {
+	case d.count == 1:
+		if !onePiece(&d) || !abroad(&d) && !w.called(text[:i]) {
+			return 0
+		}
+	case dumped(text[:i]) || !northAmerican(&d) && !trunk(&d) && !abroad(&d):
 		return 0
 	}
 	plain := string(d.digits[:d.n])
@@ -171,6 +177,44 @@ func northAmerican(d *dialled) bool {
 		return false
 	}
 	return marks[1] != '/' && marks[2] != '/'
+}
+
+// onePiece reports whether digits in a row may be a number of the North American Numbering
+// Plan, one with the 0 of its country, or one with 00. As many digits are times, ids and
+// amounts far more often: unless they begin with 00 and the code of a country, called is to
+// say what they are.
+func onePiece(d *dialled) bool {
+	const least, most, leastAbroad = 9, 12, 12
+	digits := d.digits[:d.n]
+	switch {
+	case d.n < least:
+		return false
+	case abroad(d):
+		return d.n >= leastAbroad
+	case digits[0] == '0':
+		return digits[1] != '0' && d.n <= most
+	case d.n == 11 && digits[0] == '1':
+		digits = digits[1:]
+	}
+	return len(digits) == 10 && digits[0] >= '2' && digits[3] >= '2'
+}
+
+// called reports whether a word for phones stands right before digits, or is what the value
+// is called that they begin.
+func (w *walker) called(before string) bool {
+	const most = 24
+	near := before[max(0, len(before)-most):]
+	if len(before) == 0 {
+		near = string(w.text[max(0, len(w.text)-most):])
+	}
+	near = strings.ToLower(near)
+	for _, word := range [...]string{"phone", "tel", "mobil", "cell", "handy", "fax", "call", "whatsapp", "sms", "msisdn"} {
+		at := strings.LastIndex(near, word)
+		if at >= 0 && (at == 0 && len(near) < most || at > 0 && !isAlnum(near[at-1]) || word == "phone") && !strings.ContainsAny(near[at:], "0123456789") {
+			return true
+		}
+	}
+	return false
 }
 
 // trunk reports whether a number begins with the 0 that most countries have before the

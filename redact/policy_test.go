@@ -282,3 +282,35 @@ func TestUsedByMany(t *testing.T) {
 		}
 	}
 }
+
+// TestFunctionsSeeAllTexts shows functions what begins as JSON does and is none.
+func TestFunctionsSeeAllTexts(t *testing.T) {
+	p, err := redact.New(redact.WithoutDetectors(), redact.WithFunc(func(v redact.Value) string { return strings.ReplaceAll(v.Text, "CANARY", "x") }, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{`{CANARY}`, `[CANARY`, `"CANARY`, ` {"a":"CANARY"`, `{"a":"CANARY"}`, `["CANARY"]x`, "\ufeff[CANARY]", strings.Repeat("[", 100) + "CANARY", `"{CANARY}"`, `{"a":"{CANARY"}`} {
+		if got := p.Text("x", text); strings.Contains(got, "CANARY") {
+			t.Errorf("%q is left of %q", got, text)
+		}
+	}
+}
+
+// TestPhonesInOnePiece are told by what stands before them.
+func TestPhonesInOnePiece(t *testing.T) {
+	p := policy(t)
+	for text, found := range map[string]bool{
+		"dial 00491512345678 now": true, "tel. 01512345678": true, "Phone: 2125550142": true, "call 12125550142!": true, "mobile=01512345678": true,
+		"id 2125550142": false, "at 1717171717 s": false, "hotel 2125550142 guests": false, "phone 3 and 2125550142": false, "call 1234567": false, "0000000012345678": false,
+		"001234567890123": false, "tel 0000000000": false,
+	} {
+		if got := p.Text("x", text); strings.Contains(got, "[redacted:phone]") != found {
+			t.Errorf("%q became %q", text, got)
+		}
+	}
+	for key, found := range map[string]bool{"phone": true, "user.tel": true, "mobile_number": true, "id": false, "hotel": false} {
+		if got := p.Text(key, "2125550142"); strings.Contains(got, "redacted") != found {
+			t.Errorf("%s: %q", key, got)
+		}
+	}
+}

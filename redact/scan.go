@@ -61,6 +61,9 @@ const leastBase64 = 10
 // scan notes what the detectors find in a text as it stands, and in its base64, and
 // reports whether there may be escapes to decode, and spaces of a query.
 func (w *walker) scan(text string) (escaped, query bool) {
+	outer := w.memo // of the text that this one stands in
+	w.memo = memo{}
+	defer func() { w.memo = outer }()
 	run, decoded := 0, 0 // where the run of base64 begins, and to where such were decoded
 	for i := 0; i < len(text); {
 		switch classes[text[i]] {
@@ -88,7 +91,7 @@ func (w *walker) scan(text string) (escaped, query bool) {
 		case equals:
 			i = max(w.assignment(text, i), i+1)
 		case plus:
-			query = query || forSpace(text, i)
+			query = query || w.forSpace(text, i)
 			i = max(w.plus(text, i), i+1)
 		case paren:
 			i = max(w.paren(text, i), i+1)

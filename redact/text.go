@@ -20,6 +20,8 @@ const (
 type walker struct {
 	*Policy
 	path
+	memo  memo
+	looks int // at letters around those that are scanned, for tests
 	depth int // of texts in texts
 	named bool
 	hits  []hit
@@ -125,6 +127,11 @@ func (w *walker) credential(text string) string {
 // content redacts a text by what it holds.
 func (w *walker) content(text string) string {
 	inner, isJSON := container(text)
+	if isJSON && w.depth == 0 && len(w.functions) > 0 {
+		if _, err := rawjson.Parse(inner); err != nil && !tooDeep(inner) {
+			isJSON = false // so that the functions are asked for what only looks like it
+		}
+	}
 	if w.depth > 0 || !isJSON {
 		asked, ok := w.ask(Text, w.text, text)
 		switch {

@@ -69,7 +69,7 @@ func decode(text string) (v view, ok bool) {
 // forSpace reports whether a "+" may stand for a space, as in a query of a URL: it stands
 // within a word that assigns or escapes something, or between what such a value is made
 // of. Most stand in programs and sums.
-func forSpace(text string, i int) bool {
+func (w *walker) forSpace(text string, i int) bool {
 	if i == 0 || i+1 == len(text) || text[i-1] <= ' ' || text[i+1] <= ' ' {
 		return false
 	}
@@ -80,11 +80,13 @@ func forSpace(text string, i int) bool {
 		return true
 	}
 	const most = 256
-	for j := i - 1; j >= 0 && i-j < most && text[j] > ' '; j-- {
+	for j := i - 1; j >= w.memo.plus && i-j < most && text[j] > ' '; j-- {
+		w.looks++
 		if text[j] == '=' || text[j] == '%' {
 			return true
 		}
 	}
+	w.memo.plus = i
 	word := text[max(0, i-len("bearer")):i]
 	return strings.EqualFold(word, "bearer") || len(word) > 0 && strings.HasSuffix(strings.ToLower(word), "basic")
 }
