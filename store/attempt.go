@@ -52,8 +52,8 @@ type RunQuery struct {
 	// Project leaves out runs without an attempt of it. The row of a run is then that of
 	// the first of these.
 	Project string
-	After         string // RunPage.Next of the page before; empty for the first
-	Limit         int    // 100 where it is 0, at most 1,000
+	After   string // RunPage.Next of the page before; empty for the first
+	Limit   int    // 100 where it is 0, at most 1,000
 }
 
 // A RunRow is a run in a list. All but its id is that of the attempt that started first.

@@ -178,6 +178,7 @@ type Store interface {
 	Steps(ctx context.Context) iter.Seq2[Edge, error]
 
 	Projects
+	Eraser
 
 	// Changes returns which sessions changed after a sequence number, in the
 	// order of their last change, at most limit of them (1,000 where it is 0).

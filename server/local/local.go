@@ -24,6 +24,7 @@ import (
 	"github.com/sessionspan/sessionspan/server/internal/body"
 	"github.com/sessionspan/sessionspan/server/internal/compressed"
 	"github.com/sessionspan/sessionspan/server/internal/datafile"
+	"github.com/sessionspan/sessionspan/server/internal/erasure"
 	"github.com/sessionspan/sessionspan/server/internal/guard"
 	"github.com/sessionspan/sessionspan/server/internal/ingest"
 	"github.com/sessionspan/sessionspan/server/internal/live"
@@ -174,17 +175,18 @@ func (s *Server) newHTTP(c *config) *http.Server {
 		Store: kept, Spans: ingest.New(kept), Bodies: body.NewReader(maxBody, maxBodies), Rejected: rejected, Unused: notKept, ReadTime: bodyTime,
 		Query: page.ParseQuery, FileID: datafile.ID(s.file), Backup: s.copies.make,
 	}
+	stopping, stop := context.WithCancel(context.Background())
+	routes.Erasure = &erasure.Eraser{Store: kept, Audit: s.audit, Open: stopping}
 	keeper := access.New(access.Config{Token: c.token, File: datafile.Beside(s.file, access.TokensSuffix), Audit: s.audit, Reject: routes.Reject})
 	mux := access.NewMux(keeper)
 	mux.HandleIf(access.OTLP, api.IsOTLP, routes.OTLP())
 	routes.Register(mux)
 	mux.HandleFunc("GET "+healthPath, health)
-	stopping, stop := context.WithCancel(context.Background())
 	mux.Handle("GET /api/stream", &live.Stream{Store: kept, Done: stopping.Done(), Reject: routes.Reject})
 	mux.HandleFunc("GET /api/audit", s.serveAudit)
 	page.Register(mux, page.Config{
 		Store: kept, URL: s.url, GRPC: s.grpc, Token: keeper.Needed(), Rejected: rejected, Unused: notKept, Prices: c.prices,
-		SignIn: keeper.SignIn, SignOut: keeper.SignOut,
+		SignIn: keeper.SignIn, SignOut: keeper.SignOut, Erase: routes.Erasure.Erase,
 	})
 	agents := bounded(agent.New(agent.Config{Store: kept, Query: page.ParseQuery, Version: moduleVersion()}))
 	for _, pattern := range []string{"POST /mcp", "GET /mcp", "DELETE /mcp"} {

@@ -98,7 +98,13 @@ func (w *writer) apply(group []*request) (n int, refused map[*request]error, err
 			refused[r] = errStep
 		default:
 			for i := range r.writes {
-				st.take(&r.writes[i])
+				gone, err := w.isErased(&r.writes[i])
+				if err != nil {
+					return n, nil, err
+				}
+				if !gone {
+					st.take(&r.writes[i])
+				}
 			}
 		}
 	}

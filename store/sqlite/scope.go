@@ -32,7 +32,6 @@ func (s *Store) ProjectsOf(ctx context.Context, ids ...honeyhive.UUID) (map[hone
 // home alone.
 func projectsOf(ctx context.Context, q querier, ids []honeyhive.UUID, all map[honeyhive.UUID]string) error {
 	list := "(?" + strings.Repeat(", ?", len(ids)-1) + ")"
-	//nolint:gosec // no part of it comes from outside
 	query := `SELECT r.id, s.project FROM record r
 			JOIN record o ON o.pk = CASE r.kind WHEN 2 THEN r.session ELSE r.pk END
 			LEFT JOIN home h ON h.origin = o.id LEFT JOIN record t ON t.id = h.target

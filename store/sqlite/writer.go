@@ -58,6 +58,7 @@ type writer struct {
 	narrow     bool          // the table of sessions has no more than narrowColumns yet
 	unmerged   atomic.Bool   // the index may have something to merge
 	mergePages int           // of the next step of a merge
+	erased     bool          // there are ids that are not taken again
 	log        walFile
 	logged     int64       // bytes that were added to the log since it was begun anew
 	logLimit   int64       // how many are to be copied
@@ -116,7 +117,7 @@ func (w *writer) prepare(ctx context.Context, o options) error {
 	w.garbage.Store(true)
 	w.silent.Store(true)
 	w.unmerged.Store(true)
-	return err
+	return errors.Join(err, w.findErased())
 }
 
 // number finds out which numbers were given out last. Those of deleted sessions

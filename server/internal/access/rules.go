@@ -93,5 +93,8 @@ var rules = map[string]Rule{
 
 	"DELETE /v1/sessions/{id}": {Needs: caller.Admin, Audit: audit.Delete},
 	"GET /api/backup":          {Needs: caller.Admin, Whole: true, Audit: audit.Export},
+	"POST /api/erase":          {Needs: caller.Admin, Audit: audit.Erase},
+	"GET /erase":               {Needs: caller.Admin},
+	"POST /erase":              {Needs: caller.Admin},
 	"GET /api/audit":           {Needs: caller.Admin, Whole: true, Audit: audit.Admin},
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/server/internal/body"
 	"github.com/sessionspan/sessionspan/server/internal/caller"
+	"github.com/sessionspan/sessionspan/server/internal/erasure"
 	"github.com/sessionspan/sessionspan/server/internal/ingest"
 	"github.com/sessionspan/sessionspan/server/internal/reject"
 	"github.com/sessionspan/sessionspan/server/internal/traces"
@@ -29,6 +30,7 @@ type API struct {
 	Bodies   *body.Reader
 	Rejected *reject.Record
 	Unused   *unused.Record
+	Erasure  *erasure.Eraser
 	// ReadTime bounds how long a request may take to come.
 	ReadTime time.Duration
 
@@ -69,6 +71,8 @@ func (a *API) Register(mux Routes) {
 		"PUT /v1/events/{id}":                 a.json(a.update),
 		"POST /events/export":                 a.json(a.export),
 		"POST /v1/events/export":              a.json(a.export),
+
+		"POST /api/erase": a.json(a.erase),
 
 		"GET /events":              a.query,
 		"GET /v1/events":           a.query,

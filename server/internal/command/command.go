@@ -42,6 +42,7 @@ const usage = `usage: sessionspan [flags]
        sessionspan backup [flags] file
        sessionspan token create|list|revoke [flags]
        sessionspan mcp [flags]
+       sessionspan erase [-data file] -user user | -session id
 
 sessionspan takes sessions of LLM and RAG pipelines and shows them in a browser.
 Clients need nothing but its address:
@@ -60,6 +61,10 @@ file. Each has -help.
 token keeps the tokens of a server that several people use: each may read, write or
 administer, in all projects or in one. It works while the server runs, which then asks
 for a token.
+
+erase deletes all sessions of a user, or one session, so that no byte of them is left in
+the file, and what arrives for them later is not taken. It works while the server does not
+run; of one that runs, its page /erase, or POST /api/erase, does the same.
 
 Flags:
 
@@ -85,6 +90,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 			return token(args[1:], stdout, stderr)
 		case "mcp":
 			return bridge(ctx, args[1:], stdin, stdout, stderr)
+		case "erase":
+			return erase(ctx, args[1:], stderr)
 		}
 	}
 	return serve(ctx, args, stderr)

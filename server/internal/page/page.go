@@ -46,6 +46,9 @@ type Config struct {
 	// to sign in.
 	SignIn  func(w http.ResponseWriter, r *http.Request, token string) error
 	SignOut func(w http.ResponseWriter, r *http.Request)
+	// Erase erases a user or a session, of which one is empty, for the caller in the
+	// context, and records that. Without it there is no form to do so.
+	Erase func(ctx context.Context, user, session string) (store.Erased, error)
 	// Rejected is what the server turned down last; it is shown where there are
 	// no sessions.
 	Rejected *reject.Record
@@ -114,6 +117,8 @@ func (p *page) register(mux Routes) {
 		"GET /signin":                  p.signIn,
 		"POST /signin":                 p.takeSignIn,
 		"POST /signout":                p.signOut,
+		"GET /erase":                   p.erase,
+		"POST /erase":                  p.takeErase,
 		"GET /":                        p.nothing,
 		"GET /s/{id}/e/{event}/{rest}": p.nothing,
 	} {
@@ -220,13 +225,14 @@ type base struct {
 	Nav    string // the entry of the navigation that this page belongs to
 	// SignedIn is what the token is called that somebody is signed in with, or empty.
 	SignedIn string
+	MayErase bool
 	// Seq is the number of a change before the page was read, so that what it may
 	// miss comes with the stream that starts there.
 	Seq int64
 }
 
 func (p *page) base(r *http.Request, title string) base {
-	b := base{Title: visible(title), Theme: themeOf(r), Assets: assetPrefix, Here: r.URL.RequestURI()}
+	b := base{Title: visible(title), Theme: themeOf(r), Assets: assetPrefix, Here: r.URL.RequestURI(), MayErase: p.mayErase(r)}
 	if c := caller.From(r.Context()); c.Cookie {
 		b.SignedIn = visible(cmp.Or(c.Name, c.ID))
 	}

@@ -14,17 +14,18 @@ import (
 
 // Store is a store as the caller in the context may see it. Without a caller it refuses
 // everything, so that no route can forget to say whom it works for.
+//
+// The store below is not embedded: a method that [store.Store] gets must say here what it
+// shows to whom.
 type Store struct {
-	// kept is no embedded field: a method that a store gains must be written here, too,
-	// or nothing compiles. One that went past would show all projects.
-	kept   store.Store
+	below  store.Store
 	claims claims
 }
 
 var _ store.Store = (*Store)(nil)
 
 // New returns a store that serves callers.
-func New(s store.Store) *Store { return &Store{kept: s} }
+func New(s store.Store) *Store { return &Store{below: s} }
 
 // errNobody says that a context has no caller.
 var errNobody = errors.New("the request has no caller")
@@ -48,7 +49,7 @@ func (s *Store) sees(ctx context.Context, id honeyhive.UUID) error {
 	if err != nil || bound == "" {
 		return err
 	}
-	all, err := s.ProjectsOf(ctx, id)
+	all, err := s.below.ProjectsOf(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -79,7 +80,7 @@ func (s *Store) Sessions(ctx context.Context, q store.SessionQuery) (store.Sessi
 		return store.SessionPage{}, err
 	}
 	q.Filter = f
-	return s.kept.Sessions(ctx, q)
+	return s.below.Sessions(ctx, q)
 }
 
 // noStatus is what no session has.
@@ -94,7 +95,7 @@ func (s *Store) Aggregate(ctx context.Context, f store.Filter, g store.Grouping)
 	if none {
 		f.Status = noStatus // what the store makes of no session
 	}
-	return s.kept.Aggregate(ctx, f, g)
+	return s.below.Aggregate(ctx, f, g)
 }
 
 // AggregateAll implements [store.Store].
@@ -103,7 +104,7 @@ func (s *Store) AggregateAll(ctx context.Context, f store.Filter, g []store.Grou
 	if err != nil || none {
 		return make([][]store.Series, len(g)), err
 	}
-	return s.kept.AggregateAll(ctx, f, g)
+	return s.below.AggregateAll(ctx, f, g)
 }
 
 // Hits implements [store.Store].
@@ -117,7 +118,7 @@ func (s *Store) Hits(ctx context.Context, q store.HitQuery) (map[honeyhive.UUID]
 			return nil, err
 		}
 	}
-	return s.kept.Hits(ctx, q)
+	return s.below.Hits(ctx, q)
 }
 
 // own returns those of some sessions that are of a project.
@@ -142,7 +143,7 @@ func (s *Store) Values(ctx context.Context, q store.ValueQuery) ([]store.Value, 
 		return nil, err
 	}
 	q.Filter = f
-	return s.kept.Values(ctx, q)
+	return s.below.Values(ctx, q)
 }
 
 // Complete implements [store.Store]. A store completes from all that it has: those who are
@@ -151,7 +152,7 @@ func (s *Store) Complete(ctx context.Context, field, prefix string, limit int) (
 	if bound, err := project(ctx); err != nil || bound != "" {
 		return nil, err
 	}
-	return s.kept.Complete(ctx, field, prefix, limit)
+	return s.below.Complete(ctx, field, prefix, limit)
 }
 
 // Session implements [store.Store].
@@ -160,7 +161,7 @@ func (s *Store) Session(ctx context.Context, id honeyhive.UUID) (store.Session, 
 	if err != nil {
 		return store.Session{}, err
 	}
-	found, err := s.kept.Session(ctx, id)
+	found, err := s.below.Session(ctx, id)
 	if err == nil && bound != "" && found.Project != bound {
 		return store.Session{}, store.ErrNotFound
 	}
@@ -169,12 +170,12 @@ func (s *Store) Session(ctx context.Context, id honeyhive.UUID) (store.Session, 
 
 // Events implements [store.Store].
 func (s *Store) Events(ctx context.Context, session honeyhive.UUID, q store.EventQuery) iter.Seq2[store.EventRow, error] {
-	return walk(ctx, s, session, func() iter.Seq2[store.EventRow, error] { return s.kept.Events(ctx, session, q) })
+	return walk(ctx, s, session, func() iter.Seq2[store.EventRow, error] { return s.below.Events(ctx, session, q) })
 }
 
 // EventBodies implements [store.Store].
 func (s *Store) EventBodies(ctx context.Context, session honeyhive.UUID, q store.EventQuery) iter.Seq2[store.Event, error] {
-	return walk(ctx, s, session, func() iter.Seq2[store.Event, error] { return s.kept.EventBodies(ctx, session, q) })
+	return walk(ctx, s, session, func() iter.Seq2[store.Event, error] { return s.below.EventBodies(ctx, session, q) })
 }
 
 // walk walks the events of a session that the caller sees. To others it has none.
@@ -198,7 +199,7 @@ func (s *Store) Event(ctx context.Context, id honeyhive.UUID) (store.Event, erro
 	if err := s.sees(ctx, id); err != nil {
 		return store.Event{}, err
 	}
-	return s.kept.Event(ctx, id)
+	return s.below.Event(ctx, id)
 }
 
 // Waiting implements [store.Store]. What an update waits for has no project yet.
@@ -209,7 +210,7 @@ func (s *Store) Waiting(ctx context.Context) iter.Seq2[honeyhive.Update, error] 
 		case err != nil:
 			yield(honeyhive.Update{}, err)
 		case bound == "":
-			s.kept.Waiting(ctx)(yield)
+			s.below.Waiting(ctx)(yield)
 		}
 	}
 }
@@ -223,7 +224,7 @@ func (s *Store) Runs(ctx context.Context, q store.RunQuery) (store.RunPage, erro
 	if bound != "" {
 		q.Project = bound
 	}
-	return s.kept.Runs(ctx, q)
+	return s.below.Runs(ctx, q)
 }
 
 // Attempts implements [store.Store].
@@ -234,7 +235,7 @@ func (s *Store) Attempts(ctx context.Context, run string) iter.Seq2[store.Attemp
 			yield(store.Attempt{}, err)
 			return
 		}
-		for a, err := range s.kept.Attempts(ctx, run) {
+		for a, err := range s.below.Attempts(ctx, run) {
 			if err == nil && bound != "" && a.Project != bound {
 				continue
 			}
@@ -254,7 +255,7 @@ func (s *Store) Speaks(ctx context.Context, trace honeyhive.UUID) (bool, error) 
 	if err != nil {
 		return false, err
 	}
-	return s.kept.Speaks(ctx, trace)
+	return s.below.Speaks(ctx, trace)
 }
 
 // Steps implements [store.Store].
@@ -265,7 +266,7 @@ func (s *Store) Steps(ctx context.Context) iter.Seq2[store.Edge, error] {
 			yield(store.Edge{}, err)
 			return
 		}
-		for e, err := range s.kept.Steps(ctx) {
+		for e, err := range s.below.Steps(ctx) {
 			if err == nil && bound != "" && e.Step.Project.Or("") != bound {
 				continue
 			}
@@ -283,7 +284,7 @@ func (s *Store) Changes(ctx context.Context, after int64, limit int) ([]store.Ch
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.kept.Changes(ctx, after, limit)
+	list, err := s.below.Changes(ctx, after, limit)
 	if err != nil || bound == "" {
 		return list, err
 	}
@@ -291,7 +292,7 @@ func (s *Store) Changes(ctx context.Context, after int64, limit int) ([]store.Ch
 	for i := range list {
 		ids[i] = list[i].Session
 	}
-	of, err := s.ProjectsOf(ctx, ids...)
+	of, err := s.below.ProjectsOf(ctx, ids...)
 	if err != nil {
 		return nil, err
 	}
@@ -308,7 +309,7 @@ func (s *Store) WaitChange(ctx context.Context, after int64) error {
 	if _, err := project(ctx); err != nil {
 		return err
 	}
-	return s.kept.WaitChange(ctx, after)
+	return s.below.WaitChange(ctx, after)
 }
 
 // Delete implements [store.Store]. Sessions of other projects are passed over, as those
@@ -323,7 +324,7 @@ func (s *Store) Delete(ctx context.Context, sessions ...honeyhive.UUID) error {
 			return err
 		}
 	}
-	return s.kept.Delete(ctx, sessions...)
+	return s.below.Delete(ctx, sessions...)
 }
 
 // Prune implements [store.Store].
@@ -331,34 +332,46 @@ func (s *Store) Prune(ctx context.Context, r store.Retention) (store.Pruned, err
 	if err := whole(ctx); err != nil {
 		return store.Pruned{}, err
 	}
-	return s.kept.Prune(ctx, r)
+	return s.below.Prune(ctx, r)
 }
 
-// Scrub implements [store.Store].
+// Scrub implements [store.Store]. It shows nothing.
 func (s *Store) Scrub(ctx context.Context) error {
-	if err := whole(ctx); err != nil {
+	if _, err := project(ctx); err != nil {
 		return err
 	}
-	return s.kept.Scrub(ctx)
+	return s.below.Scrub(ctx)
 }
 
-// Sync implements [store.Store].
+// Erase implements [store.Eraser]. Those who are bound erase what is of their project.
+func (s *Store) Erase(ctx context.Context, subject store.Subject) (store.Erased, error) {
+	bound, err := project(ctx)
+	if err != nil || bound != "" && subject.Project != "" && subject.Project != bound {
+		return store.Erased{}, err
+	}
+	if bound != "" {
+		subject.Project = bound
+	}
+	return s.below.Erase(ctx, subject)
+}
+
+// Sync implements [store.Store]. It shows nothing.
 func (s *Store) Sync(ctx context.Context) error {
 	if _, err := project(ctx); err != nil {
 		return err
 	}
-	return s.kept.Sync(ctx)
+	return s.below.Sync(ctx)
 }
 
-// Size implements [store.Store].
+// Size implements [store.Store]. It is that of all projects.
 func (s *Store) Size(ctx context.Context) (int64, error) {
 	if err := whole(ctx); err != nil {
 		return 0, err
 	}
-	return s.kept.Size(ctx)
+	return s.below.Size(ctx)
 }
 
-// Close implements [store.Store]: who opened the store closes it, and not a caller.
+// Close implements [store.Store]. Who opened the store below closes it.
 func (s *Store) Close() error { return nil }
 
 // whole returns an error for those who are bound.
@@ -375,7 +388,7 @@ func (s *Store) Seq(ctx context.Context) (int64, error) {
 	if _, err := project(ctx); err != nil {
 		return 0, err
 	}
-	return s.kept.Seq(ctx)
+	return s.below.Seq(ctx)
 }
 
 // ProjectsOf implements [store.Projects]. Other projects are not known to those who are
@@ -385,7 +398,7 @@ func (s *Store) ProjectsOf(ctx context.Context, ids ...honeyhive.UUID) (map[hone
 	if err != nil {
 		return nil, err
 	}
-	all, err := s.kept.ProjectsOf(ctx, ids...)
+	all, err := s.below.ProjectsOf(ctx, ids...)
 	for id, of := range all {
 		if bound != "" && of != bound {
 			delete(all, id)
@@ -402,13 +415,13 @@ func (s *Store) Info(ctx context.Context) (store.Info, error) {
 		return store.Info{}, err
 	}
 	if bound == "" {
-		return s.kept.Info(ctx)
+		return s.below.Info(ctx)
 	}
 	var info store.Info
-	if info.Seq, err = s.kept.Seq(ctx); err != nil {
+	if info.Seq, err = s.below.Seq(ctx); err != nil {
 		return info, err
 	}
-	list, err := s.kept.Aggregate(ctx, store.Filter{Project: bound}, store.Grouping{})
+	list, err := s.below.Aggregate(ctx, store.Filter{Project: bound}, store.Grouping{})
 	for _, series := range list {
 		info.Sessions, info.Orphans, info.Events = series.Total.Count, series.Total.Orphans, series.Total.Events
 	}

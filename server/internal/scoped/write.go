@@ -16,7 +16,7 @@ func (s *Store) Write(ctx context.Context, batch []store.Write) error {
 	bound, err := project(ctx)
 	if err != nil || bound == "" {
 		if err == nil {
-			err = s.kept.Write(ctx, batch)
+			err = s.below.Write(ctx, batch)
 		}
 		return err
 	}
@@ -32,7 +32,7 @@ func (s *Store) Write(ctx context.Context, batch []store.Write) error {
 	// first one has it.
 	taken := s.claims.take(bound, all)
 	defer s.claims.release(all, taken)
-	known, err := s.kept.ProjectsOf(ctx, all...)
+	known, err := s.below.ProjectsOf(ctx, all...)
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func (s *Store) Write(ctx context.Context, batch []store.Write) error {
 	if len(refused) > 0 {
 		return &store.BatchError{Writes: refused}
 	}
-	return s.kept.Write(ctx, list)
+	return s.below.Write(ctx, list)
 }
 
 // errOther says that a write is about something of another project. Of an update that
