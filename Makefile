@@ -26,7 +26,7 @@ FUZZIN  ?= .
 
 export GOWORK := off
 
-.PHONY: help test test-long test-all e2e screenshots soak lint fmt bench bench-growth bench-steps fuzz tidy tidy-check release-check release dist site
+.PHONY: help test test-long test-all e2e screenshots soak audit licenses sbom lint fmt bench bench-growth bench-steps fuzz tidy tidy-check release-check release dist site
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,21 @@ lint: $(BIN)/golangci-lint ## look for mistakes, those of go vet among them, and
 
 $(BIN)/golangci-lint: tools/go.mod
 	cd tools && $(GO) build -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+audit: $(BIN)/golangci-lint $(BIN)/govulncheck ## look for known vulnerabilities (where their database can be reached), licences that are not allowed, what gosec minds, and threats without a test
+	cd tools && $(GO) test -count=1 ./audit && $(GO) run ./audit check && $(GO) run ./audit vuln
+	$(BIN)/golangci-lint run --enable-only gosec ./...
+	@set -e; for m in store server; do (cd $$m && echo "gosec $$m" && GOWORK=$(CURDIR)/go.work $(BIN)/golangci-lint run --enable-only gosec ./...); done
+
+licenses: ## write the list of dependencies with their licences anew
+	cd tools && $(GO) run ./audit licenses >$(BIN)/licenses.md && cp $(BIN)/licenses.md ../docs/licenses.md
+
+sbom: ## list what the command of the server is built of, as CycloneDX
+	cd server && GOWORK= $(GO) build -trimpath -o $(BIN)/sessionspan ./cmd/sessionspan
+	cd tools && $(GO) run ./audit sbom $(BIN)/sessionspan >$(BIN)/sessionspan.cdx.json
+
+$(BIN)/govulncheck: tools/go.mod
+	cd tools && $(GO) build -o $@ golang.org/x/vuln/cmd/govulncheck
 
 fmt: $(BIN)/golangci-lint ## format the code
 	@set -e; for m in $(CHECKED); do (cd $$m && $(BIN)/golangci-lint fmt ./...); done

@@ -50,15 +50,17 @@ func testProjects(t *testing.T, open Opener) {
 	const many = 1200
 	want := make(map[honeyhive.UUID]string)
 	var ids []honeyhive.UUID
+	var writes []store.Write
 	for n := 1; n <= many; n += 2 {
 		project := [...]string{"a", "b"}[n/2%2]
-		f.write(
+		writes = append(writes,
 			store.Write{At: at(n), Session: session(t, n, `"start_time":1000,"project":"`+project+`","metadata":{"run_id":"r`+project+`","run_name":"`+project+`"}`)},
 			store.Write{At: at(n), Event: event(t, n+1, n, 0, `"project":"other"`)},
 		)
 		want[id(n)], want[id(n+1)] = project, project
 		ids = append(ids, id(n), id(n+1), id(many+n+1))
 	}
+	f.write(writes...)
 	// One run has attempts of both.
 	f.write(
 		store.Write{At: at(0), Session: session(t, 5001, `"start_time":5000,"project":"a","metadata":{"run_id":"both","run_name":"of a"}`)},
