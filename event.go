@@ -28,6 +28,7 @@ const (
 	Tool      Kind = "tool"      // a call of a tool or function
 	Chain     Kind = "chain"     // a step that is made of others, or of plain code; see StartTurn for turns
 	Retriever Kind = "retriever" // a search for documents; a tool on the wire
+	Reranker  Kind = "reranker"  // a call that orders documents anew; a tool on the wire
 	Embedding Kind = "embedding" // a call of an embedding model; a tool on the wire
 	Agent     Kind = "agent"     // a run of an agent; a chain on the wire
 )
@@ -47,6 +48,7 @@ var (
 	toolInfo      = kindInfo{honeyhive.TypeTool, genai.ExecuteTool, "", nil}
 	chainInfo     = kindInfo{honeyhive.TypeChain, "", "", nil}
 	retrieverInfo = kindInfo{honeyhive.TypeTool, genai.Retrieval, "", nil}
+	rerankerInfo  = kindInfo{honeyhive.TypeTool, genai.Rerank, "", nil}
 	embeddingInfo = kindInfo{honeyhive.TypeTool, genai.Embeddings, "", client}
 	agentInfo     = kindInfo{honeyhive.TypeChain, genai.InvokeAgent, "", nil}
 )
@@ -62,6 +64,8 @@ func (k Kind) info() *kindInfo {
 		return &chainInfo
 	case Retriever:
 		return &retrieverInfo
+	case Reranker:
+		return &rerankerInfo
 	case Embedding:
 		return &embeddingInfo
 	case Agent:

@@ -52,7 +52,7 @@ func (s *step) run(ctx context.Context) {
 }
 
 func drawStep(t *rapid.T, depth int) step {
-	s := step{kind: rapid.SampledFrom([]sessionspan.Kind{sessionspan.Model, sessionspan.Tool, sessionspan.Chain, sessionspan.Retriever, sessionspan.Embedding, sessionspan.Agent}).Draw(t, "kind")}
+	s := step{kind: rapid.SampledFrom([]sessionspan.Kind{sessionspan.Model, sessionspan.Tool, sessionspan.Chain, sessionspan.Retriever, sessionspan.Reranker, sessionspan.Embedding, sessionspan.Agent}).Draw(t, "kind")}
 	s.wait = time.Duration(rapid.IntRange(0, 3000).Draw(t, "ms")) * time.Millisecond
 	word := rapid.SampledFrom([]string{"", "a", "b\xff"})
 	count := rapid.SampledFrom([]int64{0, 0, 1, 7, 100, 70_000_000})

@@ -119,6 +119,7 @@ func TestKinds(t *testing.T) {
 		{sessionspan.Tool, "tool", `"execute_tool"`},
 		{sessionspan.Chain, "chain", ``},
 		{sessionspan.Retriever, "tool", `"retrieval"`},
+		{sessionspan.Reranker, "tool", `"rerank"`},
 		{sessionspan.Embedding, "tool", `"embeddings"`},
 		{sessionspan.Agent, "chain", `"invoke_agent"`},
 	} {

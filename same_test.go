@@ -209,7 +209,7 @@ func TestAttributesSayTheSame(t *testing.T) {
 			if rapid.IntRange(0, 3).Draw(rt, "given") == 0 {
 				begin = append(begin, sessionspan.WithEventID(honeyhive.NewUUID().String()), sessionspan.WithStartTime(time.Unix(2, 999_600)))
 			}
-			kind := rapid.SampledFrom([]sessionspan.Kind{sessionspan.Model, sessionspan.Tool, sessionspan.Chain, sessionspan.Agent, sessionspan.Retriever, sessionspan.Embedding}).Draw(rt, "kind")
+			kind := rapid.SampledFrom([]sessionspan.Kind{sessionspan.Model, sessionspan.Tool, sessionspan.Chain, sessionspan.Agent, sessionspan.Retriever, sessionspan.Reranker, sessionspan.Embedding}).Draw(rt, "kind")
 			inside, e := tracer.StartEvent(ctx, kind, "event \xff", begin...)
 			nested := rapid.Bool().Draw(rt, "nested")
 			if nested {

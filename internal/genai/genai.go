@@ -56,6 +56,7 @@ const (
 	RetrievalQuery     = attribute.Key("gen_ai.retrieval.query.text")
 	RetrievalDocuments = attribute.Key("gen_ai.retrieval.documents") // JSON: list of id, score and more
 	RetrievalTopK      = attribute.Key("gen_ai.retrieval.top_k")     // since v0.1.0; gen_ai.request.top_k is of sampling alone
+	DataSourceID       = attribute.Key("gen_ai.data_source.id")      // the collection that is searched
 	ToolName           = attribute.Key("gen_ai.tool.name")
 	ToolCallID         = attribute.Key("gen_ai.tool.call.id") // that the model gave the call
 	AgentName          = attribute.Key("gen_ai.agent.name")
@@ -76,6 +77,7 @@ const (
 	Embeddings      = "embeddings"
 	FetchResponse   = "fetch_response"
 	Retrieval       = "retrieval"
+	Rerank          = "rerank" // of no convention yet; what instrumentations write
 	ExecuteTool     = "execute_tool"
 	InvokeAgent     = "invoke_agent"
 )
