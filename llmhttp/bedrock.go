@@ -18,6 +18,9 @@ import (
 // bedrockRoute recognises Converse and ConverseStream, and InvokeModel, whose
 // format is that of the model; see bedrock_invoke.go.
 func bedrockRoute(r *http.Request, last string, _ bool) (route, bool) {
+	if strings.HasPrefix(last, "retrieve") {
+		return bedrockKnowledgeRoute(r, last)
+	}
 	_, model, ok := strings.Cut(strings.TrimSuffix(r.URL.Path, "/"+last), "/model/")
 	if !ok || model == "" {
 		return route{}, false

@@ -1,10 +1,8 @@
 package llmhttp
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/base64"
-	"io"
 	"net/http"
 	"strings"
 
@@ -18,7 +16,7 @@ import (
 // custom models), so the body does, by members that only one format has.
 
 // notChat are parts of ids of models that make no text.
-var notChat = [...]string{"stability.", "image", "canvas", "reel", "sonic", "luma.", "twelvelabs.", "rerank", "titan-text", "titan-tg1", "ai21.j2"}
+var notChat = [...]string{"stability.", "image", "canvas", "reel", "sonic", "luma.", "twelvelabs.", "titan-text", "titan-tg1", "ai21.j2"}
 
 // invoke says what is known of a call of InvokeModel from the id of its model,
 // and reports whether it may be one of a model that is understood.
@@ -28,12 +26,15 @@ func (found *route) invoke() bool {
 		found.format, found.operation = bedrockInvoke{bedrockEmbeddings{}}, genai.Embeddings
 	case strings.Contains(found.model, "anthropic."):
 		found.format = bedrockInvoke{}
+	case strings.Contains(found.model, "rerank"):
+		found.format, found.operation = reranker, genai.Rerank
 	default:
 		for _, s := range notChat {
 			if strings.Contains(found.model, s) {
 				return false
 			}
 		}
+		found.tell = tellsInvoke
 	}
 	return true
 }
@@ -46,64 +47,20 @@ var (
 	otherMembers = [...]string{`"textGenerationConfig"`} // of models that are retired
 )
 
-// peek says what call a request is that only its body tells, and returns the
-// request to send: its body is read here where there is no copy of it.
-func (t *tracing) peek(r *http.Request, found route) (*http.Request, route, bool) {
-	if r.Body == nil || r.Body == http.NoBody || r.Header.Get("Content-Encoding") != "" {
-		return r, found, false
-	}
-	var body []byte
-	if r.GetBody != nil {
-		again, err := r.GetBody()
-		if err != nil {
-			return r, found, false
-		}
-		body, _ = io.ReadAll(io.LimitReader(again, int64(t.limit)))
-		_ = again.Close()
-		// GetBody may have rewound the very reader that is to be sent.
-		_ = r.Body.Close()
-		if again, err = r.GetBody(); err == nil {
-			r = r.WithContext(r.Context())
-			r.Body = again
-		}
-	} else {
-		var err error
-		body, err = io.ReadAll(io.LimitReader(r.Body, int64(t.limit)))
-		rest := io.Reader(r.Body)
-		if err != nil {
-			rest = failingReader{err}
-		}
-		r, rest = r.WithContext(r.Context()), io.MultiReader(bytes.NewReader(body), rest)
-		r.Body = struct {
-			io.Reader
-			io.Closer
-		}{rest, r.Body}
-	}
-	has := func(members []string) bool {
-		for _, m := range members {
-			if bytes.Contains(body, []byte(m)) {
-				return true
-			}
-		}
-		return false
-	}
+// tellsInvoke says what call of InvokeModel a request is by its body.
+func tellsInvoke(found *route, body []byte) bool {
 	switch {
-	case has(otherMembers[:]):
-		return r, found, false
-	case has(chatMembers[:]):
+	case has(body, otherMembers[:]...):
+		return false
+	case has(body, chatMembers[:]...):
 		found.format = bedrockInvoke{}
-	case has(embedMembers[:]):
+	case has(body, embedMembers[:]...):
 		found.format, found.operation = bedrockInvoke{bedrockEmbeddings{}}, genai.Embeddings
 	default:
-		return r, found, false
+		return false
 	}
-	return r, found, true
+	return true
 }
-
-// failingReader fails as the body did.
-type failingReader struct{ err error }
-
-func (f failingReader) Read([]byte) (int, error) { return 0, f.err }
 
 // bedrockInvoke are calls of InvokeModel, in the format of the model: nil, as long
 // as that is not known.

@@ -69,7 +69,6 @@ func TestInvokeByBody(t *testing.T) {
 func TestInvokeOfOthers(t *testing.T) {
 	for name, c := range map[string][2]string{
 		"images":       {"/model/stability.sd9/invoke", `{"prompt":"a wren"}`},
-		"rerank":       {"/model/cohere.rerank-v9/invoke", `{"query":"q","documents":["a"]}`},
 		"by its body":  {profile, `{"taskType":"TEXT_IMAGE","textToImageParams":{"text":"a wren"}}`},
 		"quoted":       {profile, `{"textToImageParams":{"text":"say \"messages\", \"prompt\" and \"inputText\""}}`},
 		"retired":      {profile, `{"inputText":"hi","textGenerationConfig":{}}`},

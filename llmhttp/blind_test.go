@@ -12,15 +12,7 @@ import (
 func TestFixturesWithoutContent(t *testing.T) {
 	ways(t, func(t *testing.T, f *fixture, streams bool, a answer) {
 		s := newStage(t)
-		url, body := f.url, f.request
-		if streams {
-			url, body = f.streamURL, f.streamRequest
-		}
-		r := s.request(url, body)
-		for i := 0; i < len(f.header); i += 2 {
-			r.Header.Set(f.header[i], f.header[i+1])
-		}
-		s.send(r, a, llmhttp.WithoutContent())
+		s.send(s.ask(f, streams), a, llmhttp.WithoutContent())
 		e := s.end()[0]
 		if text := e.Inputs.String(); len(text) > len("null") {
 			t.Errorf("inputs %s", text)

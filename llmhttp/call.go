@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/sessionspan/sessionspan"
+	"github.com/sessionspan/sessionspan/internal/genai"
 	"github.com/sessionspan/sessionspan/internal/rawjson"
 	"github.com/sessionspan/sessionspan/internal/secret"
 )
@@ -92,12 +93,25 @@ func (c *call) readRequest() {
 		return
 	}
 	c.asked = true
+	if c.x.operation == genai.Retrieval || c.x.operation == genai.Rerank {
+		c.x.found()
+	}
+	if f, ok := c.x.format.(addressed); ok {
+		f.address(c.x, c.request.URL)
+	}
 	if text := c.sentText(); !c.sent.cut && text != "" {
+		if f, ok := c.x.format.(rewritten); ok {
+			text = f.rewrite(text)
+		}
 		body, err := rawjson.Parse(text)
 		if err == nil && rawjson.KindOf(body) == rawjson.Object {
 			c.x.format.request(c.x, body)
 			c.sent.cut = c.x.endLists()
-			c.x.learnBody(body)
+			if c.x.finding != nil {
+				c.x.learnSearch(body)
+			} else {
+				c.x.learnBody(body)
+			}
 			_, counts := c.x.format.(counted)
 			c.usageAsked = c.streamAsked() && (counts || get(body, "stream_options", "include_usage") == "true")
 		} else {

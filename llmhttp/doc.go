@@ -1,8 +1,9 @@
 // Package llmhttp traces the calls that any HTTP client makes to providers of
-// language models: each becomes a [sessionspan.Model] or [sessionspan.Embedding]
-// event of the session that the request's context is in, with what was asked,
-// what was answered, tokens, timing and errors. It knows the providers by their
-// paths and hosts and needs none of their SDKs.
+// language models, and to stores, searches and rerankers: each becomes a
+// [sessionspan.Model], [sessionspan.Embedding], [sessionspan.Retriever] or
+// [sessionspan.Reranker] event of the session that the request's context is in, with
+// what was asked, what was answered, tokens, timing and errors. It knows the services
+// by their paths, hosts and bodies and needs none of their SDKs.
 //
 //	client := openai.NewClient(option.WithHTTPClient(&http.Client{Transport: llmhttp.Transport(nil)}))
 //
@@ -13,7 +14,8 @@
 // Requests and answers pass byte for byte as they are, and streams without
 // delay: they are read as they pass, on the goroutine of whoever reads the body.
 // Only [WithIncludeUsage] changes a request. What is not recognised passes
-// untouched, without an allocation but for calls of Bedrock's InvokeModel.
+// untouched, without an allocation but for calls of Bedrock's InvokeModel and requests
+// with the path of a search that turn out to be none.
 //
 // # What is recognised
 //
@@ -55,6 +57,60 @@
 // not, as where another process asked for it, is an event of its own,
 // fetch_response.
 //
+// # Searches and rerankers
+//
+// Self-hosted stores run on any host. Where their path alone leaves a doubt, the body
+// must have what the service asks for ("body" below). Other hosts and paths are named by
+// [WithHost] and [WithRetrieval].
+//
+//	API            Paths
+//	Pinecone       /query (body, on other hosts), /records/namespaces/NAME/search
+//	Qdrant         /collections/NAME/points/search, query, recommend and discover, alone,
+//	               with /batch and with /groups
+//	Chroma         /api/v2/…/collections/ID/query and search; /api/v1/collections/ID/query
+//	               (body)
+//	Milvus         /v2/vectordb/entities/search, hybrid_search and advanced_search;
+//	               /v1/vector/search
+//	Weaviate       /v1/graphql: Get with near…, hybrid, bm25 or ask (body)
+//	Elasticsearch  /_search and /_msearch, of OpenSearch too: vectors, semantic and
+//	               full-text queries (body), no lists by terms and no aggregations
+//	AzureSearch    /indexes/NAME/docs/search, /indexes('NAME')/docs/search.post.search
+//	VertexSearch   …/servingConfigs/ID:search, …:findNeighbors, …:retrieveContexts,
+//	               …/rankingConfigs/ID:rank
+//	Typesense      GET /collections/NAME/documents/search, /multi_search (body)
+//	Meilisearch    /indexes/NAME/search (body), /multi-search (body)
+//	OpenAI         /v1/vector_stores/ID/search
+//	Bedrock        /knowledgebases/ID/retrieve, /retrieveAndGenerate and …Stream, /rerank,
+//	               InvokeModel of rerankers
+//	Rerank         /rerank and /reranking of Cohere, Voyage, Jina, Together and Pinecone, and
+//	               (body) of vLLM, Infinity, LiteLLM, Text Embeddings Inference
+//	Tavily, Exa    /search, /findSimilar
+//	Brave          /res/v1/web/search, /res/v1/news/search, /res/v1/llm/context
+//
+// The inputs are query, vector (its number of dimensions, and the SHA-256 of its JSON
+// without white space), near (ids of documents whose neighbours are looked for), filter,
+// and of rerankers the documents; queries, vectors and filters are lists where there are
+// several. The configuration has provider, collection, top_k, and the model of rerankers.
+//
+// The outputs have documents, each with id, score, content and metadata as
+// [sessionspan.Document] has them, in the order of the answer. A score is what the
+// service calls one. A distance, the less the nearer, is none: it is metadata.distance of
+// its document. metadata.ranked_by of the event says which of them the documents have:
+// score, or distance. Milvus calls distance what is a similarity by some metrics;
+// metadata.metric names the metric where the request does. Whether a greater score is
+// nearer the metric of the index says in Qdrant and Pinecone, which do not name it. Other
+// scores (that of Azure's semantic ranker, of Weaviate's reranker, of Vertex's RAG Engine,
+// which may be either) stand in the metadata of the document under their names. A field of
+// the document's own that has the name of such a thing keeps it; the other one is written
+// with an underscore before its name. Vectors in a document are counted, not kept.
+//
+// The content is what the service calls so, or else the field of a usual name: content,
+// page_content, text, chunk and so on. A request with several queries is one event, since
+// it is one call; metadata.query of a document is then the number of its query, from 0.
+// Documents that a reranker names by their place alone are those of the request, and
+// metadata.index is the place. What is written to stores, read by id, listed or counted
+// is no search, and passes.
+//
 // # What is not seen
 //
 // Calls of these kinds pass untouched and unrecorded; some are models all the same:
@@ -63,14 +119,18 @@
 //	                             Gemini Live, gRPC of Vertex AI
 //	files that are uploaded      transcriptions, edits of images; and batches
 //	other tasks of OpenAI's API  images, speech, moderations, assistants and threads,
-//	                             vector stores, counts of tokens
+//	                             counts of tokens
 //	answers that come later      Perplexity's /async/chat/completions, deferred
 //	                             completions of xAI, GET of stored chat completions
 //	other APIs of providers      Mistral's agents, conversations and OCR; Snowflake's
 //	                             /cortex/inference:complete; serving endpoints of
 //	                             Databricks named by /invocations; watsonx,
 //	                             Replicate, SageMaker, Portkey's prompts
-//	retrieval                    rerankers, vector stores, searches of the web
+//	searches by gRPC             Qdrant, Milvus, Pinecone, Weaviate
+//	other searches               Elasticsearch by templates, scrolled or asynchronous, and
+//	                             by ?q=; Azure's by GET; OpenAI's file search inside of
+//	                             responses is part of their events
+//	bodies of unknown length     of searches that only their body tells, and have no copy
 //
 // # What is recorded
 //

@@ -29,7 +29,8 @@ type exchange struct {
 	asks       int64                // choices that are asked for, where there are several
 	// credentials are what the body of the request holds of them.
 	credentials []string
-	manyKeys    bool // there are more
+	manyKeys    bool     // there are more
+	finding     *finding // of a search: nil of calls of models
 
 	// Of the answer.
 	id, model string

@@ -22,8 +22,10 @@ func Read(r *http.Request, request, kind string, body []byte, limit int) Cost {
 	if !ok {
 		panic("not a call: " + r.URL.String())
 	}
-	if found.format == nil {
-		found.format = bedrockInvoke{}
+	if found.tell != nil {
+		if found.tell(&found, []byte(request)); found.format == nil {
+			found.format = bedrockInvoke{}
+		}
 	}
 	c.x.route, c.x.room = found, limit
 	var before, after runtime.MemStats

@@ -25,6 +25,7 @@ import (
 type fixture struct {
 	name   string
 	header []string // of the request, in pairs
+	method string   // POST if empty
 
 	// The answer that comes whole; none if whole is empty.
 	url, request string
@@ -43,6 +44,9 @@ type fixture struct {
 	// noEnd is a stream that has no terminator: where its last choice ended, it
 	// may be whole.
 	noEnd bool
+
+	// Of a search: what is asked for, as JSON, and the kind of the event.
+	inputs, config, eventKind string
 }
 
 // A piece is a chunk of a stream, and the name of its event.
@@ -107,7 +111,7 @@ func binaryChunks(chunks []piece) string {
 
 // fixtures are those of all formats.
 func fixtures() []fixture {
-	return slices.Concat(openAIFixtures, anthropicFixtures, geminiFixtures, ollamaFixtures, bedrockFixtures, invokeFixtures, cohereFixtures, interactionsFixtures)
+	return slices.Concat(openAIFixtures, anthropicFixtures, geminiFixtures, ollamaFixtures, bedrockFixtures, invokeFixtures, cohereFixtures, interactionsFixtures, storeFixtures, searchFixtures, rerankFixtures)
 }
 
 // An answer is what a server sends.
@@ -155,15 +159,23 @@ func newStage(t testing.TB, options ...sessionspan.Option) *stage {
 // play makes a call of a fixture that is answered so: as a stream, or whole.
 func (s *stage) play(f *fixture, streams bool, a answer, options ...llmhttp.Option) {
 	s.t.Helper()
+	s.send(s.ask(f, streams), a, options...)
+}
+
+// ask returns the request of a fixture for a stream, or for a whole answer.
+func (s *stage) ask(f *fixture, streams bool) *http.Request {
 	url, body := f.url, f.request
 	if streams {
 		url, body = f.streamURL, f.streamRequest
 	}
 	r := s.request(url, body)
+	if f.method != "" {
+		r.Method = f.method
+	}
 	for i := 0; i < len(f.header); i += 2 {
 		r.Header.Set(f.header[i], f.header[i+1])
 	}
-	s.send(r, a, options...)
+	return r
 }
 
 // send makes a call that is answered so, and checks that its client gets that.

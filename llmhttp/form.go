@@ -143,7 +143,7 @@ func (c *call) choose(f form) {
 		c.split = &splitter{line: c.line(), emit: c.chunk, document: c.document, repeats: c.repeats}
 	}
 	switch {
-	case c.status >= http.StatusBadRequest:
+	case c.status >= http.StatusBadRequest, c.whole() && (f == formJSON || f == formArray):
 	case f == formFrames, f == formText && kind == typeFrames:
 		c.split = &deframer{limit: c.t.limit, emit: c.frame, damaged: func() { c.x.fail("damaged_stream", "a checksum of the stream does not hold") }}
 	case f == formEvents, f == formText && (kind == typeEvents || typeLines(kind)):
@@ -166,6 +166,9 @@ func (c *call) choose(f form) {
 // line keeps a line of a stream. Sound comes in pieces, which are digested as one
 // and are no longer than this.
 func (c *call) line() capture { return capture{limit: c.t.limit, from: 256 << 10} }
+
+// whole reports whether answers of such a call are never streams.
+func (c *call) whole() bool { return c.x.finding != nil && !c.streamAsked() }
 
 func (c *call) streamAsked() bool { return c.x.streamed || c.x.stream }
 

@@ -62,6 +62,14 @@ func outgoing(r *http.Request, ctx context.Context) *http.Request { //nolint:rev
 	return sent
 }
 
+// outgoing is outgoing, for a call. To a store of one's own, traces go on into.
+func (found *route) outgoing(r *http.Request, ctx context.Context) *http.Request { //nolint:revive // the request is what this is about
+	if found.inHouse {
+		return r.WithContext(ctx)
+	}
+	return outgoing(r, ctx)
+}
+
 // covered reports whether AWS's signature covers a header.
 func covered(authorization, name string) bool {
 	if !strings.HasPrefix(authorization, "AWS4-") {
@@ -96,9 +104,9 @@ func (t *tracing) provider(r *http.Request) bool {
 	if r.URL == nil {
 		return false
 	}
-	for _, list := range [...][]host{t.hosts, hosts} {
+	for which, list := range [...][]host{t.hosts, hosts, stores} {
 		for i := range list {
-			if h := &list[i]; h.is(r.URL.Host) && !shared(h.name) {
+			if h := &list[i]; h.is(r.URL.Host) && !shared(h.name) && (h.api <= Cohere || which > 0) {
 				return true
 			}
 		}

@@ -38,6 +38,8 @@ func openAIRoute(r *http.Request, last string, known bool) (route, bool) {
 		if sure {
 			found.format, found.operation = openAIEmbeddings{}, genai.Embeddings
 		}
+	case "search":
+		return vectorStoreRoute(r, known)
 	default:
 		found.format, found.retrieves = responsesFormat(r.Method, path, known)
 		if found.retrieves {

@@ -22,6 +22,7 @@ func (f optionFunc) apply(t *tracing) { f(t) }
 type tracing struct {
 	tracer   *sessionspan.Tracer
 	hosts    []host
+	searches []search
 	name     func(Call) string
 	filter   func(*http.Request) bool
 	limit    int
@@ -33,11 +34,14 @@ type tracing struct {
 
 // A Call is what is known of a call when its request was read.
 type Call struct {
-	Operation string // chat, text_completion, generate_content, embeddings or fetch_response
-	Provider  string // openai, anthropic, groq and so on
+	Operation string // chat, text_completion, generate_content, embeddings, fetch_response, retrieval or rerank
+	Provider  string // openai, anthropic, groq, qdrant and so on
 	Model     string // that the request asks for; may be empty
-	Stream    bool   // the answer is asked for as a stream
-	Request   *http.Request
+	// Collection is where a retrieval searches: a collection, an index, a knowledge base;
+	// of several, they have commas between them. It may be empty.
+	Collection string
+	Stream     bool // the answer is asked for as a stream
+	Request    *http.Request
 }
 
 // DefaultLimit is how many bytes are kept of a request and of an answer.
@@ -75,15 +79,17 @@ func WithHost(name string, api API, provider string) Option {
 }
 
 // WithName names events. The default, and the meaning of an empty name, is the
-// operation and the model: "chat gpt-5". A nil function is ignored.
+// operation and the model, or the collection: "chat gpt-5", "retrieval docs". A nil
+// function is ignored.
 func WithName(name func(Call) string) Option {
 	return optionFunc(func(c *tracing) { c.name = name })
 }
 
 // WithFilter traces only the requests for which keep returns true; others pass
-// without the headers of tracers. It is asked about calls of models alone, and
-// about those for answers that were made in the background, which have no body. A
-// nil filter keeps all.
+// as [Transport] sends what it does not record. It is asked about calls of models,
+// searches and rerankers alone, also about requests that may be one, as only their body
+// tells, and about those for answers that were made in the background, which have no
+// body. A nil filter keeps all.
 func WithFilter(keep func(*http.Request) bool) Option {
 	return optionFunc(func(c *tracing) { c.filter = keep })
 }
@@ -111,6 +117,6 @@ func WithLimit(bytes int) Option {
 func WithIncludeUsage() Option { return optionFunc(func(c *tracing) { c.askUsage = true }) }
 
 // WithoutContent records nothing of what users, models and tools say, which stop
-// sequences are a part of, and of errors only the provider's code. Without it the destinations decide; see
+// sequences are a part of, nothing of what is searched for and found but how much it is, and of errors only the provider's code. Without it the destinations decide; see
 // [sessionspan.WithoutContent].
 func WithoutContent() Option { return optionFunc(func(c *tracing) { c.blind = true }) }

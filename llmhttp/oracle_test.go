@@ -321,9 +321,14 @@ func without(v any) any {
 	case map[string]any:
 		m := make(map[string]any, len(v))
 		for key, value := range v {
-			if !strings.HasPrefix(key, added) {
-				m[key] = without(value)
+			if strings.HasPrefix(key, added) {
+				continue
 			}
+			rest := without(value)
+			if left, ok := rest.(map[string]any); ok && key == "metadata" && len(left) == 0 { // of a document
+				continue
+			}
+			m[key] = rest
 		}
 		return m
 	case []any:

@@ -45,11 +45,23 @@ type route struct {
 	lines     bool   // streams are lines of JSON
 	usageAsk  bool   // stream_options.include_usage is understood
 	retrieves bool   // it asks for an answer that was made in the background
+	// collection is where is searched, where the path names it.
+	collection string
+	// tell says by the body whether it is a call, and which; nil where the address leaves
+	// no doubt.
+	tell func(found *route, body []byte) bool
+	// inHouse says that its host is no provider's, so that headers of tracers stay.
+	inHouse bool
 }
 
 func (r *route) kind() sessionspan.Kind {
-	if r.operation == genai.Embeddings {
+	switch r.operation {
+	case genai.Embeddings:
 		return sessionspan.Embedding
+	case genai.Retrieval:
+		return sessionspan.Retriever
+	case genai.Rerank:
+		return sessionspan.Reranker
 	}
 	return sessionspan.Model
 }
@@ -59,12 +71,26 @@ type API uint8
 
 // The APIs that are understood.
 const (
-	OpenAI    API = iota + 1 // chat completions, responses, embeddings; and all that is compatible
-	Anthropic                // messages
-	Gemini                   // generateContent, interactions and embeddings, of AI Studio and Vertex AI
-	Ollama                   // chat, generate and embed of Ollama itself
-	Bedrock                  // Converse and InvokeModel of Amazon Bedrock
-	Cohere                   // chat and embed, versions 1 and 2
+	OpenAI        API = iota + 1 // chat completions, responses, embeddings; and all that is compatible
+	Anthropic                    // messages
+	Gemini                       // generateContent, interactions and embeddings, of AI Studio and Vertex AI
+	Ollama                       // chat, generate and embed of Ollama itself
+	Bedrock                      // Converse and InvokeModel of Amazon Bedrock
+	Cohere                       // chat and embed, versions 1 and 2
+	Rerank                       // rerankers: Cohere, Voyage, Jina, Together, and servers with one of their APIs
+	Pinecone                     // queries, and searches of records
+	Qdrant                       // search, query, recommend, discover; alone, in batches and in groups
+	Chroma                       // queries, versions 1 and 2, and searches
+	Milvus                       // search and hybrid search of REST, versions 1 and 2, of Zilliz Cloud too
+	Weaviate                     // searches of GraphQL
+	Elasticsearch                // _search and _msearch, of OpenSearch too
+	AzureSearch                  // Azure AI Search
+	VertexSearch                 // Vertex AI Search, Vector Search and RAG Engine, and the ranking API
+	Typesense                    // search and multi_search
+	Meilisearch                  // search and multi-search
+	Tavily                       // search of the web
+	Exa                          // search of the web, and what is similar to a page
+	Brave                        // search of the web and of news, and its context for models
 )
 
 // apis recognise a request by its path. The last element of the path is given
@@ -77,6 +103,21 @@ var apis = [...]func(r *http.Request, last string, known bool) (route, bool){
 	Ollama:    ollamaRoute,
 	Bedrock:   bedrockRoute,
 	Cohere:    cohereRoute,
+
+	Rerank:        rerankAPIRoute,
+	Pinecone:      pineconeRoute,
+	Qdrant:        qdrantRoute,
+	Chroma:        chromaRoute,
+	Milvus:        milvusRoute,
+	Weaviate:      weaviateRoute,
+	Elasticsearch: elasticRoute,
+	AzureSearch:   azureRoute,
+	VertexSearch:  vertexRoute,
+	Typesense:     typesenseRoute,
+	Meilisearch:   meiliRoute,
+	Tavily:        tavilyRoute,
+	Exa:           exaRoute,
+	Brave:         braveRoute,
 }
 
 // A host is a server whose API is known.
@@ -146,6 +187,46 @@ var hosts = []host{
 	{"bedrock-mantle.*.api.aws", Anthropic, "aws.bedrock"},
 }
 
+// stores are the public servers of stores, searches and rerankers.
+var stores = []host{
+	{"*.pinecone.io", Pinecone, "pinecone"},
+	{"*.pinecone.io", Rerank, "pinecone"},
+	{"*.qdrant.io", Qdrant, "qdrant"},
+	{"*.trychroma.com", Chroma, "chroma"},
+	{"*.zillizcloud.com", Milvus, "milvus"},
+	{"*.weaviate.cloud", Weaviate, "weaviate"},
+	{"*.weaviate.network", Weaviate, "weaviate"},
+	{"*.search.windows.net", AzureSearch, "azure.ai.search"},
+	{"*.vdb.vertexai.goog", VertexSearch, "gcp.vertex_ai"},
+	{"*.googleapis.com", VertexSearch, ""},
+	{"*.typesense.net", Typesense, "typesense"},
+	{"*.meilisearch.io", Meilisearch, "meilisearch"},
+	{"api.tavily.com", Tavily, "tavily"},
+	{"api.exa.ai", Exa, "exa"},
+	{"api.search.brave.com", Brave, "brave"},
+	{"api.cohere.com", Rerank, "cohere"},
+	{"api.cohere.ai", Rerank, "cohere"},
+	{"api.voyageai.com", Rerank, "voyage"},
+	{"api.jina.ai", Rerank, "jina_ai"},
+	{"api.together.xyz", Rerank, "together_ai"},
+	{"api.together.ai", Rerank, "together_ai"},
+	{"bedrock-agent-runtime.*.amazonaws.com", Bedrock, "aws.bedrock"},
+	{"bedrock-agent-runtime.*.amazonaws.com", Rerank, "aws.bedrock"},
+	{"bedrock-agent-runtime.*.api.aws", Bedrock, "aws.bedrock"},
+	{"bedrock-agent-runtime.*.api.aws", Rerank, "aws.bedrock"},
+}
+
+// maybeSearch reports whether calls of stores have such an end of their path.
+func maybeSearch(last string) bool {
+	switch last {
+	case "search", "query", "rerank", "reranking", "batch", "groups", "recommend", "discover", "hybrid_search", "advanced_search",
+		"graphql", "_search", "_msearch", "search.post.search", "multi_search", "multi-search", "findSimilar", "context",
+		"retrieve", "retrieveAndGenerate", "retrieveAndGenerateStream":
+		return true
+	}
+	return strings.IndexByte(last, ':') >= 0
+}
+
 // maybeCall reports whether calls of models have such an end of their path.
 func maybeCall(last string) bool {
 	switch last {
@@ -163,12 +244,21 @@ func (t *tracing) recognise(r *http.Request) (route, bool) {
 	}
 	path := r.URL.Path
 	tail := path[strings.LastIndexByte(path, '/')+1:]
+	for i := range t.searches {
+		if found, ok := t.searches[i].route(r); ok {
+			return found, true
+		}
+	}
 	retrieves := r.Method == http.MethodGet && tail != "" && strings.HasSuffix(path[:len(path)-len(tail)], "/responses/")
-	if !retrieves && (r.Method != http.MethodPost || !maybeCall(tail)) {
+	search := !retrieves && maybeSearch(tail) && (r.Method == http.MethodPost || r.Method == http.MethodGet)
+	if !retrieves && !search && (r.Method != http.MethodPost || !maybeCall(tail)) {
 		return route{}, false
 	}
 	address := r.URL.Host
-	for _, list := range [2][]host{t.hosts, hosts} {
+	for which, list := range [3][]host{t.hosts, hosts, stores} {
+		if which == 2 && !search {
+			break
+		}
 		known := false
 		for i := range list {
 			h := &list[i]
@@ -180,6 +270,7 @@ func (t *tracing) recognise(r *http.Request) (route, bool) {
 				continue
 			}
 			if found, ok := apis[h.api](r, tail, true); ok {
+				found.inHouse = which == 0 && h.api > Cohere
 				if h.provider != "" {
 					found.provider = h.provider
 				}
@@ -188,15 +279,16 @@ func (t *tracing) recognise(r *http.Request) (route, bool) {
 				return found, true
 			}
 		}
-		if known && len(t.hosts) > 0 && &list[0] == &t.hosts[0] {
+		if known && which == 0 {
 			return route{}, false // the caller knows better what the host speaks
 		}
 	}
 	for api, recognise := range apis {
-		if recognise == nil || retrieves && API(api) != OpenAI {
+		if recognise == nil || retrieves && API(api) != OpenAI || !search && API(api) > Cohere {
 			continue
 		}
 		if found, ok := recognise(r, tail, false); ok {
+			found.inHouse = API(api) > Cohere
 			return found, true
 		}
 	}

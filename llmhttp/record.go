@@ -26,9 +26,10 @@ func (c *call) recordRequest() {
 	if x.asked == "" {
 		x.asked = x.route.model
 	}
+	x.recordFinding(c.event == nil || c.exports)
 	list := x.attributes
 	list = append(list, genai.ProviderName.String(x.provider))
-	if c.event == nil || x.operation != genai.Chat && x.operation != genai.Embeddings { // which the event says itself
+	if c.event == nil || x.operation == genai.TextCompletion || x.operation == genai.GenerateContent || x.operation == genai.FetchResponse { // which the event says itself
 		list = append(list, genai.OperationName.String(x.operation))
 	}
 	if x.asked != "" {
@@ -94,15 +95,21 @@ func (c *call) set(list []attribute.KeyValue) {
 // name returns the name of the event.
 func (c *call) name() (name string) {
 	x := c.x
+	collection := ""
+	if x.finding != nil {
+		collection = strings.Join(x.finding.collections, ",")
+	}
 	if c.t.name != nil {
 		func() {
 			defer func() { _ = recover() }()
-			name = c.t.name(Call{Operation: x.operation, Provider: x.provider, Model: x.asked, Stream: c.streamAsked(), Request: c.request})
+			name = c.t.name(Call{Operation: x.operation, Provider: x.provider, Model: x.asked, Collection: collection, Stream: c.streamAsked(), Request: c.request})
 		}()
 	}
 	switch {
 	case name != "":
 		return name
+	case collection != "":
+		return x.operation + " " + collection
 	case x.asked != "":
 		return x.operation + " " + x.asked
 	}
@@ -142,6 +149,7 @@ func (c *call) record(err error, how string) {
 			}
 		}
 	}
+	documents := x.recordHits()
 	c.hideAnswer()
 	list := x.attributes
 	if x.id != "" {
@@ -200,6 +208,9 @@ func (c *call) record(err error, how string) {
 	c.set(list)
 	if c.exports && len(messages) > 0 {
 		c.set(append(list[:0], genai.OutputMessages.String(build(bytesOf(messages), func(b []byte) []byte { return appendMessages(b, messages) }))))
+	}
+	if c.exports && documents != "" {
+		c.set(append(list[:0], genai.RetrievalDocuments.String(documents)))
 	}
 	x.attributes = list
 	if c.event == nil {

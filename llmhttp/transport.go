@@ -18,11 +18,11 @@ import (
 	"github.com/sessionspan/sessionspan/internal/rawjson"
 )
 
-// Transport returns a RoundTripper that traces calls of models on their way to
-// base. A nil base stands for http.DefaultTransport. Put it inside of transports
+// Transport returns a RoundTripper that traces calls of models, searches and rerankers
+// on their way to base. A nil base stands for http.DefaultTransport. Put it inside of transports
 // that write headers of their own, such as otelhttp's: the headers of tracers are
-// taken off calls of models, recorded or not, and off everything else that goes to
-// a host of a provider. What a base that it is given writes stays.
+// taken off calls of models and of hosted searches, recorded or not, and off everything
+// else that goes to a host of a provider. What a base that it is given writes stays.
 func Transport(base http.RoundTripper, options ...Option) http.RoundTripper {
 	if base == nil {
 		base = http.DefaultTransport
@@ -51,7 +51,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.tracing.do(r, t.next)
 }
 
-// Middleware returns a function that traces calls of models on their way to
+// Middleware returns a function that traces calls as [Transport] does on their way to
 // next, for clients that take one of this form. A call that passes through
 // several of this package is traced once, by the outermost.
 func Middleware(options ...Option) func(r *http.Request, next func(*http.Request) (*http.Response, error)) (*http.Response, error) {
@@ -73,13 +73,13 @@ func (t *tracing) do(r *http.Request, next func(*http.Request) (*http.Response, 
 		return next(t.unrecorded(r))
 	}
 	if t.filter != nil && !t.filter(r) {
-		return next(outgoing(r, r.Context()))
+		return next(found.outgoing(r, r.Context()))
 	}
 	if r.Context().Value(tracedKey{}) != nil {
-		return next(outgoing(r, r.Context())) // something between us may have added headers
+		return next(found.outgoing(r, r.Context())) // something between us may have added headers
 	}
 	given := r
-	if found.format == nil { // which call it is its body says
+	if found.tell != nil { // which call it is its body says
 		if r, found, ok = t.peek(r, found); !ok {
 			resp, err := next(r)
 			if resp != nil && resp.Request == r {
@@ -90,9 +90,9 @@ func (t *tracing) do(r *http.Request, next func(*http.Request) (*http.Response, 
 	}
 	ctx, c := t.start(r, found)
 	if c == nil {
-		return next(outgoing(r, r.Context()))
+		return next(found.outgoing(r, r.Context()))
 	}
-	sent := outgoing(r, context.WithValue(ctx, tracedKey{}, true))
+	sent := found.outgoing(r, context.WithValue(ctx, tracedKey{}, true))
 	c.takeRequest(sent)
 	returned := false
 	defer func() {
@@ -129,7 +129,7 @@ func (t *tracing) start(r *http.Request, found route) (context.Context, *call) {
 	if found.retrieves {
 		return ctx, c
 	}
-	if span := foreignSpan(ctx); span != nil {
+	if span := foreignSpan(ctx, found.operation); span != nil {
 		c.span = span
 		c.x.attributes = nil // nobody knows how long a span that is not ours holds them
 		c.exports = !t.blind && sessionspan.ContentOnSpans(sessionspan.ContextWithTracer(ctx, t.tracer))
@@ -157,7 +157,7 @@ func (t *tracing) start(r *http.Request, found route) (context.Context, *call) {
 // foreignSpan returns the span of the context where the client made it for this
 // very call: it is of another tracer than ours and about a call of a model. In a
 // session it must be one of its events: that of another provider is none.
-func foreignSpan(ctx context.Context) trace.Span {
+func foreignSpan(ctx context.Context, operation string) trace.Span {
 	span := trace.SpanFromContext(ctx)
 	read, ok := span.(sdktrace.ReadOnlySpan)
 	if !ok || !span.IsRecording() || read.InstrumentationScope().Name == "github.com/sessionspan/sessionspan" {
@@ -169,9 +169,11 @@ func foreignSpan(ctx context.Context) trace.Span {
 		case honeyhive.AttrSessionID:
 			event = true
 		case genai.OperationName:
-			switch kv.Value.AsString() {
+			switch name := kv.Value.AsString(); name {
 			case genai.Chat, genai.TextCompletion, genai.GenerateContent, genai.Embeddings:
-				about = true
+				about = operation != genai.Retrieval && operation != genai.Rerank
+			case genai.Retrieval, genai.Rerank:
+				about = operation == name
 			}
 		}
 	}

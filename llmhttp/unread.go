@@ -57,7 +57,7 @@ func (c *call) readChunks(raw string) bool {
 	var p parser
 	f := formOf([]byte(raw), true)
 	switch {
-	case f == formArray:
+	case f == formArray && !c.whole():
 		p = &elements{buffer: c.line(), emit: c.chunk}
 	case f == formJSON, f == formEvents && (c.status < http.StatusBadRequest || hasPrefix([]byte(raw), "data:") || hasPrefix([]byte(raw), "event:")):
 		p = &splitter{line: c.line(), emit: c.chunk, document: c.document}
@@ -87,7 +87,7 @@ func (x *exchange) answered() bool {
 			return true
 		}
 	}
-	return len(x.outputs) > 0 || x.usage.known()
+	return len(x.outputs) > 0 || x.usage.known() || x.finding != nil && x.finding.shown
 }
 
 // mostExcerpt bounds in bytes what is quoted of a text that is no answer.
@@ -121,15 +121,15 @@ func (c *call) incomplete() (kind, text string) {
 	case c.got != nil && c.got.cut: // longer than the limit: answer_truncated says so
 		return "", ""
 	case c.streams && x.complete():
-		if _, ok := x.format.(terminated); ok || x.skipped > 0 || c.cutArray() || x.missing() {
+		if _, ok := x.format.(terminated); ok || x.skipped > 0 || c.cutShort() || x.missing() {
 			c.unterminated = true
 		}
 		return "", ""
 	case c.streams && c.events > 0:
-		if _, ok := x.format.(unterminated); ok && len(x.choices) > 0 && x.skipped == 0 {
+		if _, ok := x.format.(unterminated); ok && len(x.choices) > 0 && x.skipped == 0 && !c.cutShort() {
 			return "", ""
 		}
-		if _, ok := x.format.(terminated); !ok && len(x.choices) == 0 && x.skipped == 0 && !c.cutArray() {
+		if _, ok := x.format.(terminated); !ok && len(x.choices) == 0 && x.skipped == 0 && !c.cutShort() {
 			return "", ""
 		}
 		return "stream_interrupted", "the stream ended before the answer was complete"
@@ -167,10 +167,19 @@ func (c *call) encoded() bool {
 	return c.inflate == nil
 }
 
-// cutArray reports whether the answer is an array that did not end.
-func (c *call) cutArray() bool {
-	list, ok := c.split.(*elements)
-	return ok && !list.closed
+// cutShort reports whether the answer is an array that did not end, or ends within a
+// message of a binary stream, or within what is compressed.
+func (c *call) cutShort() bool {
+	if c.inflate != nil && c.inflate.err != nil {
+		return true
+	}
+	switch s := c.split.(type) {
+	case *elements:
+		return !s.closed
+	case *deframer:
+		return len(s.b) > 0 || s.left > 0
+	}
+	return false
 }
 
 // strayText returns the beginning of what was no event of a stream.
