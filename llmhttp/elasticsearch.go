@@ -158,13 +158,11 @@ func (f *finding) clause(x *exchange, name, v string, depth int) {
 // answer reads the documents, and errors, which say in reason what others call a
 // message.
 func (s *elasticSearch) answer(x *exchange, body string) {
-	if e := get(body, "error"); rawjson.KindOf(e) == rawjson.Object {
-		x.elasticError(e)
+	if x.elasticError(get(body, "error")) {
 		return
 	}
 	for inner := range rawjson.Elements(get(body, "responses")) {
-		if e := get(inner, "error"); rawjson.KindOf(e) == rawjson.Object {
-			x.elasticError(e)
+		if x.elasticError(get(inner, "error")) {
 			break
 		}
 	}
@@ -172,7 +170,9 @@ func (s *elasticSearch) answer(x *exchange, body string) {
 	x.elasticNotes()
 }
 
-func (x *exchange) elasticError(e string) {
+// elasticError keeps an error that has a reason, and reports whether it is one: the
+// reason of its first cause.
+func (x *exchange) elasticError(e string) bool {
 	message := text(get(e, "reason"))
 	for cause := range rawjson.Elements(get(e, "root_cause")) {
 		if reason := text(get(cause, "reason")); reason != "" {
@@ -180,7 +180,10 @@ func (x *exchange) elasticError(e string) {
 		}
 		break
 	}
-	x.fail(text(get(e, "type")), message)
+	if message != "" {
+		x.fail(text(get(e, "type")), message)
+	}
+	return message != ""
 }
 
 // elasticNotes leaves out of the metadata that all is well.

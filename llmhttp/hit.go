@@ -39,28 +39,34 @@ func first(value *string, place *int, v string, at int) {
 }
 
 // hits reads a list of documents. query is the number of theirs, or -1 where there is
-// one alone.
+// one alone. A list in which none is one says nothing.
 func (x *exchange) hits(s *service, list string, query int) {
+	f, some := x.finding, false
 	for json := range x.elements(list) {
-		if rawjson.KindOf(json) == rawjson.Object {
-			x.hit(s, json)
+		some = true
+		if x.hit(s, json) {
+			f.shown = true
 			x.document(query)
 		}
 	}
+	f.shown = f.shown || !some
 }
 
-// hit reads a document.
-func (x *exchange) hit(s *service, json string) {
+// hit reads a document, and reports whether it is one.
+func (x *exchange) hit(s *service, json string) (known bool) {
 	h := &x.finding.hit
 	h.reset()
 	find(json, s.hit, func(at int, k, v string) {
 		switch {
 		case at >= 0:
+			known = true
 			h.take(&s.hit[at], at, v)
 		case s.loose:
+			known = true
 			h.loose = append(h.loose, field{key: k, value: v})
 		}
 	})
+	return known
 }
 
 // take takes a value of a document.

@@ -341,7 +341,6 @@ func (s *service) answer(x *exchange, body string) {
 		body = `{"":` + body + `}`
 	}
 	f := x.found()
-	found := false
 	find(body, s.answers, func(at int, _, v string) {
 		if at < 0 {
 			return
@@ -349,12 +348,12 @@ func (s *service) answer(x *exchange, body string) {
 		switch p := &s.answers[at]; p.role {
 		case asHits:
 			if rawjson.KindOf(v) == rawjson.Array {
-				found = true
 				f.list(v)
 			}
 		case asGroup:
-			found = true
-			x.hits(s, v, -1)
+			if rawjson.KindOf(v) == rawjson.Array {
+				x.hits(s, v, -1)
+			}
 		default:
 			x.told(p, v)
 		}
@@ -365,7 +364,7 @@ func (s *service) answer(x *exchange, body string) {
 		}
 		x.hits(s, list, i)
 	}
-	f.lists, f.shown = nil, f.shown || found
+	f.lists = nil
 }
 
 // told keeps what an answer says beside its documents.

@@ -127,9 +127,11 @@ func (c *call) incomplete() (kind, text string) {
 		return "", ""
 	case c.streams && c.events > 0:
 		if _, ok := x.format.(unterminated); ok && len(x.choices) > 0 && x.skipped == 0 && !c.cutShort() {
+			c.unterminated = x.finding != nil && !x.finding.shown // nothing is cited, which comes last
 			return "", ""
 		}
 		if _, ok := x.format.(terminated); !ok && len(x.choices) == 0 && x.skipped == 0 && !c.cutShort() {
+			c.unterminated = x.finding != nil && !x.finding.shown // nothing is cited, which comes last
 			return "", ""
 		}
 		return "stream_interrupted", "the stream ended before the answer was complete"

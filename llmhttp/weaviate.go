@@ -125,7 +125,7 @@ func (s *weaviateSearch) answer(x *exchange, body string) {
 		if rawjson.KindOf(list) != rawjson.Array || len(f.aliases) > 0 && !slices.Contains(f.aliases, name) {
 			continue
 		}
-		if f.shown = true; len(f.aliases) > 1 {
+		if len(f.aliases) > 1 {
 			number++
 		}
 		x.hits(&s.service, list, number)
