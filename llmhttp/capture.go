@@ -24,7 +24,7 @@ type capture struct {
 	limit int
 	from  int  // how long a string of base64 must be to be replaced; 0 is blobFrom
 	cut   bool // the limit was reached
-	short bool // nothing in it can be that long
+	short bool // nothing in it can be that long, or base64 in it is kept, too
 
 	inString, escaped bool
 	start             int // of the string, in b

@@ -160,6 +160,7 @@ func (c *call) choose(f form) {
 		c.got = &c.space.got
 		*c.got = capture{limit: c.t.limit}
 		c.got.expect(c.length, c.space.takeBody())
+		c.got.short = c.got.short || c.x.finding != nil // documents are text
 	}
 }
 

@@ -19,7 +19,7 @@ type hit struct {
 	id, score, content string
 	notes              []field  // what the store says of it; distances first
 	fields             []string // objects of its own fields
-	loose              []field  // its own fields that stand beside the rest
+	own                []field  // its own fields
 	index              string   // among the documents that were to be ranked
 	at                 [3]int   // places of id, score and content
 	keys               []string // of fields that were written
@@ -28,7 +28,7 @@ type hit struct {
 
 // reset empties the hit, for the next one.
 func (h *hit) reset() {
-	*h = hit{notes: h.notes[:0], fields: h.fields[:0], loose: h.loose[:0], keys: h.keys[:0]}
+	*h = hit{notes: h.notes[:0], fields: h.fields[:0], own: h.own[:0], keys: h.keys[:0]}
 }
 
 // first takes a value, unless one of an earlier place is there.
@@ -63,7 +63,7 @@ func (x *exchange) hit(s *service, json string) (known bool) {
 			h.take(&s.hit[at], at, v)
 		case s.loose:
 			known = true
-			h.loose = append(h.loose, field{key: k, value: v})
+			h.own = append(h.own, field{key: k, value: v})
 		}
 	})
 	return known
@@ -205,33 +205,34 @@ func (x *exchange) document(query int) {
 	if h.index != "" {
 		f.rank()
 	}
-	if len(f.documents) == 0 {
-		f.documents = append(f.documents, '[')
-	}
+	f.begin()
 	if query >= 0 {
 		h.notes = append(h.notes, field{key: "query", value: strconv.Itoa(query)})
 	}
 	f.documents = h.append(comma(f.documents))
 }
 
-// own calls with each of the document's own fields. Those of LangChain's documents, which
-// have their metadata in one, are all of one level.
-func (h *hit) own(f func(k, v string)) {
-	for i := range h.loose {
-		f(h.loose[i].key, h.loose[i].value)
-	}
+// gather adds the fields that stand in objects to the document's own. Those of
+// LangChain's documents, which have their metadata in one, are all of one level.
+func (h *hit) gather() {
 	for _, o := range h.fields {
-		lift := get(o, "page_content") != "" || get(o, "pageContent") != ""
+		from, metadata, lift := len(h.own), -1, false
 		for k, v := range rawjson.Members(o) {
-			if lift && k == "metadata" && rawjson.KindOf(v) == rawjson.Object {
-				h.lifted = true
-				for k, v := range rawjson.Members(v) {
-					f(k, v)
-				}
-				continue
+			lift = lift || k == "page_content" || k == "pageContent"
+			if k == "metadata" && rawjson.KindOf(v) == rawjson.Object {
+				metadata = len(h.own)
 			}
-			f(k, v)
+			h.own = append(h.own, field{key: k, value: v})
 		}
+		if !lift || metadata < from {
+			continue
+		}
+		inner := h.own[metadata].value
+		h.own = slices.Delete(h.own, metadata, metadata+1)
+		for k, v := range rawjson.Members(inner) {
+			h.own = append(h.own, field{key: k, value: v})
+		}
+		h.lifted = true
 	}
 }
 
@@ -239,7 +240,8 @@ func (h *hit) own(f func(k, v string)) {
 // store said them, and returns the names of the fields that say the same.
 func (h *hit) identify() (contentKey, idKey string) {
 	content, id := len(contentKeys), len(idKeys)
-	h.own(func(k, v string) {
+	for i := range h.own {
+		k, v := h.own[i].key, h.own[i].value
 		if i := slices.Index(contentKeys[:], k); i >= 0 && i < content {
 			if c := contentOf(v); c != "" && (h.at[2] == 0 || c == h.content) {
 				content, contentKey, h.content = i, k, c
@@ -250,7 +252,7 @@ func (h *hit) identify() (contentKey, idKey string) {
 				id, idKey, h.id = i, k, n
 			}
 		}
-	})
+	}
 	return contentKey, idKey
 }
 
@@ -288,6 +290,7 @@ const mostKeys = 256
 
 // append writes the document, as [sessionspan.Document] is written.
 func (h *hit) append(dst []byte) []byte {
+	h.gather()
 	contentKey, idKey := h.identify()
 	o := object{b: dst, start: len(dst)}
 	o.json("id", h.id)
@@ -301,9 +304,10 @@ func (h *hit) append(dst []byte) []byte {
 	}
 	o.b = append(o.b, `"metadata":`...)
 	m := object{b: o.b, start: len(o.b)}
-	h.own(func(k, v string) {
+	for i := range h.own {
+		k, v := h.own[i].key, h.own[i].value
 		if k == contentKey && contentKey != "" || k == idKey && idKey != "" || v == "null" || h.seen(k) {
-			return
+			continue
 		}
 		for i := range h.notes {
 			if h.notes[i].key == k { // the document's own counts, and the store's has another name
@@ -312,7 +316,7 @@ func (h *hit) append(dst []byte) []byte {
 		}
 		m.key(k)
 		m.b = appendValue(m.b, v)
-	})
+	}
 	for i := range h.notes {
 		n := &h.notes[i]
 		key := n.key
@@ -352,17 +356,24 @@ func appendValue(dst []byte, v string) []byte {
 // one is a vector.
 const longestNumbers = 128
 
-// recordHits records what was found, and returns the documents as JSON, or "".
+// documentsHead is the beginning of the outputs with documents.
+const documentsHead = `{"documents":[`
+
+// begin makes the buffer of the documents.
+func (f *finding) begin() {
+	if len(f.documents) > 0 {
+		return
+	}
+	f.buffer = scratch.Get().(*[]byte)
+	f.documents = append((*f.buffer)[:0], documentsHead...)
+}
+
+// recordHits records what was found, and returns the outputs with the documents, or "".
 func (x *exchange) recordHits() string {
 	f := x.finding
 	if f == nil || !f.shown {
 		return ""
 	}
-	if len(f.documents) == 0 {
-		f.documents = []byte{'['}
-	}
-	documents := string(append(f.documents, ']'))
-	x.outputs.json("documents", documents)
 	x.metadata.count("documents", f.count)
 	switch {
 	case f.scores == f.distances: // both, or neither: which of them counts is not known
@@ -371,6 +382,17 @@ func (x *exchange) recordHits() string {
 	default:
 		x.metadata.text("ranked_by", "distance")
 	}
+	if x.blind {
+		return ""
+	}
+	f.begin()
+	b := append(f.documents, "]}"...)
+	documents := string(b)
+	if cap(b) <= mostScratch {
+		*f.buffer = b
+		scratch.Put(f.buffer)
+	}
+	f.documents, f.buffer = nil, nil
 	return documents
 }
 

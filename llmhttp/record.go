@@ -210,7 +210,7 @@ func (c *call) record(err error, how string) {
 		c.set(append(list[:0], genai.OutputMessages.String(build(bytesOf(messages), func(b []byte) []byte { return appendMessages(b, messages) }))))
 	}
 	if c.exports && documents != "" {
-		c.set(append(list[:0], genai.RetrievalDocuments.String(documents)))
+		c.set(append(list[:0], genai.RetrievalDocuments.String(documents[len(documentsHead)-1:len(documents)-1])))
 	}
 	x.attributes = list
 	if c.event == nil {
@@ -218,6 +218,9 @@ func (c *call) record(err error, how string) {
 	}
 	if len(messages) > 0 {
 		c.event.SetOutputs(canonical.Object(build(bytesOf(messages), func(b []byte) []byte { return appendReply(b, messages) })))
+	}
+	if documents != "" {
+		c.event.SetOutputs(honeyhive.TrustedObject(documents))
 	}
 	if len(x.outputs) > 0 && !x.blind {
 		c.event.SetOutputs(x.outputs.object())

@@ -128,7 +128,8 @@ type finding struct {
 	ranked      []string // JSON
 	aliases     []string // under which the answer has its lists, where the request says so
 
-	documents []byte // JSON, without the last bracket
+	documents []byte // JSON, without its end
+	buffer    *[]byte
 	count     int64
 	lists     []string
 	hit       hit
