@@ -162,6 +162,31 @@ func (t *Tracer) endOwn(n *tree.Node, r *recording, s sdktrace.ReadOnlySpan) (so
 	return e, n, false
 }
 
+// take returns the queue's entry of the span, which has ended. Each processor that
+// saw the span start calls it once.
+func (r *recording) take(s sdktrace.ReadOnlySpan) *ownEntry {
+	if e := r.freeze(true); e != nil {
+		r.tracer.reports.Once("ended by span", errEndedBySpan)
+		r.measure(&e.set)
+	}
+	parent := r.tracer.tree.EndOwn(r.node)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e := r.entry
+	if e.Start.IsZero() {
+		e.parent = parent
+		e.read(s, r.tracer.onSpans && !e.endedBySpan)
+	}
+	if r.takers--; r.takers <= 0 && !r.opens() {
+		r.entry = nil // that of a session or turn is for those who look at it late
+	}
+	return e
+}
+
+// errEndedBySpan is reported when a span was ended by another handle than ours.
+var errEndedBySpan = errors.New("sessionspan: a session or event was ended by the End of its span; " +
+	"payloads are whole all the same, but other exporters of the provider do not see what was set on it: call its own End")
+
 // endForeign settles a span of another tracer, and reports whether it is part of a
 // session: by its place, or because its attributes say so by now, as for an
 // exporter behind a plain span processor. The place is where it ended in the tree, or nil.

@@ -342,6 +342,16 @@ func (r *recording) freeze(bySpan bool) *ownEntry {
 	return e
 }
 
+// newEntry makes the queue's entry, without what was set.
+func (r *recording) newEntry(children tree.Children) *ownEntry {
+	e := &ownEntry{entry: entry{tracer: r.tracer, identity: r.node.Identity(), self: r.node.Ref(), children: children}, kind: r.kind}
+	if r.kind == nil {
+		e.sessionName = r.session.name
+	}
+	e.NoContent = r.withoutContent()
+	return e
+}
+
 // addUsage makes what the events of a session, or of a turn, used and cost part of what
 // was set on it.
 func (r *recording) addUsage(set *fields.Set) {
@@ -354,31 +364,6 @@ func (r *recording) addUsage(set *fields.Set) {
 	}
 	set.AddCosts(costs)
 }
-
-// take returns the queue's entry of the span, which has ended. Each processor that
-// saw the span start calls it once.
-func (r *recording) take(s sdktrace.ReadOnlySpan) *ownEntry {
-	if e := r.freeze(true); e != nil {
-		r.tracer.reports.Once("ended by span", errEndedBySpan)
-		r.measure(&e.set)
-	}
-	parent := r.tracer.tree.EndOwn(r.node)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	e := r.entry
-	if e.Start.IsZero() {
-		e.parent = parent
-		e.read(s, r.tracer.onSpans && !e.endedBySpan)
-	}
-	if r.takers--; r.takers <= 0 && !r.opens() {
-		r.entry = nil // that of a session or turn is for those who look at it late
-	}
-	return e
-}
-
-// errEndedBySpan is reported when a span was ended by another handle than ours.
-var errEndedBySpan = errors.New("sessionspan: a session or event was ended by the End of its span; " +
-	"payloads are whole all the same, but other exporters of the provider do not see what was set on it: call its own End")
 
 // errOutside is reported where something is set that has no session to go to.
 var errOutside = errors.New("sessionspan: an event outside a session was changed after its end: there is nothing to update")
