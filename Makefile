@@ -86,7 +86,7 @@ $(BIN)/govulncheck: tools/go.mod
 fmt: $(BIN)/golangci-lint ## format the code
 	@set -e; for m in $(CHECKED); do (cd $$m && $(BIN)/golangci-lint fmt ./...); done
 
-bench: ## compare with other libraries, ten to fifteen minutes; BENCHFLAGS are its flags
+bench: ## compare with other libraries, a quarter of an hour at most, and write the tables of bench/README.md; BENCHFLAGS are its flags
 	cd bench && $(GO) run ./cmd/compare $(BENCHFLAGS)
 
 bench-growth: ## draw how cost grows with goroutines, children, sizes and sessions

@@ -21,6 +21,7 @@ import (
 
 var (
 	rounds = flag.Int("rounds", 10, "`number` of rounds")
+	limit  = flag.Duration("limit", 14*time.Minute, "`time` after which no further round starts that would not end by then")
 	spans  = flag.Int("spans", 4500, "`number` of spans in each run")
 	out    = flag.String("out", "results", "`directory` for the JSON; none where empty")
 	readme = flag.String("readme", "README.md", "`file` whose marked tables are written anew; none where empty")
@@ -51,11 +52,13 @@ func work(ctx context.Context) error {
 		return err
 	}
 	r := newReport()
-	for i := range *rounds {
-		fmt.Fprintf(os.Stderr, "round %d of %d\n", i+1, *rounds)
-		if err := round(ctx, h, r, filter, i); err != nil {
+	start := time.Now()
+	for r.Rounds < *rounds && fits(time.Since(start), r.Rounds, *limit) {
+		fmt.Fprintf(os.Stderr, "round %d of %d\n", r.Rounds+1, *rounds)
+		if err := round(ctx, h, r, filter, r.Rounds); err != nil {
 			return err
 		}
+		r.Rounds++
 	}
 	if err := h.Close(); err != nil {
 		return err
@@ -69,6 +72,12 @@ func work(ctx context.Context) error {
 		return err
 	}
 	return r.writeReadme(*readme)
+}
+
+// fits reports whether one more round ends in time, if it takes as long as those before
+// it did. There is one in any case.
+func fits(took time.Duration, rounds int, limit time.Duration) bool {
+	return rounds == 0 || took+took/time.Duration(rounds) <= limit
 }
 
 // round runs everything once.

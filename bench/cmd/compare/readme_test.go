@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sessionspan/sessionspan/bench/measure"
 )
@@ -51,5 +52,21 @@ func TestRatiosLeaveOutLosses(t *testing.T) {
 	}}}
 	if got, want := r.ratios(measure.Spans, "a", "b", process), []float64{0.5, 4}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// TestFits has rounds that take their time: the limit is kept, but for the first.
+func TestFits(t *testing.T) {
+	for _, c := range []struct {
+		took   time.Duration
+		rounds int
+		want   bool
+	}{
+		{0, 0, true}, {time.Hour, 0, true}, {time.Minute, 1, true}, {7 * time.Minute, 1, true}, {8 * time.Minute, 1, false},
+		{12 * time.Minute, 6, true}, {13 * time.Minute, 9, false}, {15 * time.Minute, 9, false},
+	} {
+		if got := fits(c.took, c.rounds, 14*time.Minute); got != c.want {
+			t.Errorf("after %d rounds in %v: %v", c.rounds, c.took, got)
+		}
 	}
 }

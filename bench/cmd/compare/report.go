@@ -28,7 +28,7 @@ type report struct {
 
 func newReport() *report {
 	return &report{
-		Machine: harness.ThisMachine(), Rounds: *rounds, Spans: *spans,
+		Machine: harness.ThisMachine(), Spans: *spans,
 		Runs: map[string]map[string][]measure.Result{}, Steps: map[string][]micro.Result{},
 	}
 }
