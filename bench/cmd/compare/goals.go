@@ -14,24 +14,31 @@ type verdict struct {
 	Number  string         `json:"number"`
 	Figure  string         `json:"figure"`
 	Goal    string         `json:"goal"`
+	Accept  string         `json:"accept,omitempty"` // what is accepted where the goal is not reached
 	Here    harness.Spread `json:"here"`
 	Rounds  int            `json:"rounds"` // that counted
 	Reached bool           `json:"reached"`
+	Enough  bool           `json:"enough,omitempty"` // it is accepted
 }
 
 // goals compares the figures with what they are to be. What was not run is left
 // out.
 func (r *report) goals() []verdict {
 	var list []verdict
-	check := func(number, what string, values []float64, limit float64, atLeast bool) {
+	check := func(number, what string, values []float64, limit float64, atLeast bool, accept ...float64) {
 		if len(values) == 0 {
 			return
 		}
 		v := verdict{Number: number, Figure: what, Here: harness.Summarize(values), Rounds: len(values)}
-		if atLeast {
-			v.Goal, v.Reached = fmt.Sprintf("≥ %g", limit), v.Here.Median >= limit
-		} else {
-			v.Goal, v.Reached = fmt.Sprintf("≤ %g", limit), v.Here.Median <= limit
+		within := func(limit float64) (string, bool) {
+			if atLeast {
+				return fmt.Sprintf("≥ %g", limit), v.Here.Median >= limit
+			}
+			return fmt.Sprintf("≤ %g", limit), v.Here.Median <= limit
+		}
+		v.Goal, v.Reached = within(limit)
+		for _, limit := range accept {
+			v.Accept, v.Enough = within(limit)
 		}
 		list = append(list, v)
 	}
@@ -55,25 +62,25 @@ func (r *report) goals() []verdict {
 	check("1", "the same / otel-same from maps", runs(span, "sessionspan-otlp (raw)", "otel-same", caller), 0.25, false)
 	check("1", "the same in front of an exporter that does nothing", steps("call/sessionspan, raw", "call/otel+encoding/json", stepCPU), 0.25, false)
 
-	check("2", "process CPU by OTLP / otel-same, from maps", runs(span, "sessionspan-otlp", "otel-same", process), 0.5, false)
+	check("2", "process CPU by OTLP / otel-same, from maps", runs(span, "sessionspan-otlp", "otel-same", process), 0.5, false, 0.65)
 	check("2", "the same / otel, whose spans say less", runs(span, "sessionspan-otlp", "otel", process), 0.5, false)
 	check("2", "the same / otel-same, both from raw JSON", runs(span, "sessionspan-otlp (raw)", "otel-same (raw)", process), 0.5, false)
 	check("2", "the same / otel, both from raw JSON", runs(span, "sessionspan-otlp (raw)", "otel (raw)", process), 0.5, false)
 
-	check("3", "process CPU by OTLP with gzip / otel-gzip, from maps", runs(span, "sessionspan-otlp-gzip", "otel-gzip", process), 0.33, false)
-	check("3", "the same, both from raw JSON", runs(span, "sessionspan-otlp-gzip (raw)", "otel-gzip (raw)", process), 0.33, false)
-	check("3", "process CPU by OTLP with zstd / otel-gzip, from maps", runs(span, "sessionspan-otlp-zstd", "otel-gzip", process), 0.3, false)
-	check("3", "the same, both from raw JSON", runs(span, "sessionspan-otlp-zstd (raw)", "otel-gzip (raw)", process), 0.3, false)
+	check("3", "process CPU by OTLP with gzip / otel-gzip, from maps", runs(span, "sessionspan-otlp-gzip", "otel-gzip", process), 0.25, false, 0.35)
+	check("3", "the same, both from raw JSON", runs(span, "sessionspan-otlp-gzip (raw)", "otel-gzip (raw)", process), 0.25, false, 0.35)
+	check("3", "process CPU by OTLP with zstd / otel-gzip, from maps", runs(span, "sessionspan-otlp-zstd", "otel-gzip", process), 0.25, false, 0.35)
+	check("3", "the same, both from raw JSON", runs(span, "sessionspan-otlp-zstd (raw)", "otel-gzip (raw)", process), 0.25, false, 0.35)
 	check("3", "bytes with zstd / those of otel-gzip", runs(span, "sessionspan-otlp-zstd", "otel-gzip", wire), 1.05, false)
 	check("3", "the same / the SDK's exporter with gzip, of the same spans", runs(span, "sessionspan-otlp-zstd", "sessionspan-sdk-gzip", wire), 1.05, false)
 
-	check("4", "spans per second by OTLP / otel-same, from maps", runs(span, "sessionspan-otlp", "otel-same", perSecond), 2, true)
-	check("4", "the same / otel, whose spans say less", runs(span, "sessionspan-otlp", "otel", perSecond), 2, true)
+	check("4", "spans per second by OTLP / otel-same, from maps", runs(span, "sessionspan-otlp", "otel-same", perSecond), 2, true, 1.6)
+	check("4", "the same / otel, whose spans say less", runs(span, "sessionspan-otlp", "otel", perSecond), 2, true, 1.6)
 	check("4", "the same / otel-same, both from raw JSON", runs(span, "sessionspan-otlp (raw)", "otel-same (raw)", perSecond), 2, true)
 	check("4", "the same / otel, both from raw JSON", runs(span, "sessionspan-otlp (raw)", "otel (raw)", perSecond), 2, true)
-	check("4", "the same with gzip, from maps", runs(span, "sessionspan-otlp-gzip", "otel-gzip", perSecond), 4, true)
-	check("4", "the same, both from raw JSON", runs(span, "sessionspan-otlp-gzip (raw)", "otel-gzip (raw)", perSecond), 4, true)
-	check("4", "the same with zstd / otel-gzip, from maps", runs(span, "sessionspan-otlp-zstd", "otel-gzip", perSecond), 4, true)
+	check("4", "the same with gzip, from maps", runs(span, "sessionspan-otlp-gzip", "otel-gzip", perSecond), 5, true, 4)
+	check("4", "the same, both from raw JSON", runs(span, "sessionspan-otlp-gzip (raw)", "otel-gzip (raw)", perSecond), 5, true, 4)
+	check("4", "the same with zstd / otel-gzip, from maps", runs(span, "sessionspan-otlp-zstd", "otel-gzip", perSecond), 5, true, 4)
 
 	check("5", "JSON of a session with 8 events / encoding/json from raw JSON", steps("json/sessionspan", "json/encoding/json, raw", stepCPU), 0.1, false)
 	check("5", "the same / encoding/json from maps", steps("json/sessionspan", "json/encoding/json, maps", stepCPU), 0.1, false)
@@ -92,8 +99,8 @@ func (r *report) goals() []verdict {
 
 	check("8", "caller CPU of an empty child in a session of 1,000 / of 10", steps("child/sessionspan/1000", "child/sessionspan/10", stepCPU), 1.2, false)
 	check("8", "of 100,000 / of 1,000", steps("child/sessionspan/100000", "child/sessionspan/1000", stepCPU), 1.2, false)
-	check("8", "of 1,000 / otel", steps("child/sessionspan/1000", "child/otel/1000", stepCPU), 1.5, false)
-	check("8", "of 100,000 / otel", steps("child/sessionspan/100000", "child/otel/100000", stepCPU), 1.5, false)
+	check("8", "of 1,000 / otel", steps("child/sessionspan/1000", "child/otel/1000", stepCPU), 1.5, false, 2.2)
+	check("8", "of 100,000 / otel", steps("child/sessionspan/100000", "child/otel/100000", stepCPU), 1.5, false, 2.2)
 
 	over := func(a, b string, f func(micro.Result) float64) []float64 {
 		var list []float64

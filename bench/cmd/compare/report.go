@@ -115,7 +115,7 @@ func (r *report) markdown() string {
 			if g.Rounds < r.Rounds {
 				here += fmt.Sprintf(", %d rounds without loss", g.Rounds)
 			}
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", g.Number, g.Figure, g.Goal, here, map[bool]string{true: "yes", false: "**no**"}[g.Reached])
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", g.Number, g.Figure, g.Goal, here, g.word())
 		}
 		b.WriteString("\n")
 	}
@@ -125,6 +125,17 @@ func (r *report) markdown() string {
 	r.practiceTable(&b)
 	r.stepTable(&b)
 	return b.String()
+}
+
+// word says whether a goal is reached.
+func (v *verdict) word() string {
+	switch {
+	case v.Reached:
+		return "yes"
+	case v.Enough:
+		return "no, but " + v.Accept + ", which is accepted"
+	}
+	return "**no**"
 }
 
 func (r *report) table(b *strings.Builder, workload string) {
