@@ -2,7 +2,9 @@ package local
 
 import (
 	"bufio"
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -44,7 +46,9 @@ func BenchmarkOpenList(b *testing.B) {
 		go func() { done <- c.watch(ctx) }()
 		with := feed()
 		cancel()
-		<-done
+		if err := <-done; !errors.Is(err, context.Canceled) || c.requests.Load() < seconds/2 {
+			b.Errorf("the list was not followed: %d requests, %v", c.requests.Load(), err)
+		}
 		http.DefaultClient.CloseIdleConnections()
 		b.ReportMetric(100*(with-without).Seconds()/seconds, "%core")
 		b.ReportMetric(100*without.Seconds()/seconds, "%core-without")
@@ -131,7 +135,8 @@ func (c *listClient) watch(ctx context.Context) error {
 		took, _ := strconv.Atoi(tookOf.FindStringSubmatch(text)[1])
 		return time.Now().Add(max(least, 100*time.Duration(took)*time.Millisecond))
 	}
-	for lines := bufio.NewScanner(res.Body); lines.Scan(); {
+	lines := bufio.NewScanner(res.Body)
+	for lines.Scan() {
 		c.bytes.Add(int64(len(lines.Bytes())))
 		if !strings.HasPrefix(lines.Text(), "data:") {
 			continue
@@ -151,5 +156,5 @@ func (c *listClient) watch(ctx context.Context) error {
 			sumsAt = next(text, 2*time.Second)
 		}
 	}
-	return nil
+	return cmp.Or(lines.Err(), io.EOF)
 }

@@ -221,7 +221,7 @@ type errorCount struct {
 // Bounds of a list of errors.
 const (
 	mostScanned = 2000 // sessions
-	scannedPage = 10   // sessions that are looked at at once
+	scannedPage = 10   // sessions that are read together
 	mostFailed  = 3    // events of a session that are shown
 	mostEvents  = 5000 // events of a session that are looked at
 )

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -29,13 +30,13 @@ type client struct {
 	url   string
 	token string
 	http  *http.Client
-	given bool // the address was named
+	given bool // the address was named by the flag
+	named bool // or by the environment
 }
 
 // flags adds those that every command has which asks a server.
 func (c *client) flags(flags *flag.FlagSet) {
-	flags.StringVar(&c.url, "server", os.Getenv(serverEnv), "`address` of the server, such as http://127.0.0.1:4318 (default $"+serverEnv+", else that)")
-	flags.Lookup("server").DefValue = ""
+	flags.StringVar(&c.url, "server", "", "`address` of the server, such as http://127.0.0.1:4318 (default $"+serverEnv+", else that)")
 	flags.StringVar(&c.token, "token", os.Getenv(tokenEnv), "`token` of the server (default $"+tokenEnv+")")
 	flags.Lookup("token").DefValue = "" // help must not print it
 }
@@ -44,9 +45,9 @@ func (c *client) flags(flags *flag.FlagSet) {
 // network in the clear, it does not go.
 func (c *client) begin() error {
 	c.given = c.url != ""
-	if !c.given {
-		c.url = "http://" + local.DefaultAddress
-	}
+	c.url = cmp.Or(c.url, os.Getenv(serverEnv))
+	c.named = c.url != ""
+	c.url = cmp.Or(c.url, "http://"+local.DefaultAddress)
 	if !strings.Contains(c.url, "://") {
 		c.url = "http://" + c.url
 	}
@@ -89,7 +90,7 @@ func (c *client) get(ctx context.Context, path string, query url.Values) (*http.
 	if len(query) > 0 {
 		address += "?" + query.Encode()
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil) //nolint:gosec // the user names it
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +98,7 @@ func (c *client) get(ctx context.Context, path string, query url.Values) (*http.
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
 	req.Header.Set("User-Agent", "sessionspan")
-	res, err := c.http.Do(req)
+	res, err := c.http.Do(req) //nolint:gosec // the user names it
 	if err != nil {
 		if wrong, ok := errors.AsType[*url.Error](err); ok {
 			err = wrong.Err

@@ -295,7 +295,9 @@ func TestToken(t *testing.T) {
 	_ = told(t, "list", "-server", s.url)
 	t.Setenv(serverEnv, s.url)
 	_ = told(t, "list")
-	_ = told(t, "backup", filepath.Join(t.TempDir(), "copy.db"))
+	copied := filepath.Join(t.TempDir(), "copy.db")
+	_ = told(t, "backup", copied)
+	_ = told(t, "export", "-data", copied) // a file that is named goes before the environment
 	if err := run(t.Context(), []string{"list", "-server", "http://192.0.2.1"}, nil, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "use https") {
 		t.Errorf("in the clear: %v", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"strings"
 
 	"github.com/sessionspan/sessionspan/prices"
 	"github.com/sessionspan/sessionspan/server/internal/datafile"
@@ -40,7 +41,7 @@ func (s *source) open(ctx context.Context) error {
 	if s.given && s.data != "" {
 		return errors.New("-data and -server name two places: leave one out")
 	}
-	if s.given {
+	if s.named && s.data == "" {
 		return nil
 	}
 	var err error
@@ -168,7 +169,7 @@ func exportTo(ctx context.Context, args []string, stdout, stderr io.Writer) (err
 
 // trimmed leaves out a name of the operation that stands there already.
 func trimmed(err error) error {
-	if inner := errors.Unwrap(err); inner != nil && bytes.HasPrefix([]byte(err.Error()), []byte("export: ")) {
+	if inner := errors.Unwrap(err); inner != nil && strings.HasPrefix(err.Error(), "export: ") {
 		return inner
 	}
 	return err
@@ -313,7 +314,7 @@ func load(ctx context.Context, args []string, stdin io.Reader, stderr io.Writer)
 	}
 	in := stdin
 	if flags.NArg() == 1 {
-		f, err := os.Open(flags.Arg(0)) //nolint:gosec // the user names it
+		f, err := os.Open(flags.Arg(0))
 		if err != nil {
 			return fmt.Errorf("import: %w", err)
 		}

@@ -75,6 +75,26 @@ func TestListAnswersWhatTheAddressAsks(t *testing.T) {
 	}
 }
 
+// TestListExports: the links of exports have the filters of the list.
+func TestListExports(t *testing.T) {
+	s := newSite(t, shopSessions(t)...)
+	var links []string
+	for _, a := range s.get("/?source=staging&sort=duration&paused=1&after=").id("export").all(is("a")) {
+		links = append(links, a.attr("href"))
+	}
+	if want := []string{"/api/export.jsonl?sort=duration&source=staging", "/api/export.csv?sort=duration&source=staging"}; !slices.Equal(links, want) {
+		t.Errorf("the links are %q", links)
+	}
+	if _, err := ParseQuery(url.Values{"source": {"staging"}, "sort": {"duration"}, "dir": {"asc"}, "limit": {"5"}, "q": {""}}, "limit"); err != nil {
+		t.Error(err)
+	}
+	for name, value := range map[string]string{"sauce": "staging", "status": "bad", "min_ms": "x", "limit": "5"} {
+		if _, err := ParseQuery(url.Values{name: {value}}); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestLongTextsOfAddresses are said to be too long: each link of the page would repeat
 // them.
 func TestLongTextsOfAddresses(t *testing.T) {
