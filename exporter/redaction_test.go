@@ -2,11 +2,13 @@ package exporter_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,7 +55,10 @@ func spillAll(tracer *sessionspan.Tracer, text string) {
 		attribute.String("honeyhive_event_type", text), attribute.String("honeyhive_event_id", text), attribute.String("honeyhive_children_ids", text),
 		attribute.String("honeyhive.session_auto_create", text), attribute.String("honeyhive_duration", text), attribute.String("honeyhive_config", samples.JSON(map[string]any{text: text})),
 	}
-	link := trace.Link{SpanContext: s.Span().SpanContext(), Attributes: []attribute.KeyValue{attribute.String("l "+text, text)}}
+	// A state of a trace, as far as the text may stand in one.
+	state, _ := trace.TraceState{}.Insert("vendor", strings.NewReplacer(",", ";", "=", ":", "\n", " ", "\r", " ", "\t", " ").Replace(text))
+	ctx = trace.ContextWithSpanContext(ctx, s.Span().SpanContext().WithTraceState(state))
+	link := trace.Link{SpanContext: s.Span().SpanContext().WithTraceState(state), Attributes: []attribute.KeyValue{attribute.String("l "+text, text)}}
 	_, f := tracer.TracerProvider().Tracer("scope "+text, trace.WithInstrumentationVersion(text), trace.WithInstrumentationAttributes(attribute.String(text, text))).
 		Start(ctx, "f "+text, trace.WithAttributes(attributes...), trace.WithLinks(link))
 	f.AddEvent("ev "+text, trace.WithAttributes(attribute.String("gen_ai.prompt", text), attribute.String(text, text)))
@@ -76,6 +81,14 @@ func spillAll(tracer *sessionspan.Tracer, text string) {
 	_, turn := tracer.StartTurn(t0, text, "t "+text, sessionspan.WithInputs(map[string]any{"q": text}))
 	turn.SetOutputs(text)
 	turn.End()
+	_, named := tracer.StartSession(t0, "", sessionspan.WithSessionID("named "+text)) // an id that the user chose
+	named.End()
+	_ = tracer.Update(t0, named.ID(), sessionspan.WithOutputs(text), sessionspan.WithError(text), sessionspan.WithMetadata(map[string]any{"deep": []any{text, samples.JSON(text)}}))
+	_, tool := sessionspan.StartEvent(sessionspan.ContextWithSession(t0, s), sessionspan.Tool, "tool "+text,
+		sessionspan.WithInputs(sessionspan.ToolCall{ID: text, Name: text, Arguments: samples.JSON(map[string]any{text: text})}), sessionspan.WithPrompt(text, text))
+	tool.SetName("renamed " + text)
+	tool.SetOutputs(map[string]any{"url": "https://api.test/v1?q=" + url.QueryEscape(text) + "#" + url.PathEscape(text)})
+	tool.End()
 	_, open := tracer.StartSession(t0, "open "+text, sessionspan.WithInputs(map[string]any{"q": text}))
 	_ = open // is announced
 }
@@ -182,6 +195,7 @@ func redactionOf(t *testing.T, policy *redact.Policy, texts, secrets []string) {
 		w.WriteHeader(http.StatusBadRequest)
 		_, _ = io.WriteString(w, `{"error":"no"}`)
 	}
+	gone := newServer(t, away) // so that all of it stays in the files
 	dir := t.TempDir()
 	redaction := exporter.WithRedaction(policy)
 	soon := exporter.WithLimits(exporter.Limits{UpdateFor: time.Millisecond})
@@ -213,6 +227,8 @@ func redactionOf(t *testing.T, policy *redact.Policy, texts, secrets []string) {
 	defer cancel()
 	_ = tracer.ForceFlush(ctx) // some refuse
 	_ = tracer.Shutdown(ctx)
+	kill := spoolAll(t, texts, dir, gone, redaction, exporter.WithErrorHandler(reports.add))
+	defer kill()
 	all := make(gathered)
 	for line := range strings.Lines(out.String()) {
 		all.json(t, []byte(line))
@@ -246,13 +262,14 @@ func redactionOf(t *testing.T, policy *redact.Policy, texts, secrets []string) {
 		b, err := os.ReadFile(name)
 		files++
 		for _, secret := range secrets {
-			if strings.Contains(string(b), secret) || strings.Contains(string(b), strings.Trim(samples.JSON(secret), `"`)) {
+			if strings.Contains(string(b), secret) || strings.Contains(string(b), strings.Trim(samples.JSON(secret), `"`)) || strings.Contains(string(b), url.QueryEscape(secret)) ||
+				strings.Contains(string(b), samples.Percent(secret)) || strings.Contains(string(b), base64.StdEncoding.EncodeToString([]byte(secret))) {
 				t.Errorf("%q is in %s", secret, name)
 			}
 		}
 		return err
 	})
-	if files < 2 { // what was refused, of both
+	if files < 4 { // what was refused, and what waits, of both
 		t.Errorf("%d files", files)
 	}
 	all[reports.text()] = true
@@ -262,6 +279,28 @@ func redactionOf(t *testing.T, policy *redact.Policy, texts, secrets []string) {
 				t.Errorf("%q left the program: %.300q", secret, s)
 			}
 		}
+	}
+}
+
+// spoolAll has texts wait in the files of destinations that are not there.
+func spoolAll(t *testing.T, texts []string, dir string, gone *server, options ...exporter.Option) (end func()) {
+	t.Helper()
+	a, err := newHTTP(exporter.HTTPConfig{URL: gone.URL}, append(options, exporter.WithSpool(filepath.Join(dir, "gone")))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := newOTLP(exporter.OTLPConfig{URL: gone.URL}, append(options, exporter.WithSpool(filepath.Join(dir, "gone otlp")))...)
+	tracer := tracerFor(t, o, err, sessionspan.WithDestination(a))
+	for _, text := range texts {
+		spillAll(tracer, text)
+	}
+	for _, e := range []*exporter.Exporter{a, o} {
+		waitFor(t, func() bool { s := e.Stats(); return s.Created > 10 && s.Spooled >= s.Created })
+	}
+	return func() {
+		ctx, cancel := context.WithCancel(t0)
+		cancel()
+		_ = tracer.Shutdown(ctx)
 	}
 }
 

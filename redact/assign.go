@@ -60,6 +60,9 @@ func (w *walker) assignment(text string, i int) int {
 	if value = text[v.from:v.to]; !strings.HasPrefix(value, markStart) {
 		w.add(v.from, v.to, Credential, value)
 	}
+	if end := v.to - 1; v.quote == 0 && end > i && (text[end] == ':' || text[end] == '=') {
+		return end // the value holds the name of another, as of a URL and its fragment
+	}
 	return v.to
 }
 

@@ -314,3 +314,15 @@ func TestPhonesInOnePiece(t *testing.T) {
 		}
 	}
 }
+
+// TestNamesInValues finds the value of a name that the value before it ends with.
+func TestNamesInValues(t *testing.T) {
+	p := policy(t)
+	for _, text := range []string{
+		"https://api.test/v1?q=X-API-Key%3A+SrXrvKR2RZBM8#X-API-Key:%20SrXrvKR2RZBM8", "password=abc123#password: SrXrvKR2RZBM8", "password=abc123/secret= SrXrvKR2RZBM8",
+	} {
+		if got := p.Text("x", text); strings.Contains(got, "SrXrvKR2RZBM8") {
+			t.Errorf("%q became %q", text, got)
+		}
+	}
+}
