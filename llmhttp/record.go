@@ -220,7 +220,7 @@ func (c *call) record(err error, how string) {
 		c.event.SetOutputs(canonical.Object(build(bytesOf(messages), func(b []byte) []byte { return appendReply(b, messages) })))
 	}
 	if documents != "" {
-		c.event.SetOutputs(honeyhive.TrustedObject(documents))
+		c.event.SetOutputs(canonical.Object(documents))
 	}
 	if len(x.outputs) > 0 && !x.blind {
 		c.event.SetOutputs(x.outputs.object())
