@@ -10,14 +10,21 @@ import (
 	"unicode/utf8"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/sessionspan/sessionspan/server/internal/access"
+	roles "github.com/sessionspan/sessionspan/server/internal/caller"
 )
 
 // asking is a client of the SDK that is connected to a server over HTTP.
-func asking(t *testing.T, s *Server) *mcp.ClientSession {
+func asking(t *testing.T, s *Server, token ...string) *mcp.ClientSession {
 	t.Helper()
-	transport := new(http.Transport)
+	transport := &http.Transport{}
+	var with http.RoundTripper = transport
+	if len(token) == 1 {
+		with = carrying{transport, token[0]}
+	}
 	client := mcp.NewClient(&mcp.Implementation{Name: "test", Version: "1"}, nil)
-	session, err := client.Connect(t.Context(), &mcp.StreamableClientTransport{Endpoint: s.URL() + "/mcp", HTTPClient: &http.Client{Transport: transport}}, nil)
+	session, err := client.Connect(t.Context(), &mcp.StreamableClientTransport{Endpoint: s.URL() + "/mcp", HTTPClient: &http.Client{Transport: with}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,6 +35,18 @@ func asking(t *testing.T, s *Server) *mcp.ClientSession {
 		transport.CloseIdleConnections()
 	})
 	return session
+}
+
+// carrying sends a token with each request.
+type carrying struct {
+	http.RoundTripper
+	token string
+}
+
+func (c carrying) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("Authorization", "Bearer "+c.token)
+	return c.RoundTripper.RoundTrip(r)
 }
 
 // call calls a tool, whose answer is what it must be in form: data that says that it is
@@ -275,5 +294,42 @@ func TestAgentGuard(t *testing.T) {
 	}
 	if status, _ := send(t, http.MethodPost, closed.URL()+"/mcp", "application/json", []byte(hello), append(accept, "Authorization", "Bearer s3cret")...); status != http.StatusOK {
 		t.Errorf("with the token: %d", status)
+	}
+}
+
+// TestAgentProject: a token that is bound to a project reads that one by the tools, and one
+// that may only write reads nothing.
+func TestAgentProject(t *testing.T) {
+	s := start(t, WithToken("s3cret"))
+	admin := []string{"Authorization", "Bearer s3cret"}
+	for i, project := range []string{"mine", "theirs"} {
+		if status, answer := send(t, http.MethodPost, s.URL()+"/session/start", "application/json", fmt.Appendf(nil, `{"session":{"project":%q,"source":"s","session_name":"n","session_id":%q,"start_time":1}}`, project, agentID(i)), admin...); status != http.StatusOK {
+			t.Fatal(status, answer)
+		}
+	}
+	for project, want := range map[string]int{"mine": 1, "": 2} {
+		a := asking(t, s, newToken(t, s.File(), access.Token{Roles: roles.Read, Project: project}))
+		var found struct {
+			Sessions []struct {
+				ID string `json:"session_id"`
+			}
+		}
+		call(t, a, "search_sessions", map[string]any{}, &found)
+		if len(found.Sessions) != want {
+			t.Errorf("a token of the project %q sees %+v", project, found.Sessions)
+		}
+		var sums struct{ Groups []struct{ Count int } }
+		call(t, a, "insights", map[string]any{}, &sums)
+		if len(sums.Groups) != 1 || sums.Groups[0].Count != want {
+			t.Errorf("a token of the project %q sums up %+v", project, sums.Groups)
+		}
+		if project != "" {
+			refused(t, a, "read_session", map[string]any{"session_id": agentID(1)}, "no session has the id")
+			refused(t, a, "read_body", map[string]any{"id": agentID(1)}, "no event or session has the id")
+			refused(t, a, "compare_sessions", map[string]any{"a": agentID(0), "b": agentID(1)}, "no session")
+		}
+	}
+	if status, _ := send(t, http.MethodPost, s.URL()+"/mcp", "application/json", []byte(`{}`), "Authorization", "Bearer "+newToken(t, s.File(), access.Token{Roles: roles.Write})); status != http.StatusForbidden {
+		t.Errorf("a token that may only write: %d", status)
 	}
 }
