@@ -53,17 +53,33 @@ func dist(ctx context.Context, w io.Writer, repository, dir, version, to string)
 		if err != nil {
 			return fmt.Errorf("%s: %w", p, err)
 		}
-		sum, err := hash(filepath.Join(to, name))
+		parts, err := c.parts(ctx, repository, binary, to, name)
 		if err != nil {
-			return err
+			return fmt.Errorf("%s: %w", p, err)
 		}
-		_, _ = fmt.Fprintf(&list, "%s  %s\n", sum, name)
-		_, _ = fmt.Fprintf(w, "%s  %s\n", sum, name)
+		for _, name := range []string{name, parts} {
+			sum, err := hash(filepath.Join(to, name))
+			if err != nil {
+				return err
+			}
+			_, _ = fmt.Fprintf(&list, "%s  %s\n", sum, name)
+			_, _ = fmt.Fprintf(w, "%s  %s\n", sum, name)
+		}
 	}
 	if err := os.WriteFile(filepath.Join(to, sums), []byte(list.String()), 0o644); err != nil { //nolint:gosec // it is to be given away
 		return err
 	}
 	return c.again(ctx, w, dir)
+}
+
+// parts writes what a binary is made of beside its archive, as CycloneDX.
+func (c *checker) parts(ctx context.Context, repository, binary, to, archive string) (name string, err error) {
+	text, err := output(ctx, filepath.Join(repository, "tools"), append(os.Environ(), "GOWORK=off"), "go", "run", "./audit", "sbom", binary)
+	if err != nil {
+		return "", err
+	}
+	name = strings.TrimSuffix(strings.TrimSuffix(archive, ".zip"), ".tar.gz") + ".cdx.json"
+	return name, os.WriteFile(filepath.Join(to, name), []byte(text+"\n"), 0o644) //nolint:gosec // it is to be given away
 }
 
 // lay fills the proxy with the modules of a version.
