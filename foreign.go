@@ -2,7 +2,6 @@ package sessionspan
 
 import (
 	"cmp"
-	"slices"
 	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -29,15 +28,11 @@ type foreignEntry struct {
 	continued bool           // who holds the session is not known
 	defaults  bool           // the tracer's project and source count where the span names none
 	untyped   string         // the type of an event that does not speak
-	leftOut   bool           // the user's filter has left it out, which its attributes do not tell
 }
 
 // Show implements [span.Source].
 func (f *foreignEntry) Show(s *span.Span) {
 	f.Facts.Show(s)
-	if f.leftOut {
-		s.Attributes = append(slices.Clip(s.Attributes), attribute.Bool(honeyhive.AttrLeftOut, true))
-	}
 	f.showPlace(s)
 }
 

@@ -219,7 +219,9 @@ func (t *Tracer) endForeign(n *tree.Node, s sdktrace.ReadOnlySpan) (source *fore
 	}
 	e := t.tree.EndForeign(n, s, usage, cost)
 	if !e.Event {
-		f.leftOut = t.filter != nil && span.RoleOf(s) != convert.Plumbing
+		if t.filter != nil && span.RoleOf(s) != convert.Plumbing { // which its attributes do not tell
+			f.AddAttribute(attribute.Bool(honeyhive.AttrLeftOut, true))
+		}
 		return f, n, false
 	}
 	f.identity, f.self, f.parent, f.children = n.Identity(), n.Ref(), e.Parent, e.Children

@@ -70,6 +70,17 @@ func (f *Facts) Attributes() []attribute.KeyValue {
 	return f.rare.attributes
 }
 
+// AddAttribute adds an attribute to those of the span, as long as nobody else has the
+// facts.
+func (f *Facts) AddAttribute(kv attribute.KeyValue) {
+	more := new(rare)
+	if f.rare != nil {
+		*more = *f.rare
+	}
+	more.attributes = append(slices.Clip(more.attributes), kv)
+	f.rare = more
+}
+
 // Show implements [Source] for facts of which nothing more is known.
 func (f *Facts) Show(s *Span) {
 	s.Context, s.Parent, s.Name, s.Kind = f.Context, f.Parent, f.Name, f.Kind
