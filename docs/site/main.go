@@ -76,7 +76,7 @@ var nav = []group{
 		"guides/evaluations.md", "guides/privacy.md", "guides/scale.md",
 	}},
 	{"Coming from", []string{"guides/langfuse.md", "guides/langsmith.md", "guides/braintrust.md", "guides/datadog.md"}},
-	{"In depth", []string{"server.md", "api.md", "security.md", "privacy.md", "redaction.md", "sampling.md", "troubleshooting.md"}},
+	{"In depth", []string{"server.md", "query.md", "api.md", "security.md", "privacy.md", "redaction.md", "sampling.md", "troubleshooting.md"}},
 	{"Reference", []string{"reference/options.md", "reference/attributes.md", "reference/environment.md", "licenses.md"}},
 }
 

@@ -56,14 +56,14 @@ func TestDocumentedRoutes(t *testing.T) {
 	recorded(t, s)
 	docs := sections(t)
 	jsonType, wrong := "application/json", "00000000-0000-4000-8000-000000000000"
-	filters := "status=ok&project=shop&source=s&model=m&q=There&feedback=none&from=2020-01-31&to=2030-01-31T15:04&min_ms=1&max_ms=99999&min_cost=0.1&max_cost=9&sort=duration&dir=asc"
+	filters := "query=status:ok+-rating%3C0&status=ok&project=shop&source=s&model=m&q=There&feedback=none&from=2020-01-31&to=2030-01-31T15:04&min_ms=1&max_ms=99999&min_cost=0.1&max_cost=9&sort=duration&dir=asc"
 	for route, c := range map[string]struct {
 		paths       []string // each answers with 200
 		contentType string
 		payload     []string // keys below which anything may stand
 		refused     map[string]int
 	}{
-		"GET /api/sessions":      {[]string{"", "?" + filters, "?limit=1", "?since=720h"}, jsonType, []string{"costs", "costs_derived"}, map[string]int{"?limit=1001": 400, "?limit=x": 400, "?status=bad": 400, "?stauts=ok": 400, "?sort=bad": 400, "?after=bad": 400, "?from=yesterday": 400}},
+		"GET /api/sessions":      {[]string{"", "?" + filters, "?limit=1", "?since=720h"}, jsonType, []string{"costs", "costs_derived"}, map[string]int{"?limit=1001": 400, "?limit=x": 400, "?status=bad": 400, "?stauts=ok": 400, "?query=stauts:ok": 400, "?sort=bad": 400, "?after=bad": 400, "?from=yesterday": 400}},
 		"GET /api/sessions/{id}": {[]string{"/" + agentID(0), "/" + agentID(2) + "?offset=0&limit=1"}, jsonType, nil, map[string]int{"/" + wrong: 404, "/x": 400, "/" + agentID(0) + "?limit=10001": 400, "/" + agentID(0) + "?offset=-1": 400}},
 		"GET /api/events/{id}":   {[]string{"/" + agentID(20)}, jsonType, nil, map[string]int{"/" + wrong: 404, "/x": 400}},
 		"GET /v1/sessions/{id}":  {[]string{"/" + agentID(0)}, jsonType, nil, map[string]int{"/" + wrong: 404}},

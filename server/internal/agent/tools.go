@@ -16,7 +16,8 @@ import (
 
 // filters choose sessions, by the parameters of the page's list.
 type filters struct {
-	Q        string  `json:"q,omitempty" jsonschema:"words to look for in names, errors and contents; a phrase in double quotes; all that the search of the page takes"`
+	Query    string  `json:"query,omitempty" jsonschema:"what sessions are asked for, as the page has it: words, and fields such as status:error model:gpt-4.1 metadata.release:v1.8 duration>2s; -part for not, (a OR b), event(name:search error:*) for one event; docs/query.md has all"`
+	Q        string  `json:"q,omitempty" jsonschema:"words to look for in names, errors and contents; a phrase in double quotes"`
 	Project  string  `json:"project,omitempty" jsonschema:"name of the project"`
 	Source   string  `json:"source,omitempty" jsonschema:"name of the source, such as production"`
 	User     string  `json:"user,omitempty" jsonschema:"id of the user"`
@@ -35,7 +36,7 @@ type filters struct {
 func (f *filters) values() url.Values {
 	v := make(url.Values)
 	for name, text := range map[string]string{
-		"q": f.Q, "project": f.Project, "source": f.Source, "user": f.User, "model": f.Model, "status": f.Status, "feedback": f.Feedback,
+		"query": f.Query, "q": f.Q, "project": f.Project, "source": f.Source, "user": f.User, "model": f.Model, "status": f.Status, "feedback": f.Feedback,
 		"since": f.Since, "from": f.From, "to": f.To,
 	} {
 		if text != "" {

@@ -147,7 +147,8 @@ type filters struct {
 func (f *filters) flags(flags *flag.FlagSet) {
 	f.values = make(url.Values)
 	for name, usage := range map[string]string{
-		"q":        "`words` to look for, and filters: what the page's box of the search takes",
+		"query":    "`query` as the page's box takes it, such as 'status:error duration>2s \"rate limit\"'",
+		"q":        "`words` to look for, and phrases in double quotes",
 		"project":  "`name` of the project",
 		"source":   "`name` of the source",
 		"user":     "`id` of the user",

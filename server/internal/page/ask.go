@@ -27,6 +27,9 @@ type asking struct {
 	all   *lang.Query // with these
 }
 
+// nothing is a query that no session matches.
+var nothing = mustParse(`feedback:* -feedback:*`)
+
 // shortcuts are the parameters of one field each, with the terms that they take the place
 // of.
 var shortcuts = map[string]func(*lang.Term) bool{
@@ -65,7 +68,7 @@ func (q *query) ask(given url.Values, now time.Time) {
 	var err error
 	switch {
 	case len(text) > maxText:
-		q.problem("query", "is longer than 2 KiB")
+		a.wrong = &lang.SyntaxError{Message: "it is longer than 2 KiB"}
 	case text != "":
 		q.values.Set("query", text)
 		if a.own, err = lang.Parse(text); errors.As(err, &a.wrong) {
@@ -81,6 +84,7 @@ func (q *query) ask(given url.Values, now time.Time) {
 	}
 	a.all = lang.All(lang.All(lang.Of(terms...), a.own), lang.FromText(q.filter.Text))
 	if a.wrong != nil {
+		q.filter.Query = nothing // whoever goes on all the same is told of no session, rather than of all
 		return
 	}
 	q.filter.Query = a.own
@@ -143,8 +147,7 @@ func shortcut(name, value string) (list []lang.Expr) {
 }
 
 func anyFeedback() lang.Expr {
-	q, _ := lang.Parse("feedback:*") // which it is
-	return q.Expr
+	return anyOf("feedback")
 }
 
 // give writes the query into the parameters of an address some of which change: what a

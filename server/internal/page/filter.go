@@ -21,8 +21,11 @@ func ParseQuery(given url.Values, own ...string) (store.SessionQuery, error) {
 	for _, p := range q.problems {
 		errs = append(errs, errors.New(strings.TrimSuffix(p, ", and is left out")))
 	}
+	if e := q.asked.wrong; e != nil {
+		errs = append(errs, errors.New(e.Error()))
+	}
 	for name, values := range given {
-		known := q.values.Has(name) || slices.Contains(own, name) || name == "after"
+		known := q.values.Has(name) || slices.Contains(own, name) || name == "after" || name == "query"
 		if !known && strings.TrimSpace(strings.Join(values, "")) != "" && !slices.ContainsFunc(q.problems, func(p string) bool { return strings.HasPrefix(p, name+" ") }) {
 			errs = append(errs, errors.New(`there is no parameter `+line(name, 60)))
 		}

@@ -154,8 +154,7 @@ func terms(field, value string) (list []lang.Expr) {
 
 // anyOf is the term that a field has any value.
 func anyOf(field string) lang.Expr {
-	q, _ := lang.Parse(field + ":*") // which it is for each field
-	return q.Expr
+	return mustParse(field + ":*").Expr
 }
 
 // one returns what has a value of a field, or none where it is empty.

@@ -36,7 +36,10 @@ type scoreBin struct {
 const scoreBins = 20
 
 // searching are the events that look for documents.
-var searching = mustParse(`kind:retriever OR kind:reranker`)
+var (
+	searching        = mustParse(`kind:retriever OR kind:reranker`)
+	withoutDocuments = mustParse(`documents:0`)
+)
 
 func mustParse(text string) *lang.Query {
 	q, err := lang.Parse(text)
@@ -55,8 +58,7 @@ func (p *page) retrieval(ctx context.Context, v *insightsView) (*retrieval, erro
 	if err != nil || len(counts) == 0 {
 		return nil, err
 	}
-	nothing := mustParse(`documents:0`)
-	r := &retrieval{NoneURL: v.And(lang.Event{Expr: lang.All(searching, nothing).Expr})}
+	r := &retrieval{NoneURL: v.And(lang.Event{Expr: lang.All(searching, withoutDocuments).Expr})}
 	for _, c := range counts {
 		r.Searches += c.Count
 		if c.Number == 0 {
@@ -64,12 +66,12 @@ func (p *page) retrieval(ctx context.Context, v *insightsView) (*retrieval, erro
 		}
 	}
 	if r.None > 0 {
-		asked, err := values("question", nothing, mostShares)
+		asked, err := values("question", withoutDocuments, mostShares)
 		if err != nil {
 			return nil, err
 		}
 		for _, q := range asked {
-			r.Questions = append(r.Questions, question{line(q.Text, 160), v.And(lang.Event{Expr: lang.Of(append(terms("question", q.Text), nothing.Expr)...).Expr}), q.Count})
+			r.Questions = append(r.Questions, question{line(q.Text, 160), v.And(lang.Event{Expr: lang.Of(append(terms("question", q.Text), withoutDocuments.Expr)...).Expr}), q.Count})
 		}
 	}
 	scores, err := values("score", searching, 10_000)
