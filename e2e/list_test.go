@@ -53,7 +53,7 @@ func TestListSearchAndFilters(t *testing.T) {
 	b.press("/")
 	b.wait(`document.activeElement.id === "q"`)
 	b.press("Ribeira" + kb.Enter) // what a tool was called with
-	b.waitPath("q=Ribeira")
+	b.waitPath("query=Ribeira")
 	b.lists("Weekend in Porto")
 	b.click(".chips a.clear")
 	b.wait(`location.search === "" && document.querySelectorAll("#sessions tbody tr").length === 5`)

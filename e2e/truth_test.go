@@ -113,7 +113,7 @@ func TestListSaysWhatIsKnown(t *testing.T) {
 	lost := orphan(t, s.URL())
 	b := newTab(t, s.URL())
 	b.show("/?since=168h")
-	b.has(".chips", "last 7 days")
+	b.has(".chips", "start>=-7d")
 	b.has("#figures", "Tokens in / out –", "Cost –")
 	b.has("#sessions tbody tr:first-child .qa", "What is 1/0?", "integer divide by zero")
 	if got := b.text("#s-" + lost + " > :nth-child(8)"); got == "0 ms" {
