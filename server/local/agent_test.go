@@ -250,6 +250,7 @@ func TestAgentTools(t *testing.T) {
 		args       map[string]any
 	}{
 		{"search_sessions", "status is none of the choices", map[string]any{"status": "bad"}},
+		{"list_errors", "query: ", map[string]any{"query": "stauts:error"}},
 		{"search_sessions", "no key of a page", map[string]any{"after": "bad"}},
 		{"search_sessions", "unknown_filter", map[string]any{"unknown_filter": "x"}},
 		{"read_session", "is no id", map[string]any{"session_id": "../etc"}},

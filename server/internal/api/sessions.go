@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/sessionspan/sessionspan/server/internal/read"
 	"github.com/sessionspan/sessionspan/server/internal/reject"
@@ -22,6 +23,9 @@ const (
 	mostNodes       = 10_000
 	mostOffset      = 10_000_000
 )
+
+// queryTime is how long a page of sessions is looked for.
+const queryTime = 20 * time.Second
 
 // list reads the query for a list of sessions.
 func (a *API) list(r *http.Request, own ...string) (store.SessionQuery, error) {
@@ -41,11 +45,16 @@ func (a *API) listSessions(w http.ResponseWriter, r *http.Request) error {
 	if q.Limit, err = count(r.URL.Query(), "limit", defaultSessions, 1, mostSessions); err != nil {
 		return err
 	}
-	seq, err := a.Store.Seq(r.Context()) // before the rows, so that a reader of the stream misses none
+	ctx, cancel := context.WithTimeout(r.Context(), queryTime)
+	defer cancel()
+	seq, err := a.Store.Seq(ctx) // before the rows, so that a reader of the stream misses none
 	if err != nil {
 		return unavailable(r.Context(), err)
 	}
-	page, err := a.Store.Sessions(r.Context(), q)
+	page, err := a.Store.Sessions(ctx, q)
+	if ctx.Err() != nil && r.Context().Err() == nil {
+		return reject.Errorf(http.StatusServiceUnavailable, "the query took longer than %v: ask for less", queryTime)
+	}
 	if err != nil && q.After != "" && r.Context().Err() == nil && !errors.Is(err, store.ErrClosed) {
 		return reject.Errorf(http.StatusBadRequest, "after: %v", err)
 	}

@@ -126,6 +126,7 @@ func TestList(t *testing.T) {
 	for want, args := range map[string][]string{
 		"failed":      {"-status", "error"},
 		"well":        {"-q", "parcel"},
+		"failed,,":    {"-query", `status:error "rate limit"`},
 		"failed,":     {"-project", "p1", "-from", "2026-01-01"},
 		"well,failed": {"-asc", "-n", "2"},
 		"":            {"-since", "1h"},
@@ -321,6 +322,7 @@ func TestRemoteErrors(t *testing.T) {
 		"nobody":         {[]string{"list", "-server", nobody}, "is the server running there?"},
 		"no address":     {[]string{"list", "-server", "ftp://x"}, "is no address"},
 		"a filter":       {[]string{"list", "-server", s.url, "-status", "bad"}, "status is none of the choices"},
+		"a query":        {[]string{"export", "-server", s.url, "-query", "stauts:error"}, "query: "},
 		"a sort":         {[]string{"list", "-server", s.url, "-sort", "bad"}, "sort is none of the choices"},
 		"words":          {[]string{"list", "-server", s.url, "words"}, "go with -q"},
 		"a number":       {[]string{"list", "-server", s.url, "-n", "0"}, "no number from 1"},

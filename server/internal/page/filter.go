@@ -2,6 +2,7 @@ package page
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -21,8 +22,8 @@ func ParseQuery(given url.Values, own ...string) (store.SessionQuery, error) {
 	for _, p := range q.problems {
 		errs = append(errs, errors.New(strings.TrimSuffix(p, ", and is left out")))
 	}
-	if e := q.asked.wrong; e != nil {
-		errs = append(errs, errors.New(e.Error()))
+	if wrong := q.asked.wrong; wrong != nil {
+		errs = append(errs, fmt.Errorf("query: %w", wrong))
 	}
 	for name, values := range given {
 		known := q.values.Has(name) || slices.Contains(own, name) || name == "after" || name == "query"

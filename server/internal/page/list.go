@@ -130,9 +130,9 @@ func (p *page) list(w http.ResponseWriter, r *http.Request) error {
 	after := v.after
 	v.First = after == ""
 	if given := r.URL.Query(); given.Has("changed") {
-		return p.changes(w, r, v)
+		return p.changes(w, r.WithContext(ctx), v)
 	} else if given.Get("sums") == "only" {
-		return p.sumsAlone(w, r, v)
+		return p.sumsAlone(w, r.WithContext(ctx), v)
 	}
 
 	var err error

@@ -88,7 +88,10 @@ func TestListExports(t *testing.T) {
 	if _, err := ParseQuery(url.Values{"source": {"staging"}, "sort": {"duration"}, "dir": {"asc"}, "limit": {"5"}, "q": {""}}, "limit"); err != nil {
 		t.Error(err)
 	}
-	for name, value := range map[string]string{"sauce": "staging", "status": "bad", "min_ms": "x", "limit": "5"} {
+	if q, err := ParseQuery(url.Values{"query": {"status:error -source:nowhere"}}); err != nil || q.Query.IsAll() {
+		t.Errorf("%+v, %v", q.Query, err)
+	}
+	for name, value := range map[string]string{"sauce": "staging", "query": "stauts:error", "status": "bad", "min_ms": "x", "limit": "5"} {
 		if _, err := ParseQuery(url.Values{name: {value}}); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
 		}

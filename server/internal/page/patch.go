@@ -27,6 +27,9 @@ func (p *page) changes(w http.ResponseWriter, r *http.Request, v *listView) erro
 	if err != nil || since < 0 {
 		return badRequest("changed is no number of a change.")
 	}
+	if v.Wrong() != nil {
+		return badRequest("The query is not understood.")
+	}
 	if len(given["row"]) > pageSize {
 		return badRequest("There are more than %d rows on a page.", pageSize)
 	}
@@ -61,12 +64,18 @@ func (p *page) changes(w http.ResponseWriter, r *http.Request, v *listView) erro
 			return err
 		}
 	}
+	if v.hits, err = p.hits(ctx, v.query, v.Rows); err != nil {
+		return err
+	}
 	return p.part(w, "changes", v, began)
 }
 
 // sumsAlone answers with the sums of a list.
 func (p *page) sumsAlone(w http.ResponseWriter, r *http.Request, v *listView) error {
 	began := time.Now()
+	if v.Wrong() != nil {
+		return badRequest("The query is not understood.")
+	}
 	sum := p.sum(r.Context(), v.query, true)()
 	if sum.err != nil {
 		return sum.err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -106,7 +107,7 @@ func TestChangesOfList(t *testing.T) {
 	if len(sums.id("histogram").all(is("svg"))) != 1 || len(sums.all(is("table"))) != 0 || *asked != (counting{Store: s.store, sums: 1}) {
 		t.Errorf("the sums: the store was asked %+v", asked)
 	}
-	for _, query := range []string{"changed=x", "changed=-1", "changed=1&row=x", "changed=1" + strings.Repeat("&row="+testID(1), 101)} {
+	for _, query := range []string{"changed=1&query=stauts:ok", "sums=only&query=stauts:ok", "changed=x", "changed=-1", "changed=1&row=x", "changed=1" + strings.Repeat("&row="+testID(1), 101)} {
 		s.answer(http.StatusBadRequest, "/?"+query)
 	}
 }
@@ -121,8 +122,12 @@ func TestChangesKeepLinks(t *testing.T) {
 		}
 		return text.String()
 	}
-	const query = "source=staging&sort=duration&dir=asc"
-	if a, b := row(s.get("/?"+query)), row(s.get("/?"+query+"&changed=0")); a != b || a == "" {
-		t.Errorf("in the list:\n%s\nchanged:\n%s", a, b)
+	if err := s.store.Sync(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, query := range []string{"source=staging&sort=duration&dir=asc", "query=" + url.QueryEscape("parcel source:staging")} {
+		if a, b := row(s.get("/?"+query)), row(s.get("/?"+query+"&changed=0")); a != b || a == "" {
+			t.Errorf("%s: in the list:\n%s\nchanged:\n%s", query, a, b)
+		}
 	}
 }
