@@ -38,7 +38,7 @@ func (c *config) environment() {
 	}
 	if c.http != nil {
 		// An ingestion key has no other routes, and they ask for no project.
-		early, _, _ := credential.Early(c.http.cfg.KeySource) // whose errors NewHTTP has
+		early, _, _ := credential.Early(credential.Of(c.http.cfg.KeySource)) // whose errors NewHTTP has
 		if kind, _, _ := honeyhive.ParseKey(cmp.Or(strings.TrimSpace(c.http.cfg.Key), early)); kind == honeyhive.IngestionKey {
 			c.http.cfg.V1 = true
 		}

@@ -73,6 +73,9 @@ func (r retrier) RoundTrip(req *http.Request) (*http.Response, error) {
 		_ = resp.Body.Close()
 		again := req.Clone(req.Context())
 		again.URL.Host, again.Host = host, ""
+		if req.GetBody != nil {
+			again.Body, _ = req.GetBody()
+		}
 		resp, err = r.base.RoundTrip(again)
 	}
 	return resp, err

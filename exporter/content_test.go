@@ -265,7 +265,7 @@ func TestHashedContent(t *testing.T) {
 	if !strings.HasPrefix(said, "[hashed:") || len(said) != len("[hashed:]")+32 {
 		t.Fatalf("%q is no hash", said)
 	}
-	if mark(outputs, "answer") != said || !strings.Contains(string(outputs.JSONText()), said) || !strings.Contains(events[0].Inputs.String(), said) || mark(again[0].Inputs, "question") != said {
+	if mark(outputs, "answer") != said || !strings.Contains(outputs.JSONText(), said) || !strings.Contains(events[0].Inputs.String(), said) || mark(again[0].Inputs, "question") != said {
 		t.Errorf("the same text has several hashes:\n%s", first)
 	}
 	if strings.Contains(first, "Ann") || strings.Contains(first, "12345678901234567") || strings.Contains(first, "secret key") || !strings.Contains(first, `"role":"user"`) ||

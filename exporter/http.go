@@ -100,7 +100,7 @@ func NewHTTP(cfg HTTPConfig, options ...Option) (*Exporter, error) {
 	}
 	client, err := delivery.NewClient(delivery.ClientConfig{
 		URL: cfg.URL, Insecure: cfg.Insecure, Key: delivery.Secret(cfg.Key), Parts: []delivery.Secret{secret}, Compression: compression,
-		KeySource: cfg.KeySource, CheckKey: func(key string) ([]delivery.Secret, error) {
+		KeySource: cfg.KeySource.is, CheckKey: func(key string) ([]delivery.Secret, error) {
 			kind, secret, err := writingKey(key)
 			if err == nil && kind == honeyhive.IngestionKey && !cfg.V1 {
 				err = errors.New("an ingestion key goes with HTTPConfig.V1 alone")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"strings"
 
@@ -55,26 +56,50 @@ func writingHeaders(headers map[string]string) (secrets []delivery.Secret, err e
 // and again when the server answers 401: where there is another one by then, the request is
 // sent once more with it, so that keys can be changed while the program runs. It is asked
 // for where requests are sent, never where spans end.
-type Key = credential.Key
+type Key struct{ is credential.Key }
+
+// The root package reads keys of variables and files before it makes an exporter.
+func init() { credential.Of = func(key any) credential.Key { return key.(Key).is } }
 
 // NewKey returns the key with this text, without the white space around it. Of an empty
 // text it is the zero Key.
-func NewKey(text string) Key { return credential.New(text) }
+func NewKey(text string) Key { return Key{credential.New(text)} }
 
 // KeyFromEnv returns the key that stands in the first of the variables that is set. That
 // none is set is an error of what the key is given to.
-func KeyFromEnv(names ...string) Key { return credential.FromEnv(names...) }
+func KeyFromEnv(names ...string) Key { return Key{credential.FromEnv(names...)} }
 
 // KeyFromFile returns the key that stands in a file of at most 64 KiB, without the white
 // space around it. A file that cannot be read, or is empty, is an error of what the key is
 // given to.
-func KeyFromFile(path string) Key { return credential.FromFile(path) }
+func KeyFromFile(path string) Key { return Key{credential.FromFile(path)} }
 
 // KeyFunc returns the key that a function returns, such as one that asks a store of
 // secrets. Its context ends with the request that wants the key. One call runs at a time;
 // one that does not return holds up this destination alone, whose records wait, and a panic
 // is an error that does not show its value. A nil function is the zero Key.
-func KeyFunc(ask func(context.Context) (string, error)) Key { return credential.Func(ask) }
+func KeyFunc(ask func(context.Context) (string, error)) Key { return Key{credential.Func(ask)} }
+
+// IsZero reports whether there is no key.
+func (k Key) IsZero() bool { return k.is.IsZero() }
+
+// String returns a placeholder, as do the other ways to print a key, and "" of no key.
+func (k Key) String() string { return k.is.String() }
+
+// GoString returns a placeholder.
+func (k Key) GoString() string { return "exporter.Key(" + k.is.String() + ")" }
+
+// Format prints a placeholder, for every verb.
+func (k Key) Format(f fmt.State, verb rune) { k.is.Format(f, verb) }
+
+// MarshalText returns a placeholder.
+func (k Key) MarshalText() ([]byte, error) { return k.is.MarshalText() }
+
+// MarshalJSON returns a placeholder.
+func (k Key) MarshalJSON() ([]byte, error) { return k.is.MarshalJSON() }
+
+// LogValue returns a placeholder.
+func (k Key) LogValue() slog.Value { return k.is.LogValue() }
 
 // checkKeySource notes what is wrong with a source of keys, and returns the key that can be
 // had at once, if any.
@@ -85,7 +110,7 @@ func (c *config) checkKeySource(name, key string, source Key) (early string) {
 	if strings.TrimSpace(key) != "" {
 		c.check(name+".KeySource", errors.New("Key is set besides"))
 	}
-	early, _, err := credential.Early(source)
+	early, _, err := credential.Early(source.is)
 	if err == nil {
 		_, _, err = writingKey(early)
 	}

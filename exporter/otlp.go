@@ -114,7 +114,7 @@ func newOTLP(cfg OTLPConfig, options []Option) (*Exporter, error) {
 	bucketKeys := cfg.BucketKeys || strings.HasSuffix(endpoint.Path, "/opentelemetry/v1/traces")
 	client, err := delivery.NewClient(delivery.ClientConfig{
 		URL: endpoint.String(), Insecure: true, ContentType: "application/x-protobuf", Headers: headers, Parts: secrets,
-		Compression: compression, KeySource: cfg.KeySource, CheckKey: func(key string) ([]delivery.Secret, error) {
+		Compression: compression, KeySource: cfg.KeySource.is, CheckKey: func(key string) ([]delivery.Secret, error) {
 			_, part, err := writingKey(key)
 			return []delivery.Secret{part}, err
 		},

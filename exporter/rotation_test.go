@@ -137,7 +137,7 @@ func TestKeySources(t *testing.T) {
 	}
 	for want, cfg := range map[string]exporter.HTTPConfig{
 		"none of the variables":  {KeySource: exporter.KeyFromEnv("KEY_THAT_IS_NOT_SET")},
-		"no such file":           {KeySource: exporter.KeyFromFile(filepath.Join(empty + "-not"))},
+		"no such file":           {KeySource: exporter.KeyFromFile(empty + "-not")},
 		"holds no key":           {KeySource: exporter.KeyFromFile(empty)},
 		"data plane key":         {KeySource: exporter.KeyFromEnv("KEY_THAT_READS")},
 		"Key is set besides":     {KeySource: exporter.NewKey("a-key"), Key: "another"},

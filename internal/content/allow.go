@@ -47,7 +47,7 @@ var fields = func() map[string]rule {
 		},
 	} {
 		for bucket, names := range lists {
-			for _, name := range strings.Fields(names) {
+			for name := range strings.FieldsSeq(names) {
 				m[bucket+"."+name] = r
 			}
 		}
@@ -120,7 +120,7 @@ var attributes = func() map[string]rule {
 			container.image.name container.image.tags process.executable.name process.runtime.name process.runtime.version
 			process.runtime.description openinference.project.name session.id`,
 	} {
-		for _, name := range strings.Fields(names) {
+		for name := range strings.FieldsSeq(names) {
 			m[name] = r
 		}
 	}
@@ -207,7 +207,7 @@ func isFamily(name string) bool { return strings.HasSuffix(name, ".") || strings
 func ofFields(list, name string) rule {
 	least := nothing
 	for field := range strings.SplitSeq(list, ", ") {
-		r := nothing
+		var r rule
 		switch field {
 		case "event_type":
 			r = label
@@ -258,7 +258,7 @@ func classify(key string) class {
 // content themselves.
 var keys = func() map[string]bool {
 	m := make(map[string]bool)
-	for _, name := range strings.Fields(`role content type text name id tool_calls tool_call_id function arguments result response parts
+	for name := range strings.FieldsSeq(`role content type text name id tool_calls tool_call_id function arguments result response parts
 		finish_reason index reasoning refusal citations image audio file uri modality data url mime_type query documents document_id
 		score metadata page_content question answer input output inputs outputs error messages message context rank title
 		description parameters properties schema required enum items comment rating value label explanation system user assistant tool`) {

@@ -94,7 +94,7 @@ var words = func() map[string]map[string]bool {
 		"type": "text input_text output_text image image_url input_image audio file document reasoning thinking tool_call tool_call_response tool_use tool_result function function_call",
 	} {
 		m[key] = make(map[string]bool)
-		for _, word := range strings.Fields(list) {
+		for word := range strings.FieldsSeq(list) {
 			m[key][`"`+word+`"`] = true
 		}
 	}

@@ -31,6 +31,9 @@ type source struct {
 	early bool                                  // ask reads what is there already, and at once
 }
 
+// Of returns the key that an exporter.Key is. Package exporter sets it.
+var Of func(key any) Key
+
 const hidden = "[redacted]"
 
 // New returns the key with a text. Of an empty one it is the zero Key.

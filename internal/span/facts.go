@@ -47,7 +47,7 @@ type rare struct {
 func ReadFacts(s sdktrace.ReadOnlySpan, attributes []attribute.KeyValue, own *instrumentation.Scope) Facts {
 	f := Facts{
 		Context: s.SpanContext(), Parent: s.Parent(), Name: s.Name(), Start: s.StartTime(), End: s.EndTime(),
-		Status: s.Status(), Kind: s.SpanKind(), resource: s.Resource(), children: int32(min(s.ChildSpanCount(), math.MaxInt32)),
+		Status: s.Status(), Kind: s.SpanKind(), resource: s.Resource(), children: int32(min(s.ChildSpanCount(), math.MaxInt32)), //nolint:gosec // see min
 		NoContent: HasKey(attributes, honeyhive.AttrWithoutContent),
 	}
 	scope := s.InstrumentationScope()
