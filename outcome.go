@@ -3,10 +3,8 @@ package sessionspan
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/sessionspan/sessionspan/convert"
 	"github.com/sessionspan/sessionspan/honeyhive"
@@ -87,7 +85,7 @@ func (t *tailing) examine(source span.Source, sp *tail.Span) bool {
 			sp.Took = time.Duration(ms * float64(time.Millisecond))
 		}
 		others := e.Attributes()
-		if e.endedBySpan || t.BadFeedback != nil && (e.set.Has(convert.Feedback) || haveFeedback(others)) {
+		if e.endedBySpan || t.BadFeedback != nil && (e.set.Has(convert.Feedback) || tail.HaveFeedback(others)) {
 			return t.read(source, sp)
 		}
 		return t.Errors && (e.set.Failure() != "" || e.Failed(e.set.Attributes()))
@@ -96,7 +94,7 @@ func (t *tailing) examine(source span.Source, sp *tail.Span) bool {
 		if sp.SpansOnly {
 			return false
 		}
-		if sp.Session.IsZero() || sp.Root || t.BadFeedback != nil && haveFeedback(e.Attributes()) {
+		if sp.Session.IsZero() || sp.Root || t.BadFeedback != nil && tail.HaveFeedback(e.Attributes()) {
 			return t.read(source, sp)
 		}
 		sp.Event = e.self.ID()
@@ -135,10 +133,6 @@ func (t *tailing) bad(feedback honeyhive.Object) bool {
 		bad = t.BadFeedback(feedback)
 	}()
 	return bad
-}
-
-func haveFeedback(attributes []attribute.KeyValue) bool {
-	return slices.ContainsFunc(attributes, func(kv attribute.KeyValue) bool { return convert.IsFeedback(string(kv.Key)) })
 }
 
 // begin tells of a span that has started, at a place in the tree.

@@ -79,18 +79,6 @@ func Failed(s *Span) bool {
 	return rec.Failed
 }
 
-// IsFeedback reports whether an attribute may become part of the feedback.
-func IsFeedback(key string) bool {
-	if key == "" {
-		return false
-	}
-	rl := exactRules[key]
-	if rl == nil {
-		rl, _ = prefixRule(key)
-	}
-	return rl != nil && strings.Contains(rl.field, "feedback")
-}
-
 // Identifies reports whether an attribute may say what a span is, or holds what
 // this library knows of it.
 func Identifies(key string) bool {
