@@ -164,7 +164,7 @@ func profile(name string) (stop func(), err error) {
 	if name == "" {
 		return func() {}, nil
 	}
-	f, err := os.Create(name)
+	f, err := os.Create(name) //nolint:gosec // the user names it
 	if err != nil {
 		return nil, fmt.Errorf("measure: %w", err)
 	}
