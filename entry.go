@@ -51,6 +51,14 @@ type ownEntry struct {
 
 var _, _ span.Source = (*ownEntry)(nil), (*foreignEntry)(nil)
 
+// InSession returns the session that the span is part of, the nil UUID for none.
+func (e *entry) InSession() [16]byte {
+	if e.identity == nil {
+		return [16]byte{}
+	}
+	return e.identity.Session
+}
+
 // show adds the place in a session to what is known.
 func (e *entry) show(s *span.Span) *convert.Record {
 	k := s.Know()
@@ -207,6 +215,9 @@ var errCut = errors.New("sessionspan: the span limits of the tracer provider cut
 // worker that does not know yet that the session has ended may show the root after the
 // end.
 type liveSession struct{ rec *recording }
+
+// InSession returns the session, or that of the turn.
+func (l liveSession) InSession() [16]byte { return l.rec.node.Session.ID }
 
 // Show implements [span.Source].
 func (l liveSession) Show(s *span.Span) {

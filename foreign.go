@@ -28,7 +28,11 @@ type foreignEntry struct {
 	continued bool           // who holds the session is not known
 	defaults  bool           // the tracer's project and source count where the span names none
 	untyped   string         // the type of an event that does not speak
+	session   honeyhive.UUID // that it is part of, also where it is no event
 }
+
+// InSession returns the session that the span is part of.
+func (f *foreignEntry) InSession() [16]byte { return f.session }
 
 // Show implements [span.Source].
 func (f *foreignEntry) Show(s *span.Span) {
@@ -128,6 +132,9 @@ type ownElsewhere struct {
 	place *foreignEntry
 }
 
+// InSession returns the session that the attributes name.
+func (o ownElsewhere) InSession() [16]byte { return o.place.session }
+
 // Show implements [span.Source].
 func (o ownElsewhere) Show(s *span.Span) {
 	o.ownEntry.Show(s)
@@ -140,6 +147,9 @@ type livePlain struct {
 	span  sdktrace.ReadOnlySpan
 	entry foreignEntry
 }
+
+// InSession returns the session.
+func (l *livePlain) InSession() [16]byte { return l.entry.entry.InSession() }
 
 // Show implements [span.Source].
 func (l *livePlain) Show(s *span.Span) {

@@ -48,11 +48,17 @@ var errKeptEarly = errors.New("sessionspan: a session was kept before it was kno
 // its session. n is its place in the tree; inSession says that it is an event, or the
 // session itself.
 func (t *Tracer) handOver(source span.Source, now time.Time, k tree.Key, n *tree.Node, inSession bool) {
+	if t.tail != nil {
+		defer t.tail.sampler.Ended(k)
+	}
+	if s, ok := source.(ofSession); ok && t.discards.Has(s.InSession()) {
+		t.countDiscarded(func(q pipeline.Destination) bool { return inSession || q.TakesSpans() })
+		return
+	}
 	if t.tail == nil {
 		pipeline.Deliver(source, now, t.queues, inSession)
 		return
 	}
-	defer t.tail.sampler.Ended(k)
 	sp := tail.Span{Held: pipeline.Held{Source: source, SpansOnly: !inSession, Size: source.Size()}, Key: k}
 	switch {
 	case n != nil && n.Owner == nil && n.Session != nil && n.Session.Recorded():
@@ -137,7 +143,7 @@ func (t *tailing) bad(feedback honeyhive.Object) bool {
 
 // begin tells of a span that has started, at a place in the tree.
 func (t *tailing) begin(n *tree.Node) {
-	if t != nil && n != nil && n.Session != nil && n.Session.Continued && n.Session.Turn.IsZero() && n.Session.Recorded() {
+	if t != nil && n != nil && n.Session != nil && n.Session.Continued && n.Session.Turn.IsZero() && n.Session.Recorded() && !t.tracer.discards.Has(n.Session.ID) {
 		t.sampler.Begin(n.Session.ID, n.Key)
 	}
 }

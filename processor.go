@@ -200,6 +200,7 @@ func (t *Tracer) endForeign(n *tree.Node, s sdktrace.ReadOnlySpan) (source *fore
 			}
 			// Who holds the session is not known, so nothing waits for it.
 			f.continued, f.defaults = true, true
+			f.session = convert.Identify(&convert.Span{Attributes: attributes, Project: t.project}).SessionID
 			if span.RoleOf(s) == convert.Step {
 				f.untyped = convert.Identify(&convert.Span{Kind: span.KindOf(s.SpanKind()), Scope: s.InstrumentationScope().Name, Attributes: attributes}).Type
 			}
@@ -209,6 +210,7 @@ func (t *Tracer) endForeign(n *tree.Node, s sdktrace.ReadOnlySpan) (source *fore
 	if !n.Session.Recorded() {
 		return f, n, false
 	}
+	f.session = n.Session.ID
 	var usage *tokens.Usage
 	if u, ok := tokens.Read(attributes); ok {
 		usage = &u
@@ -285,6 +287,9 @@ func (t *Tracer) openPlain(root *tree.Node, live tree.Live) {
 
 // open tells the destinations of a session, or a turn, that has begun.
 func (t *Tracer) open(s *tree.Session, live span.Source) {
+	if t.discards.Has(s.ID) {
+		return
+	}
 	if t.tail != nil {
 		t.tail.sampler.Open(s.Group(), s.ID, live)
 		return

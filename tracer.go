@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/sessionspan/sessionspan/exporter"
+	"github.com/sessionspan/sessionspan/internal/discards"
 	"github.com/sessionspan/sessionspan/internal/measure"
 	"github.com/sessionspan/sessionspan/internal/page"
 	"github.com/sessionspan/sessionspan/internal/pipeline"
@@ -50,6 +51,7 @@ type Tracer struct {
 	queues    []pipeline.Destination // of the exporters
 	reports   report.Reporter
 	started   tree.Started
+	discards  discards.Set
 
 	project, source, sessionName string
 	signing                      []byte        // the key by which identities are signed; nil for none

@@ -101,6 +101,9 @@ func (t *Tracer) Update(ctx context.Context, id string, options ...FieldOption) 
 // deliver gives an update of a session, or an event, to every destination that takes
 // updates, after what opens the group that it is of.
 func (t *Tracer) deliver(group, target honeyhive.UUID, u *honeyhive.Update) error {
+	if err := t.updateDiscarded(target, group, target); err != nil {
+		return err
+	}
 	taken, err := t.decided(group, target, u, pipeline.SizeOfUpdate(u), func() *honeyhive.Update { return u })
 	if taken {
 		return err
@@ -194,6 +197,9 @@ func (r *recording) update(change func(*honeyhive.Update)) {
 	target := r.node.Ref().ID()
 	u := &honeyhive.Update{EventID: honeyhive.Some(target.String())}
 	change(u)
+	if t.updateDiscarded(target, session.ID) != nil {
+		return
+	}
 	u = r.passes(u)
 	if err := t.deliver(session.Group(), target, u); err != nil && !errors.Is(err, ErrSampledOut) {
 		t.reports.Report("update", err)
@@ -205,6 +211,9 @@ func (r *recording) update(change func(*honeyhive.Update)) {
 // need none of their own.
 func (t *Tracer) updateChildren(n *tree.Node) error {
 	group, target := n.Session.Group(), n.Ref().ID()
+	if t.updateDiscarded(target, n.Session.ID) != nil {
+		return nil
+	}
 	build := func() *honeyhive.Update {
 		ids := t.tree.LateChildren(n).IDs()
 		return &honeyhive.Update{EventID: honeyhive.Some(target.String()), ChildrenIDs: honeyhive.Some(ids)}

@@ -64,6 +64,9 @@ type update struct {
 	build   func() *honeyhive.Update
 }
 
+// InSession implements [delivery.InSession]: of a change in a turn that is the turn.
+func (u *update) InSession() [16]byte { return u.session }
+
 // ExportSpans takes over finished spans, as a SpanExporter behind any span
 // processor. Where the destination is one of payloads, spans without a session
 // are left out. ExportSpans returns when those that do not wait for the end of their

@@ -167,6 +167,20 @@ func (q *queue) Release(ctx context.Context, since time.Time, s *pipeline.Sessio
 	}
 }
 
+// Discard implements [pipeline.Destination].
+func (q *queue) Discard(session honeyhive.UUID) {
+	if !(*Exporter)(q).none() {
+		q.engine.Discard(session)
+	}
+}
+
+// Discarded implements [pipeline.Destination].
+func (q *queue) Discarded(s *pipeline.Session, others int64) {
+	if !(*Exporter)(q).none() {
+		q.engine.Discarded(q.batch(s), others)
+	}
+}
+
 // LeaveOut implements [pipeline.Destination].
 func (q *queue) LeaveOut(s *pipeline.Session, others int64) {
 	if !(*Exporter)(q).none() {

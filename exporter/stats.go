@@ -51,7 +51,7 @@ type Stats struct {
 }
 
 // A Reason says why a record was dropped: [QueueFull], [TooLarge], [Refused],
-// [Broken], [Closed], [Unreadable] or [SampledOut].
+// [Broken], [Closed], [Unreadable], [SampledOut] or [Discarded].
 type Reason string
 
 // The reasons for which records are dropped. Their texts are the values of the
@@ -73,6 +73,9 @@ const (
 	// SampledOut records were left out on purpose, with the whole of their session, by
 	// the tail sampling of a tracer. They are no error of a flush.
 	SampledOut Reason = "sampled_out"
+	// Discarded records were dropped on purpose, since their session was discarded while
+	// it ran. They are no error of a flush.
+	Discarded Reason = "discarded"
 )
 
 // Stats returns the account of the destination. That of a nil Exporter is empty.

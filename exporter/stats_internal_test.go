@@ -15,7 +15,7 @@ func TestStatsOf(t *testing.T) {
 		Destination: "d", Created: 1, Adopted: 2, Delivered: 3, Waiting: 4, Undecided: 12, WaitingBytes: 5, WaitingOnDisk: 6, SpoolBytes: 7, Spooled: 8,
 		SetAside: 9, Retried: 10, OldestAge: 11 * time.Second, Dropped: make(map[delivery.Reason]int64),
 	}
-	for i, r := range []delivery.Reason{delivery.QueueFull, delivery.TooLarge, delivery.Refused, delivery.Broken, delivery.Closed, delivery.Unreadable, delivery.SampledOut} {
+	for i, r := range []delivery.Reason{delivery.QueueFull, delivery.TooLarge, delivery.Refused, delivery.Broken, delivery.Closed, delivery.Unreadable, delivery.SampledOut, delivery.Discarded} {
 		in.Dropped[r] = int64(i + 100)
 	}
 	out := statsOf(in)
@@ -34,7 +34,7 @@ func TestStatsOf(t *testing.T) {
 			t.Errorf("%s is %v, want %v", name, v, from.Field(i))
 		}
 	}
-	for i, r := range []Reason{QueueFull, TooLarge, Refused, Broken, Closed, Unreadable, SampledOut} {
+	for i, r := range []Reason{QueueFull, TooLarge, Refused, Broken, Closed, Unreadable, SampledOut, Discarded} {
 		if out.Dropped[r] != int64(i+100) {
 			t.Errorf("%s is %d", r, out.Dropped[r])
 		}

@@ -66,6 +66,11 @@ func (w *worker) acceptSome(inbox []any) int {
 			continue
 		}
 		w.take(r)
+		if w.discarded(r) {
+			r.Follow = nil
+			w.dropWaiting(r)
+			continue
+		}
 		if err := failed[r]; err != nil {
 			w.broken(r, err)
 			if r.Kind == Opener {
@@ -91,6 +96,10 @@ func (w *worker) acceptSome(inbox []any) int {
 				w.route(m)
 			}
 		case *open:
+			if w.discards.Has(m.group, sessionOf(m.live)) {
+				m.kept.done()
+				continue
+			}
 			g := w.groups.open(m.group, m.live)
 			if w.spool != nil {
 				g.begun = append(g.begun, m.kept)
@@ -107,6 +116,8 @@ func (w *worker) acceptSome(inbox []any) int {
 			}
 		case gone:
 			w.gone(m)
+		case discard:
+			w.discard(m.session)
 		case *Draft:
 			w.drafted(m)
 		case *decided:

@@ -19,6 +19,7 @@ const (
 	Closed     Reason = "closed"      // it came after Shutdown, or was left when Shutdown had to end
 	Unreadable Reason = "unreadable"  // the spool could not give it back
 	SampledOut Reason = "sampled_out" // it was decided that it is not to be delivered
+	Discarded  Reason = "discarded"   // its session was discarded while it ran
 )
 
 // Stats is the account of one destination. At any moment
@@ -343,7 +344,7 @@ func (a *account) lostTotal() int64 {
 	defer a.mu.Unlock()
 	var n int64
 	for why, d := range a.s.Dropped {
-		if why != SampledOut {
+		if why != SampledOut && why != Discarded {
 			n += d
 		}
 	}

@@ -23,6 +23,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sessionspan/sessionspan/internal/discards"
 	"github.com/sessionspan/sessionspan/internal/report"
 	"github.com/sessionspan/sessionspan/internal/untraced"
 )
@@ -54,6 +55,7 @@ type Record struct {
 	Body      []byte   // encoded record; what it takes counts against the byte limit
 	Follow    *Record  // a record to send besides, made by Encode or Amend
 
+	session [16]byte // that the value belongs to, of one that was put
 	size    int64
 	created time.Time
 	epoch   uint64
@@ -171,13 +173,14 @@ func set[T comparable](field *T, value T) {
 
 // Engine delivers to one destination. Its methods are safe for concurrent use.
 type Engine struct {
-	cfg     Config
-	dest    Destination
-	budget  budget
-	account account
-	health  health
-	reports report.Reporter
-	spool   *spooling // nil without a spool
+	discards discards.Set
+	cfg      Config
+	dest     Destination
+	budget   budget
+	account  account
+	health   health
+	reports  report.Reporter
+	spool    *spooling // nil without a spool
 
 	mu      sync.Mutex
 	inbox   []any // *Record, *Draft, *open, gone, *decided, *flush or closing, in order

@@ -180,6 +180,9 @@ func (w *worker) keep(steps []any) {
 
 func (w *worker) entry(r *Record) spool.Entry {
 	e := spool.Entry{Type: byte(r.Kind), Time: r.created, Group: r.Group, ID: r.ID, Body: w.stored(r)}
+	if r.Kind == Single {
+		e.Group = r.session // which discarding goes by
+	}
 	if r.Elsewhere {
 		e.Flags |= flagElsewhere
 	}

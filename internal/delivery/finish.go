@@ -124,6 +124,9 @@ func (w *worker) suspect(s sent, now time.Time) {
 }
 
 func (w *worker) again(batch []*Record, due time.Time) {
+	if batch = w.withoutDiscarded(batch); len(batch) == 0 {
+		return
+	}
 	for _, r := range batch {
 		if r.tries++; r.since.IsZero() {
 			r.since = time.Now()
@@ -173,6 +176,10 @@ func (w *worker) split(s sent, now time.Time) {
 
 // refuse drops a record that the destination does not take.
 func (w *worker) refuse(r *Record, why Reason, err error) {
+	if w.discarded(r) { // nothing of it is kept
+		w.finish(r, Discarded)
+		return
+	}
 	r.refusal = err
 	w.health.dropped(err)
 	w.report("refused", fmt.Errorf("%s: a record was refused: %w", w.cfg.Name, err))

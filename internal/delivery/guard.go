@@ -159,6 +159,9 @@ func (e *encoding) next() bool {
 	for !e.abandoned && e.n < len(e.inbox) && e.bytes < acceptBytes && (e.n == 0 || time.Now().Before(e.until)) && !e.gaveUp() {
 		switch m := e.inbox[e.n].(type) {
 		case *Record:
+			if m.session = sessionOf(m.Value); e.discarded(m) {
+				break // it is dropped as it is
+			}
 			e.current = m
 			m.Body, m.buffers = e.scratch[:0], e.buffers
 			return true

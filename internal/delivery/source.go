@@ -254,6 +254,9 @@ func (w *worker) takeBack(s *source, e spool.Entry) {
 		Kind: Kind(e.Type), Group: e.Group, ID: e.ID, Elsewhere: e.Flags&flagElsewhere != 0,
 		Body: e.Body, created: e.Time, kept: kept{s.log, e.Seq}, pooled: w.buffers.fits(e.Body),
 	}
+	if r.Kind == Single {
+		r.session, r.Group = e.Group, [16]byte{}
+	}
 	var err error
 	switch _, direct := s.direct[e.Seq]; {
 	case direct, e.Type == entryDecided, !orphan && e.Flags&flagDraft != 0:
@@ -279,6 +282,10 @@ func (w *worker) takeBack(s *source, e spool.Entry) {
 	w.account.readBack(r)
 	r.epoch = w.leaveEpoch(s, e.Seq)
 	w.charge(r)
+	if w.discarded(r) {
+		w.dropWaiting(r)
+		return
+	}
 	if err != nil {
 		w.report("encode", fmt.Errorf("%s: a record of the spool was dropped: %w", w.cfg.Name, err))
 		r.Kind = Single

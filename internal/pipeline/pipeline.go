@@ -59,6 +59,10 @@ type Destination interface {
 	// LeaveOut counts what was held of a session, and others that never were, as sampled
 	// out.
 	LeaveOut(s *Session, others int64)
+	// Discard drops what waits of a session, and what comes of it; Discarded counts what
+	// was held of one, and others that never were, as that.
+	Discard(session honeyhive.UUID)
+	Discarded(s *Session, others int64)
 }
 
 // Held is a span or an update that waits until it is decided whether its session is

@@ -102,6 +102,16 @@ func (l *Log) activeSurplus() bool {
 		(l.wanted || s.size >= l.options.SegmentBytes/4)
 }
 
+// Seal ends the segment that is written to, so that its file goes as soon as what is in
+// it is done.
+func (l *Log) Seal() {
+	l.syncMu.Lock()
+	defer l.syncMu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sealActive()
+}
+
 func (l *Log) sealActive() {
 	if s := l.active; s != nil {
 		s.sealed = true

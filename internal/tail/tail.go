@@ -238,6 +238,18 @@ func (s *Sampler) Update(group, target honeyhive.UUID, h *pipeline.Held, bad boo
 	return v
 }
 
+// Discard drops what is undecided of a session, and of its turns. It is not remembered:
+// who calls it puts nothing more of the session.
+func (s *Sampler) Discard(session honeyhive.UUID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, u := range s.units {
+		if u.session == session && !u.kept { // one on its way has been given to the destinations, or is
+			s.drop(u)
+		}
+	}
+}
+
 // Close keeps all that is undecided, and decides nothing any more. It waits for room in
 // the destinations until ctx ends.
 func (s *Sampler) Close(ctx context.Context) {

@@ -145,6 +145,9 @@ func (d *sink) TryRelease(s *pipeline.Session) bool {
 
 func (d *sink) Release(_ context.Context, _ time.Time, s *pipeline.Session) { d.decide(s, true) }
 
+func (d *sink) Discard(honeyhive.UUID)                      {}
+func (d *sink) Discarded(s *pipeline.Session, others int64) { d.LeaveOut(s, others) }
+
 func (d *sink) LeaveOut(s *pipeline.Session, others int64) {
 	d.decide(s, false)
 	d.mu.Lock()

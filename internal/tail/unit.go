@@ -184,6 +184,17 @@ func (s *Sampler) leave(u *unit) {
 	s.remove(u)
 }
 
+// drop drops a unit, in every destination, whose session was discarded.
+func (s *Sampler) drop(u *unit) {
+	b := s.take(u)
+	for i, d := range s.To {
+		d.Discarded(at(b, i), 0)
+	}
+	s.bytes -= sizeOf(b)
+	s.outOfLine(u)
+	s.remove(u)
+}
+
 // leaveOut counts something that comes after its session was left out.
 func (s *Sampler) leaveOut(h *pipeline.Held) {
 	for _, d := range s.To {
