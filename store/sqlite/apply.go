@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -24,15 +25,18 @@ type entry struct {
 	more     []record.Layer // that are yet to be merged with them
 	received int64
 
-	was     record.Kind // as the database has it
-	columns [2][]byte   // layers and payload, as the database has them: texts or bodies
-	payload string      // the same, as a text
-	large   bool        // too large to be read here: layers and payload are not known
-	known   bool        // there are layers
-	size    int         // bytes of what was read and of what came
-	ready   *ready      // what comes of it was made out elsewhere
-	changed bool
-	first   *record.Incoming // the only write of a new entry
+	was      record.Kind // as the database has it
+	columns  [2][]byte   // layers and payload, as the database has them: texts or bodies
+	payload  string      // the same, as a text
+	parts    knownParts  // of these, where they were read to write the record anew
+	document int64       // the key of what the index is to see of its payload, the same
+	large    bool        // too large to be read here: layers and payload are not known
+	known    bool        // there are layers
+	size     int         // bytes of what was read and of what came
+	length   int         // bytes of the columns
+	ready    *ready      // what comes of it was made out elsewhere
+	changed  bool
+	first    *record.Incoming // the only write of a new entry
 
 	// Of a session.
 	loaded  bool
@@ -144,9 +148,16 @@ func (st *state) prepared(r *request) bool {
 }
 
 // fits reports whether a record is as it was when it was prepared, and nothing else
-// of this transaction is about it.
+// of this transaction is about it. The columns of a large one may not have been read:
+// only one goroutine writes to those.
 func (r *ready) fits(e *entry) bool {
-	return r.pk == e.pk && r.was == e.was && e.kind == e.was && !e.changed && !e.touched
+	if r.pk != e.pk || r.was != e.was || e.kind != e.was || e.changed || e.touched {
+		return false
+	}
+	if e.large && e.size == 0 {
+		return len(r.from[0])+len(r.from[1]) == e.length
+	}
+	return bytes.Equal(r.from[0], e.columns[0]) && bytes.Equal(r.from[1], e.columns[1])
 }
 
 const entryQuery = `SELECT pk, kind, session, seq, rank >= 0, max(rank, 0), at, received,
@@ -191,7 +202,7 @@ func (w *writer) find(id honeyhive.UUID, most int64) (e *entry, doomed bool, err
 		return nil, false, err
 	}
 	e.stored, e.kind = true, e.was
-	e.columns, e.size = [2][]byte{layers, payload}, len(layers)+len(payload)
+	e.columns, e.size, e.length = [2][]byte{layers, payload}, len(layers)+len(payload), int(size)
 	_, far1 := bodyOf(layers)
 	_, far2 := bodyOf(payload)
 	if e.large = far1 || far2 || size > most; e.large {

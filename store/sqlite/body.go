@@ -4,7 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"unsafe"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
@@ -13,11 +15,14 @@ import (
 )
 
 // A text of more than partBytes is a body: it stands in parts in a table of its
-// own, each of which is written in a transaction of its own, and the column that
-// would hold the text holds the place of the body. So neither to write a large
-// text nor to delete one holds up other writes for longer than a part takes. A
-// body that no record has, since it is being written or was replaced, is in the
-// table of loose ones, where a process that comes after a kill finds it.
+// own, which are written in several transactions, and the column that would hold the
+// text holds the place of the body. So neither to write a large text nor to delete one
+// holds up other writes for longer than a part takes. A part that no record has, since
+// it is being written or was replaced, is in the table of unused ones, where a process
+// that comes after a kill finds it.
+//
+// What a text has in common with the one that it replaces is not written anew: a body
+// may have parts of others of its record (contents.go).
 //
 // Texts in the columns themselves may be larger too, in files of earlier versions.
 const (
@@ -29,6 +34,8 @@ const (
 	documentPart = 1<<partBits - 2
 	// fallbackPart is the number of the part that says what a session has of an event.
 	fallbackPart = 1<<partBits - 1
+	// contentsPart is the number of the part that says where all parts are.
+	contentsPart = documentPart - 1
 )
 
 // body is the place of a text.
@@ -61,20 +68,50 @@ type querier interface {
 
 // text returns the text of a column, wherever it stands.
 func text(ctx context.Context, q querier, column []byte) ([]byte, error) {
+	return textOf(ctx, q, column, nil)
+}
+
+// textOf returns the text of a column, and makes its parts known where there are to be
+// any.
+func textOf(ctx context.Context, q querier, column []byte, k knownParts) ([]byte, error) {
 	b, ok := bodyOf(column)
 	if !ok {
 		return column, nil
 	}
-	whole, err := b.read(ctx, q, wordsPart+1, documentPart-1)
+	c, err := b.contents(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	whole := make([]byte, 0, b.size)
+	err = readParts(ctx, q, c.pieces, func(key int64, part []byte) {
+		k.learn(key, part)
+		whole = append(whole, part...)
+	})
+	if err == nil && k != nil {
+		err = readParts(ctx, q, []int64{c.document, c.fallback}, k.learn)
+	}
 	if err == nil && int64(len(whole)) != b.size {
 		err = fmt.Errorf("text %d has %d of %d bytes: %w", b.id, len(whole), b.size, store.ErrCorrupt)
 	}
 	return whole, err
 }
 
+// beginning returns at least so much of a text as is asked for, if there is so much.
+func (b body) beginning(ctx context.Context, q querier, least int) (text []byte, err error) {
+	c, err := b.contents(ctx, q)
+	for i := 0; i < len(c.pieces) && len(text) < least && err == nil; i++ {
+		err = readParts(ctx, q, c.pieces[i:i+1], func(_ int64, part []byte) { text = append(text, part...) })
+	}
+	return text, err
+}
+
 // document returns what of a text the index is to see.
 func (b body) document(ctx context.Context, q querier, kind record.Kind) (document, error) {
-	encoded, err := b.read(ctx, q, documentPart, documentPart)
+	c, err := b.contents(ctx, q)
+	var encoded []byte
+	if err == nil {
+		encoded, err = readPart(ctx, q, c.document)
+	}
 	if err == nil && len(encoded) > 0 {
 		return decodeDocument(encoded)
 	}
@@ -85,70 +122,106 @@ func (b body) document(ctx context.Context, q querier, kind record.Kind) (docume
 	return newDocument(unsafe.String(unsafe.SliceData(whole), len(whole)), kind), err //nolint:gosec // it was read for this
 }
 
-func (b body) read(ctx context.Context, q querier, first, last int64) ([]byte, error) {
-	rows, err := q.QueryContext(ctx, `SELECT part FROM body WHERE key BETWEEN ? AND ? ORDER BY key`, b.key(first), b.key(last))
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	var out []byte
-	if last > first {
-		out = make([]byte, 0, b.size)
-	}
-	for rows.Next() {
-		var part sql.RawBytes
-		if err := rows.Scan(&part); err != nil {
-			return nil, err
-		}
-		out = append(out, part...)
-	}
-	return out, rows.Err()
-}
-
-// stage writes a text that is too long for a column, and where it is the payload of a
-// kind of record what else is made out of it, and returns what the column is to hold.
-// Until a record has it the text is loose.
-func (s *Store) stage(ctx context.Context, text []byte, kind record.Kind) (column []byte, err error) {
+// stage writes a text that is too long for a column, but for those parts that are known,
+// and where it is the payload of a kind of record what else is made out of it, and
+// returns what the column is to hold, and the key of what the index is to see.
+// Until a record has it the new parts are unused.
+func (s *Store) stage(ctx context.Context, text []byte, kind record.Kind, k knownParts) (column []byte, document int64, err error) {
 	if len(text) <= partBytes {
-		return text, nil
+		return text, 0, nil
 	}
 	b := body{s.w.body.Add(1), int64(len(text))}
 	s.w.setStaged(b.id, true)
-	put := func(n int64, part []byte) error {
-		return s.submit(ctx, &request{run: func(w *writer) error {
-			if err := w.exec(`INSERT OR IGNORE INTO loose VALUES (?)`, b.id); err != nil {
-				return err
-			}
-			return w.exec(`INSERT INTO body VALUES (?, ?)`, b.key(n), part)
-		}})
-	}
 	defer func() {
 		if err != nil {
 			s.abandon(b.column())
 		}
 	}()
+	st := staging{s: s, b: b, known: k}
+	var c contents
 	whole := unsafe.String(unsafe.SliceData(text), len(text)) //nolint:gosec // the text does not change, and a copy of it would be large
 	if kind != record.Unknown {
 		d := newDocument(whole, kind)
-		if err := put(documentPart, d.encode()); err != nil {
-			return nil, err
+		if c.document, err = st.put(ctx, documentPart, d.encode()); err != nil {
+			return nil, 0, err
 		}
 	}
 	if kind == record.Event {
-		if found := encodeFallback(honeyhive.Value(whole)); found != nil {
-			if err := put(fallbackPart, found); err != nil {
-				return nil, err
+		if c.fallback, err = st.put(ctx, fallbackPart, encodeFallback(honeyhive.Value(whole))); err != nil {
+			return nil, 0, err
+		}
+	}
+	last := 0
+	for _, end := range record.Pieces(whole, kind == record.Unknown) {
+		key, err := st.put(ctx, int64(wordsPart+1+st.count), text[last:end])
+		if err != nil {
+			return nil, 0, err
+		}
+		c.pieces = append(c.pieces, key)
+		last = end
+	}
+	if _, err = st.put(ctx, contentsPart, c.encode()); err != nil {
+		return nil, 0, err
+	}
+	return b.column(), c.document, st.flush(ctx)
+}
+
+// staging writes the parts of a body, as many in one transaction as partBytes has room
+// for.
+type staging struct {
+	s     *Store
+	b     body
+	known knownParts
+	list  []part
+	bytes int
+	count int // pieces that were put
+}
+
+type part struct {
+	key  int64
+	text []byte
+}
+
+// put returns the key of a part: of one that is known, or else of the new one. Nothing
+// has the key 0.
+func (st *staging) put(ctx context.Context, n int64, text []byte) (int64, error) {
+	if len(text) == 0 {
+		return 0, nil
+	}
+	key, add := st.known.find(st.b.key(n), text)
+	if !add {
+		return key, nil
+	}
+	if n < contentsPart {
+		st.count++
+	}
+	if st.bytes+len(text) > partBytes {
+		if err := st.flush(ctx); err != nil {
+			return 0, err
+		}
+	}
+	st.list, st.bytes = append(st.list, part{key, text}), st.bytes+len(text)
+	return key, nil
+}
+
+// flush writes what was put.
+func (st *staging) flush(ctx context.Context) error {
+	list := st.list
+	st.list, st.bytes = nil, 0
+	if len(list) == 0 {
+		return nil
+	}
+	return st.s.submit(ctx, &request{run: func(w *writer) error {
+		for _, p := range list {
+			if err := w.exec(`INSERT INTO unused VALUES (?)`, p.key); err != nil {
+				return err
+			}
+			if err := w.exec(`INSERT INTO body VALUES (?, ?)`, p.key, p.text); err != nil {
+				return err
 			}
 		}
-	}
-	for n := int64(wordsPart + 1); len(text) > 0; n++ {
-		part := text[:min(len(text), partBytes)]
-		if err := put(n, part); err != nil {
-			return nil, err
-		}
-		text = text[len(part):]
-	}
-	return b.column(), nil
+		return nil
+	}})
 }
 
 // abandon ends the staging of texts: those that no record has by now are left to
@@ -178,26 +251,63 @@ func (w *writer) isStaged(id int64) bool {
 	return w.staged[id]
 }
 
-// adopt notes that a record has the text of a column now, if that is a body.
-func (w *writer) adopt(column []byte) error {
-	b, ok := bodyOf(column)
-	if !ok {
-		return nil
+// adopt notes that a record has texts now, and not others any longer.
+func (w *writer) adopt(texts, others [2][]byte) error {
+	has, err := w.keys(texts[:]...)
+	if err != nil {
+		return err
 	}
-	return w.exec(`DELETE FROM loose WHERE body = ?`, b.id)
+	for _, c := range texts {
+		if b, ok := bodyOf(c); ok {
+			if err := w.exec(`DELETE FROM unused WHERE key BETWEEN ? AND ?`, b.key(0), b.key(fallbackPart)); err != nil {
+				return err
+			}
+		}
+	}
+	had, err := w.keys(others[:]...)
+	if err != nil {
+		return err
+	}
+	return w.releaseKeys(slices.DeleteFunc(had, func(key int64) bool {
+		_, found := slices.BinarySearch(has, key)
+		return found
+	}))
 }
 
-// release notes that no record has the text of a column any longer.
+// release notes that no record has texts any longer.
 func (w *writer) release(columns ...[]byte) error {
-	for _, c := range columns {
-		b, ok := bodyOf(c)
+	keys, err := w.keys(columns...)
+	if err != nil {
+		return err
+	}
+	return w.releaseKeys(keys)
+}
+
+func (w *writer) releaseKeys(keys []int64) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	w.garbage.Store(true)
+	list, err := json.Marshal(keys)
+	if err != nil {
+		return err
+	}
+	return w.exec(`INSERT OR IGNORE INTO unused SELECT value FROM json_each(?)`, string(list))
+}
+
+// keys returns those of the parts that texts have.
+func (w *writer) keys(columns ...[]byte) (keys []int64, err error) {
+	for _, column := range columns {
+		b, ok := bodyOf(column)
 		if !ok {
 			continue
 		}
-		w.garbage.Store(true)
-		if err := w.exec(`INSERT OR IGNORE INTO loose VALUES (?)`, b.id); err != nil {
-			return err
+		c, err := b.contents(context.Background(), w)
+		if err != nil {
+			return nil, err
 		}
+		keys = append(keys, c.all()...)
 	}
-	return nil
+	slices.Sort(keys)
+	return slices.Compact(keys), nil
 }

@@ -261,16 +261,16 @@ func (w *writer) sweepForAWhile() (done bool, err error) {
 	return done, err
 }
 
-// sweep deletes loose texts and doomed events, as many as the budget has room for,
-// and reports whether more may be left.
+// sweep deletes unused parts of texts and doomed events, as many as the budget has room
+// for, and reports whether more may be left.
 func (w *writer) sweep(b *budget) (more bool, err error) {
-	for b.left() {
-		id, err := w.loose()
+	for after := int64(0); b.left(); {
+		key, err := w.unused(after)
 		if err != nil {
 			return true, err
 		}
-		if id != 0 {
-			err = w.sweepBody(id, b)
+		if key != 0 {
+			after, err = key, w.sweepPart(key, b)
 		} else {
 			var session int64
 			if err := w.scan(`SELECT ifnull(min(session), 0) FROM doomed`, nil, &session); err != nil {
@@ -282,7 +282,7 @@ func (w *writer) sweep(b *budget) (more bool, err error) {
 				}
 				continue
 			}
-			err = w.sweepEvents(session, b)
+			after, err = 0, w.sweepEvents(session, b)
 		}
 		if err != nil {
 			return true, err
@@ -291,43 +291,26 @@ func (w *writer) sweep(b *budget) (more bool, err error) {
 	return true, nil
 }
 
-// loose returns a text that no record has and nobody is writing, or 0.
-func (w *writer) loose() (int64, error) {
-	rows, err := w.conn.QueryContext(context.Background(), `SELECT body FROM loose ORDER BY body`)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var id int64
-		if err := rows.Scan(&id); err != nil {
-			return 0, err
+// unused returns the first part after a key that no record has and nobody is writing,
+// or 0.
+func (w *writer) unused(after int64) (key int64, err error) {
+	for {
+		err = w.scan(`SELECT ifnull(min(key), 0) FROM unused WHERE key > ?`, []any{after}, &key)
+		if err != nil || key == 0 || !w.isStaged(key>>partBits) {
+			return key, err
 		}
-		if !w.isStaged(id) {
-			return id, nil
-		}
+		after = key | fallbackPart // the last one of the same body
 	}
-	return 0, rows.Err()
 }
 
-func (w *writer) sweepBody(id int64, b *budget) error {
-	at := body{id: id}
-	for b.left() {
-		var key, size int64
-		err := w.scan(`SELECT key, length(part) FROM body WHERE key BETWEEN ? AND ? LIMIT 1`, []any{at.key(0), at.key(1<<partBits - 1)}, &key, &size)
-		if errors.Is(err, sql.ErrNoRows) {
-			b.spend(1, 0)
-			return w.exec(`DELETE FROM loose WHERE body = ?`, id)
-		}
-		if err == nil {
-			err = w.exec(`DELETE FROM body WHERE key = ?`, key)
-		}
-		if err != nil {
-			return err
-		}
-		b.spend(1, size)
+func (w *writer) sweepPart(key int64, b *budget) error {
+	var size int64
+	err := w.scan(`SELECT length(part) FROM body WHERE key = ?`, []any{key}, &size)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
 	}
-	return nil
+	b.spend(1, size)
+	return w.execAll([]any{key}, `DELETE FROM body WHERE key = ?`, `DELETE FROM unused WHERE key = ?`)
 }
 
 // sweepAtOnce is how many events one statement deletes: to run one takes as long as to

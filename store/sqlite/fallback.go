@@ -22,7 +22,11 @@ func fallback(ctx context.Context, q querier, id honeyhive.UUID) (f record.Fallb
 		return f, err
 	}
 	if b, ok := bodyOf(column); ok {
-		encoded, err := b.read(ctx, q, fallbackPart, fallbackPart)
+		c, err := b.contents(ctx, q)
+		if err != nil {
+			return f, err
+		}
+		encoded, err := readPart(ctx, q, c.fallback)
 		if err == nil && len(encoded) > 0 {
 			if err = json.Unmarshal(encoded, &f); err != nil {
 				err = fmt.Errorf("text %d: %w: %w", b.id, err, store.ErrCorrupt)

@@ -129,8 +129,10 @@ func (st *state) flushEvent(e *entry) error {
 	if err := w.save(e, []byte(payload)); err != nil {
 		return err
 	}
-	if err := w.unindex(e.pk); err != nil {
-		return err
+	if e.ready == nil || !e.ready.indexed {
+		if err := w.unindex(e.pk); err != nil {
+			return err
+		}
 	}
 	return w.saveEvent(e, &now)
 }
@@ -264,7 +266,7 @@ func (st *state) flushSession(e *entry) error {
 		}
 		e.was = record.Session
 	}
-	if changed {
+	if changed && (e.ready == nil || !e.ready.indexed) {
 		if err := w.unindex(e.pk); err != nil {
 			return err
 		}

@@ -142,7 +142,7 @@ func hit(ctx context.Context, tx *sql.Tx, pk int64, parts []query.Expr) (hit sto
 		return hit, err
 	}
 	if b, ok := bodyOf(column); ok {
-		if column, err = b.read(ctx, tx, wordsPart+1, wordsPart+1); err != nil {
+		if column, err = b.beginning(ctx, tx, hitBytes); err != nil {
 			return hit, err
 		}
 	}

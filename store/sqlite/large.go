@@ -23,10 +23,12 @@ import (
 type ready struct {
 	pk       int64 // of the record as it was; 0 where there was none
 	was      record.Kind
-	columns  [2][]byte // layers and payload, staged
+	from     [2][]byte // layers and payload, as the database had them
+	columns  [2][]byte // the same, staged
 	rank, at int64
 	isKnown  bool // there is a record, not only updates
 	same     bool // the payload is as it was
+	indexed  bool // at least what the index has of it is
 	received int64
 	event    record.Counted
 	own      record.Own
@@ -113,17 +115,23 @@ func (s *Store) base(ctx context.Context, id honeyhive.UUID) (*entry, error) {
 			kind = 2 AND session IN (SELECT session FROM doomed) FROM record WHERE id = ?`, id[:]).
 			Scan(&e.pk, &e.was, &e.known, &rank, &at, &e.received, &columns[0], &columns[1], &doomed)
 		if errors.Is(err, sql.ErrNoRows) || err == nil && doomed {
-			*e = entry{id: id}
+			*e = entry{id: id, parts: make(knownParts)}
 			return nil
 		}
 		size := 0
+		e.columns, e.parts = columns, make(knownParts)
 		for i, c := range columns {
 			if err == nil {
 				_, far := bodyOf(c)
 				size += len(c)
 				e.large = e.large || far || size > largeBytes
-				columns[i], err = text(ctx, tx, c)
+				columns[i], err = textOf(ctx, tx, c, e.parts)
 			}
+		}
+		if b, ok := bodyOf(e.columns[1]); ok && err == nil {
+			var c contents
+			c, err = b.contents(ctx, tx)
+			e.document = c.document
 		}
 		if err != nil {
 			return err
@@ -136,7 +144,7 @@ func (s *Store) base(ctx context.Context, id honeyhive.UUID) (*entry, error) {
 // ready makes out what the layers of a record of a kind come to, and stages it. Only is
 // the write of all layers, where there is no other one: its text is the payload.
 func (s *Store) ready(ctx context.Context, e *entry, kind record.Kind, only *record.Incoming) (*ready, error) {
-	r := &ready{pk: e.pk, was: e.was, received: e.received, isKnown: record.Has(e.layers)}
+	r := &ready{pk: e.pk, was: e.was, from: e.columns, received: e.received, isKnown: record.Has(e.layers)}
 	r.rank, r.at = last(e.layers)
 	var payload []byte
 	switch {
@@ -173,11 +181,13 @@ func (s *Store) ready(ctx context.Context, e *entry, kind record.Kind, only *rec
 	r.same = string(payload) == e.payload
 	var err error
 	if kind != record.Unknown {
-		r.columns[1], err = s.stage(ctx, payload, kind)
+		var document int64
+		r.columns[1], document, err = s.stage(ctx, payload, kind, e.parts)
+		r.indexed = document != 0 && document == e.document
 	}
 	e.payload = "" // the layers are written in memory of their own
 	if err == nil {
-		r.columns[0], err = s.stage(ctx, record.EncodeLayers(e.layers), record.Unknown)
+		r.columns[0], _, err = s.stage(ctx, record.EncodeLayers(e.layers), record.Unknown, e.parts)
 	}
 	return r, err
 }

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
@@ -295,5 +296,42 @@ func TestMiddle(t *testing.T) {
 		if got := middle(writes); got != want {
 			t.Errorf("%s is divided at %d, want %d", ids, got, want)
 		}
+	}
+}
+
+// TestSmallUpdateBesideLarge writes a small update of a record that is small while one is
+// prepared that makes it large: neither is lost.
+func TestSmallUpdateBesideLarge(t *testing.T) {
+	s := openIn(t, t.TempDir()).(*Store)
+	defer func() { _ = s.Close() }()
+	holdWrite(t, s, holdEvent(t, 0, map[string]any{"text": strings.Repeat("x", 1000)}))
+	id := holdEvent(t, 0, nil).Event.EventID
+	held, free, before := make(chan struct{}), make(chan struct{}), s.w.body.Load()
+	all := sync.WaitGroup{}
+	all.Go(func() {
+		if err := s.submit(t.Context(), &request{bare: true, run: func(*writer) error { close(held); <-free; return nil }}); err != nil {
+			t.Error(err)
+		}
+	})
+	<-held
+	all.Go(func() {
+		outputs := honeyhive.Value(`{"text":"` + strings.Repeat("y", 3*partBytes) + `"}`).Object()
+		if err := s.Write(t.Context(), []store.Write{{Update: &honeyhive.Update{EventID: id, Outputs: outputs}}}); err != nil {
+			t.Error(err)
+		}
+	})
+	for s.w.body.Load() == before { // until it was read what the record is
+		runtime.Gosched()
+	}
+	all.Go(func() {
+		if err := s.Write(t.Context(), []store.Write{{Update: &honeyhive.Update{EventID: id, Metadata: honeyhive.Value(`{"small":1}`).Object()}}}); err != nil {
+			t.Error(err)
+		}
+	})
+	close(free)
+	all.Wait()
+	got, err := s.Event(t.Context(), parse(t, id))
+	if err != nil || len(got.Payload.Outputs.JSONText()) < 3*partBytes || got.Payload.Metadata.JSONText() != `{"small":1}` {
+		t.Errorf("outputs of %d bytes and the metadata %s, %v", len(got.Payload.Outputs.JSONText()), got.Payload.Metadata.JSONText(), err)
 	}
 }

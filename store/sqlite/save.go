@@ -69,15 +69,10 @@ func (w *writer) save(e *entry, payload []byte) error {
 		err = w.exec(`INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			e.pk, e.id[:], e.kind, e.session, e.seq, rank, at, e.received, columns[0], columns[1])
 	}
-	for _, c := range columns {
-		if err == nil {
-			err = w.adopt(c)
-		}
-	}
 	if err != nil {
 		return err
 	}
-	return w.release(e.columns[:]...)
+	return w.adopt(columns, e.columns)
 }
 
 // saveSession writes the row of a session: what it and all that is part of it come to.

@@ -130,7 +130,7 @@ func TestVersion2(t *testing.T) {
 		t.Fatal(err)
 	}
 	execute(t, path, `DROP INDEX session_moment`, `DROP INDEX event_group`, `ALTER TABLE event DROP COLUMN name`, `ALTER TABLE event DROP COLUMN kind`, `ALTER TABLE event DROP COLUMN failure`, `ALTER TABLE event DROP COLUMN prompt`,
-		`PRAGMA user_version = 2`, `DROP TABLE joined`, `DROP TABLE home`, `DROP TABLE edge`, `DROP TABLE silent`, `DROP TABLE stale`,
+		`PRAGMA user_version = 2`, `DROP TABLE joined`, `DROP TABLE home`, `DROP TABLE edge`, `DROP TABLE silent`, `DROP TABLE stale`, `DROP TABLE unused`, `CREATE TABLE loose (body INTEGER PRIMARY KEY)`,
 		`ALTER TABLE session DROP COLUMN calls`, `ALTER TABLE session DROP COLUMN rootless`, `ALTER TABLE session DROP COLUMN backwards`, `ALTER TABLE session DROP COLUMN counted`,
 		`ALTER TABLE session DROP COLUMN derived`, `ALTER TABLE session DROP COLUMN costs`,
 		`UPDATE session SET duration = 1.7e308, cost = -5 WHERE rowid % 2 = 0`)

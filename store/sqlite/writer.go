@@ -126,7 +126,7 @@ func (w *writer) number(ctx context.Context) error {
 	var body int64
 	err := w.conn.QueryRowContext(ctx, `SELECT
 		max((SELECT ifnull(max(pk), 0) FROM record), (SELECT ifnull(max(session), 0) FROM doomed)),
-		max((SELECT ifnull(max(key), 0) FROM body) >> ?, (SELECT ifnull(max(body), 0) FROM loose)), `+lastSeq, partBits).Scan(&w.pk, &body, &w.seq)
+		(SELECT ifnull(max(key), 0) FROM body) >> ?, `+lastSeq, partBits).Scan(&w.pk, &body, &w.seq)
 	w.body.Store(body)
 	return err
 }

@@ -330,22 +330,32 @@ func EncodeLayers(layers []Layer) []byte {
 func DecodeLayers(b []byte) ([]Layer, bool) {
 	var layers []Layer
 	for len(b) > 0 {
-		var l Layer
-		l.Rank = Rank(b[0])
-		at, n := binary.Varint(b[1:])
-		if n <= 0 || len(b) < 1+n+8 {
+		l, start, end, ok := layerAt(textOf(b))
+		if !ok {
 			return nil, false
 		}
-		l.At, b = at, b[1+n:]
-		l.Hash, b = binary.BigEndian.Uint64(b), b[8:]
-		size, n := binary.Uvarint(b)
-		if n <= 0 || size > uint64(len(b)-n) {
-			return nil, false
-		}
-		l.Text, b = string(b[n:n+int(size)]), b[n+int(size):] //nolint:gosec // at most what is left of the text, see above
+		l.Text, b = string(b[start:end]), b[end:]
 		layers = append(layers, l)
 	}
 	return layers, true
+}
+
+// layerAt reads the first of encoded layers, but for its text, which stands between two
+// places.
+func layerAt(encoded string) (l Layer, start, end int, ok bool) {
+	b := bytesOf(encoded)
+	l.Rank = Rank(b[0])
+	at, n := binary.Varint(b[1:])
+	if n <= 0 || len(b) < 1+n+8 {
+		return l, 0, 0, false
+	}
+	l.At, start = at, 1+n+8
+	l.Hash = binary.BigEndian.Uint64(b[1+n:])
+	size, n := binary.Uvarint(b[start:])
+	if start += n; n <= 0 || size > uint64(len(b)-start) {
+		return l, 0, 0, false
+	}
+	return l, start, start + int(size), true //nolint:gosec // at most what is left, see above
 }
 
 // Has reports whether a layer is of a record, not of an update.
