@@ -14,10 +14,12 @@ import (
 // A Matcher finds credentials in a text: as they are, in another case, broken
 // over lines, also by marks that continue or quote lines, escaped as URLs, JSON, Go,
 // HTML or mail have it, several times over too, as the numbers of its bytes, and in
-// base64, base32 or hexadecimal, alone or as a part of what was encoded. The
+// base64, base32 or hexadecimal, alone or as a part of what was encoded, also where it
+// was compressed before, and broken by other signs, such as "sk-ab...cd-ef". The
 // beginning or the end of a long one counts as well, and 23 bytes from anywhere in
 // one that has no white space, since servers quote parts and drop prefixes, and
-// headers put more around a key. A nil Matcher finds nothing. It may be used by
+// headers put more around a key. Not found are one that is written backwards, in the
+// escapes of CSS, or encoded in a way that is not named here. A nil Matcher finds nothing. It may be used by
 // many goroutines.
 //
 // Nobody can list all ways to write a text, so the text is read instead: white
@@ -27,6 +29,7 @@ import (
 type Matcher struct {
 	needles []needle
 	least   int            // bytes of the shortest text in which one of the needles can stand
+	letters []needle       // of texts of which letters and digits alone are left
 	known   map[place]bool // of the needles, while they are added
 }
 
@@ -48,6 +51,9 @@ type needle struct {
 const (
 	// seedBytes are how much of the beginning or end of a credential counts as it.
 	seedBytes = 12
+	// brokenBytes are how many letters and digits of one that is broken by other signs
+	// count as it.
+	brokenBytes = 16
 	// wordBytes is the length below which a credential may be part of a word.
 	wordBytes = 8
 	// cutBytes are how much of one counts where a text was cut.
@@ -65,6 +71,7 @@ func NewMatcher(values []string) *Matcher {
 			continue
 		}
 		m.plain(v)
+		m.broken(v)
 		m.encoded(v)
 		m.codes(v)
 		// A server may have decoded it.
@@ -109,6 +116,19 @@ func (m *Matcher) plain(v string) {
 	// Pieces side by side, and the last one: what is long enough has one of them.
 	for at := seedBytes; at < len(v); at += seedBytes {
 		m.add(needle{text: v, at: min(at, len(v)-seedBytes)})
+	}
+}
+
+// broken adds the letters and digits of a credential, where these are so many that no
+// other text has them.
+func (m *Matcher) broken(v string) {
+	b := []byte(folded(v))
+	b = slices.DeleteFunc(b, func(c byte) bool { return !wordByte(c) })
+	if len(b) < brokenBytes {
+		return
+	}
+	for at := 0; at+brokenBytes <= len(b); at += brokenBytes / 2 {
+		m.letters = append(m.letters, needle{text: string(b), at: at, seed: brokenBytes})
 	}
 }
 
@@ -234,6 +254,7 @@ func (m *Matcher) findPlain(text string, cut, marks bool) (spans []span) {
 				spans = d.searchEnd(&m.needles[i], spans)
 			}
 		}
+		spans = d.searchLetters(m.letters, spans)
 		if !d.decode() {
 			break
 		}
@@ -314,29 +335,58 @@ func (d *decoded) span(from, to int) span {
 func (d *decoded) search(n *needle, spans []span) []span {
 	seed := []byte(n.text[n.at : n.at+n.seed])
 	for from := 0; ; {
-		i := bytes.Index(d.low[from:], seed)
-		if i < 0 {
+		found := bytes.Index(d.low[from:], seed)
+		if found < 0 {
 			return spans
 		}
-		i += from
-		end := i + n.seed
+		found += from
+		i, end := found, found+n.seed
 		for j := n.at + n.seed; end < len(d.low) && j < len(n.text) && d.low[end] == n.text[j]; j++ {
 			end++
 		}
-		for j := n.at; i > from && j > 0 && d.low[i-1] == n.text[j-1]; j-- {
+		for j := n.at; i > 0 && j > 0 && d.low[i-1] == n.text[j-1]; j-- {
 			i--
 		}
 		s := d.span(i, end)
 		if n.run {
 			s = d.run(i, end)
 		}
-		from = i + 1
+		from = found + 1
 		if n.word && (s.from > 0 && wordByte(d.text[s.from-1]) || s.to < len(d.text) && wordByte(d.text[s.to])) {
 			continue
 		}
 		spans = append(spans, s)
-		from = end
+		from = max(from, end-n.seed+1) // of a credential that repeats itself, the next may overlap
 	}
+}
+
+// searchLetters adds where needles stand whose letters are broken by other signs, beside
+// what was found already.
+func (d *decoded) searchLetters(needles []needle, spans []span) []span {
+	if len(needles) == 0 || len(d.low) < brokenBytes {
+		return spans
+	}
+	left := texts.Get().(*decoded)
+	defer left.put()
+	*left = decoded{text: d.text, b: left.b[:0], low: left.low[:0], at: make([]span, 0, len(d.low))}
+	covered := make([]bool, len(d.text))
+	for _, s := range spans {
+		for i := s.from; i < s.to; i++ {
+			covered[i] = true
+		}
+	}
+	for i, c := range d.low {
+		if covered[d.span(i, i+1).from] {
+			c = 0
+		}
+		if c == 0 || wordByte(c) {
+			left.b, left.low, left.at = append(left.b, c), append(left.low, c), append(left.at, d.span(i, i+1))
+		}
+	}
+	for i := range needles {
+		spans = left.search(&needles[i], spans)
+	}
+	return spans
 }
 
 func wordByte(c byte) bool {

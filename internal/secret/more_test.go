@@ -2,11 +2,14 @@ package secret_test
 
 import (
 	"bytes"
+	"compress/gzip"
+	"compress/zlib"
 	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"mime/quotedprintable"
 	"net/http"
 	"net/url"
@@ -36,6 +39,17 @@ func times(n int, way func(string) string) func(string) string {
 		}
 		return s
 	}
+}
+
+func compressed(s string, isGzip bool) string {
+	var b bytes.Buffer
+	w := io.WriteCloser(zlib.NewWriter(&b))
+	if isGzip {
+		w = gzip.NewWriter(&b)
+	}
+	_, _ = io.WriteString(w, s)
+	_ = w.Close()
+	return b.String()
 }
 
 func asJSON(s string) string {
@@ -123,6 +137,14 @@ func TestMoreWays(t *testing.T) {
 		"base64 in lines":   func(s string) string { return wrap(in64("user:"+s), "\r\n") },
 		"hex of escaped":    func(s string) string { return hex.EncodeToString([]byte(each(s, "%%%02x", ""))) },
 		"base32":            func(s string) string { return base32.StdEncoding.EncodeToString([]byte("u:" + s)) },
+		"dashes":            func(s string) string { return each(s, "%c", "-") },
+		"dots":              func(s string) string { return wrap(s, "...") },
+		"groups":            func(s string) string { return wrap(wrap(s, " - "), "_") },
+		"base64 of gzip":    func(s string) string { return in64(compressed(s, true)) },
+		"base64 of zlib":    func(s string) string { return in64(compressed("user:"+s, false)) },
+		"hex of gzip":       func(s string) string { return hex.EncodeToString([]byte(compressed(asJSON(s), true))) },
+		"cut gzip":          func(s string) string { return in64(compressed(s+strings.Repeat("\n", 10_000), true))[:100] },
+		"gzip in escapes":   func(s string) string { return url.QueryEscape(in64(compressed(s, true))) },
 		"multipart": func(s string) string {
 			return "--b\r\nContent-Disposition: form-data; name=\"api_key\"\r\n\r\n" + s + "\r\n--b--\r\n"
 		},
