@@ -2,7 +2,6 @@ package convert
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/sessionspan/sessionspan/internal/rawjson"
 )
@@ -10,9 +9,14 @@ import (
 // pair is a key and its JSON; an empty text stands for no such key.
 type pair struct{ key, text string }
 
-// object writes pairs as a JSON object.
+// object writes pairs as a JSON object, a large one in memory of its size.
 func object(pairs ...pair) string {
-	b := []byte{'{'}
+	const around = len(`"":,`)
+	n := len(`{}`)
+	for _, p := range pairs {
+		n += len(p.key) + len(p.text) + around
+	}
+	b := append(make([]byte, 0, n), '{')
 	for _, p := range pairs {
 		if p.text == "" {
 			continue
@@ -23,11 +27,24 @@ func object(pairs ...pair) string {
 		b = append(rawjson.AppendString(b, p.key), ':')
 		b = append(b, p.text...)
 	}
-	return string(append(b, '}'))
+	return rawjson.Text(append(b, '}'))
 }
 
-// list writes texts that are JSON as an array.
-func list(texts []string) string { return "[" + strings.Join(texts, ",") + "]" }
+// list writes texts that are JSON as an array, in memory of its size.
+func list(texts []string) string {
+	n := len("[]")
+	for _, t := range texts {
+		n += len(t) + len(",")
+	}
+	b := append(make([]byte, 0, n), '[')
+	for i, t := range texts {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, t...)
+	}
+	return rawjson.Text(append(b, ']'))
+}
 
 // fields are the members of a JSON object.
 type fields []pair

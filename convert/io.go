@@ -55,7 +55,9 @@ func (r *reader) putChat(messages []string, from rank) {
 		return
 	}
 	r.buckets[Inputs].putGroup(from, []string{"chat_history"}, func(*bucketReader) []member {
-		return []member{{key: "chat_history", text: list(messages)}}
+		text := list(messages)
+		clear(messages) // they may be large, and the bucket is made next
+		return []member{{key: "chat_history", text: text}}
 	})
 }
 
