@@ -3,6 +3,7 @@ package sqlite
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -25,16 +26,18 @@ type entry struct {
 	more     []record.Layer // that are yet to be merged with them
 	received int64
 
-	was      record.Kind // as the database has it
-	columns  [2][]byte   // layers and payload, as the database has them: texts or bodies
-	payload  string      // the same, as a text
-	parts    knownParts  // of these, where they were read to write the record anew
-	document int64       // the key of what the index is to see of its payload, the same
-	large    bool        // too large to be read here: layers and payload are not known
-	known    bool        // there are layers
-	size     int         // bytes of what was read and of what came
-	length   int         // bytes of the columns
-	ready    *ready      // what comes of it was made out elsewhere
+	was      record.Kind       // as the database has it
+	columns  [2][]byte         // layers and payload, as the database has them: texts or bodies
+	payload  string            // the same, as a text
+	wasSum   [sha256.Size]byte // of the payload as the database has it, where it is not kept
+	wasBytes int
+	parts    knownParts // of these, where they were read to write the record anew
+	document int64      // the key of what the index is to see of its payload, the same
+	large    bool       // too large to be read here: layers and payload are not known
+	known    bool       // there are layers
+	size     int        // bytes of what was read and of what came
+	length   int        // bytes of the columns
+	ready    *ready     // what comes of it was made out elsewhere
 	changed  bool
 	first    *record.Incoming // the only write of a new entry
 

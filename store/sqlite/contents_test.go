@@ -36,6 +36,7 @@ func TestBytesOfSmallUpdates(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := openIn(t, t.TempDir()).(*Store)
 			defer func() { _ = s.Close() }()
+			bare(t, s, func(w *writer) error { w.committed = nil; return nil }) // there are no checkpoints
 			wrote := make([][]int64, 2)
 			for i, size := range []int{2 << 20, 8 << 20} {
 				want := honeyhive.Value(inputs(size)).Object()
@@ -51,10 +52,16 @@ func TestBytesOfSmallUpdates(t *testing.T) {
 					{EventID: id, Feedback: honeyhive.Value(`{"rating":1}`).Object()},
 				} {
 					var before int64
-					bare(t, s, func(w *writer) error { before = w.written; return nil })
+					bare(t, s, func(w *writer) error { // the index, which has other bounds, waits meanwhile
+						before, w.copying, w.logged = w.written, true, logBytes+logSlack+1
+						return nil
+					})
 					holdWrite(t, s, store.Write{Update: update})
-					holdIndexed(t, s)
-					bare(t, s, func(w *writer) error { wrote[i] = append(wrote[i], w.written-before); return nil })
+					bare(t, s, func(w *writer) error {
+						wrote[i] = append(wrote[i], w.written-before)
+						w.copying = false
+						return nil
+					})
 					t.Logf("%d bytes: update %d wrote %d", size, n, wrote[i][n])
 				}
 				swept(t, s)
@@ -65,7 +72,7 @@ func TestBytesOfSmallUpdates(t *testing.T) {
 				}
 			}
 			for n, small := range wrote[0] {
-				if large := wrote[1][n]; large > 2<<20 || large > small+1<<19 {
+				if large := wrote[1][n]; large > 1<<20 || large > small+small/2 {
 					t.Errorf("update %d wrote %d bytes of a record of 2 MiB, and %d of one of 8", n, small, large)
 				}
 			}

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"unsafe"
@@ -136,7 +137,10 @@ func (s *Store) base(ctx context.Context, id honeyhive.UUID) (*entry, error) {
 		if err != nil {
 			return err
 		}
-		return e.decode(rank, at, columns[0], columns[1])
+		e.wasSum, e.wasBytes = sha256.Sum256(columns[1]), len(columns[1])
+		err = e.decode(rank, at, columns[0], columns[1])
+		e.payload = "" // which nobody reads any more, once the layers are merged with others
+		return err
 	})
 	return e, err
 }
@@ -173,19 +177,19 @@ func (s *Store) ready(ctx context.Context, e *entry, kind record.Kind, only *rec
 	if kind == record.Unknown {
 		whole = record.Fold(e.layers)
 	}
-	if len(whole) > len(e.payload) { // one from before the bounds may be out of them
+	if len(whole) > e.wasBytes { // one from before the bounds may be out of them
 		if err := record.CheckSize(whole); err != nil {
 			return r, &store.BatchError{Writes: []store.WriteError{{Err: err}}}
 		}
 	}
-	r.same = string(payload) == e.payload
+	r.same = sha256.Sum256(payload) == e.wasSum
 	var err error
 	if kind != record.Unknown {
 		var document int64
 		r.columns[1], document, err = s.stage(ctx, payload, kind, e.parts)
 		r.indexed = document != 0 && document == e.document
 	}
-	e.payload = "" // the layers are written in memory of their own
+	payload, whole = nil, "" // the layers are written in memory of their own
 	if err == nil {
 		r.columns[0], _, err = s.stage(ctx, record.EncodeLayers(e.layers), record.Unknown, e.parts)
 	}
