@@ -23,7 +23,7 @@ type contents struct {
 
 // encode writes all but the key of the list itself.
 func (c *contents) encode() []byte {
-	b := binary.AppendUvarint(binary.AppendUvarint(nil, uint64(c.document)), uint64(c.fallback)) //nolint:gosec // keys are positive
+	b := binary.AppendUvarint(binary.AppendUvarint(nil, uint64(c.document)), uint64(c.fallback))
 	for last, i := int64(0), 0; i < len(c.pieces); i++ {
 		b = binary.AppendVarint(b, c.pieces[i]-last)
 		last = c.pieces[i]
@@ -60,7 +60,7 @@ func (b body) contents(ctx context.Context, q querier) (c contents, err error) {
 		encoded = encoded[size:]
 		return n
 	}
-	c.document, c.fallback = int64(next()), int64(next()) //nolint:gosec // next checks it
+	c.document, c.fallback = int64(next()), int64(next())
 	for last := int64(0); len(encoded) > 0 && !broken; {
 		delta, size := binary.Varint(encoded)
 		if broken = size <= 0; !broken {

@@ -189,7 +189,6 @@ func (s *Store) ready(ctx context.Context, e *entry, kind record.Kind, only *rec
 		r.columns[1], document, err = s.stage(ctx, payload, kind, e.parts)
 		r.indexed = document != 0 && document == e.document
 	}
-	payload, whole = nil, "" // the layers are written in memory of their own
 	if err == nil {
 		r.columns[0], _, err = s.stage(ctx, record.EncodeLayers(e.layers), record.Unknown, e.parts)
 	}

@@ -21,7 +21,7 @@ import (
 func secret() string {
 	b := make([]byte, 24)
 	for i := range b {
-		b[i] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[rand.IntN(26)] //nolint:gosec // a word by chance
+		b[i] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[rand.IntN(26)]
 	}
 	return string(b)
 }
@@ -109,6 +109,7 @@ func TestScrub(t *testing.T) {
 	if err != nil || !rows.Next() {
 		t.Fatal(err)
 	}
+	defer func() { _ = rows.Close() }()
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(50*time.Millisecond, cancel)
 	if err := s.Scrub(ctx); !errors.Is(err, context.Canceled) {

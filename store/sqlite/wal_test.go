@@ -96,7 +96,7 @@ func TestCut(t *testing.T) {
 	}
 }
 
-// TestFull has what can wait wait while a long log is copied.
+// TestFull holds that deletion and the index wait while a long log is copied.
 func TestFull(t *testing.T) {
 	s := openIn(t, t.TempDir()).(*Store)
 	defer func() { _ = s.Close() }()

@@ -79,7 +79,7 @@ func (c *cutter) cell(start, end int, key ...string) {
 	for _, k := range key {
 		_, _ = h.Write([]byte(k))
 	}
-	if h.Sum64()%uint64(c.size) < uint64(end-start) || end-c.last >= largestPiece { //nolint:gosec // neither is negative
+	if h.Sum64()%uint64(c.size) < uint64(end-start) || end-c.last >= largestPiece {
 		c.end(end)
 	}
 }
