@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
@@ -20,7 +21,7 @@ const (
 	vacuumBytes = 8 << 20
 )
 
-// prunePause is how often Prune looks whether what it deleted is swept.
+// prunePause is how often what deletes in steps looks whether the log is copied.
 const prunePause = 2 * time.Millisecond
 
 // Prune implements [store.Store].
@@ -35,27 +36,27 @@ func (s *Store) prune(ctx context.Context, r store.Retention) (total store.Prune
 			return total, err
 		}
 	}
-	for done := false; !done; {
+	var sessions, events atomic.Int64 // a request may still run when ctx has ended
+	err = s.inSteps(ctx, func(w *writer) (more bool, err error) {
+		// Until all is swept that is deleted already, nobody knows what is left.
+		if swept, err := w.sweepForAWhile(); !swept || err != nil {
+			return true, err
+		}
 		var step store.Pruned
-		var untidy bool
-		err := s.submit(ctx, &request{bare: true, run: func(w *writer) error {
-			// Until all is swept that is deleted already, nobody knows what is left.
-			if untidy = w.untidy(); untidy {
-				return nil
-			}
-			return w.transaction(func(w *writer) (err error) {
-				step, done, err = w.prune(s.now(), r, newBudget())
-				return err
-			})
-		}})
-		if err == nil && untidy {
-			err = s.pause(ctx, prunePause)
+		done := false
+		err = w.transaction(func(w *writer) (err error) {
+			step, done, err = w.prune(s.now(), r, newBudget())
+			return err
+		})
+		if err == nil {
+			sessions.Add(step.Sessions)
+			events.Add(step.Events)
 		}
-		if err != nil {
-			return total, err
-		}
-		total.Sessions += step.Sessions
-		total.Events += step.Events
+		return !done, err
+	})
+	total = store.Pruned{Sessions: sessions.Load(), Events: events.Load()}
+	if err != nil {
+		return total, err
 	}
 	return total, s.vacuum(ctx, r.MaxBytes)
 }
