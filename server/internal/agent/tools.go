@@ -12,6 +12,7 @@ import (
 
 	"github.com/sessionspan/sessionspan/server/internal/read"
 	"github.com/sessionspan/sessionspan/store"
+	"github.com/sessionspan/sessionspan/store/query"
 )
 
 // filters choose sessions, by the parameters of the page's list.
@@ -90,13 +91,12 @@ func (t *tools) search(ctx context.Context, in searchInput) (any, error) {
 	for i := range page.Sessions {
 		out.Sessions = append(out.Sessions, read.SessionOf(&page.Sessions[i]))
 	}
-	if n := fit(out.Sessions); n < len(out.Sessions) { // the key of a page is that of its last row
-		if q.Limit = n; n > 0 {
-			if page, err = t.Store.Sessions(ctx, q); err != nil {
-				return nil, err
-			}
-			out = sessionList{Sessions: out.Sessions[:n], Next: page.Next}
+	if n := fit(out.Sessions); n < len(out.Sessions) {
+		q.Limit = n
+		if page, err = t.Store.Sessions(ctx, q); err != nil { // the key of a page is that of its last row
+			return nil, err
 		}
+		out = sessionList{Sessions: out.Sessions[:n], Next: page.Next}
 	}
 	return out, nil
 }
@@ -209,8 +209,7 @@ type failed struct {
 
 type errorList struct {
 	Sessions []failed     `json:"sessions"`
-	Kinds    []errorCount `json:"most_frequent"`
-	Scanned  int          `json:"scanned_sessions"`
+	Kinds    []errorCount `json:"most_frequent"` // in these sessions
 	Next     string       `json:"next,omitempty"`
 }
 
@@ -219,52 +218,59 @@ type errorCount struct {
 	Count int    `json:"count"`
 }
 
-// Bounds of a list of errors.
+// Bounds of what is told of a session with errors.
 const (
-	mostScanned = 2000 // sessions
-	scannedPage = 10   // sessions that are read together
-	mostFailed  = 3    // events of a session that are shown
-	mostEvents  = 5000 // events of a session that are looked at
+	mostFailed = 3    // events that are shown
+	mostEvents = 5000 // events that are looked at
 )
+
+// failing are the sessions that failed or in which events did.
+var failing = must(query.Parse("status:error OR errors>0"))
+
+func must(q *query.Query, err error) *query.Query {
+	if err != nil {
+		panic(err) // the text is a constant
+	}
+	return q
+}
 
 func (t *tools) errors(ctx context.Context, in errorsInput) (any, error) {
 	q, err := t.Query(in.values())
 	if err != nil {
 		return nil, err
 	}
-	q.Sort, q.After, q.Limit = store.SortStart, in.After, scannedPage
+	q.Query = query.All(q.Query, failing)
+	q.Sort, q.After, q.Limit = store.SortStart, in.After, bounded(in.Limit, 20, 50)
 	out := errorList{Sessions: []failed{}, Kinds: []errorCount{}}
-	most, kinds := bounded(in.Limit, 20, 50), make(map[string]int)
-	for {
-		page, err := t.Store.Sessions(ctx, q)
+	page, err := t.Store.Sessions(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	for i := range page.Sessions {
+		f, err := t.failed(ctx, &page.Sessions[i])
 		if err != nil {
 			return nil, err
 		}
-		for i := range page.Sessions {
-			row := &page.Sessions[i]
-			if row.Errors == 0 && row.Error == "" {
-				continue
-			}
-			f, err := t.failed(ctx, row)
-			if err != nil {
-				return nil, err
-			}
-			if f.Error != "" {
-				kinds[f.Error]++
-			}
-			for _, e := range f.Events {
-				kinds[e.Error]++
-			}
-			out.Sessions = append(out.Sessions, f)
-		}
-		out.Scanned += len(page.Sessions)
-		q.After = page.Next
-		// A page more would not fit.
-		if page.Next == "" || len(out.Sessions) >= most || out.Scanned >= mostScanned || fit(out.Sessions) < len(out.Sessions) {
-			break
+		out.Sessions = append(out.Sessions, f)
+	}
+	if n := fit(out.Sessions); n < len(out.Sessions) {
+		out.Sessions = out.Sessions[:n]
+		q.Limit = n
+		if page, err = t.Store.Sessions(ctx, q); err != nil { // the key of a page is that of its last row
+			return nil, err
 		}
 	}
-	out.Next = q.After
+	out.Next = page.Next
+	kinds := make(map[string]int)
+	for i := range out.Sessions {
+		f := &out.Sessions[i]
+		if f.Error != "" {
+			kinds[f.Error]++
+		}
+		for _, e := range f.Events {
+			kinds[e.Error]++
+		}
+	}
 	for text, n := range kinds {
 		out.Kinds = append(out.Kinds, errorCount{text, n})
 	}
