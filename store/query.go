@@ -66,6 +66,10 @@ type SessionQuery struct {
 	Sort      Sort   // SortStart where it is empty
 	Ascending bool   // descending where it is false: newest first
 	After     string // SessionPage.Next of the page before; empty for the first
+	// Behind begins the page behind a session in place of After, whether the filter
+	// lets that session through or not: what comes next to it in the order. One that
+	// is not listed is [ErrNotFound].
+	Behind honeyhive.UUID
 	Limit     int    // 100 where it is 0, at most 1,000
 }
 

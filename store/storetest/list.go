@@ -170,6 +170,7 @@ func testPages(t *testing.T, open Opener) {
 				}
 			}
 			f.equal(numbers(got), numbers(want), fmt.Sprintf("order %q, ascending %v", sort, ascending))
+			testBehind(f, want, store.SessionQuery{Sort: sort, Ascending: ascending})
 		}
 	}
 	// What arrives meanwhile shifts nothing.
@@ -184,6 +185,31 @@ func testPages(t *testing.T, open Opener) {
 		if _, err := f.Sessions(t.Context(), q); err == nil {
 			t.Errorf("%+v gives no error", q)
 		}
+	}
+}
+
+// testBehind looks for the next session of each one in an order, without a filter and
+// with one that lets few of them through.
+func testBehind(f *fixture, order []store.SessionRow, q store.SessionQuery) {
+	f.Helper()
+	q.Limit = 1
+	for _, q.Status = range []store.Status{"", store.StatusError} {
+		for i := range order {
+			var want []store.SessionRow
+			for _, r := range order[i+1:] {
+				if len(want) == 0 && (q.Status == "" || r.Status == q.Status) {
+					want = append(want, r)
+				}
+			}
+			q.Behind = order[i].ID
+			page, err := f.Sessions(f.Context(), q)
+			f.check(err)
+			f.equal(numbers(page.Sessions), numbers(want), fmt.Sprintf("behind %d of order %q, ascending %v, %q", i, q.Sort, q.Ascending, q.Status))
+		}
+	}
+	q.Behind = honeyhive.NewUUID()
+	if _, err := f.Sessions(f.Context(), q); !errors.Is(err, store.ErrNotFound) {
+		f.Errorf("behind a session that is not there: %v", err)
 	}
 }
 
