@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // TestAxe asks axe-core about each view, in light and dark, wide and narrow.
@@ -18,9 +19,12 @@ func TestAxe(t *testing.T) {
 	history(t, s.URL(), 30)
 	tracer := newTracer(t, s.URL(), "Travel", "staging")
 	session, failed := agent(tracer, anHourAgo())
-	deliver(t, tracer)
 	lost := orphan(t, s.URL())
 	quizzed(t, s.URL())
+	old, _ := release(tracer, "gpt-5.2-mini", "Be brief.\nAnswer in English.", "In Porto.", 0.3)
+	young, _ := release(tracer, "claude-opus-4.7", "Be brief.\nAnswer in English.\nAsk back.", "In Porto, since Friday.", 0.7)
+	trip := fanOut(tracer, anHourAgo())
+	deliver(t, tracer)
 	views := []struct {
 		name, url string
 		act       func(*tab)
@@ -51,6 +55,15 @@ func TestAxe(t *testing.T) {
 			b.waitShown("#detail article")
 			b.ready()
 		}},
+		{"lanes", s.URL() + "/s/" + trip, nil},
+		{"zoom", s.URL() + "/s/" + session + "?view=timeline&zoom=1000-4000&event=" + failed, func(b *tab) { b.waitShown("#row-0") }},
+		{"saved", s.URL() + "/?source=staging", func(b *tab) { b.fill("#saved-name", "mine"); b.press(kb.Enter); b.waitText("#saved ul", "mine") }},
+		{"compare", s.URL() + "/compare?id=" + old + "&id=" + young, nil},
+		{"compare with", s.URL() + "/compare?id=" + old, nil},
+		{"queue", s.URL() + "/queue?source=staging", nil},
+		{"end of a set", s.URL() + "/s/" + session + "?end=next", nil},
+		{"selected", s.URL() + "/", func(b *tab) { b.press("jx"); b.waitShown("#bulk") }},
+		{"confirm", s.URL() + "/", func(b *tab) { b.press("jx"); b.click("#bulk-delete"); b.waitShown("#confirm"); b.ready() }},
 		{"leave", s.URL() + "/leave?to=https%3A%2F%2Fhotel.example%2F", nil},
 		{"problem", s.URL() + "/s/nothing", nil},
 	}

@@ -58,10 +58,10 @@ func TestDerivedCosts(t *testing.T) {
 		}
 		b.show("/s/" + session.ID() + "?view=tree")
 		b.has("#session .figures", "Cost ≈ "+sum+" + no price")
-		b.wait(`[...document.querySelectorAll("#rows .body .row[data-event]")].some((r) => r.children[4].textContent === ` + fmt.Sprintf("%q", "≈ "+cost) +
-			` && (r.children[4].title || r.children[4].querySelector("[title]")?.title) === ` + fmt.Sprintf("%q", title) + `)`)
+		b.wait(`[...document.querySelectorAll("#rows .body .row[data-event]")].some((r) => r.children[5].textContent === ` + fmt.Sprintf("%q", "≈ "+cost) +
+			` && (r.children[5].title || r.children[5].querySelector("[title]")?.title) === ` + fmt.Sprintf("%q", title) + `)`)
 		eval[bool](b, `document.getElementById("rows").scrollTo(0, 1e6), window.scrollTo(0, 1e6), true`)
-		b.wait(`[...document.querySelectorAll("#rows .body .row")].some((r) => r.children[4].textContent === "no price" && r.children[4].title === ` + fmt.Sprintf("%q", "no price for new (openai) by "+name+" of 2026-11-30") + `)`)
+		b.wait(`[...document.querySelectorAll("#rows .body .row")].some((r) => r.children[5].textContent === "no price" && r.children[5].title === ` + fmt.Sprintf("%q", "no price for new (openai) by "+name+" of 2026-11-30") + `)`)
 	}
 	t.Run("at first", func(t *testing.T) { look(t, s, "our prices", "5.00", "595") })
 	if err := s.Close(); err != nil {

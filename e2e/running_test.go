@@ -146,7 +146,7 @@ func TestRunningThread(t *testing.T) {
 	r.poll(10)
 	r.wait(sees + `([...document.querySelectorAll("#thread .turn .turn-head")].find((h) => h.textContent.includes("poll 11")))`)
 	// Scrolled up, nothing moves, what is selected stays, and the reader is told.
-	eval[bool](r.tab, `(scrollTo(0, 60), getSelection().selectAllChildren(document.querySelector("#thread .turn:nth-of-type(2)")), document.querySelector("#thread .turn[data-event] a.open").focus({preventScroll: true}), true)`)
+	eval[bool](r.tab, `(scrollTo(0, 60), getSelection().selectAllChildren(document.querySelector("#thread .turn:nth-of-type(1)")), document.querySelector("#thread .turn[data-event] a.open").focus({preventScroll: true}), true)`)
 	r.wait(`scrollY === 60`)
 	selected, focus := eval[string](r.tab, `String(getSelection())`), eval[string](r.tab, `document.activeElement.textContent`)
 	r.poll(3)
@@ -183,7 +183,7 @@ func TestRunningThread(t *testing.T) {
 	r.session.SetOutputs(map[string]any{"answer": "long enough"})
 	r.session.End()
 	flush(t, r.tracer)
-	r.waitText("#thread", "long enough")
+	r.waitText("#said", "long enough")
 	r.waitText("h1 + .state", "ok")
 	r.stayed()
 }

@@ -82,7 +82,7 @@ func TestTotalsAreThoseOfTheRows(t *testing.T) {
 	}
 	b.show("/s/" + session.ID() + "?view=tree")
 	b.rows(3)
-	rows := eval[[]string](b, `[...document.querySelectorAll('#rows .body .row[aria-level="1"]')].map((r) => r.children[3].textContent)`)
+	rows := eval[[]string](b, `[...document.querySelectorAll('#rows .body .row[aria-level="1"]')].map((r) => r.children[4].textContent)`)
 	if fmt.Sprint(rows) != "[1,000 / 100 1,200 / 120]" {
 		t.Errorf("the rows say %q", rows)
 	}

@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/server/internal/access"
 	"github.com/sessionspan/sessionspan/server/internal/agent"
 	"github.com/sessionspan/sessionspan/server/internal/api"
@@ -166,6 +167,13 @@ func reachable(a net.Addr) string {
 	return net.JoinHostPort(ip.String(), strconv.Itoa(at.Port))
 }
 
+// noteDelete writes into the audit log that a session is deleted, before it is.
+func (s *Server) noteDelete(r *http.Request, session honeyhive.UUID) error {
+	e := access.Entry(r, r.Pattern, audit.Delete)
+	e.Session = session.String()
+	return s.audit.Add(e)
+}
+
 func (s *Server) newHTTP(c *config) *http.Server {
 	rejected, notKept := new(reject.Record), &unused.Record{Log: s.log}
 	// Whoever calls sees, and changes, what they may: nothing that serves requests has
@@ -186,7 +194,7 @@ func (s *Server) newHTTP(c *config) *http.Server {
 	mux.HandleFunc("GET /api/audit", s.serveAudit)
 	page.Register(mux, page.Config{
 		Store: kept, URL: s.url, GRPC: s.grpc, Token: keeper.Needed(), Rejected: rejected, Unused: notKept, Prices: c.prices,
-		SignIn: keeper.SignIn, SignOut: keeper.SignOut, Erase: routes.Erasure.Erase,
+		SignIn: keeper.SignIn, SignOut: keeper.SignOut, Erase: routes.Erasure.Erase, NoteDelete: s.noteDelete,
 	})
 	agents := bounded(agent.New(agent.Config{Store: kept, Query: page.ParseQuery, Version: moduleVersion()}))
 	for _, pattern := range []string{"POST /mcp", "GET /mcp", "DELETE /mcp"} {

@@ -48,6 +48,7 @@ var rules = map[string]Rule{
 	"PUT /v1/events/{id}":                 {Needs: caller.Write},
 	"POST /demo":                          {Needs: caller.Write},
 	"POST /feedback":                      {Needs: caller.Read | caller.Write},
+	"POST /bulk":                          {Needs: caller.Read | caller.Write, Audit: audit.Read}, // names, where it asks
 
 	"POST /events/export":          {Needs: caller.Read, Audit: audit.Export},
 	"POST /v1/events/export":       {Needs: caller.Read, Audit: audit.Export},
@@ -72,6 +73,10 @@ var rules = map[string]Rule{
 	"GET /complete":                {Needs: caller.Read, Audit: audit.Read}, // values of records
 	"GET /insights":                {Needs: caller.Read},
 	"GET /leave":                   {Needs: caller.Read},
+	"GET /compare":                 {Needs: caller.Read, Audit: audit.Read},
+	"GET /queue":                   {Needs: caller.Read},
+	"GET /s/{id}/next":             {Needs: caller.Read},
+	"GET /s/{id}/previous":         {Needs: caller.Read},
 	"GET /runs":                    {Needs: caller.Read},
 	"GET /run":                     {Needs: caller.Read, Audit: audit.Read},
 	"GET /s/{id}":                  {Needs: caller.Read, Audit: audit.Read},
@@ -92,6 +97,7 @@ var rules = map[string]Rule{
 	"DELETE /mcp": {Needs: caller.Read},
 
 	"DELETE /v1/sessions/{id}": {Needs: caller.Admin, Audit: audit.Delete},
+	"POST /bulk/delete":        {Needs: caller.Admin}, // notes each session itself
 	"GET /api/backup":          {Needs: caller.Admin, Whole: true, Audit: audit.Export},
 	"POST /api/erase":          {Needs: caller.Admin, Audit: audit.Erase},
 	"GET /erase":               {Needs: caller.Admin},

@@ -27,10 +27,19 @@ type joiner struct {
 // that has its name and its arguments and that nothing has run. What fits no
 // call, or might fit several, stays where it is. The calls of earlier turns,
 // which another page shows, take what is theirs too.
-func joinCalls(t *tree, earlier, turns []turn) []turn {
+//
+// Agents were called as tools: they stand under the calls that they name, and what they
+// did stays where it was.
+func joinCalls(t *tree, earlier, turns, agents []turn) []turn {
 	j := &joiner{tree: t, byID: make(map[string][]*offer), like: make(map[string][]*offer)}
 	at := j.offer(earlier, 0, false)
 	j.offer(turns, at, true)
+	for i := range agents {
+		tn := &agents[i]
+		if o := j.named(tn.Event, tn.CallID, func(o *offer) bool { return o.node == nil || o.node.SelfStart <= tn.Event.SelfStart }); o != nil {
+			o.Ran = append(o.Ran, tn)
+		}
+	}
 	var rest []turn
 	for i := range turns {
 		tn := &turns[i]

@@ -22,7 +22,7 @@ type detail struct {
 	Cost        costs
 	Sum         *node // what it comes to with all that is below it
 	Buckets     []*bucket
-	Documents   []field // of the inputs and outputs, shown first
+	Values      []*bucket // the scalars of the others than inputs and outputs
 	Children    int
 	JSON        string
 	JSONCut     bool
@@ -73,12 +73,28 @@ func (d *detail) fill(failed string, children honeyhive.Optional[[]string], payl
 	d.Error, d.ErrorCut = visible(failed), !whole
 	d.Children = len(children.Or(nil))
 	for i, o := range objects {
-		if b := s.bucket(bucketTitles[i].Value, bucketTitles[i].Label, o); b != nil {
+		rest := o
+		if i < 2 && isMessage(o) {
+			for _, key := range messageParts {
+				rest = rest.Without(key)
+			}
+		}
+		b := s.bucket(bucketTitles[i].Value, bucketTitles[i].Label, rest)
+		if b == nil && !o.IsEmpty() {
+			b = &bucket{Name: bucketTitles[i].Value, Title: bucketTitles[i].Label}
+		}
+		if b != nil {
 			if i < 2 && isMessage(o) {
 				m := s.message(honeyhive.Value(o.JSONText()), bucketTitles[i].Value)
-				b.Fields = append([]field{{Kind: "messages", Messages: []message{m}}}, withoutMessage(b.Fields)...)
+				b.Fields = append([]field{{Kind: "messages", Messages: []message{m}}}, b.Fields...)
 			}
-			d.Buckets = append(d.Buckets, b)
+			if i >= 2 && len(b.Scalars) > 0 {
+				d.Values = append(d.Values, &bucket{Name: b.Name, Title: b.Title, Scalars: b.Scalars})
+				b.Scalars = nil
+			}
+			if len(b.Scalars) > 0 || len(b.Fields) > 0 || b.More > 0 {
+				d.Buckets = append(d.Buckets, b)
+			}
 		}
 	}
 	d.Feedback = feedbackOf(objects[5])
@@ -92,18 +108,8 @@ func isMessage(o honeyhive.Object) bool {
 	return ok && honeyhive.Value(role).Kind() == honeyhive.KindString && (o.Has("content") || o.Has("tool_calls"))
 }
 
-// withoutMessage leaves out what a message shows.
-func withoutMessage(fields []field) []field {
-	var rest []field
-	for _, f := range fields {
-		switch f.Key {
-		case "role", "content", "tool_calls", "reasoning", "finish_reason", "name", "tool_call_id":
-		default:
-			rest = append(rest, f)
-		}
-	}
-	return rest
-}
+// messageParts are the keys that the view of a message shows.
+var messageParts = []string{"role", "content", "tool_calls", "reasoning", "finish_reason", "name", "tool_call_id"}
 
 func feedbackOf(o honeyhive.Object) feedbackView {
 	var v feedbackView

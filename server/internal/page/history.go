@@ -121,6 +121,9 @@ type past struct {
 	last map[place]int // the call of a model that came last at a place, as an index of the tree
 	read func(*node) (*honeyhive.Event, error)
 	said map[int][]uint64 // by index
+	// asked holds the questions of the turns of a conversation that the page has shown,
+	// by index.
+	asked map[int]uint64
 }
 
 // place is an event, by its index, with all that is below it; -1 is the session.

@@ -70,8 +70,13 @@ func (p *page) listQuery(text string) string {
 	if len(text) > 2000 {
 		return ""
 	}
-	_, o := parseList(&http.Request{URL: &url.URL{Path: "/", RawQuery: text}}, p.Now())
+	_, o := p.parseQuery(text)
 	return o.back
+}
+
+// parseQuery reads the query of a list that stands in another address.
+func (p *page) parseQuery(text string) (*query, listOrder) {
+	return parseList(&http.Request{URL: &url.URL{Path: "/", RawQuery: text}}, p.Now())
 }
 
 // emptyView is what is shown while there is nothing to show.
@@ -95,6 +100,17 @@ func (v *listView) OpenURL(id string) string { return sessionURL(id, "back", v.b
 // ExportURL is the address of a file of all sessions that match.
 func (v *listView) ExportURL(format string) string {
 	return v.At("/api/export."+format, "sort", v.Get("sort"), "dir", v.Get("dir"), "paused", "")
+}
+
+// Back is the query of this list.
+func (v *listView) Back() string { return v.back }
+
+// ReturnURL is the address of this list.
+func (v *listView) ReturnURL() string { return listURL(v.back) }
+
+// QueueURL leads through the sessions of this list that nobody has rated.
+func (v *listView) QueueURL() string {
+	return v.At("/queue")
 }
 
 // Columns are the heads of the list that sort it.

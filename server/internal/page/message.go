@@ -16,12 +16,14 @@ type message struct {
 	Content   template.HTML
 	Size      int64
 	Cut       bool
-	Download  string
+	Raw       string // address of the content, where it is a text that stands by itself
+	Download  string // address of the content, where not all of it is shown
 	Reasoning string
 	Calls     []call
 	MoreCalls int    // that are not shown
 	CallID    string // of the call that it answers
 	Finish    string
+	Above     *node // the turn of a conversation that has shown it as its question
 }
 
 // call is a call of a tool that a message asks for.
@@ -88,8 +90,12 @@ func (s *shower) message(object honeyhive.Value, path ...string) message {
 	m.Size = int64(len(text))
 	shown, isCut := s.text(text)
 	m.Content, m.Cut = markup(m.Role, shown), isCut
+	at := s.download(slices.Concat(path, []string{"content"})...)
+	if get("content").Kind() == honeyhive.KindString {
+		m.Raw = at
+	}
 	if isCut {
-		m.Download = s.download(append(path, "content")...)
+		m.Download = at
 	}
 	m.Reasoning, _ = s.text(get("reasoning").Text())
 	m.Finish = line(get("finish_reason").Text(), 40)

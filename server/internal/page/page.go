@@ -49,6 +49,9 @@ type Config struct {
 	// Erase erases a user or a session, of which one is empty, for the caller in the
 	// context, and records that. Without it there is no form to do so.
 	Erase func(ctx context.Context, user, session string) (store.Erased, error)
+	// NoteDelete is told of each session before many are deleted; an error keeps them.
+	// Nil is told of none.
+	NoteDelete func(r *http.Request, session honeyhive.UUID) error
 	// Rejected is what the server turned down last; it is shown where there are
 	// no sessions.
 	Rejected *reject.Record
@@ -78,8 +81,8 @@ type Routes interface {
 	Handle(pattern string, handler http.Handler)
 }
 
-// Register adds the routes of the page: of /, /s/…, /insights, /runs, /run,
-// /facets, /complete, /feedback, /demo, /theme, /leave, /signin, /signout and /assets/…. What changes it learns from
+// Register adds the routes of the page: of /, /s/…, /insights, /runs, /run, /compare,
+// /facets, /complete, /queue, /feedback, /bulk, /demo, /theme, /leave, /signin, /signout and /assets/…. What changes it learns from
 // the stream that package live serves at /api/stream.
 func Register(mux Routes, c Config) { register(mux, c, sumsWait) }
 
@@ -97,11 +100,15 @@ func (p *page) register(mux Routes) {
 		"GET /{$}":                     p.list,
 		"GET /facets":                  p.facets,
 		"GET /complete":                p.complete,
+		"GET /compare":                 p.compare,
 		"GET /insights":                p.insights,
 		"GET /leave":                   p.leave,
 		"GET /runs":                    p.runs,
 		"GET /run":                     p.run,
 		"GET /s/{id}":                  p.session,
+		"GET /s/{id}/next":             p.neighbour(false),
+		"GET /s/{id}/previous":         p.neighbour(true),
+		"GET /queue":                   p.queue,
 		"GET /s/{id}/rows":             p.rows,
 		"GET /s/{id}/session.json":     p.download(p.sessionJSON),
 		"GET /s/{id}/session.jsonl":    p.download(p.sessionLines),
@@ -112,6 +119,8 @@ func (p *page) register(mux Routes) {
 		"GET /s/{id}/e/{event}/json":   p.download(p.eventJSON),
 		"GET /s/{id}/e/{event}/value":  p.download(p.value),
 		"POST /feedback":               p.feedback,
+		"POST /bulk":                   p.bulk,
+		"POST /bulk/delete":            p.bulkDelete,
 		"POST /demo":                   p.demo,
 		"POST /theme":                  p.theme,
 		"GET /signin":                  p.signIn,

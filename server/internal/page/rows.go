@@ -30,7 +30,11 @@ type rowView struct {
 	Chosen      bool
 	From        float64 // milliseconds after the start of the session
 	X, W, First float64 // of the bar; First is the time to first token, or negative
+	Marks       []barMark
 }
+
+// barMark is a part of a bar that is on the critical path.
+type barMark struct{ X, W float64 }
 
 // Indent is where the name starts: it stops to grow, so that the name stays in sight.
 func (r rowView) Indent() int { return min(r.Depth, 24)*16 + 8 }
@@ -45,6 +49,12 @@ type rowsView struct {
 	Focus    int // place of the chosen event, or -1
 	Ticks    []tick
 	Data     string // where a script gets more
+	// Of the time line: the part that fills its width, the ways to others, and what the
+	// critical path is made of.
+	Zoom  segment
+	Zooms []zoomLink
+	Path  []pathPart
+	Span  float64
 }
 
 // rowsOf returns the part of the tree that starts at a row, or that holds the
@@ -59,15 +69,16 @@ func (v *sessionView) rowsOf(t *tree, from int) *rowsView {
 	}
 	from = min(max(from, 0), max(len(t.nodes)-1, 0))
 	out.From, out.To = from, min(from+rowsPage, len(t.nodes))
+	out.Span = t.span()
+	out.Zoom = v.zoom.within(out.Span)
+	if v.View == "timeline" {
+		out.Zooms, out.Path = v.zoomLinks(t, out.Zoom), v.pathParts(t)
+	}
 	for i := from; i < out.To; i++ {
 		n := &t.nodes[i]
-		start, length := t.offset(n)
-		row := rowView{node: n, Index: i, URL: v.EventURL(n.ID.String()), Chosen: i == out.Focus, From: start, First: -1}
-		row.X = math.Round(start / t.span() * barScale)
-		row.W = min(max(math.Round(length/t.span()*barScale), 2), barScale)
-		row.X = min(row.X, barScale-2)
-		if first, ok := n.FirstToken.Get(); ok {
-			row.First = max(min(math.Round((start+first)/t.span()*barScale), barScale), row.X)
+		row := rowView{node: n, Index: i, URL: v.EventURL(n.ID.String()), Chosen: i == out.Focus, First: -1}
+		if v.View == "timeline" {
+			row.draw(t, out.Zoom)
 		}
 		out.Rows = append(out.Rows, row)
 	}
@@ -80,9 +91,31 @@ func (v *sessionView) rowsOf(t *tree, from int) *rowsView {
 	const ticks = 4
 	for i := range ticks + 1 {
 		part := float64(i) / ticks
-		out.Ticks = append(out.Ticks, tick{At: part * 100, Label: duration(t.span() * part), End: i == ticks})
+		out.Ticks = append(out.Ticks, tick{At: part * 100, Label: duration(thousandth(out.Zoom.From + (out.Zoom.To-out.Zoom.From)*part)), End: i == ticks})
 	}
 	return out
+}
+
+// draw places the bar of an event on a part of the time line, which may hold none of it.
+func (r *rowView) draw(t *tree, z segment) {
+	start, took := t.offset(r.node)
+	r.From = start
+	place := func(ms float64) float64 {
+		return min(max(math.Round((ms-z.From)/(z.To-z.From)*barScale), 0), barScale)
+	}
+	if start > z.To || start+took < z.From {
+		return
+	}
+	r.X = min(place(start), barScale-2)
+	r.W = max(place(start+took)-r.X, 2)
+	if first, ok := r.FirstToken.Get(); ok && start+first >= z.From && start+first <= z.To {
+		r.First = max(place(start+first), r.X)
+	}
+	for _, s := range merged(r.Path, segmentsMost) {
+		if x, end := place(s.From), place(s.To); end > x {
+			r.Marks = append(r.Marks, barMark{x, end - x})
+		}
+	}
 }
 
 // rowsJSON is a part of the tree for a script: texts that repeat stand in lists,
@@ -96,7 +129,8 @@ type rowsJSON struct {
 	// Rows hold: id, depth, events below, place of the name, type, start and
 	// duration in milliseconds (to a thousandth), flags, tokens in, tokens out,
 	// cost as it is shown, time to first token, errors, place of the model's name, kind,
-	// place of what is to be said of the cost or -1. What is not known is null.
+	// place of what is to be said of the cost or -1, own time, the ends of the segments of
+	// the critical path, one after the other. What is not known is null.
 	Rows [][]any `json:"rows"`
 	// Places are where the events of the parameters place stand and how many are
 	// below them, or null.
@@ -157,6 +191,7 @@ func (p *page) rows(w http.ResponseWriter, r *http.Request) error {
 		out.Rows = append(out.Rows, []any{
 			e.ID.String(), e.Depth, e.Below, place(line(e.Name, 200)), e.Type, thousandth(start), thousandth(length), flags,
 			orNull(e.SumIn), orNull(e.SumOut), cost.Text, orNull(e.FirstToken), e.Errors, place(line(e.Model, 100)), e.Kind, why,
+			orNull(e.Self), ends(merged(e.Path, segmentsMost)),
 		})
 	}
 	asked := r.URL.Query()["place"]
@@ -170,6 +205,15 @@ func (p *page) rows(w http.ResponseWriter, r *http.Request) error {
 		out.Places = append(out.Places, at)
 	}
 	return writeJSON(w, out)
+}
+
+// ends lists segments for a script.
+func ends(list []segment) []float64 {
+	var out []float64
+	for _, s := range list {
+		out = append(out, thousandth(s.From), thousandth(s.To))
+	}
+	return out
 }
 
 func thousandth(v float64) float64 { return math.Round(v*1000) / 1000 }

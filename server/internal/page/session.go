@@ -2,10 +2,14 @@ package page
 
 import (
 	"bufio"
+	"cmp"
 	"context"
+	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/store"
@@ -26,12 +30,21 @@ type sessionView struct {
 	whole  *store.Session
 	from   int // the parameter, or -1
 	chosen honeyhive.UUID
-	opened []string        // the events whose earlier messages are unfolded
-	event  string          // the parameter
-	back   string          // the query of the list that led here
-	record *store.Event    // of the chosen event
-	body   *bodyView       // once it is read
-	write  *responseWriter // where the page goes while it is made, or nil
+	zoom   zoom     // of the time line
+	opened []string // the events whose earlier messages are unfolded
+	event  string   // the parameter
+	back   string   // the query of the list that led here
+	// Queue says that the reader goes through the sessions of the list that nobody has
+	// rated, End that there is none in the direction that was asked for.
+	Queue  bool
+	End    string
+	record *store.Event // of the chosen event
+	body   *bodyView    // once it is read
+	// turns is how many turns of a conversation there are, and lastTurn the last of
+	// them; those of a large session are not looked at.
+	turns    int
+	lastTurn *store.Event
+	write    *responseWriter // where the page goes while it is made, or nil
 
 	Matches *matches // the events that the list was asked for, or nil
 }
@@ -59,7 +72,7 @@ func (v *sessionView) Views() []choice { return views }
 
 // URL is the address of this page with other values of some parameters.
 func (v *sessionView) URL(pairs ...string) string {
-	view, event, from, opened := v.View, v.event, "", v.opened
+	view, event, from, opened, zoom := v.View, v.event, "", v.opened, v.zoom.String()
 	for i := 0; i+1 < len(pairs); i += 2 {
 		switch pairs[i] {
 		case "view":
@@ -68,9 +81,11 @@ func (v *sessionView) URL(pairs ...string) string {
 			event = pairs[i+1]
 		case "from":
 			from, opened = pairs[i+1], nil
+		case "zoom":
+			zoom = pairs[i+1]
 		}
 	}
-	return v.address(view, event, from, opened)
+	return v.address(view, event, from, zoom, opened)
 }
 
 // unfoldURL is the address of this page with the earlier messages of an event, or
@@ -80,14 +95,17 @@ func (v *sessionView) unfoldURL(from int, id string) string {
 	if len(opened) == len(v.opened) {
 		opened = append(opened, id)
 	}
-	return v.address(v.View, v.event, strconv.Itoa(from), opened) + "#e-" + id
+	return v.address(v.View, v.event, strconv.Itoa(from), "", opened) + "#e-" + id
 }
 
-func (v *sessionView) address(view, event, from string, opened []string) string {
+func (v *sessionView) address(view, event, from, zoom string, opened []string) string {
+	if view != "timeline" {
+		zoom = ""
+	}
 	if view == "thread" {
 		view = ""
 	}
-	pairs := []string{"view", view, "event", event, "from", from, "back", v.back}
+	pairs := append([]string{"view", view, "event", event, "from", from, "zoom", zoom}, v.setPairs()...)
 	for _, id := range opened {
 		pairs = append(pairs, "open", id)
 	}
@@ -96,10 +114,7 @@ func (v *sessionView) address(view, event, from string, opened []string) string 
 
 // BackURL is the address of the list that led here, at the row of the session.
 func (v *sessionView) BackURL() string {
-	if v.back == "" {
-		return "/#s-" + v.ID
-	}
-	return "/?" + v.back + "#s-" + v.ID
+	return listURL(v.back) + "#s-" + v.ID
 }
 
 // RunURL is the address of the run that the session is an attempt of, with its case
@@ -143,7 +158,11 @@ func (p *page) session(w http.ResponseWriter, r *http.Request) error {
 			v.View = choice.Value
 		}
 	}
-	v.back = p.listQuery(given.Get("back"))
+	v.back, v.Queue = p.listQuery(given.Get("back")), given.Get("queue") == "1"
+	if end := given.Get("end"); end == "next" || end == "previous" {
+		v.End = end
+	}
+	v.zoom = parseZoom(given.Get("zoom"))
 	if given.Get("event") == firstError {
 		return p.toError(w, r, v)
 	}
@@ -171,7 +190,7 @@ func (p *page) session(w http.ResponseWriter, r *http.Request) error {
 	if v.from, err = strconv.Atoi(given.Get("from")); err != nil {
 		v.from = -1
 	}
-	if s.Events > streamedEvents && !p.trees.has(id, s.Seq) {
+	if v.isLarge() && !p.trees.has(id, s.Seq) {
 		return p.stream(w, v)
 	}
 	if v.body, err = v.read(); err != nil {
@@ -210,6 +229,10 @@ func (p *page) toError(w http.ResponseWriter, r *http.Request, v *sessionView) e
 // in two parts: what it is, at once, and its events when they are read.
 const streamedEvents = 2000
 
+// isLarge reports whether what stands above the events is shown without them, also
+// where they are known already.
+func (v *sessionView) isLarge() bool { return v.whole.Events > streamedEvents }
+
 // stream sends the page while it is made.
 func (p *page) stream(w http.ResponseWriter, v *sessionView) error {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -247,6 +270,13 @@ func (v *sessionView) read() (*bodyView, error) {
 		return nil, err
 	}
 	b := &bodyView{Whole: t}
+	if turns := turnsOf(t); len(turns) > 0 && !v.isLarge() {
+		last, err := v.page.Store.Event(v.ctx, turns[len(turns)-1].ID)
+		if err != nil {
+			return nil, err
+		}
+		v.turns, v.lastTurn = len(turns), &last
+	}
 	switch {
 	case v.event == v.ID:
 		b.Detail = v.page.money.sessionDetail(v.whole)
@@ -288,6 +318,37 @@ func (v *sessionView) Sums() sums {
 		s.EventCost = below
 	}
 	return s
+}
+
+// Kinds says how many events there are of each kind, or of each type where the page
+// begins before they are read.
+func (v *sessionView) Kinds() string {
+	if row := &v.Row; v.isLarge() || v.body.Whole == nil {
+		return fmt.Sprintf("%s model, %s tool, %s chain", grouped(row.ModelEvents), grouped(row.ToolEvents), grouped(row.ChainEvents))
+	}
+	counts := make(map[string]int64)
+	for i := range v.body.Whole.nodes {
+		counts[kindOf(v.body.Whole.nodes[i].EventRow)]++
+	}
+	kinds := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(kindOrder(a), kindOrder(b)), cmp.Compare(a, b))
+	})
+	parts := make([]string, 0, len(kinds))
+	for _, kind := range kinds {
+		parts = append(parts, grouped(counts[kind])+" "+line(kind, 40))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// kindOrder puts calls of models first and steps of the program last.
+func kindOrder(kind string) int {
+	switch kind {
+	case honeyhive.TypeModel:
+		return 0
+	case honeyhive.TypeChain:
+		return 2
+	}
+	return 1
 }
 
 // event returns an event of a session.

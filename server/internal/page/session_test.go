@@ -61,36 +61,43 @@ func TestSessionShowsItsSixteenFields(t *testing.T) {
 		t.Error(diff)
 	}
 	record.has(t, "shop", "parcel", "staging", agentID, `{"v":1}`, `{"user_id":"u-1"}`, `{"quality":0.9}`, `{"version":"1.2"}`, "1.00 s", "2026-03-01 12:00:00.000", "2026-03-01 12:00:01.000")
-	page.has(t, "Events 6 2 model, 3 tool, 1 chain", "250 / 30", "0.75", "m-1", "u-1", "First token of the first call 50 ms")
+	page.has(t, "Events 6 2 model, 1 retriever, 2 tool, 1 chain", "250 / 30", "0.75", "m-1", "u-1", "First token of the first call 50 ms")
 }
 
 func TestThreadReadsAsAConversation(t *testing.T) {
 	s := newSite(t, agent(t)...)
-	thread := s.get("/s/" + agentID).id("thread")
+	page := s.get("/s/" + agentID)
+	thread := page.id("thread")
 	turns := thread.all(func(n element) bool { return is("section", "turn")(n) })
 	var titles []string
 	for _, turn := range turns {
 		titles = append(titles, turn.all(is("header", "turn-head"))[0].all(func(n element) bool { return n.Data == "a" || n.attr("class") == "muted" })[0].text())
 	}
 	// The tools stand with the calls that asked for them.
-	if diff := cmp.Diff([]string{"Session inputs", "search", "plan", "answer", "Session outputs"}, titles); diff != "" {
+	if diff := cmp.Diff([]string{"search", "plan", "answer"}, titles); diff != "" {
 		t.Fatal(diff)
 	}
 	var roles []string
 	for _, m := range thread.all(is("article", "message")) {
 		roles = append(roles, m.all(is("span", "role"))[0].text())
 	}
-	if diff := cmp.Diff([]string{"user", "system", "user", "assistant", "assistant"}, roles); diff != "" {
+	if diff := cmp.Diff([]string{"system", "user", "assistant", "assistant"}, roles); diff != "" {
 		t.Error(diff)
 	}
-	turns[1].has(t, "parcel", "a.md", "0.8", "Parcels go by *ship*.", "b.md")
-	if bars := turns[1].all(is("rect", "fill")); len(bars) != 2 || bars[0].attr("width") != "100" || bars[1].attr("width") != "25" {
+	turns[0].has(t, "parcel", "a.md", "0.8", "Parcels go by *ship*.", "b.md")
+	if bars := turns[0].all(is("rect", "fill")); len(bars) != 2 || bars[0].attr("width") != "100" || bars[1].attr("width") != "25" {
 		t.Errorf("score bars: %v", bars)
 	}
-	turns[2].has(t, "track", `"parcel": 7`, "result 30 ms event in Porto", "map", `"of": "city"`, "no map", "first token 50 ms", "100 / 20 tokens", "cost 0.5")
-	turns[3].has(t, "3 earlier messages as above", "Reasoning The tool said so.", "It is in Porto .")
-	turns[4].has(t, "the answer of answer above") // what the session puts out is the last answer
-	if len(turns[3].all(is("em"))) != 1 || len(turns[0].all(is("strong"))) != 1 {
+	turns[1].has(t, "track", `"parcel": 7`, "result 30 ms event in Porto", "map", `"of": "city"`, "no map", "first token 50 ms", "100 / 20 tokens", "cost 0.5")
+	turns[2].has(t, "3 earlier messages as above", "Reasoning The tool said so.", "It is in Porto .")
+	// What was asked and answered stands above all of it.
+	parts := page.id("said").all(is("section", "said-part"))
+	if len(parts) != 2 {
+		t.Fatalf("%d parts are above the thread", len(parts))
+	}
+	parts[0].has(t, "Question", "Where is my parcel?")
+	parts[1].has(t, "Answer", "It is in Porto .")
+	if len(turns[2].all(is("em"))) != 1 || len(parts[0].all(is("strong"))) != 1 {
 		t.Error("markdown is not rendered")
 	}
 }
@@ -104,8 +111,8 @@ func TestTreeAndTimelineHoldEveryEvent(t *testing.T) {
 		got = append(got, row.attr("aria-level")+" "+row.text())
 	}
 	want := []string{
-		"1 agent chain 1.00 s 250 / 30 0.75 1", "2 search retriever 40 ms – –", "2 plan model 200 ms 100 / 20 0.5",
-		"2 track tool 30 ms – –", "2 map error tool 30 ms – – 1", "2 answer model 500 ms 150 / 10 0.25",
+		"1 agent chain 1.00 s 200 ms 250 / 30 0.75 1", "2 search retriever 40 ms 40 ms – –", "2 plan model 200 ms 200 ms 100 / 20 0.5",
+		"2 track tool 30 ms 30 ms – –", "2 map error tool 30 ms 30 ms – – 1", "2 answer model 500 ms 500 ms 150 / 10 0.25",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -127,8 +134,8 @@ func TestRowsAsJSONSayWhatThePageSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := [][]any{
-		{testID(13), 1.0, 0.0, 0.0, "model", 60.0, 200.0, 0.0, 100.0, 20.0, "0.5", 50.0, 0.0, 1.0, "", -1.0},
-		{testID(14), 1.0, 0.0, 2.0, "tool", 270.0, 30.0, 0.0, nil, nil, none, nil, 0.0, 3.0, "", -1.0},
+		{testID(13), 1.0, 0.0, 0.0, "model", 60.0, 200.0, 0.0, 100.0, 20.0, "0.5", 50.0, 0.0, 1.0, "", -1.0, 200.0, []any{60.0, 260.0}},
+		{testID(14), 1.0, 0.0, 2.0, "tool", 270.0, 30.0, 0.0, nil, nil, none, nil, 0.0, 3.0, "", -1.0, 30.0, []any{270.0, 300.0}},
 	}
 	if diff := cmp.Diff(want, got.Rows); diff != "" {
 		t.Error(diff)

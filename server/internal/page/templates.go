@@ -4,6 +4,7 @@ import (
 	"embed"
 	"html/template"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/sessionspan/sessionspan/honeyhive"
@@ -24,7 +25,7 @@ var quickstart string
 var evaluation string
 
 // parts are templates that pages share.
-var parts = []string{"templates/layout.html", "templates/parts.html"}
+var parts = []string{"templates/layout.html", "templates/parts.html", "templates/set.html"}
 
 var functions = template.FuncMap{
 	"vis":       visible,
@@ -130,7 +131,7 @@ func parseTemplates(m money) map[string]*template.Template {
 	}
 	for _, file := range files {
 		name := strings.TrimPrefix(file, "templates/")
-		if name == "layout.html" || name == "parts.html" {
+		if slices.Contains(parts, file) {
 			continue
 		}
 		pages[name] = template.Must(template.Must(shared.Clone()).ParseFS(templateFiles, file))

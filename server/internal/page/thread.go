@@ -16,9 +16,12 @@ const threadPage = 50
 // told and answered, what its tools returned and its searches found, what came
 // out at last.
 type thread struct {
-	Start, End []turn // of the session itself, on the first and the last page
+	// Start and End are of the session itself, on the first and the last page, where
+	// its turns do not say it: of other sessions it stands above the thread.
+	Start, End []turn
 	Turns      []turn
-	Total      int // events that have a turn
+	Blocks     []block // the turns as they are shown
+	Total      int     // events that have a turn
 	From, To   int
 	Previous   string
 	Next       string
@@ -31,6 +34,7 @@ type turn struct {
 	Event    *node
 	URL      string
 	Title    string
+	Agent    string // which it is of, where there are several
 	Question string // what a tool or search was asked
 	CallID   string // of the call that it ran
 	Messages []message
@@ -75,7 +79,7 @@ func (p *page) thread(v *sessionView, whole *tree) (*thread, error) {
 		e, err := p.Store.Event(v.ctx, n.ID)
 		return &e.Payload, err
 	}
-	before := &past{tree: whole, last: make(map[place]int), read: read, said: make(map[int][]uint64)}
+	before := &past{tree: whole, last: make(map[place]int), read: read, said: make(map[int][]uint64), asked: make(map[int]uint64)}
 	for _, n := range speaking[:from] {
 		if n.Type == honeyhive.TypeModel {
 			before.note(n)
@@ -88,7 +92,7 @@ func (p *page) thread(v *sessionView, whole *tree) (*thread, error) {
 	show := &shower{base: "/s/" + v.ID, budget: 3 * previewAll}
 	unfold := &shower{budget: previewAll}
 	turns := turnsOf(whole)
-	if from == 0 {
+	if from == 0 && len(turns) > 0 {
 		said, err := isSaid(s.Payload.Inputs, slices.Values(turns), read, func(e *honeyhive.Event) honeyhive.Object { return e.Inputs })
 		if err != nil {
 			return nil, err
@@ -106,6 +110,9 @@ func (p *page) thread(v *sessionView, whole *tree) (*thread, error) {
 		if err != nil {
 			return nil, err
 		}
+		if n.Kind == store.KindTurn && !n.Closing {
+			before.asked[whole.index[n.ID]] = questionKey(e.Inputs)
+		}
 		tn.URL, tn.Chosen = v.EventURL(n.ID.String()), n.ID == v.chosen && !n.Closing
 		tn.Unfold = v.unfoldURL(from, n.ID.String())
 		if slices.Contains(v.opened, n.ID.String()) {
@@ -118,7 +125,7 @@ func (p *page) thread(v *sessionView, whole *tree) (*thread, error) {
 		t.Turns = append(t.Turns, tn)
 	}
 	t.foldClosings(whole)
-	if t.To == len(speaking) {
+	if t.To == len(speaking) && len(turns) > 0 {
 		show.base = "/s/" + v.ID
 		said, err := isSaid(s.Payload.Outputs, backward(turns), read, func(e *honeyhive.Event) honeyhive.Object { return e.Outputs })
 		if err != nil {
@@ -137,7 +144,13 @@ func (p *page) thread(v *sessionView, whole *tree) (*thread, error) {
 		t.Next = v.URL("from", strconv.Itoa(t.To), "event", "")
 		t.ErrorAfter = v.errorURL(speaking, t.To, 1)
 	}
-	t.Turns = joinCalls(whole, earlier, t.Turns)
+	agents, err := calledAgents(show, whole, t.Turns, read, v.EventURL)
+	if err != nil {
+		return nil, err
+	}
+	nameAgents(whole, t.Turns)
+	t.Turns = joinCalls(whole, earlier, t.Turns, agents)
+	t.Blocks = v.arrange(whole, t.Turns)
 	return t, nil
 }
 
@@ -173,7 +186,7 @@ func speakers(t *tree) []*node {
 	var list []*node
 	for i := range t.nodes {
 		n := &t.nodes[i]
-		if n.Type == honeyhive.TypeModel || n.Type == honeyhive.TypeTool || n.Kind == store.KindTurn || n.Error != "" || n.Orphan && n.Below == 0 {
+		if n.Type == honeyhive.TypeModel || n.Type == honeyhive.TypeTool || n.Kind == store.KindTurn || n.Error != "" || n.Below == 0 && (n.Orphan || n.Kind == kindAgent) {
 			list = append(list, n)
 		}
 	}
@@ -229,8 +242,9 @@ func (tn *turn) tell(show *shower, rest honeyhive.Object, name, role string, sai
 			asMessage := textMessage(role, text.Text())
 			tn.last = messageKey(asMessage)
 			m := show.message(asMessage, name)
-			if m.Cut {
-				m.Download = show.download(name, key)
+			m.Raw = show.download(name, key)
+			if m.Download = ""; m.Cut {
+				m.Download = m.Raw
 			}
 			tn.Messages = append(tn.Messages, m)
 			rest, said = rest.Without(key), true
@@ -272,6 +286,7 @@ func newTurn(show *shower, before *past, n *node, p *honeyhive.Event) (turn, err
 		before.note(n)
 	}
 	tn.say(show, in[tn.Before:])
+	before.pointToTurn(&tn, in[tn.Before+tn.Skipped:])
 	if tn.last = 0; len(out) > 0 {
 		tn.say(show, out)
 	}

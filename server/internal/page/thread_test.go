@@ -110,7 +110,7 @@ func TestResultsStandUnderTheirCalls(t *testing.T) {
 		}, []string{"!noon", "noon"}, 1},
 		{"agents side by side do not mix", func(k *talk) {
 			for i, who := range []string{"left", "right"} {
-				agent := k.at(0, 100, agentID, "chain", who, "")
+				agent := k.at(int64(i), 100, agentID, "chain", who, "")
 				k.at(int64(i), 10, agent, "model", "ask", chat(calls("", "search", `{"q":"x"}`), said("user", who)))
 			}
 			k.at(20, 10, testID(103), "tool", "search", tool(`{"q":"x"}`, "of the right"))
@@ -118,7 +118,7 @@ func TestResultsStandUnderTheirCalls(t *testing.T) {
 		}, []string{"of the left !right", "of the right !left"}, 2},
 		{"nor do their ids", func(k *talk) {
 			for i, who := range []string{"left", "right"} {
-				agent := k.at(0, 100, agentID, "chain", who, "")
+				agent := k.at(int64(i), 100, agentID, "chain", who, "")
 				k.at(int64(i), 10, agent, "model", "ask", chat(calls("call_0", "search", `{"q":"x"}`), said("user", who)))
 			}
 			k.at(20, 10, testID(103), "tool", "search", tool(`{}`, "of the right")+`,"metadata":{"tool_call_id":"call_0"}`)
@@ -285,8 +285,9 @@ func TestTheRestOfAnAnswerIsShown(t *testing.T) {
 	k.writes[0] = sessionWrite(t, fmt.Sprintf(`{"session_id":%q,"project":"p","source":"s","session_name":"talk","start_time":%s,
 		"inputs":{"question":"why?","language":"en","filters":{"year":2026}},"outputs":{"answer":"because","sources":[{"id":"s-1","content":"of it"}],"confidence":0.5}}`, agentID, at(0)))
 	k.event(agentID, "model", "ask", `"inputs":{"chat_history":[`+said("user", "why?")+`],"tools":["find"]},"outputs":{"role":"assistant","content":"so","citations":["c-1"]}`)
-	turns := k.thread("").all(is("section", "turn"))
-	for i, want := range [][]string{{"user why?", "language, filters", `"year": 2026`, "en"}, {"tools", "find", "so", "citations", "c-1"}, {"because", "sources, confidence", "s-1", "of it", "0.5"}} {
-		turns[i].has(t, want...)
+	page := newSite(t, k.writes...).get("/s/" + agentID)
+	parts := append(page.id("said").all(is("section", "said-part")), page.id("thread").all(is("section", "turn"))...)
+	for i, want := range [][]string{{"Question why?", "language, filters", `"year": 2026`, "en"}, {"because", "sources, confidence", "s-1", "of it", "0.5"}, {"tools", "find", "so", "citations", "c-1"}} {
+		parts[i].has(t, want...)
 	}
 }

@@ -20,8 +20,9 @@ type tree struct {
 	index   map[honeyhive.UUID]int
 	// The range of time that the events cover, in Unix milliseconds.
 	start, end float64
-	orphans    int  // events whose parent is not known
-	whole      node // holds the sums of all
+	gaps       []segment // of the critical path, in which no event runs
+	orphans    int       // events whose parent is not known
+	whole      node      // holds the sums of all
 }
 
 // node is an event at its place.
@@ -41,7 +42,9 @@ type node struct {
 	// SumUnpriced names what there is no price for.
 	SumUnpriced []string
 	SelfStart   float64
-	parent      int // its place, or -1
+	Self        honeyhive.Optional[float64] // milliseconds in which nothing directly below it ran
+	Path        []segment                   // when it is what the session waits for
+	parent      int                         // its place, or -1
 }
 
 // buildTree orders the events of a session.
@@ -87,6 +90,8 @@ func buildTree(session honeyhive.UUID, rows []store.EventRow) *tree {
 		}
 	}
 	t.sum()
+	t.own()
+	t.trace()
 	return t
 }
 

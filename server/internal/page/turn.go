@@ -96,6 +96,39 @@ func (tn *turn) converse(show *shower, p *honeyhive.Event, closing, answers bool
 	}
 }
 
+// questionKey tells what a turn of a conversation was asked apart from other messages.
+func questionKey(inputs honeyhive.Object) uint64 {
+	list, rest := conversation(inputs, "inputs")
+	for i := range slices.Backward(list) {
+		if role, _ := list[i].value.Get("role"); role == `"user"` {
+			return list[i].key
+		}
+	}
+	for key, value := range rest.All() {
+		if text := honeyhive.Value(value); text.Kind() == honeyhive.KindString && slices.Contains(textKeys, key) {
+			return messageKey(textMessage("user", text.Text()))
+		}
+	}
+	return 0
+}
+
+// pointToTurn leaves out of what a model was told the question of the turn that it is
+// called in, which the page has shown, and says where. The messages are those of list.
+func (p *past) pointToTurn(tn *turn, list []spoken) {
+	for at := tn.Event.parent; at >= 0; at = p.tree.nodes[at].parent {
+		key, ok := p.asked[at]
+		if !ok || key == 0 {
+			continue
+		}
+		for k := range slices.Backward(tn.Messages) {
+			if m := &tn.Messages[k]; m.Role == "user" && list[k].key == key {
+				*m = message{Role: m.Role, Above: &p.tree.nodes[at]}
+				return
+			}
+		}
+	}
+}
+
 // foldClosings leaves out the answers of turns that are what the last model in the turn
 // has just answered.
 func (t *thread) foldClosings(whole *tree) {

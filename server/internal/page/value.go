@@ -32,27 +32,33 @@ type field struct {
 	Prose    template.HTML
 	Size     int64
 	Cut      bool
-	Download string // address of the whole value
+	Raw      string // address of the whole value
+	Download string // the same, where not all of it is shown
 	Messages []message
 	Docs     []document
 	More     int // elements that are not shown
 }
 
-// bucket is one of the maps of a payload.
+// bucket is one of the maps of a payload: its scalars, which a table shows, and what
+// takes more room.
 type bucket struct {
 	Name, Title string
+	Scalars     []scalar
 	Fields      []field
 	More        int // keys that are not shown
-	Null        bool
+	keys        []string
 }
+
+// scalar is a value that is shown in a line: a number, a boolean, a null or a short
+// text.
+type scalar struct{ Key, Text, Kind string }
+
+// scalarText is how long a text may be that is shown in a line, in bytes.
+const scalarText = 160
 
 // Keys are the names of what the bucket shows, in a line.
 func (b *bucket) Keys() string {
-	var keys []string
-	for i := range b.Fields {
-		keys = append(keys, b.Fields[i].Key)
-	}
-	return line(strings.Join(keys, ", "), 120)
+	return line(strings.Join(b.keys, ", "), 120)
 }
 
 // shower turns values into what is shown of them, until its budget is used up.
@@ -69,13 +75,30 @@ func (s *shower) bucket(name, title string, o honeyhive.Object) *bucket {
 	}
 	b := &bucket{Name: name, Title: title}
 	for key, value := range o.All() {
-		if len(b.Fields) == previewKeys {
+		if len(b.keys) == previewKeys {
 			b.More++
 			continue
 		}
-		b.Fields = append(b.Fields, s.field(key, honeyhive.Value(value), name, key))
+		f := s.field(key, honeyhive.Value(value), name, key)
+		b.keys = append(b.keys, f.Key)
+		if f.isScalar(honeyhive.Value(value)) {
+			b.Scalars = append(b.Scalars, scalar{f.Key, f.Text, f.Kind})
+		} else {
+			b.Fields = append(b.Fields, f)
+		}
 	}
 	return b
+}
+
+// isScalar reports whether a line shows all of the field's value.
+func (f *field) isScalar(value honeyhive.Value) bool {
+	switch value.Kind() {
+	case honeyhive.KindObject, honeyhive.KindArray:
+		return false
+	case honeyhive.KindString:
+		return f.Kind == "text" && !f.Cut && len(f.Text) <= scalarText && !strings.Contains(f.Text, "\n")
+	}
+	return !f.Cut && len(f.Text) <= scalarText
 }
 
 // field shows a value that stands at a path.
@@ -104,8 +127,9 @@ func (s *shower) field(key string, value honeyhive.Value, path ...string) field 
 		f.Kind = "json"
 		f.Text, f.Cut = s.json(value)
 	}
+	f.Raw = s.download(path...)
 	if f.Cut || f.More > 0 {
-		f.Download = s.download(path...)
+		f.Download = f.Raw
 	}
 	return f
 }
@@ -203,7 +227,8 @@ type document struct {
 	Content  string
 	Size     int64
 	Cut      bool
-	Download string
+	Raw      string // address of the content, where it is a text
+	Download string // the same, where not all of it is shown
 	Others   string // what else is known of it, as JSON
 }
 
@@ -256,8 +281,11 @@ func (s *shower) documents(list honeyhive.Value, path ...string) ([]document, in
 		} else if content != "" {
 			d.Content, d.Cut = s.json(content)
 		}
+		if contentKey != "" {
+			d.Raw = s.download(append(at, contentKey)...)
+		}
 		if d.Cut {
-			d.Download = s.download(append(at, contentKey)...)
+			d.Download = d.Raw
 		}
 		d.Others = s.others(element, contentKey, idKey, scoreKey)
 		docs = append(docs, d)

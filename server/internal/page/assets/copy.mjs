@@ -4,15 +4,19 @@ import { say } from "./fetch.mjs";
 
 async function copy(button, read) {
 	const label = button.textContent;
+	const small = button.classList.contains("copy"); // its label is that of a style
+	const tell = (text) => {
+		if (small) button.dataset.done = text;
+		else button.textContent = text;
+		say(text);
+	};
 	try {
 		await write(await read());
-		button.textContent = "Copied";
-		say("Copied");
+		tell("Copied");
 	} catch {
-		button.textContent = "Not allowed";
-		say("The browser did not allow it");
+		tell("Not allowed");
 	}
-	setTimeout(() => (button.textContent = label), 1500);
+	setTimeout(() => (small ? delete button.dataset.done : (button.textContent = label)), 1500);
 }
 
 // write puts a text into the clipboard. A page that came by plain HTTP from
@@ -40,6 +44,7 @@ export function copying() {
 		const button = e.target.closest("button");
 		if (button?.dataset.from) copy(button, () => text(button.dataset.from));
 		else if (button?.dataset.copy) copy(button, () => document.getElementById(button.dataset.copy).textContent);
+		else if (button?.dataset.copyIn) copy(button, () => button.closest(button.dataset.copyIn).querySelector("pre, .prose, .plain, bdi").textContent);
 	});
 	const press = (id) => () => document.getElementById(id)?.click();
 	onKey("y", () => (document.getElementById("copy-event") ?? document.getElementById("copy-json"))?.click());

@@ -1,3 +1,5 @@
+import { localize } from "./times.mjs";
+
 // load asks this server for a page and returns it parsed, as a document in which
 // nothing runs.
 export function load(url) {
@@ -5,7 +7,11 @@ export function load(url) {
 		const request = new XMLHttpRequest();
 		request.open("GET", url);
 		request.responseType = "document";
-		request.onload = () => (request.response ? resolve(request.response) : reject(new Error(`${url}: ${request.status}`)));
+		request.onload = () => {
+			if (!request.response) return reject(new Error(`${url}: ${request.status}`));
+			localize(request.response);
+			resolve(request.response);
+		};
 		request.onerror = () => reject(new Error(`${url}: no answer`));
 		request.send();
 	});

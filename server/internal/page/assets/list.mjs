@@ -1,8 +1,12 @@
 // The list of sessions: the brush of the histogram, suggestions of the filters, keys.
 import { follow, onKey } from "./keys.mjs";
 import { live } from "./live.mjs";
+import { saved } from "./saved.mjs";
+import { selection } from "./selection.mjs";
 
 export function list() {
+	saved(); // first, since it takes room above the rows
+	selection();
 	live(brush);
 	brush();
 	suggestions();
@@ -128,7 +132,7 @@ function restore() {
 function wide() {
 	const go = (e) => {
 		const row = e.target.closest("#sessions tbody tr");
-		if (!row || e.defaultPrevented || e.target.closest("a, button") || !getSelection().isCollapsed) return;
+		if (!row || e.defaultPrevented || e.target.closest("a, button, input") || !getSelection().isCollapsed) return;
 		const link = row.querySelector("a.open");
 		if (e.button === 1 || e.ctrlKey || e.metaKey || e.shiftKey) open(link.href, "_blank", "noopener");
 		else if (e.button === 0) link.click();

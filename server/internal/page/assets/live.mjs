@@ -6,6 +6,7 @@
 import { load, replace, say, stream } from "./fetch.mjs";
 import { onKey } from "./keys.mjs";
 import { patch } from "./patch.mjs";
+import { chosen, keepChosen } from "./selection.mjs";
 
 const patience = 100;
 let seq; // the change up to which the rows are known
@@ -189,6 +190,7 @@ async function showNew() {
 		return;
 	}
 	const known = new Set(rows(document).map((r) => r.id));
+	const kept = chosen();
 	document.getElementById("sessions").tBodies[0].replaceChildren(
 		...rows(next).map((row) => {
 			const made = document.importNode(row, true);
@@ -196,6 +198,7 @@ async function showNew() {
 			return made;
 		}),
 	);
+	keepChosen(rows(document), kept);
 	seq = next.body.dataset.seq;
 	if (!next.getElementById("late")) showSums(next);
 	fresh.clear();

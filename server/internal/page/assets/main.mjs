@@ -3,10 +3,12 @@
 // taken from a page of this server that the browser has parsed.
 import { keys } from "./keys.mjs";
 import { copying } from "./copy.mjs";
+import { times } from "./times.mjs";
 
 document.documentElement.classList.add("js");
 keys();
 copying();
+times();
 if (document.getElementById("q")) {
 	const { asking } = await import("./ask.mjs");
 	asking(document.getElementById("q"));

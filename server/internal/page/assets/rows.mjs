@@ -10,7 +10,7 @@ const pageSize = 1000;
 const spare = 12; // rows built beyond each edge
 const svgNS = "http://www.w3.org/2000/svg";
 // The places of a row's values; see rowsJSON on the server.
-const [ID, DEPTH, BELOW, NAME, TYPE, START, TOOK, FLAGS, IN, OUT, COST, FIRST, ERRORS, , KIND, WHY] = Array(16).keys();
+const [ID, DEPTH, BELOW, NAME, TYPE, START, TOOK, FLAGS, IN, OUT, COST, FIRST, ERRORS, , KIND, WHY, SELF, PATH] = Array(18).keys();
 const failed = 1;
 const unended = 4;
 const backwards = 8;
@@ -25,6 +25,9 @@ export function virtual(grid, open) {
 	const pages = new Map();
 	const loading = new Map();
 	let span = 1;
+	const zoomed = grid.dataset.zoom !== undefined && new URL(location.href).searchParams.has("zoom");
+	// The part of the time that fills the width: what the address says, or all of it.
+	const part = () => (zoomed ? grid.dataset.zoom.split(" ").map(Number) : [0, span]);
 	let closed = []; // [event, how many rows it hides, its id], by event, none inside another
 	let shown = new Map();
 	let current = Math.max(Number(grid.dataset.focus), 0);
@@ -152,13 +155,14 @@ export function virtual(grid, open) {
 		const tags = [make("span", "tag bad"), make("span", "tag"), make("span", "tag")];
 		for (const [i, label] of ["error", "waits for its parent", "open"].entries()) tags[i].textContent = label;
 		name.append(indent, fold, dot, link, ...tags);
-		const cells = (view === "tree" ? ["kind", "num", "num", "num", "num"] : ["num"]).map((c) => make("span", c, "gridcell"));
+		const cells = (view === "tree" ? ["kind", "num", "num", "num", "num", "num"] : ["num"]).map((c) => make("span", c, "gridcell"));
 		element.append(name, ...cells);
 		const node = { element, indent, fold, dot, link, text, tags, cells };
 		if (view !== "tree") {
 			node.svg = shape("svg", { viewBox: "0 0 1000 14", preserveAspectRatio: "none", role: "img" });
 			node.bar = node.svg.appendChild(shape("rect", { y: 1, height: 12 }));
 			node.waiting = node.svg.appendChild(shape("rect", { class: "waiting", y: 1, height: 12 }));
+			node.path = node.svg.appendChild(shape("path", { class: "path" }));
 			node.first = node.svg.appendChild(shape("rect", { class: "first", y: 0, width: 3, height: 14 }));
 			element.appendChild(make("span", "axis", "gridcell")).append(node.svg);
 		}
@@ -221,26 +225,35 @@ export function virtual(grid, open) {
 		const texts = [
 			row[KIND] || row[TYPE],
 			took,
+			row[SELF] === null ? "–" : duration(row[SELF]),
 			row[IN] === null && row[OUT] === null ? "–" : `${short(row[IN])} / ${short(row[OUT])}`,
 			row[COST],
 			row[ERRORS] || "",
 		];
 		for (const [i, text] of texts.entries()) node.cells[i].textContent = text;
-		node.cells[3].title = row[WHY] < 0 ? "" : nameOf(index, row[WHY]);
-		node.cells[4].classList.toggle("bad", row[ERRORS] > 0);
+		node.cells[4].title = row[WHY] < 0 ? "" : nameOf(index, row[WHY]);
+		node.cells[5].classList.toggle("bad", row[ERRORS] > 0);
 	}
 
 	// draw shows the time of a row.
 	function draw(node, row) {
 		const flags = row[FLAGS];
-		const x = Math.min((row[START] / span) * 1000, 998);
+		const [from, to] = part();
+		const place = (ms) => Math.min(Math.max(((ms - from) / (to - from)) * 1000, 0), 1000);
+		const inside = row[START] <= to && row[START] + row[TOOK] >= from;
+		const x = Math.min(place(row[START]), 998);
 		const classes = `bar ${row[TYPE]}${flags & failed ? " error" : ""}${flags & unended ? " unended" : ""}`;
-		set(node.bar, { class: classes, x, width: Math.max((row[TOOK] / span) * 1000, 2) });
-		const hasFirst = row[FIRST] !== null;
-		node.svg.setAttribute("aria-label", `starts at ${duration(row[START])}${hasFirst ? `, first token after ${duration(row[FIRST])}` : ""}`);
-		const first = hasFirst ? Math.max(((row[START] + row[FIRST]) / span) * 1000, x) : x;
-		set(node.waiting, { x, width: first - x });
-		set(node.first, { x: first, width: hasFirst ? 3 : 0 });
+		set(node.bar, { class: classes, x, width: inside ? Math.max(place(row[START] + row[TOOK]) - x, 2) : 0 });
+		const first = row[START] + row[FIRST];
+		const hasFirst = row[FIRST] !== null && first >= from && first <= to;
+		const marks = row[PATH] ?? [];
+		let d = "";
+		for (let i = 0; i < marks.length; i += 2) if (marks[i + 1] > from && marks[i] < to) d += `M${place(marks[i])} 12.5H${place(marks[i + 1])}`;
+		node.path.setAttribute("d", d);
+		node.svg.setAttribute("aria-label", `starts at ${duration(row[START])}${hasFirst ? `, first token after ${duration(row[FIRST])}` : ""}${marks.length ? ", on the critical path" : ""}`);
+		const came = hasFirst ? Math.max(place(first), x) : x;
+		set(node.waiting, { x, width: came - x });
+		set(node.first, { x: came, width: hasFirst ? 3 : 0 });
 	}
 
 	async function toggle(index, close) {
@@ -390,6 +403,25 @@ export function virtual(grid, open) {
 		if (e.target !== grid && e.target !== document.body) return false;
 		enter();
 	});
+	// zoom leads to a part of the time line.
+	function zoom(from, to) {
+		const url = new URL(location.href);
+		const exact = (ms) => String(Math.round(ms * 1000) / 1000);
+		if (from > 0 || to < span) url.searchParams.set("zoom", `${exact(Math.max(from, 0))}-${exact(Math.min(to, span))}`);
+		else url.searchParams.delete("zoom");
+		location.assign(url);
+	}
+	if (view === "timeline") {
+		axis(grid, (a, b) => {
+			const [from, to] = part();
+			zoom(from + a * (to - from), from + b * (to - from));
+		});
+		onKey("z", () => {
+			const row = data(current);
+			if (row && row[TOOK] > 0) zoom(row[START], row[START] + row[TOOK]);
+		});
+		onKey("Z", () => zoom(0, span));
+	}
 	start();
 	return {
 		layout,
@@ -402,6 +434,41 @@ export function virtual(grid, open) {
 			layout();
 		},
 	};
+}
+
+// axis lets the reader choose a part of the time line by dragging on its head.
+function axis(grid, choose) {
+	const head = grid.querySelector(".head-row .axis");
+	const mark = document.createElementNS(svgNS, "rect");
+	mark.setAttribute("class", "brush");
+	mark.setAttribute("height", 20);
+	head.querySelector("svg").append(mark);
+	let start = null;
+	const at = (e) => {
+		const box = head.getBoundingClientRect();
+		return Math.min(Math.max((e.clientX - box.left) / box.width, 0), 1);
+	};
+	head.addEventListener("pointerdown", (e) => {
+		if (e.button !== 0) return;
+		start = at(e);
+		head.setPointerCapture(e.pointerId);
+		e.preventDefault();
+	});
+	head.addEventListener("pointermove", (e) => {
+		if (start === null) return;
+		mark.setAttribute("x", `${Math.min(start, at(e)) * 100}%`);
+		mark.setAttribute("width", `${Math.abs(at(e) - start) * 100}%`);
+	});
+	head.addEventListener("pointerup", (e) => {
+		const end = at(e);
+		if (start !== null && Math.abs(end - start) > 0.01) choose(Math.min(start, end), Math.max(start, end));
+		start = null;
+		mark.setAttribute("width", 0);
+	});
+	head.addEventListener("pointercancel", () => {
+		start = null;
+		mark.setAttribute("width", 0);
+	});
 }
 
 function duration(ms) {

@@ -34,9 +34,12 @@ function panel() {
 // same reports whether a link leads to this view of this session.
 function same(link) {
 	const url = new URL(link.href);
-	const part = (u) => `${u.origin}${u.pathname}?${u.searchParams.get("view") ?? ""}&${u.searchParams.get("from") ?? ""}`;
+	const part = (u) => {
+		for (const name of ["event", "open", ...(rows ? ["from"] : [])]) u.searchParams.delete(name);
+		u.searchParams.sort();
+		return `${u.origin}${u.pathname}?${u.searchParams}`;
+	};
 	const here = new URL(location.href);
-	if (rows) url.searchParams.delete("from"), here.searchParams.delete("from");
 	return !link.hasAttribute("download") && !link.getAttribute("href").startsWith("#") && part(url) === part(here) && !link.closest(".tabs a[data-view]");
 }
 
@@ -161,7 +164,7 @@ function live() {
 	addEventListener("scroll", () => pill.hidden || !atEnd() || count(), { passive: true });
 }
 
-const last = () => document.querySelector("#thread > .turn:last-of-type");
+const last = () => [...document.querySelectorAll("#thread > .turn, #thread > .lanes")].at(-1);
 
 // atEnd reports whether the end of what the session has done is in sight.
 function atEnd() {
@@ -200,9 +203,11 @@ function keys() {
 	onKey("1", () => follow('.tabs [data-view="thread"]'));
 	onKey("2", () => follow('.tabs [data-view="tree"]'));
 	onKey("3", () => follow('.tabs [data-view="timeline"]'));
+	onKey("[", () => follow("#previous-session"));
+	onKey("]", () => follow("#next-session"));
 	onKey("Escape", () => follow("#close") || follow("#back"));
-	onKey("+", () => thumb("thumb-up"));
-	onKey("-", () => thumb("thumb-down"));
+	onKey("+", () => follow("#queue-up") || thumb("thumb-up"));
+	onKey("-", () => follow("#queue-down") || thumb("thumb-down"));
 	onKey("f", async () => {
 		await ready();
 		document.getElementById("comment").focus();
