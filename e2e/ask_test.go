@@ -176,7 +176,7 @@ func TestInsightsByStep(t *testing.T) {
 		`#by-release tbody a`:                   "release",
 		`#no-documents`:                         "documents",
 		`#questions a`:                          "question",
-		`.scores a`:                             "score",
+		`.score-bars a`:                         "score",
 		`#plot-duration circle`:                 "start",
 		`#by-feedback tbody tr:last-child th a`: "query=",
 	} {

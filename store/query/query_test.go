@@ -203,15 +203,15 @@ func draw(t *rapid.T, depth int, inEvent bool) query.Expr {
 		}
 		return all
 	case 8:
-		var any query.Or
+		var one query.Or
 		for _, e := range list() {
 			if inner, ok := e.(query.Or); ok {
-				any = append(any, inner...)
+				one = append(one, inner...)
 			} else {
-				any = append(any, e)
+				one = append(one, e)
 			}
 		}
-		return any
+		return one
 	case 9:
 		if !inEvent {
 			return query.Event{Expr: draw(t, depth+1, true)}

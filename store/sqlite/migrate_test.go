@@ -7,6 +7,7 @@ import (
 
 	"github.com/sessionspan/sessionspan/honeyhive"
 	"github.com/sessionspan/sessionspan/store"
+	"github.com/sessionspan/sessionspan/store/query"
 )
 
 // version3 opens a copy of a file that the third version wrote: an agent with the sum
@@ -67,6 +68,27 @@ func TestVersion3(t *testing.T) {
 			if got := [3]int64{m.Total.Count, m.Total.TokensIn, m.Total.TokensOut}; got != want {
 				t.Errorf("model %s: %v, want %v", m.Key, got, want)
 			}
+		}
+		q, err := query.Parse(`event(model:n tokens>0) -event(model:none)`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, err := s.Sessions(t.Context(), store.SessionQuery{Filter: store.Filter{Query: q}})
+		if err != nil || len(found.Sessions) != 1 || found.Sessions[0].ID != version3ID(1, 4) || found.Unindexed != 0 {
+			t.Errorf("a query finds %d sessions, %v", len(found.Sessions), err)
+		}
+		kinds, err := s.Aggregate(t.Context(), store.Filter{}, store.Grouping{By: store.ByKind})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var events int64
+		for _, k := range kinds {
+			if events += k.Total.Count; k.Key == "" {
+				t.Errorf("%d events have no kind", k.Total.Count)
+			}
+		}
+		if info, err := s.Info(t.Context()); err != nil || events != info.Events {
+			t.Errorf("of %d events %d are of a kind, %v", info.Events, events, err)
 		}
 		total, err := s.Aggregate(t.Context(), store.Filter{}, store.Grouping{})
 		if err != nil || total[0].Total.TokensIn != 40407 || total[0].Total.Duration.P50 < 0 {

@@ -271,7 +271,7 @@ func (r asked) compares(t *query.Term, inEvent bool) bool {
 		case string:
 			return t.Op == query.Equal && equalText(t, v, true)
 		case bool:
-			return t.Op == query.Equal && equalText(t, fmt.Sprint(v), true)
+			return t.Op == query.Equal && equalText(t, strconv.FormatBool(v), true)
 		case float64:
 			return (!t.Prefix || t.Value == "") && equalNumber(t, v)
 		}
@@ -384,7 +384,7 @@ func drawRecords(rt *rapid.T, run int) (writes []store.Write, records []asked) {
 		b, _ := json.Marshal(rapid.SampledFrom(someWords).Draw(rt, "text"))
 		return string(b)
 	}
-	object := func(depth int) string { return "" }
+	var object func(depth int) string
 	object = func(depth int) string {
 		var parts []string
 		for _, k := range rapid.SliceOfNDistinct(rapid.SampledFrom(someKeys), 0, 3, rapid.ID).Draw(rt, "keys") {

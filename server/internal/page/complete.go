@@ -86,8 +86,8 @@ func (p *page) completeField(r *http.Request, c completion) completion {
 			c.Options = append(c.Options, option{Text: text, About: f.About})
 		}
 	}
-	if strings.HasPrefix("event(", c.Take) {
-		c.Options = append(c.Options, option{Text: "event(", About: "all of it for one event"})
+	if within := "event("; strings.HasPrefix(within, c.Take) {
+		c.Options = append(c.Options, option{Text: within, About: "all of it for one event"})
 	}
 	c.Options = c.Options[:min(len(c.Options), manyOptions)]
 	return c
@@ -99,7 +99,7 @@ func lastPart(text string) string {
 	from, quoted := 0, false
 	for i, r := range text {
 		switch {
-		case r == '"' && !(i > 0 && text[i-1] == '\\'):
+		case r == '"' && (i == 0 || text[i-1] != '\\'):
 			quoted = !quoted
 		case !quoted && (unicode.IsSpace(r) || r == '(' || r == ')'):
 			from = i + len(string(r))

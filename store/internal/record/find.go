@@ -42,7 +42,7 @@ func findFact(payload string, kind Kind, t *query.Term) (hit store.Hit, ok bool)
 		key = t.Field.Name
 	}
 	for _, f := range Facts(payload, kind) {
-		if f.Key != key && !(key == "name" && f.Key == "event") || !f.holds(t) {
+		if is := f.Key == key || key == "name" && f.Key == "event"; !is || !f.holds(t) {
 			continue
 		}
 		text := f.Text
@@ -212,9 +212,7 @@ func Leaves(e query.Expr) (list []query.Expr) {
 			list = append(list, Leaves(part)...)
 		}
 	case query.Event:
-		for _, part := range inside(e.Expr) {
-			list = append(list, part)
-		}
+		list = append(list, inside(e.Expr)...)
 	case *query.Words:
 		list = append(list, e)
 	case *query.Term:
