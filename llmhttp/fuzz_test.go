@@ -96,7 +96,15 @@ var fuzzed = map[string][]string{
 	"cohere":    {"https://api.cohere.com/v2/chat", "https://api.cohere.com/v1/chat", "https://api.cohere.com/v2/embed"},
 	"google":    {interactionsURL, "https://generativelanguage.googleapis.com/v1beta/models/m:streamGenerateContent?alt=sse", "https://generativelanguage.googleapis.com/v1beta/models/m:embedContent", "https://x-aiplatform.googleapis.com/v1/projects/p/locations/l/publishers/google/models/text-embedding-1:predict"},
 	"amazonaws": {bedrockHost + "x/invoke", bedrockHost + "amazon.nova-x/invoke-with-response-stream", "https://bedrock-runtime.us-east-1.amazonaws.com/model/m/converse-stream", "https://bedrock-runtime.us-east-1.amazonaws.com/model/anthropic.m/invoke-with-response-stream", "https://bedrock-runtime.us-east-1.amazonaws.com/model/embed/invoke"},
-	"ollama":    {"http://127.0.0.1:11434/api/chat", "http://127.0.0.1:11434/api/generate", "http://127.0.0.1:11434/api/embed"},
+	"searches": {
+		"http://q:6333/collections/c/points/query", "http://q:6333/collections/c/points/search", "http://q:6333/collections/c/points/query/groups", "https://i-1.svc.x.pinecone.io/query",
+		"https://i-1.svc.x.pinecone.io/records/namespaces/n/search", "http://c/api/v2/tenants/t/databases/d/collections/i/query", "http://c/api/v2/tenants/t/databases/d/collections/i/search",
+		"http://m/v2/vectordb/entities/search", "http://w/v1/graphql", "http://e/i/_search", "http://e/_msearch", azureIndex + "/i/docs/search", "http://t/multi_search", "http://m/indexes/i/search",
+		"https://discoveryengine.googleapis.com/v1/engines/e/servingConfigs/s:search", "https://x.googleapis.com/v1/locations/l:retrieveContexts", "https://1.us-1.vdb.vertexai.goog/v1/indexEndpoints/e:findNeighbors",
+		"https://api.openai.com/v1/vector_stores/v/search", agentRuntime + "/knowledgebases/K/retrieve", agentRuntime + "/retrieveAndGenerate", agentRuntime + "/retrieveAndGenerateStream", agentRuntime + "/rerank",
+		cohereHost + "/v2/rerank", "https://api.tavily.com/search", "https://api.exa.ai/search", "https://api.search.brave.com/res/v1/llm/context",
+	},
+	"ollama": {"http://127.0.0.1:11434/api/chat", "http://127.0.0.1:11434/api/generate", "http://127.0.0.1:11434/api/embed"},
 }
 
 func FuzzOpenAI(f *testing.F)    { fuzz(f, "openai") }
@@ -105,3 +113,4 @@ func FuzzGemini(f *testing.F)    { fuzz(f, "google") }
 func FuzzBedrock(f *testing.F)   { fuzz(f, "amazonaws") }
 func FuzzCohere(f *testing.F)    { fuzz(f, "cohere") }
 func FuzzOllama(f *testing.F)    { fuzz(f, "ollama") }
+func FuzzSearches(f *testing.F)  { fuzz(f, "searches") }
