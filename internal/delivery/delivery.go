@@ -59,17 +59,17 @@ type Record struct {
 	size    int64
 	created time.Time
 	epoch   uint64
-	tries   int       // sends that did not settle the record
-	since   time.Time // of the first of them
-	older   *Record   // neighbours in the account's line
-	newer   *Record   //
-	place   int       // in the account's heap, for a record that is not in its line
-	lined   bool      //
-	kept    kept      // where the spool has it
-	covers  kept      // what else the spool may forget when the record is done
-	pooled  bool      // the body is one of the worker's buffers, and nobody else has it
-	buffers *buffers  // while the record is encoded
-	refusal error     // why the destination did not take it
+	tries   int      // sends that did not settle the record
+	since   int64    // of the first of them, Unix nanoseconds; zero for none
+	older   *Record  // neighbours in the account's line
+	newer   *Record  //
+	place   int      // in the account's heap, for a record that is not in its line
+	lined   bool     //
+	kept    kept     // where the spool has it
+	covers  kept     // what else the spool may forget when the record is done
+	pooled  bool     // the body is one of the worker's buffers, and nobody else has it
+	buffers *buffers // while the record is encoded
+	refusal error    // why the destination did not take it
 }
 
 // Latest is the Value of an update of which, among those of one ID, the last says all. A

@@ -114,7 +114,7 @@ func (w *worker) failed(s sent, now time.Time) {
 // are delivered is at fault itself.
 func (w *worker) suspect(s sent, now time.Time) {
 	first := s.batch[0]
-	if first.tries >= suspectTries && w.lastGood.After(first.since) {
+	if first.tries >= suspectTries && w.lastGood.UnixNano() > first.since {
 		s.result.Outcome = Bad
 		w.split(s, now)
 		return
@@ -128,8 +128,8 @@ func (w *worker) again(batch []*Record, due time.Time) {
 		return
 	}
 	for _, r := range batch {
-		if r.tries++; r.since.IsZero() {
-			r.since = time.Now()
+		if r.tries++; r.since == 0 {
+			r.since = time.Now().UnixNano()
 		}
 	}
 	w.retries = append(w.retries, retry{batch, due})
@@ -139,7 +139,7 @@ func (w *worker) again(batch []*Record, due time.Time) {
 func (w *worker) notYet(s sent, now time.Time) {
 	var rest []*Record
 	for _, r := range s.batch {
-		if r.since.IsZero() || now.Sub(r.since) < w.cfg.UpdateFor {
+		if r.since == 0 || now.UnixNano()-r.since < int64(w.cfg.UpdateFor) {
 			rest = append(rest, r)
 			continue
 		}
