@@ -70,7 +70,7 @@ type SessionQuery struct {
 	// lets that session through or not: what comes next to it in the order. One that
 	// is not listed is [ErrNotFound].
 	Behind honeyhive.UUID
-	Limit     int    // 100 where it is 0, at most 1,000
+	Limit  int // 100 where it is 0, at most 1,000
 }
 
 // SessionPage is a page of a list. Pages go on behind a key, not a count: what
