@@ -268,7 +268,7 @@ func TestDiscardOfTheSpool(t *testing.T) {
 			if err != nil || d.IsDir() {
 				return err
 			}
-			text, err := os.ReadFile(path) //nolint:gosec // of this test
+			text, err := os.ReadFile(path)
 			if errors.Is(err, os.ErrNotExist) {
 				return nil // it went meanwhile
 			}

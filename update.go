@@ -211,8 +211,8 @@ func (r *recording) update(change func(*honeyhive.Update)) {
 // need none of their own.
 func (t *Tracer) updateChildren(n *tree.Node) error {
 	group, target := n.Session.Group(), n.Ref().ID()
-	if t.updateDiscarded(target, n.Session.ID) != nil {
-		return nil
+	if err := t.updateDiscarded(target, n.Session.ID); err != nil {
+		return nil //nolint:nilerr // that nothing of a discarded session is sent is no error
 	}
 	build := func() *honeyhive.Update {
 		ids := t.tree.LateChildren(n).IDs()

@@ -365,7 +365,8 @@ func (f *finding) begin() {
 		return
 	}
 	f.buffer = scratch.Get().(*[]byte)
-	f.documents = append((*f.buffer)[:0], documentsHead...)
+	f.documents = (*f.buffer)[:0]
+	f.documents = append(f.documents, documentsHead...)
 }
 
 // recordHits records what was found, and returns the outputs with the documents, or "".
@@ -386,7 +387,8 @@ func (x *exchange) recordHits() string {
 		return ""
 	}
 	f.begin()
-	b := append(f.documents, "]}"...)
+	f.documents = append(f.documents, "]}"...)
+	b := f.documents
 	documents := string(b)
 	if cap(b) <= mostScratch {
 		*f.buffer = b
