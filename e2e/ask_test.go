@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp/kb"
+
 	"github.com/sessionspan/sessionspan"
 )
 

@@ -27,7 +27,7 @@ func sessionspanCommand(t testing.TB, args ...string) string {
 	if err := command(); err != nil {
 		t.Fatalf("build the command: %v", err)
 	}
-	cmd := exec.CommandContext(t.Context(), filepath.Join(scratch, "sessionspan"), args...) //nolint:gosec // of this test
+	cmd := exec.CommandContext(t.Context(), filepath.Join(scratch, "sessionspan"), args...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {

@@ -46,7 +46,7 @@ func TestPrint(t *testing.T) {
 		`id:6ba7b810-9dad-11d1-80b4-00c04fd430c8`:       `id:6ba7b810-9dad-11d1-80b4-00c04fd430c8`,
 		`rating<0 tokens>10k rating:-1`:                 `rating<0 tokens>10k rating:-1`,
 		"日本語\u3000é*":                                   `日本語 é*`,
-		`name:"a:b" name:a:b`:                           `name:a:b name:a:b`,
+		`name:"a:b" name:a:b`:                           `name:a:b name:a:b`, //nolint:dupword // the same twice
 	} {
 		got := parse(t, text).String()
 		if got != want {
@@ -89,7 +89,7 @@ func TestErrors(t *testing.T) {
 		`()`:                   `()|nothing between`,
 		`a OR`:                 `OR|both sides`,
 		`OR a`:                 `OR|both sides`,
-		`a OR OR b`:            `OR|both sides`,
+		`a OR OR b`:            `OR|both sides`, //nolint:dupword // the mistake
 		`(a OR )`:              `OR|both sides`,
 		`a -`:                  `-|right before`,
 		`- a`:                  `-|right before`,

@@ -247,10 +247,9 @@ func (s *Store) sumEvents(ctx context.Context, f store.Filter, divisions []*divi
 	for _, d := range divisions {
 		selected = append(selected, `ifnull(`+eventGroups[d.By]+`, '')`)
 	}
-	query := `SELECT ` + strings.Join(selected, ", ") + `, sample FROM event INDEXED BY event_group WHERE session NOT IN (SELECT session FROM doomed)`
+	query := `SELECT ` + strings.Join(selected, ", ") + `, sample FROM event INDEXED BY event_group WHERE session NOT IN (SELECT session FROM doomed)` //nolint:gosec // no part of it comes from outside
 	args, all := s.originsOf(f)
 	if !all {
-		//nolint:gosec // no part of it comes from outside
 		query += ` AND session IN (` + originsQuery(args.where()) + `)`
 	}
 	if len(divisions) == 1 && divisions[0].By == store.ByModel {

@@ -162,7 +162,6 @@ func (s *Store) sessions(ctx context.Context, q store.SessionQuery) (store.Sessi
 		c.add("("+o.expression+", id) "+behind+" (?, ?)", value, id)
 	} else if !q.Behind.IsZero() {
 		var value any
-		//nolint:gosec // no part of it comes from outside
 		err := s.read.QueryRowContext(ctx, `SELECT `+o.expression+` FROM session WHERE pk = (SELECT pk FROM record WHERE id = ?)`, q.Behind[:]).Scan(&value)
 		if err != nil {
 			return store.SessionPage{}, err

@@ -59,7 +59,7 @@ func benchTurn(b *testing.B, i int) []store.Write {
 		}
 		return store.Write{Event: e}
 	}
-	words := fmt.Sprintf("how is part %d of machine %d taken apart and put together again, word%d word%d", i%977, i%131, i*7919%5000, i*i%5000)
+	words := fmt.Sprintf("how is part %d of machine %d taken apart and put together again, word%d, word%d", i%977, i%131, i*7919%5000, i*i%5000)
 	s := new(honeyhive.SessionStartRequest)
 	failed := ""
 	if i%50 == 0 {
