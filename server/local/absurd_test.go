@@ -173,6 +173,36 @@ func (odd) Aggregate(_ context.Context, _ store.Filter, g store.Grouping) ([]sto
 	return list, nil
 }
 
+func (o odd) AggregateAll(ctx context.Context, f store.Filter, g []store.Grouping) (all [][]store.Series, err error) {
+	for i := range g {
+		one, err := o.Aggregate(ctx, f, g[i])
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	return all, nil
+}
+
+func (odd) Values(context.Context, store.ValueQuery) (all []store.Value, err error) {
+	for n, v := range oddNumbers {
+		all = append(all, store.Value{Text: fmt.Sprint(v), Number: v, IsNumber: n%3 > 0, Count: oddInteger(n)})
+	}
+	return all, nil
+}
+
+func (odd) Hits(_ context.Context, q store.HitQuery) (map[honeyhive.UUID]store.Hit, error) {
+	all := make(map[honeyhive.UUID]store.Hit)
+	for _, id := range q.Sessions {
+		all[id] = store.Hit{Record: id, Text: "odd", Marks: [][2]int{{0, 3}}}
+	}
+	return all, nil
+}
+
+func (odd) Complete(context.Context, string, string, int) ([]string, error) {
+	return []string{"odd"}, nil
+}
+
 func (odd) Changes(_ context.Context, after int64, _ int) ([]store.Change, error) {
 	return []store.Change{{Seq: after + 1, Session: oddID(1, 0)}}, nil
 }

@@ -38,7 +38,11 @@ func TestBytesOfSmallUpdates(t *testing.T) {
 			defer func() { _ = s.Close() }()
 			bare(t, s, func(w *writer) error { w.committed = nil; return nil }) // there are no checkpoints
 			wrote := make([][]int64, 2)
-			for i, size := range []int{2 << 20, 8 << 20} {
+			sizes := []int{2 << 20, 8 << 20}
+			if testing.Short() {
+				sizes[1] = 4 << 20
+			}
+			for i, size := range sizes {
 				want := honeyhive.Value(inputs(size)).Object()
 				w := holdEvent(t, i, nil)
 				w.Event.Inputs = want

@@ -58,8 +58,11 @@ func joinTo(n int) store.Write {
 func TestJoinIsNoRewrite(t *testing.T) {
 	s := openIn(t, t.TempDir()).(*Store)
 	defer func() { _ = s.Close() }()
-	const events = 400
-	writes := joinTrace(t, s, events)
+	events := int64(400)
+	if testing.Short() {
+		events = 100
+	}
+	writes := joinTrace(t, s, int(events))
 	step := func(w store.Write) {
 		t.Helper()
 		if err := s.Sync(t.Context()); err != nil {

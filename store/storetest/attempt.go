@@ -166,7 +166,11 @@ func numberOf(u honeyhive.UUID) int { return int(u[14])<<8 | int(u[15]) }
 // testManyAttempts walks a run that is larger than what a walk reads at once, among
 // others that begin as its name does.
 func testManyAttempts(t *testing.T, open Opener) {
-	const many, runs = 4_500, 60
+	const runs = 60
+	many := 4_500
+	if testing.Short() {
+		many = 1_500
+	}
 	f := newFixture(t, open)
 	var batch []store.Write
 	for n := 1; n <= many; n++ { // two of each start at once

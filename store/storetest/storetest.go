@@ -60,7 +60,10 @@ func Run(t *testing.T, open Opener) {
 		"ManyRuns":    testManyAttempts,
 		"Projects":    testProjects,
 	} {
-		t.Run(name, func(t *testing.T) { test(t, open) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // each opens stores of its own
+			test(t, open)
+		})
 	}
 }
 

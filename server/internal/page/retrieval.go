@@ -82,20 +82,25 @@ func (p *page) retrieval(ctx context.Context, v *insightsView) (*retrieval, erro
 	return r, nil
 }
 
-// bins divides scores into ranges of the same width.
-func (v *insightsView) bins(r *retrieval, scores []store.Value) {
+// bins divides scores into ranges of the same width. A number past all measure is no score:
+// one would put all others into one range.
+func (v *insightsView) bins(r *retrieval, all []store.Value) {
+	var scores []store.Value
+	for _, s := range all {
+		if s.IsNumber && math.Abs(s.Number) <= farthest && s.Count > 0 {
+			scores = append(scores, s)
+		}
+	}
 	low, high := math.Inf(1), math.Inf(-1)
 	for _, s := range scores {
-		if s.IsNumber {
-			low, high = min(low, s.Number), max(high, s.Number)
-		}
+		low, high = min(low, s.Number), max(high, s.Number)
 	}
 	if low > high {
 		return
 	}
 	n := scoreBins
-	width := high/float64(n) - low/float64(n) // whose difference may be no number
-	if width <= 0 || !isFinite(width) {
+	width := high/float64(n) - low/float64(n)
+	if width <= 0 {
 		n, width = 1, math.Max(high-low, 0)
 	}
 	count := make([]int64, n)
@@ -106,9 +111,6 @@ func (v *insightsView) bins(r *retrieval, scores []store.Value) {
 		return low + float64(i)*width
 	}
 	for _, s := range scores {
-		if !s.IsNumber {
-			continue
-		}
 		at := 0
 		for at+1 < n && s.Number >= edge(at+1) { // as the query compares
 			at++
