@@ -384,7 +384,8 @@ var (
 	spaces = regexp.MustCompile(`\s+`)
 )
 
-// thread returns the text of the thread on the page of a session.
+// thread returns the text of the page of a session that people read: the question on top,
+// and the thread.
 func thread(t *testing.T, s *local.Server, id string) string {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.SessionURL(id), nil)
@@ -401,7 +402,7 @@ func thread(t *testing.T, s *local.Server, id string) string {
 	if err != nil || res.StatusCode != http.StatusOK {
 		t.Fatalf("%s: %v", res.Status, err)
 	}
-	_, shown, ok := strings.Cut(string(page), `<div class="thread" id="thread">`)
+	top, shown, ok := strings.Cut(string(page), `<div class="thread" id="thread">`)
 	if !ok {
 		return ""
 	}
@@ -419,5 +420,7 @@ func thread(t *testing.T, s *local.Server, id string) string {
 			shown = shown[:end]
 		}
 	}
-	return spaces.ReplaceAllString(html.UnescapeString(tags.ReplaceAllString(shown, " ")), " ")
+	_, top, _ = strings.Cut(top, ` id="said">`)
+	top, _, _ = strings.Cut(top, `<dl class="figures"`)
+	return spaces.ReplaceAllString(html.UnescapeString(tags.ReplaceAllString(top+shown, " ")), " ")
 }

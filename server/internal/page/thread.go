@@ -204,7 +204,7 @@ func sessionTurn(show *shower, o honeyhive.Object, name string) []turn {
 	}
 	list, rest := conversation(o, name)
 	tn.say(show, list)
-	tn.tell(show, rest, name, role, len(list) > 0)
+	tn.tell(show, rest, name, role, list)
 	if len(tn.Messages) == 0 && tn.Text == "" && tn.More == nil && tn.Skipped == 0 {
 		return nil
 	}
@@ -231,9 +231,11 @@ func (tn *turn) say(show *shower, list []spoken) {
 }
 
 // tell shows what a bucket holds beside messages: a text that is a question or an
-// answer as a message where there is none, and what else there is below it.
-func (tn *turn) tell(show *shower, rest honeyhive.Object, name, role string, said bool) {
-	if !said {
+// answer as a message where there is none but the instructions, and what else there is
+// below it.
+func (tn *turn) tell(show *shower, rest honeyhive.Object, name, role string, list []spoken) {
+	said := len(list) > 0
+	if !slices.ContainsFunc(list, isSpoken) {
 		for key, value := range rest.All() {
 			text := honeyhive.Value(value)
 			if text.Kind() != honeyhive.KindString || !slices.Contains(textKeys, key) {
@@ -256,6 +258,12 @@ func (tn *turn) tell(show *shower, rest honeyhive.Object, name, role string, sai
 	} else {
 		tn.json(show, rest, name)
 	}
+}
+
+// isSpoken reports whether a message is one of those who speak: instructions are not.
+func isSpoken(s spoken) bool {
+	role, _ := s.value.Get("role")
+	return role != `"system"` && role != `"developer"`
 }
 
 // more shows what else a bucket holds, folded.

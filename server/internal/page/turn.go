@@ -87,12 +87,12 @@ func (tn *turn) converse(show *shower, p *honeyhive.Event, closing, answers bool
 		tn.Incomplete = honeyhive.Value(incomplete) == "true"
 		list, rest := conversation(p.Inputs, "inputs")
 		tn.say(show, list)
-		tn.tell(show, rest, "inputs", "user", len(list) > 0)
+		tn.tell(show, rest, "inputs", "user", list)
 	}
 	if tn.last = 0; answers {
 		list, rest := conversation(p.Outputs, "outputs")
 		tn.say(show, list)
-		tn.tell(show, rest, "outputs", "assistant", len(list) > 0)
+		tn.tell(show, rest, "outputs", "assistant", list)
 	}
 }
 

@@ -23,7 +23,7 @@ async function main() {
   const batch = await client.events.createEventBatch({
     events: [
       { ...event, eventName: "one", parentId: eventId },
-      { ...event, eventName: "two", parentId: eventId, error: "no luck" },
+      { ...event, eventName: "two", parentId: eventId, error: "no luck", startTime: event.startTime + 1 },
     ],
   });
   const single = await client.events.createEventBatch({
