@@ -87,6 +87,14 @@ func (g *Gate) buckets(list buckets, metadata *honeyhive.Object) {
 	}
 }
 
+// record leaves of what sessions and events have in common what may pass.
+func (g *Gate) record(failure *honeyhive.Optional[string], list buckets, evaluations, unknown *honeyhive.Object) {
+	metadata := list[convert.Metadata]
+	*failure = g.failure(*failure, metadata)
+	g.buckets(list, metadata)
+	*evaluations, *unknown = g.Bucket(convert.Metrics, *evaluations), g.unknown(*unknown)
+}
+
 // Session returns a copy of a payload with what may pass. What is in evaluations goes as
 // notes do.
 func (g *Gate) Session(s *honeyhive.SessionStartRequest) *honeyhive.SessionStartRequest {
@@ -94,12 +102,10 @@ func (g *Gate) Session(s *honeyhive.SessionStartRequest) *honeyhive.SessionStart
 		return s
 	}
 	v := *s
-	v.Error = g.failure(v.Error, &v.Metadata)
-	g.buckets(buckets{
+	g.record(&v.Error, buckets{
 		convert.Config: &v.Config, convert.Inputs: &v.Inputs, convert.Outputs: &v.Outputs, convert.Metadata: &v.Metadata,
 		convert.Metrics: &v.Metrics, convert.Feedback: &v.Feedback, convert.UserProperties: &v.UserProperties,
-	}, &v.Metadata)
-	v.Evaluations, v.Unknown = g.Bucket(convert.Metrics, v.Evaluations), g.unknown(v.Unknown)
+	}, &v.Evaluations, &v.Unknown)
 	return &v
 }
 
@@ -109,12 +115,10 @@ func (g *Gate) Event(e *honeyhive.Event) *honeyhive.Event {
 		return e
 	}
 	v := *e
-	v.Error = g.failure(v.Error, &v.Metadata)
-	g.buckets(buckets{
+	g.record(&v.Error, buckets{
 		convert.Config: &v.Config, convert.Inputs: &v.Inputs, convert.Outputs: &v.Outputs, convert.Metadata: &v.Metadata,
 		convert.Metrics: &v.Metrics, convert.Feedback: &v.Feedback, convert.UserProperties: &v.UserProperties,
-	}, &v.Metadata)
-	v.Evaluations, v.Unknown = g.Bucket(convert.Metrics, v.Evaluations), g.unknown(v.Unknown)
+	}, &v.Evaluations, &v.Unknown)
 	return &v
 }
 
